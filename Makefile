@@ -1,0 +1,67 @@
+# `make run` and `make test` do all set-up themselves; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+export KEDRO_DISABLE_TELEMETRY := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+# Packages are installed without byte code, and write it where it is used: a smaller environment, a faster install.
+unexport PYTHONDONTWRITEBYTECODE
+
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test soak lint ui viz notebook lock clean
+
+help: ## List what there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/installed ## Do the main job on the offline default: simulated months to a judged model
+	@$(BIN)/kedro run
+
+test: lint ## Run every test, linter, type check and import contract
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+
+soak: $(VENV)/installed-dev ## Run the long tests: many kills, many seeds, thousands of cases
+	@$(BIN)/python -m pytest -m soak
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+ui: $(VENV)/installed ## Open the tracked runs in MLflow (http://127.0.0.1:5000)
+	@mkdir -p data/mlflow
+	@$(BIN)/mlflow ui --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000
+
+viz: $(VENV)/installed ## Open the graph of the pipelines (http://127.0.0.1:4141)
+	@$(BIN)/kedro viz run
+
+notebook: $(VENV)/installed ## Open the notebooks in JupyterLab
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab --notebook-dir notebooks
+
+lock: $(VENV)/installed ## Resolve the dependencies anew
+	@$(INSTALL) uv
+	@$(BIN)/uv pip compile $(LOCK) --extra tracking --extra explore --extra build -o requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) --all-extras --constraints requirements.lock -o requirements-dev.lock
+LOCK := pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
+
+clean: ## Remove the environment and everything that runs have made; raw months stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage data/mlflow
+	find data -type f ! -name .gitkeep ! -path 'data/01_raw/*' -delete
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "Making the environment $(VENV); this takes a minute or two."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,22 @@
+"""`python -m ride_duration` runs the project as `kedro run` does, from anywhere inside it."""
+
+import sys
+from pathlib import Path
+
+from kedro.framework.startup import bootstrap_project
+from kedro.utils import find_kedro_project
+
+
+def main() -> None:
+    """Run the command line of the project."""
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        sys.exit(f"{Path.cwd()} is not inside the project; change to the folder of its pyproject.toml")
+    bootstrap_project(project)
+    from ride_duration.cli import run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

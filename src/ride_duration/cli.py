@@ -1,0 +1,141 @@
+"""`kedro run` as users meet it: one message for each mistake, and an ending that says what to do next."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+from kedro.config import MissingConfigException
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import pipelines
+from kedro.validation.exceptions import ParameterValidationError
+
+from ride_duration.errors import RideDurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Set to 1, it does what `--traceback` does, for commands started by other programs.
+TRACEBACK_VARIABLE = "RIDE_DURATION_TRACEBACK"
+
+_EXAMPLES = """\b
+Examples:
+  kedro run
+  kedro run --params="train_data=2021-01,val_data=2021-02,model=linear_regression"
+  kedro run --env tlc --params="train_data=2021-01..2021-02,val_data=2021-03"
+  kedro run --pipelines=data_engineering
+"""
+
+
+run_pipelines = cast("Callable[..., dict[str, Any]]", kedro_run.callback)
+
+
+@click.group(name="ride_duration")
+def cli() -> None:
+    """Commands of the project."""
+
+
+def _run(traceback: bool, **options: Any) -> None:
+    try:
+        outputs = run_pipelines(**options)
+    except KeyboardInterrupt:
+        raise click.ClickException("interrupted; nothing half-written was left behind") from None
+    except click.ClickException:
+        raise
+    except Exception as error:
+        if traceback or os.environ.get(TRACEBACK_VARIABLE) == "1":
+            raise
+        raise click.ClickException(explain(error)) from None
+    _say_what_happened(outputs, options["env"])
+
+
+def explain(error: BaseException) -> str:
+    """What was wrong, where, and what to do, in words for the user."""
+    chain = _chain(error)
+    for link in chain:
+        if isinstance(link, RideDurationError):
+            return str(link)
+        if isinstance(link, ParameterValidationError):
+            return _parameters_message(str(link))
+        if _is_full(link):
+            return f"the disk is full or a file may not grow ({_first_line(link)}); free some space and run again"
+        if isinstance(link, MissingConfigException):
+            return _environments_message(str(link))
+    missing = re.match(r"Failed to find the pipeline named '(.+?)'", str(error))
+    if missing:
+        return f"unknown pipeline '{missing[1]}'; there are: {', '.join(sorted(pipelines.keys()))}"
+    root = chain[-1]
+    return f"{_first_line(root)} ({type(root).__name__}); run again with --traceback to see where"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while following := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(following)
+    return chain
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return True
+    return any(words in str(error) for words in ("No space left on device", "File too large"))
+
+
+def _parameters_message(text: str) -> str:
+    """Kedro's report of a failed validation, without pydantic's headings, types and addresses."""
+    lines = []
+    for line in text.splitlines()[1:]:
+        said = re.sub(r"^- Parameter '.+?': ", "", line)
+        if not re.match(r"\d+ validation errors? for|    For further information", said):
+            lines.append(re.sub(r" \[type=.*\]$", "", said.strip()).removeprefix("Value error, "))
+    return "; ".join(lines)
+
+
+def _environments_message(text: str) -> str:
+    folder = re.search(r"directory: (.+)$", text, re.MULTILINE)
+    if not folder:
+        return text
+    missing = Path(folder[1])
+    known = sorted(path.name for path in missing.parent.iterdir() if path.is_dir()) if missing.parent.is_dir() else []
+    return f"unknown environment '{missing.name}': there is no {missing}; there are: {', '.join(known)}"
+
+
+def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
+    """Print what a run found, and what one may type next."""
+    environment = f" --env {env}" if env else ""
+    if "run_summary" in outputs:
+        click.echo(outputs["run_summary"].load())
+        click.echo("Next: `make ui` (all runs), `make viz` (the graph), `make notebook` (look around),")
+        click.echo(
+            "      `kedro run --env tlc` (real months)."
+            if not env
+            else f"      `kedro run{environment} --params=model=linear_regression` (another model)."
+        )
+    elif "quality_summary" in outputs:
+        click.echo(outputs["quality_summary"].load())
+        click.echo(
+            f"Next: `kedro run{environment} --pipelines=data_science` with the same --params, to learn from these."
+        )
+    else:
+        click.echo(f"Done: made {', '.join(sorted(outputs)) or 'nothing new'}.")
+
+
+run = click.Command(
+    name="run",
+    callback=_run,
+    params=[
+        *kedro_run.params,
+        click.Option(["--traceback"], is_flag=True, help="Show the whole traceback of an error, for developers."),
+    ],
+    help="Run the pipeline: raw months to trips, features, model, metrics and plots.",
+    epilog=_EXAMPLES,
+)
+cli.add_command(run)

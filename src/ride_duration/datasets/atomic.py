@@ -1,0 +1,72 @@
+"""Datasets of kedro-datasets whose saves are whole or not at all.
+
+Each writes beside its file under a temporary name and then renames it: a full disk, an error or a kill leaves the
+file as it was. They differ from their parents in nothing else.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro_datasets import ibis, json, pandas, pickle, plotly, text
+
+
+@contextmanager
+def replaced_whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, which takes its place when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+class _AtomicSave:
+    """Lets the parent's `save` write to a temporary path. Local files only; object stores replace whole objects."""
+
+    _filepath: PurePosixPath
+
+    def save(self, data: Any) -> None:
+        final = self._filepath
+        if getattr(self, "_protocol", "file") != "file" or getattr(self, "_fs_prefix", ""):
+            super().save(data)  # type: ignore[misc]
+            return
+        with replaced_whole(Path(final)) as partial:
+            self._filepath = PurePosixPath(partial)
+            try:
+                super().save(data)  # type: ignore[misc]
+            finally:
+                self._filepath = final
+
+
+class CSVDataset(_AtomicSave, pandas.CSVDataset):
+    """`pandas.CSVDataset` with whole saves."""
+
+
+class FileDataset(_AtomicSave, ibis.FileDataset):
+    """`ibis.FileDataset` with whole saves."""
+
+
+class JSONDataset(_AtomicSave, json.JSONDataset):
+    """`json.JSONDataset` with whole saves."""
+
+
+class ParquetDataset(_AtomicSave, pandas.ParquetDataset):
+    """`pandas.ParquetDataset` with whole saves."""
+
+
+class PickleDataset(_AtomicSave, pickle.PickleDataset):
+    """`pickle.PickleDataset` with whole saves."""
+
+
+class PlotlyDataset(_AtomicSave, plotly.JSONDataset):
+    """`plotly.JSONDataset` with whole saves."""
+
+
+class TextDataset(_AtomicSave, text.TextDataset):
+    """`text.TextDataset` with whole saves."""

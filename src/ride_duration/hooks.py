@@ -1,0 +1,133 @@
+"""What happens around every run: parameter names are checked, one run at a time is let in, progress is shown."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from kedro.framework.hooks import hook_impl
+
+from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.parameters import GROUPS
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+    from kedro.config import OmegaConfigLoader
+    from kedro.framework.context import KedroContext
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+log = logging.getLogger(__name__)
+
+#: Below this group any name may be given: the estimators know them, and check them.
+_OPEN_GROUP = "hyper_parameters"
+
+
+class ParametersHook:
+    """Checks the names of parameters, and groups them for the nodes.
+
+    A misspelt name would otherwise be ignored in silence. The groups `experiment` and `training` are made here, and
+    not by interpolation in `conf/`, since Kedro resolves each environment by itself: what `--env` or `conf/local`
+    override would not reach them.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        loader = cast("OmegaConfigLoader", context.config_loader)
+        parameters = loader["parameters"]
+        if loader.runtime_params:
+            declared = type(loader)(
+                loader.conf_source, env=context.env, base_env=loader.base_env, default_run_env=loader.default_run_env
+            )["parameters"]
+            _check_names(loader.runtime_params, declared)
+        groups = {
+            name: {field: parameters[field] for field in group.model_fields if field in parameters}
+            for name, group in GROUPS.items()
+        }
+        loader["parameters"] = parameters | groups
+
+
+def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
+    from kedro.utils import get_close_matches
+
+    for name, value in given.items():
+        if name not in declared:
+            close = get_close_matches(name, declared)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
+            raise RideDurationError(f"unknown parameter '{above}{name}'; {hint}")
+        if isinstance(value, dict) and name != _OPEN_GROUP:
+            if not isinstance(declared[name], dict):
+                raise RideDurationError(f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'")
+            _check_names(value, declared[name], f"{above}{name}.")
+
+
+class RunLockHook:
+    """Lets one run at a time write into a project's `data/`."""
+
+    def __init__(self) -> None:
+        self._project = Path.cwd()
+        self._lock: BaseFileLock | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._project = context.project_path
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        import filelock
+
+        data = self._project / "data"
+        data.mkdir(exist_ok=True)
+        holder = data / ".run.holder"
+        lock = filelock.FileLock(data / ".run.lock")
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            who = holder.read_text().strip() if holder.exists() else "another run"
+            raise RideDurationError(
+                f"another run is writing to {data} ({who}); "
+                "wait until it has ended, or use a second copy of the project"
+            ) from None
+        self._lock = lock
+        holder.write_text(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}: {shlex.join(sys.argv)}\n")
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        self._release()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock:
+            (self._project / "data" / ".run.holder").unlink(missing_ok=True)
+            self._lock.release()
+            self._lock = None
+
+
+class ProgressHook:
+    """Says which step runs, of how many, and how long each took."""
+
+    def __init__(self) -> None:
+        self._steps = self._step = 0
+        self._started = 0.0
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        self._steps, self._step = len(pipeline.nodes), 0
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        self._step += 1
+        self._started = time.perf_counter()
+        log.info("[%2d/%d] %s", self._step, self._steps, node.short_name)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        log.debug("        saved %s after %.1f s", dataset_name, time.perf_counter() - self._started)

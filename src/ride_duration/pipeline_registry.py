@@ -1,0 +1,15 @@
+"""The pipelines that `kedro run --pipelines` knows."""
+
+from kedro.pipeline import Pipeline
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Pipelines by name; `__default__` is the main job."""
+    from ride_duration.pipelines import data_engineering, data_science, ingestion
+
+    pipelines = {
+        "ingestion": ingestion.create_pipeline(),
+        "data_engineering": data_engineering.create_pipeline(),
+        "data_science": data_science.create_pipeline(),
+    }
+    return {"__default__": sum(pipelines.values(), Pipeline([])), **pipelines}

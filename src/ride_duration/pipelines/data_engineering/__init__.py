@@ -1,0 +1,29 @@
+"""Raw months -> checked, cleaned trips -> features, as Ibis expressions that run on any engine."""
+
+from kedro.pipeline import Pipeline, node
+
+from ride_duration.pipelines.data_engineering.features import compute_features
+from ride_duration.pipelines.data_engineering.quality import plot_quality, report_quality, summarise_quality
+from ride_duration.pipelines.data_engineering.records import read_records
+from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips, quarantine_trips
+
+
+def create_pipeline() -> Pipeline:
+    """Check every raw record, keep the good ones as trips, and compute their features."""
+    return Pipeline(
+        [
+            node(read_records, ["raw_trips@table", "params:experiment"], "trip_records"),
+            node(check_records, "trip_records", "checked_records"),
+            node(report_quality, "checked_records", "quality_report"),
+            node(quarantine_trips, "checked_records", "rejected_trips"),
+            node(clean_trips, ["checked_records", "quality_report"], "trips"),
+            node(compute_features, "trips", "features"),
+            node(summarise_quality, ["quality_report", "params:experiment"], "quality_summary"),
+            node(plot_quality, ["quality_report", "params:experiment"], "quality_plot"),
+        ],
+        namespace="data_engineering",
+        parameters={"params:experiment"},
+        inputs={"raw_trips@table"},
+        outputs={"rejected_trips", "trips", "features", "quality_report", "quality_summary", "quality_plot"},
+        prefix_datasets_with_namespace=False,
+    )

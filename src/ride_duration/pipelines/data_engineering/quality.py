@@ -1,0 +1,77 @@
+"""What was read, rejected, repaired and flagged, month by month."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis.expr.types as ir
+
+from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.data_engineering.rules import FLAGGING, REJECTING, REPAIRING
+from ride_duration.pipelines.parameters import Experiment
+
+
+def report_quality(checked_records: ir.Table) -> dict[str, Any]:
+    """Count the records of each month by what the rules said of them.
+
+    Returns:
+        By month: `rows`, `kept`, and under `rejected`, `repaired` and `flagged` a count for each reason code.
+        Repairs and flags are counted among the kept trips.
+
+    Raises:
+        RideDurationError: A month keeps no trip at all.
+    """
+    kept = checked_records.rejected_because.isnull()
+    counts = checked_records.group_by("month").aggregate(
+        rows=checked_records.count(),
+        kept=kept.sum(),
+        **{code: (checked_records.rejected_because == code).sum() for code in REJECTING},
+        **{code: (checked_records[code] & kept).sum() for code in (*REPAIRING, *FLAGGING)},
+    )
+    months = {row["month"]: _entry(row) for row in counts.order_by("month").to_pyarrow().to_pylist()}
+    for month, entry in months.items():
+        if not entry["kept"]:
+            reasons = ", ".join(f"{count:,} {code}" for code, count in entry["rejected"].items() if count)
+            raise RideDurationError(
+                f"all {entry['rows']:,} trips of {month} were rejected ({reasons}); "
+                "nothing can be learnt from this month: leave it out, or get its file anew"
+            )
+    return months
+
+
+def _entry(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "rows": row["rows"],
+        "kept": row["kept"],
+        "rejected": {code: row[code] or 0 for code in REJECTING},
+        "repaired": {code: row[code] for code in REPAIRING},
+        "flagged": {code: row[code] for code in FLAGGING},
+    }
+
+
+def plot_quality(quality_report: dict[str, Any], experiment: Experiment) -> Any:
+    """Bars: share of each month's records by reason code."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for month, entry in quality_report.items():
+        shares = {
+            f"{code} ({group})": count / entry["rows"]
+            for group in ("rejected", "repaired", "flagged")
+            for code, count in entry[group].items()
+        }
+        figure.add_bar(x=list(shares), y=list(shares.values()), name=month)
+    city = "simulated trips" if experiment.simulated else "trips"
+    return figure.update_layout(
+        title=f"Data quality: share of {city} by reason", yaxis_tickformat=".2%", xaxis_title="reason", barmode="group"
+    )
+
+
+def summarise_quality(quality_report: dict[str, Any], experiment: Experiment) -> str:
+    """The report as plain text: a line for each month with rows read, kept, and rejected by reason."""
+    city = "SIMULATED trips of the synthetic city" if experiment.simulated else f"{experiment.source.upper()} trips"
+    lines = [f"{experiment.service.capitalize()} taxi, {city}", "", f"{'month':<8}{'rows':>12}{'kept':>12}  rejected"]
+    for month, entry in quality_report.items():
+        rejected = ", ".join(f"{count:,} {code}" for code, count in entry["rejected"].items() if count) or "none"
+        lines.append(f"{month:<8}{entry['rows']:>12,}{entry['kept']:>12,}  {rejected}")
+    return "\n".join([*lines, ""])

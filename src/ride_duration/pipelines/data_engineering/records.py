@@ -1,0 +1,107 @@
+"""Raw columns of a service -> canonical trip records."""
+
+from collections.abc import Callable
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.parameters import Experiment
+from ride_duration.trips.records import RIDE_ID_DIGITS, Service
+
+#: What a raw column may be, and what it becomes. A column of type null holds nothing but missing values.
+_KINDS: dict[str, tuple[str, Callable[[dt.DataType], bool], str]] = {
+    "pickup_datetime": ("a timestamp", lambda kind: kind.is_timestamp(), "timestamp"),
+    "dropoff_datetime": ("a timestamp", lambda kind: kind.is_timestamp(), "timestamp"),
+    "pickup_zone": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "int64"),
+    "dropoff_zone": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "int64"),
+    "trip_distance_raw": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "float64"),
+}
+
+#: The reader's own column: position of the row in its file, from 0.
+ROW_NUMBER = "file_row_number"
+
+
+def read_records(raw_trips: dict[str, Callable[[], ir.Table]], experiment: Experiment) -> ir.Table:
+    """Put the months asked for into one table of canonical records.
+
+    Args:
+        raw_trips: For each raw file, by stem, a function that opens it as a table with a column `ROW_NUMBER`.
+        experiment: Says which service and months.
+
+    Returns:
+        One row a raw record: service, month, ride_id, times, zones and `trip_distance_raw` as in `trips.records`.
+
+    Raises:
+        RideDurationError: A month is missing, unreadable or empty, or a column is missing or of a wrong type.
+    """
+    service = experiment.raw_service
+    months = [_month_records(raw_trips, service, month) for month in experiment.months]
+    return ibis.union(*months) if len(months) > 1 else months[0]
+
+
+def _month_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service, month: str) -> ir.Table:
+    stem = service.file_stem(month)
+    if stem not in raw_trips:
+        raise RideDurationError(
+            f"{stem}.parquet is not there; run `kedro run --pipelines=ingestion` with the same --params and --env, "
+            "or put the file into the raw folder"
+        )
+    file = f"{stem}.parquet"
+    try:
+        raw = raw_trips[stem]()
+    except Exception as error:
+        raise _unreadable(file, error) from error
+    records = canonical_records(raw, service, month, file)
+    _read_through(records, file)
+    return records
+
+
+def canonical_records(raw: ir.Table, service: Service, month: str, file: str) -> ir.Table:
+    """Rename and cast one month's raw columns.
+
+    Raises:
+        RideDurationError: A column is missing or of a wrong type; names the file, the column and what was found.
+    """
+    spelled = {name.lower(): name for name in raw.columns}
+    columns = {}
+    for field, (wanted, fits, target) in _KINDS.items():
+        tlc_name = service.columns.get(field)
+        if tlc_name is None:
+            columns[field] = ibis.null(target)
+            continue
+        if tlc_name.lower() not in spelled:
+            raise RideDurationError(
+                f"{file} has no column {tlc_name}, which {service.name} months need for {field}; "
+                f"it has {', '.join(name for name in raw.columns if name != ROW_NUMBER)}"
+            )
+        column = raw[spelled[tlc_name.lower()]]
+        if not fits(column.type()):
+            raise RideDurationError(
+                f"{file}: column {tlc_name} is of type {column.type()}, but must be {wanted}; get the file anew"
+            )
+        columns[field] = column.cast(target)
+    row = raw[ROW_NUMBER].cast("string").lpad(RIDE_ID_DIGITS, "0")
+    key = {
+        "service": ibis.literal(service.name),
+        "month": ibis.literal(month),
+        "ride_id": ibis.literal(f"{service.name}-{month}-") + row,
+    }
+    return raw.select(**key, **columns)
+
+
+def _read_through(records: ir.Table, file: str) -> None:
+    """Decode every value that is used, so that a damaged file is named here and not by a later, mixed step."""
+    fields = [name for name in _KINDS if not isinstance(records[name].op(), ibis.expr.operations.Literal)]
+    try:
+        rows = records.aggregate(rows=records.count(), **{name: records[name].max() for name in fields}).to_pyarrow()
+    except Exception as error:  # each engine has its own errors
+        raise _unreadable(file, error) from error
+    if rows["rows"][0].as_py() == 0:
+        raise RideDurationError(f"{file} holds no trips at all; get the file anew, or leave that month out")
+
+
+def _unreadable(file: str, error: Exception) -> RideDurationError:
+    reason = str(error).strip().splitlines()[-1].rstrip(".")
+    return RideDurationError(f"{file} cannot be read as parquet ({reason}); delete it and run again to get it anew")

@@ -1,0 +1,84 @@
+"""Features -> split -> baselines and model -> metrics, slices, plots and a summary."""
+
+from kedro.pipeline import Node, Pipeline, node
+
+from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.pipelines.data_science.evaluation import compute_metrics, compute_slices, predict_trips
+from ride_duration.pipelines.data_science.plots import (
+    plot_feature_importance,
+    plot_predicted_against_actual,
+    plot_residual_by_distance,
+    plot_residual_by_hour,
+)
+from ride_duration.pipelines.data_science.splitting import split_features
+from ride_duration.pipelines.data_science.summary import answer_ride, write_summary
+from ride_duration.pipelines.data_science.training import fit_baselines, fit_model
+
+_SPLITS = ["train_features", "val_features", "test_features"]
+_PLOTS = ["predicted_plot", "residual_by_hour_plot", "residual_by_distance_plot", "feature_importance_plot"]
+
+
+def create_pipeline() -> Pipeline:
+    """Learn from the training months, judge on the validation and test months, and report."""
+    return _splitting() + _baselines() + _training() + _evaluation() + _reporting()
+
+
+def _room(name: str, nodes: list[Node], *, inputs: list[str], outputs: list[str], tags: str | None = None) -> Pipeline:
+    parameters = {name for name in inputs if name.startswith("params:")}
+    return Pipeline(
+        nodes,
+        namespace=name,
+        inputs={*inputs} - parameters,
+        parameters=parameters,
+        outputs={*outputs},
+        prefix_datasets_with_namespace=False,
+        tags=tags,
+    )
+
+
+def _splitting() -> Pipeline:
+    inputs = ["features", "params:experiment"]
+    return _room("splitting", [node(split_features, inputs, _SPLITS)], inputs=inputs, outputs=_SPLITS)
+
+
+def _baselines() -> Pipeline:
+    inputs = ["train_features", "params:training"]
+    return _room("baselines", [node(fit_baselines, inputs, "baselines")], inputs=inputs, outputs=["baselines"])
+
+
+def _training() -> Pipeline:
+    inputs = ["train_features", "params:training"]
+    nodes = [node(fit_model, inputs, "model")]
+    return _room("training", nodes, inputs=inputs, outputs=["model"], tags=TRAINING_TAG)
+
+
+def _evaluation() -> Pipeline:
+    predicting = ["model", "baselines", *_SPLITS]
+    nodes = [
+        node(predict_trips, predicting, "predictions"),
+        node(compute_metrics, ["predictions", "params:experiment", "params:training"], "metrics"),
+        node(compute_slices, ["predictions", *_SPLITS, "params:slices"], "slice_metrics"),
+    ]
+    inputs = [*predicting, "params:experiment", "params:training", "params:slices"]
+    return _room("evaluation", nodes, inputs=inputs, outputs=["predictions", "metrics", "slice_metrics"])
+
+
+def _reporting() -> Pipeline:
+    judged = ["predictions", "val_features", "params:experiment"]
+    predicted, by_hour, by_distance, importance = _PLOTS
+    summarised = ["quality_summary", "metrics", "example_answer", "params:experiment"]
+    nodes = [
+        node(plot_predicted_against_actual, ["predictions", "params:experiment"], predicted),
+        node(plot_residual_by_hour, judged, by_hour),
+        node(plot_residual_by_distance, judged, by_distance),
+        node(plot_feature_importance, ["model", "val_features", "params:experiment", "params:training"], importance),
+        node(answer_ride, ["model", "params:example_ride", "params:experiment"], "example_answer"),
+        node(write_summary, summarised, "run_summary"),
+    ]
+    parameters = ["params:experiment", "params:training", "params:example_ride"]
+    return _room(
+        "reporting",
+        nodes,
+        inputs=["predictions", "val_features", "model", "quality_summary", "metrics", *parameters],
+        outputs=[*_PLOTS, "example_answer", "run_summary"],
+    )

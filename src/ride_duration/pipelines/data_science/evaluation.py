@@ -1,0 +1,120 @@
+"""Predictions for every split, and what they are worth: in all, and slice by slice."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import field_validator
+
+from ride_duration.pipelines.data_science.metrics import score_both
+from ride_duration.pipelines.data_science.models import DurationModel
+from ride_duration.pipelines.parameters import Experiment, Parameters, Training
+
+
+class Slices(Parameters):
+    """How trips are cut into slices.
+
+    Attributes:
+        distance_edges: Edges in miles of the buckets of metered distance, ascending.
+    """
+
+    distance_edges: tuple[float, ...]
+
+    @field_validator("distance_edges")
+    @classmethod
+    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if len(edges) < 2 or sorted(set(edges)) != list(edges):
+            raise ValueError("distance_edges must be two or more numbers in ascending order")
+        return edges
+
+
+def predict_trips(
+    model: DurationModel,
+    baselines: dict[str, DurationModel],
+    train_features: pd.DataFrame,
+    val_features: pd.DataFrame,
+    test_features: pd.DataFrame,
+) -> pd.DataFrame:
+    """Predict every trip of every split.
+
+    Returns:
+        One row a trip: `ride_id`, `split`, `duration`, `predicted`, `predicted_without_distance` (NaN if the model
+        needs the distance), and one column for each baseline; all but the first two in minutes.
+    """
+    splits = {"train": train_features, "val": val_features, "test": test_features}
+    return pd.concat(
+        [_predictions(model, baselines, split, rows) for split, rows in splits.items() if len(rows)], ignore_index=True
+    )
+
+
+def _predictions(
+    model: DurationModel, baselines: dict[str, DurationModel], split: str, rows: pd.DataFrame
+) -> pd.DataFrame:
+    without = model.predict_without_distance(rows)
+    return pd.DataFrame(
+        {
+            "ride_id": rows["ride_id"],
+            "split": split,
+            "duration": rows["duration"],
+            "predicted": model.predict(rows),
+            "predicted_without_distance": np.nan if without is None else without,
+            **{name: baseline.predict(rows) for name, baseline in baselines.items()},
+        }
+    )
+
+
+def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training: Training) -> dict[str, Any]:
+    """Measure the model on each split, and the baselines on the validation months.
+
+    Returns:
+        What was trained on what; under `train`, `val` and `test` (None without test months) the measures of
+        `metrics.score_both`; under `baselines` the same by name. Depends on nothing but data and parameters.
+    """
+    splits = dict(iter(predictions.groupby("split")))
+    val = splits["val"]
+    return {
+        "model": training.model,
+        "train_data": experiment.train_data,
+        "val_data": experiment.val_data,
+        "test_data": experiment.test_data,
+        "service": experiment.service,
+        "source": experiment.source,
+        "simulated": experiment.simulated,
+        **{split: _measures(splits[split]) if split in splits else None for split in ("train", "val", "test")},
+        "baselines": {name: _measures(val, name, name) for name in training.baselines},
+    }
+
+
+def _measures(
+    rows: pd.DataFrame, column: str = "predicted", without: str = "predicted_without_distance"
+) -> dict[str, Any]:
+    return score_both(rows["duration"].to_numpy(), rows[column].to_numpy(), rows[without].to_numpy())
+
+
+def compute_slices(
+    predictions: pd.DataFrame,
+    train_features: pd.DataFrame,
+    val_features: pd.DataFrame,
+    test_features: pd.DataFrame,
+    slices: Slices,
+) -> pd.DataFrame:
+    """Measure the model on slices of the validation and test trips.
+
+    Returns:
+        One row a slice: `split`, `slice` (borough_pair, hour, distance, zone_pair), `value`, `n` and the measures.
+    """
+    judged = pd.concat([val_features, test_features])
+    trips = predictions.merge(judged.drop(columns="duration"), on="ride_id", validate="one_to_one")
+    miles = pd.cut(trips["trip_distance"], list(slices.distance_edges)).astype("string").fillna("unknown")
+    keys = {
+        "borough_pair": trips["borough_pair"],
+        "hour": trips["hour"].astype(int).map("{:02d}".format),
+        "distance": miles + " miles",
+        "zone_pair": trips["zone_pair"].isin(train_features["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
+    }
+    rows = [
+        {"split": split, "slice": name, "value": value} | _measures(group)
+        for name, key in keys.items()
+        for (split, value), group in trips.groupby(["split", key.rename("value")], sort=True)
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,90 @@
+"""A fitted model of the zoo: which columns it reads, and how it answers with and without the metered distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ride_duration.pipelines.parameters import FeatureSet, ModelChoice, Training
+from ride_duration.trips.features import METERED
+
+
+@dataclass
+class DurationModel:
+    """A regressor with what it needs to know of its features.
+
+    Attributes:
+        name: Its entry in the zoo.
+        choice: That entry.
+        feature_set: The columns it reads.
+        estimator: A scikit-learn compatible regressor.
+    """
+
+    name: str
+    choice: ModelChoice
+    feature_set: FeatureSet
+    estimator: Any
+
+    @classmethod
+    def unfitted(cls, name: str, training: Training) -> DurationModel:
+        """The model `name` of the zoo, before it has learnt anything."""
+        choice = training.models[name]
+        feature_set = training.feature_sets[choice.features]
+        return cls(name, choice, feature_set, _estimator(choice, feature_set, training.seed))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that the model reads."""
+        return [*self.feature_set.categorical, *self.feature_set.numeric]
+
+    def inputs(self, rows: pd.DataFrame) -> Any:
+        """What the estimator is given for feature rows (n): a frame if it reads text, else an array (n, columns)."""
+        if self.feature_set.categorical:
+            return rows[self.columns]
+        return rows[self.columns].to_numpy(dtype=np.float64)
+
+    def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Durations (n,) in minutes, using the metered distance where the model reads it and it is there."""
+        return np.asarray(self.estimator.predict(self.inputs(rows)), dtype=np.float64)
+
+    def predict_without_distance(self, rows: pd.DataFrame) -> NDArray[np.float64] | None:
+        """Durations (n,) in minutes from what is known before the ride, or None if the model needs the distance."""
+        if self.choice.distance == "required":
+            return None
+        return self.predict(without_distance(rows))
+
+
+def without_distance(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as they are known before the ride."""
+    return rows.assign(**dict.fromkeys(METERED, np.nan))
+
+
+def _estimator(choice: ModelChoice, feature_set: FeatureSet, seed: int) -> Any:
+    from kedro.utils import load_obj
+
+    estimator = load_obj(choice.estimator)()
+    known = estimator.get_params()
+    settings = dict(choice.hyper_parameters)
+    if "random_state" in known:
+        settings.setdefault("random_state", seed)
+    if choice.monotone:
+        settings[choice.monotone] = tuple(int(name in feature_set.increasing) for name in feature_set.numeric)
+    estimator.set_params(**settings)
+    return _encoding(feature_set, estimator) if feature_set.encode else estimator
+
+
+def _encoding(feature_set: FeatureSet, estimator: Any) -> Any:
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), list(feature_set.categorical)),
+        (SimpleImputer(strategy="constant", fill_value=0.0, keep_empty_features=True), list(feature_set.numeric)),
+    )
+    return make_pipeline(columns, estimator)

@@ -1,0 +1,19 @@
+"""Source (synthetic city, TLC) -> raw months."""
+
+from kedro.pipeline import Pipeline, node
+
+from ride_duration.pipelines.ingestion.nodes import fingerprint_months, source_months
+
+
+def create_pipeline() -> Pipeline:
+    """Make the months asked for that are not there yet, and note what lies there."""
+    return Pipeline(
+        [
+            node(source_months, ["params:experiment", "params:simulation"], "raw_trips@files"),
+            node(fingerprint_months, ["raw_trips@files", "params:experiment"], "raw_fingerprints"),
+        ],
+        namespace="ingestion",
+        parameters={"params:experiment", "params:simulation"},
+        outputs={"raw_trips@files", "raw_fingerprints"},
+        prefix_datasets_with_namespace=False,
+    )

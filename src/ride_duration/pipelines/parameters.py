@@ -1,0 +1,216 @@
+"""Typed parameters: Kedro builds them from `conf/` and `--params` before any node runs."""
+
+from itertools import combinations
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ride_duration.errors import RideDurationError
+from ride_duration.trips.months import parse_months
+from ride_duration.trips.records import Service, find_service
+
+
+class Parameters(BaseModel):
+    """A group of parameters: unknown names are refused, and nothing changes it later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Experiment(Parameters):
+    """Which trips a run learns from and is judged on.
+
+    Attributes:
+        source: Where raw months come from; a key of `sources`.
+        sources: For each source, the pattern of a month's address, or none when months are simulated.
+        service: One of `records.SERVICES`.
+        train_data: Months to learn from, as `parse_months` reads them.
+        val_data: Months to be judged on.
+        test_data: Months for a last look, if any.
+        engine_threads: Threads of the data engine.
+    """
+
+    source: str
+    sources: dict[str, str | None]
+    service: str
+    train_data: str
+    val_data: str
+    test_data: str | None = None
+    engine_threads: int = Field(gt=0)
+
+    @field_validator("train_data", "val_data", "test_data", "service", "source", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return None if value is None else str(value)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Experiment":
+        problems = [*self._problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems(self) -> list[str]:
+        problems = []
+        if self.source not in self.sources:
+            problems.append(f"unknown source '{self.source}'; choose one of {', '.join(self.sources)}")
+        elif self.sources[self.source] is None and self.service != "green":
+            problems.append(f"the source '{self.source}' makes green months only; use service=green, or source=tlc")
+        try:
+            find_service(self.service)
+        except RideDurationError as error:
+            problems.append(str(error))
+        splits = {}
+        for name, text in (("train_data", self.train_data), ("val_data", self.val_data), ("test_data", self.test_data)):
+            try:
+                splits[name] = set(parse_months(text)) if text else set()
+            except RideDurationError as error:
+                problems.append(f"{name}: {error}")
+        for (name, months), (other, others) in combinations(splits.items(), 2):
+            if shared := ", ".join(sorted(months & others)):
+                problems.append(f"{name} and {other} share {shared}; no model may be judged on what it learnt")
+        return problems
+
+    @property
+    def raw_service(self) -> Service:
+        """The service's record layout."""
+        return find_service(self.service)
+
+    @property
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """Months of `train`, `val` and `test`; the last may be empty."""
+        test = parse_months(self.test_data) if self.test_data else ()
+        return {"train": parse_months(self.train_data), "val": parse_months(self.val_data), "test": test}
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """All months, in the order of time."""
+        return tuple(sorted(month for months in self.splits.values() for month in months))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the trips are made by the synthetic city."""
+        return self.sources[self.source] is None
+
+
+class EarlyStopping(Parameters):
+    """How the number of boosting rounds is found.
+
+    Attributes:
+        rounds: The estimator's parameter that holds it.
+        patience: Rounds without improvement before stopping.
+        share: The last part of the training trips, in time, that is held out to stop on.
+    """
+
+    rounds: str
+    patience: int = Field(gt=0)
+    share: float = Field(gt=0, lt=1)
+
+
+class FeatureSet(Parameters):
+    """The columns that a model reads.
+
+    Attributes:
+        numeric: Columns of numbers; missing values are NaN.
+        categorical: Columns of text, one-hot encoded, or handed over as they are when `encode` is off.
+        encode: Whether text is one-hot encoded and missing numbers become 0, as linear models need it.
+        increasing: Numeric columns of which more never shortens the ride.
+    """
+
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    encode: bool = False
+    increasing: tuple[str, ...] = ()
+
+
+class ModelChoice(Parameters):
+    """One entry of the model zoo.
+
+    Attributes:
+        estimator: Import path of a scikit-learn compatible regressor.
+        features: Name of a feature set.
+        distance: `optional` (learns with and without), `required`, or `unused`.
+        monotone: The estimator's parameter that takes one -1, 0 or 1 a feature, if it has one.
+        early_stopping: None where there is nothing to stop.
+        hyper_parameters: Handed to the estimator.
+    """
+
+    estimator: str
+    features: str
+    distance: str = Field(pattern="^(optional|required|unused)$")
+    monotone: str | None = None
+    early_stopping: EarlyStopping | None = None
+    hyper_parameters: dict[str, Any] = {}
+
+
+class Training(Parameters):
+    """The chosen model, the zoo that it is chosen from, and the baselines that stand beside it."""
+
+    model: str
+    seed: int
+    baselines: tuple[str, ...]
+    feature_sets: dict[str, FeatureSet]
+    models: dict[str, ModelChoice]
+
+    @model_validator(mode="after")
+    def _check(self) -> "Training":
+        for name in (self.model, *self.baselines):
+            if name not in self.models:
+                raise ValueError(f"unknown model '{name}'; choose one of {', '.join(self.models)}")
+        for name in dict.fromkeys((self.model, *self.baselines)):
+            if self.models[name].features not in self.feature_sets:
+                raise ValueError(
+                    f"models.{name}.features names '{self.models[name].features}', "
+                    f"but the feature sets are {', '.join(self.feature_sets)}"
+                )
+            check_hyper_parameters(name, self.models[name])
+        return self
+
+    @property
+    def choice(self) -> ModelChoice:
+        """The chosen entry."""
+        return self.models[self.model]
+
+
+def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
+    """Refuse what the estimator does not know, and negative numbers where its own default is not negative.
+
+    Raises:
+        ValueError: Names the model, the parameter and what to do.
+    """
+    from kedro.utils import get_close_matches, load_obj
+
+    try:
+        defaults = load_obj(choice.estimator)().get_params()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"models.{name}.estimator: cannot make a {choice.estimator} ({error})") from error
+    for key, value in choice.hyper_parameters.items():
+        where = f"models.{name}.hyper_parameters.{key}"
+        if key not in defaults:
+            close = get_close_matches(key, defaults)
+            raise ValueError(
+                f"{where}: {choice.estimator} has no such parameter" + (f"; did you mean {close[0]}?" if close else "")
+            )
+        default = defaults[key]
+        negative_is_known = key == "n_jobs" or (isinstance(default, (int, float)) and default < 0)
+        if isinstance(value, (int, float)) and value < 0 and not negative_is_known:
+            raise ValueError(f"{where} is {value}, but cannot be negative")
+
+
+class ExampleRide(Parameters):
+    """The ride that each run answers.
+
+    Attributes:
+        pickup_zone: TLC location id.
+        dropoff_zone: TLC location id.
+        pickup_datetime: New York wall clock, `YYYY-MM-DDTHH:MM`.
+        trip_distance: Miles by road, for models that cannot answer without.
+    """
+
+    pickup_zone: int = Field(ge=1, le=265)
+    dropoff_zone: int = Field(ge=1, le=265)
+    pickup_datetime: str
+    trip_distance: float = Field(gt=0, le=100)
+
+
+#: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.
+GROUPS: dict[str, type[Parameters]] = {"experiment": Experiment, "training": Training}

@@ -1,0 +1,20 @@
+"""Settings of the Kedro project; see https://docs.kedro.org/en/stable/tutorials/settings/."""
+
+import os
+import warnings
+
+from ride_duration.hooks import ParametersHook, ProgressHook, RunLockHook
+from ride_duration.tracking import TrackingHook
+
+# Kedro 1.7 still uses OmegaConf's old name for registering resolvers, and would say so on every command.
+warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
+
+# Kedro calls hooks last to first: names are checked, then the run is locked, tracked, and shown.
+HOOKS = (ProgressHook(), TrackingHook(), RunLockHook(), ParametersHook())
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"globals": "soft", "parameters": "soft"},
+    "custom_resolvers": {"cores": lambda: os.cpu_count() or 1},
+}

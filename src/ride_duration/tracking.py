@@ -1,0 +1,186 @@
+"""Every training run is tracked in MLflow: what went in, what came out, and by which code.
+
+MLflow takes seconds to import; runs without a node tagged `training` never do.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import logging
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kedro
+from kedro.framework.hooks import hook_impl
+
+from ride_duration.pipelines import TRAINING_TAG
+
+if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
+    from kedro.io import DataCatalog
+    from kedro.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+EXPERIMENT = "ride_duration"
+
+#: Catalog entries that become artifacts, when the run made them.
+_ARTIFACTS = ("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary")
+_PLOT_SUFFIX = "_plot"
+_FINGERPRINTS = "raw_fingerprints"
+
+
+class TrackingHook:
+    """Opens an MLflow run before training, and closes it with everything that the run made, or with its error."""
+
+    def __init__(self) -> None:
+        self._context: KedroContext | None = None
+        self._run_id: str | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._context = context
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        self._run_id = None
+        if self._context is None or not pipeline.only_nodes_with_tags(TRAINING_TAG).nodes:
+            return
+        settings = self._context.config_loader["globals"]["tracking"]
+        parameters = self._context.config_loader["parameters"]
+        self._run_id = _start(self._context.project_path, settings, run_params, parameters)
+        if _FINGERPRINTS not in pipeline.all_outputs() and catalog.exists(_FINGERPRINTS):
+            _log_fingerprints(catalog.load(_FINGERPRINTS))
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        if self._run_id and dataset_name == _FINGERPRINTS:
+            _log_fingerprints(data)
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        if self._run_id:
+            import mlflow
+
+            _log_outcome(pipeline, catalog)
+            mlflow.end_run("FINISHED")
+            log.info("tracked as MLflow run %s", self._run_id)
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception) -> None:
+        if self._run_id:
+            import mlflow
+
+            mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:5000])
+            mlflow.end_run("FAILED")
+
+
+def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(_inside(project, settings["uri"]))
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        experiment_id = mlflow.create_experiment(EXPERIMENT, artifact_location=str(project / settings["artifacts"]))
+    else:
+        experiment_id = experiment.experiment_id
+    run = mlflow.start_run(
+        experiment_id=experiment_id, run_name=_run_name(parameters), tags=_origin(project, run_params)
+    )
+    chosen = parameters["training"]["models"].get(parameters["model"], {})
+    mlflow.log_params({name: parameters[name] for name in _HEADLINE} | _flat(chosen))
+    mlflow.log_dict(parameters, "parameters.json")
+    return str(run.info.run_id)
+
+
+_HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source", "seed")
+
+
+def _run_name(parameters: dict[str, Any]) -> str:
+    return f"{parameters['model']} {parameters['train_data']} -> {parameters['val_data']}"
+
+
+def _inside(project: Path, uri: str) -> str:
+    """A SQLite file named relative to the project, made absolute; any other address as it is."""
+    prefix = "sqlite:///"
+    if not uri.startswith(prefix) or uri.startswith(prefix + "/"):
+        return uri
+    database = project / uri.removeprefix(prefix)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    return f"{prefix}{database}"
+
+
+def _origin(project: Path, run_params: dict[str, Any]) -> dict[str, str]:
+    """Tags that say which code ran, and for whom."""
+    lock = project / "requirements.lock"
+    return {
+        "git_commit": _git(project, "rev-parse", "HEAD") or "unknown",
+        "git_dirty": str(bool(_git(project, "status", "--porcelain"))).lower(),
+        "kedro_version": kedro.__version__,
+        "pipeline": "+".join(run_params.get("pipeline_names") or ["__default__"]),
+        "environment": str(run_params.get("env")),
+        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "unknown",
+        "author": _git(project, "config", "user.name") or _user(),
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _git(project: Path, *arguments: str) -> str:
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    import mlflow
+
+    made = pipeline.all_outputs()
+    if "metrics" in made:
+        mlflow.log_metrics(_flat(catalog.load("metrics"), numbers_only=True))
+    for name in sorted(made):
+        if name in _ARTIFACTS or name.endswith(_PLOT_SUFFIX):
+            mlflow.log_artifact(_path(catalog, name), "plots" if name.endswith(_PLOT_SUFFIX) else None)
+    figures = [catalog.load(name) for name in sorted(made) if name.endswith(_PLOT_SUFFIX)]
+    if figures:
+        mlflow.log_text(_page(figures), "plots/plots.html")
+
+
+def _page(figures: list[Any]) -> str:
+    """All plots on one web page that needs no network."""
+    parts = [figure.to_html(full_html=False, include_plotlyjs=index == 0) for index, figure in enumerate(figures)]
+    return "<!doctype html><meta charset='utf-8'><title>Plots</title>" + "".join(parts)
+
+
+def _log_fingerprints(fingerprints: dict[str, Any]) -> None:
+    """The sha256 and the number of rows of every raw month, as tags."""
+    import mlflow
+
+    mlflow.set_tags({f"raw.{stem}": f"{entry['sha256']} {entry['rows']}" for stem, entry in fingerprints.items()})
+
+
+def _path(catalog: DataCatalog, name: str) -> str:
+    return str(catalog[name]._describe()["filepath"])
+
+
+def _flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{above}{name}.", numbers_only=numbers_only)
+        elif not numbers_only or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+            flat[above + name] = value
+    return flat

@@ -1,0 +1,74 @@
+"""The canonical trip record: what every service's raw columns are turned into, and which values are valid.
+
+| field | type | meaning |
+|---|---|---|
+| service | text | one of `SERVICES` |
+| month | text | `YYYY-MM`, the month of the file |
+| ride_id | text | service, month and row number in the file; sorts as the file does |
+| pickup_datetime, dropoff_datetime | timestamp | New York wall clock, whole seconds |
+| pickup_zone, dropoff_zone | int64 | TLC location ids |
+| trip_distance_raw | float64 | miles as the meter recorded them, absurd values included |
+| trip_distance | float64 | miles, missing where the raw value is outside `DISTANCE` |
+| duration | float64 | minutes from pick-up to drop-off |
+"""
+
+from dataclasses import dataclass, field
+
+from ride_duration.errors import RideDurationError
+
+#: A trip is kept when its duration lies in this closed interval (minutes): the reference's population.
+DURATION = (1.0, 60.0)
+#: A distance is believed when it lies in this interval, open below and closed above (miles).
+DISTANCE = (0.0, 100.0)
+
+RIDE_ID_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Service:
+    """How one TLC service names the columns of a trip in its files.
+
+    Attributes:
+        name: The service, as it stands in file names.
+        columns: TLC column name of each canonical field. Names are compared without regard to case, since the
+            TLC itself changes it from month to month (`PUlocationID`, `PULocationID`).
+    """
+
+    name: str
+    columns: dict[str, str] = field(hash=False)
+
+    def file_stem(self, month: str) -> str:
+        """Name of a month's file, without its suffix."""
+        return f"{self.name}_tripdata_{month}"
+
+
+def _service(name: str, pickup: str, dropoff: str, distance: str | None) -> Service:
+    columns = {
+        "pickup_datetime": pickup,
+        "dropoff_datetime": dropoff,
+        "pickup_zone": "PULocationID",
+        "dropoff_zone": "DOLocationID",
+    }
+    return Service(name, columns | ({"trip_distance_raw": distance} if distance else {}))
+
+
+SERVICES = {
+    service.name: service
+    for service in (
+        _service("green", "lpep_pickup_datetime", "lpep_dropoff_datetime", "trip_distance"),
+        _service("yellow", "tpep_pickup_datetime", "tpep_dropoff_datetime", "trip_distance"),
+        _service("fhv", "pickup_datetime", "dropOff_datetime", None),
+        _service("fhvhv", "pickup_datetime", "dropoff_datetime", "trip_miles"),
+    )
+}
+
+
+def find_service(name: str) -> Service:
+    """The service of that name.
+
+    Raises:
+        RideDurationError: There is none.
+    """
+    if name not in SERVICES:
+        raise RideDurationError(f"unknown service '{name}'; choose one of {', '.join(SERVICES)}")
+    return SERVICES[name]

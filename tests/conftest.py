@@ -1,0 +1,106 @@
+"""Fixtures for all tests: projects of their own, the command line, and real months where they lie."""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+TLC_DATA = Path(os.environ.get("TLC_DATA", REPOSITORY / "data/01_raw/tlc"))
+
+os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Project:
+    """A project of its own: the repository's code and configuration, and empty data."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        shutil.copytree(REPOSITORY / "conf", root / "conf")
+        shutil.copy(REPOSITORY / "pyproject.toml", root)
+        (root / "src").mkdir()  # Kedro wants the folder; the code comes from the installed package
+        (root / "data").mkdir()
+
+    def kedro(self, *arguments: str) -> Ended:
+        """Run `kedro ARGUMENTS` inside the project, in this process."""
+        from kedro.framework.cli.cli import KedroCLI
+
+        out, err, here = io.StringIO(), io.StringIO(), Path.cwd()
+        os.chdir(self.root)
+        try:
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ending:
+                KedroCLI(project_path=self.root).main(list(arguments), prog_name="kedro")
+        finally:
+            os.chdir(here)
+        return Ended(int(ending.value.code or 0), out.getvalue(), err.getvalue())
+
+    def run(self, params: str = "", *arguments: str, env: str = "test") -> Ended:
+        """`kedro run` with these parameters."""
+        return self.kedro("run", "--env", env, *(["--params", params] if params else []), *arguments)
+
+    def data(self, path: str) -> Path:
+        """A file below `data/`."""
+        return self.root / "data" / path
+
+    def with_real_months(self, *months: str) -> "Project":
+        """The same project, with real green months lying where `source=tlc` looks."""
+        folder = self.data("01_raw/tlc")
+        folder.mkdir(parents=True, exist_ok=True)
+        for month in months:
+            (folder / real_month(month).name).symlink_to(real_month(month))
+        return self
+
+
+def real_month(month: str) -> Path:
+    """A real green month; its absence skips the test, unless CI forbids that."""
+    path = TLC_DATA.resolve() / f"green_tripdata_{month}.parquet"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not in {TLC_DATA}: set TLC_DATA to a folder with real months")
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project of the test's own."""
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def tlc_month() -> Callable[[str], Path]:
+    """Finds a real green month."""
+    return real_month
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which `kedro run --env test` has ended well; to be looked at, not to be changed."""
+    project = Project(tmp_path_factory.mktemp("finished") / "project")
+    ended = project.run()
+    assert ended.code == 0, ended.err
+    return project
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Where FORBID_SKIPS names a marker of the test, a skip is a failure."""
+    report = yield
+    forbidden = os.environ.get("FORBID_SKIPS", "").split(",")
+    if report.skipped and not hasattr(report, "wasxfail") and any(item.get_closest_marker(name) for name in forbidden):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, though FORBID_SKIPS={','.join(forbidden)}: {report.longrepr}"
+    return report
