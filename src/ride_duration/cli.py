@@ -34,6 +34,18 @@ Examples:
 run_pipelines = cast("Callable[..., dict[str, Any]]", kedro_run.callback)
 
 
+#: How the operating system, DuckDB and SQLite put it.
+_DISK_IS_FULL = ("No space left on device", "File too large", "disk is full", "disk I/O error")
+
+#: What Kedro says, and what we say.
+_KEDRO_SAYS = (
+    (r"Failed to find the pipeline named '(.+?)'", "unknown pipeline '{0}'; there are: {1}"),
+    (r"Pipeline does not contain (.+?)\.?$", "no pipeline has {0}; `kedro registry describe` lists the nodes of one"),
+    (r"(Pipeline contains no nodes)", "the tags, nodes and namespaces given leave no node to run; name fewer of them"),
+    (r"No partitions found in '(.+?)'", "no raw months lie in {0}; run `kedro run --pipelines=ingestion` first"),
+)
+
+
 @click.group(name="ride_duration")
 def cli() -> None:
     """Commands of the project."""
@@ -65,9 +77,9 @@ def explain(error: BaseException) -> str:
             return f"the disk is full or a file may not grow ({_first_line(link)}); free some space and run again"
         if isinstance(link, MissingConfigException):
             return _environments_message(str(link))
-    missing = re.match(r"Failed to find the pipeline named '(.+?)'", str(error))
-    if missing:
-        return f"unknown pipeline '{missing[1]}'; there are: {', '.join(sorted(pipelines.keys()))}"
+        for pattern, message in _KEDRO_SAYS:
+            if match := re.search(pattern, str(link)):
+                return message.format(match[1], ", ".join(sorted(pipelines.keys())))
     root = chain[-1]
     return f"{_first_line(root)} ({type(root).__name__}); run again with --traceback to see where"
 
@@ -86,17 +98,17 @@ def _first_line(error: BaseException) -> str:
 def _is_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return True
-    return any(words in str(error) for words in ("No space left on device", "File too large"))
+    return any(words in str(error) for words in _DISK_IS_FULL)
 
 
 def _parameters_message(text: str) -> str:
-    """Kedro's report of a failed validation, without pydantic's headings, types and addresses."""
-    lines = []
-    for line in text.splitlines()[1:]:
-        said = re.sub(r"^- Parameter '.+?': ", "", line)
-        if not re.match(r"\d+ validation errors? for|    For further information", said):
-            lines.append(re.sub(r" \[type=.*\]$", "", said.strip()).removeprefix("Value error, "))
-    return "; ".join(lines)
+    """Kedro's report of a failed validation, without the headings, types and addresses of Kedro and pydantic."""
+    said = text.partition("\n")[2]
+    said = re.sub(r"(?m)^- Parameter '.+?': |Failed to instantiate \w+ for parameter '\w+': ", "", said)
+    said = re.sub(r"(?m)^\d+ validation errors? for \w+\n|^    For further information.*\n?| \[type=.*\]$", "", said)
+    said = re.sub(r"(?m)^(\S+)\n  (?=\S)", r"\1: ", said)
+    problems = [line.strip().removeprefix("Value error, ") for line in said.splitlines()]
+    return "\n  ".join(problem for problem in problems if problem)
 
 
 def _environments_message(text: str) -> str:

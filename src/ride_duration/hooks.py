@@ -42,7 +42,11 @@ class ParametersHook:
         parameters = loader["parameters"]
         if loader.runtime_params:
             declared = type(loader)(
-                loader.conf_source, env=context.env, base_env=loader.base_env, default_run_env=loader.default_run_env
+                loader.conf_source,
+                env=context.env,
+                base_env=loader.base_env,
+                default_run_env=loader.default_run_env,
+                merge_strategy=loader.merge_strategy,
             )["parameters"]
             _check_names(loader.runtime_params, declared)
         groups = {

@@ -83,7 +83,7 @@ def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], 
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the user once, through ours
     mlflow.set_tracking_uri(_inside(project, settings["uri"]))
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
     if experiment is None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from kedro_datasets import ibis, json, pandas, pickle, plotly, text
 
+from ride_duration.errors import RideDurationError
+
 
 @contextmanager
 def replaced_whole(path: Path) -> Iterator[Path]:
@@ -31,9 +33,20 @@ class _AtomicSave:
 
     _filepath: PurePosixPath
 
+    @property
+    def _is_local(self) -> bool:
+        return getattr(self, "_protocol", "file") == "file" and not getattr(self, "_fs_prefix", "")
+
+    def load(self) -> Any:
+        if self._is_local and not Path(self._filepath).exists():
+            raise RideDurationError(
+                f"{self._filepath} is not there yet; run the pipeline that makes it, or `kedro run`"
+            )
+        return super().load()  # type: ignore[misc]
+
     def save(self, data: Any) -> None:
         final = self._filepath
-        if getattr(self, "_protocol", "file") != "file" or getattr(self, "_fs_prefix", ""):
+        if not self._is_local:
             super().save(data)  # type: ignore[misc]
             return
         with replaced_whole(Path(final)) as partial:

@@ -3,7 +3,7 @@
 from itertools import combinations
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
 from ride_duration.errors import RideDurationError
 from ride_duration.trips.months import parse_months
@@ -46,7 +46,7 @@ class Experiment(Parameters):
     def _check(self) -> "Experiment":
         problems = [*self._problems()]
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
 
     def _problems(self) -> list[str]:
@@ -146,7 +146,7 @@ class Training(Parameters):
     """The chosen model, the zoo that it is chosen from, and the baselines that stand beside it."""
 
     model: str
-    seed: int
+    seed: int = Field(ge=0)
     baselines: tuple[str, ...]
     feature_sets: dict[str, FeatureSet]
     models: dict[str, ModelChoice]
@@ -202,13 +202,13 @@ class ExampleRide(Parameters):
     Attributes:
         pickup_zone: TLC location id.
         dropoff_zone: TLC location id.
-        pickup_datetime: New York wall clock, `YYYY-MM-DDTHH:MM`.
+        pickup_datetime: New York wall clock, for instance 2021-03-01T17:30.
         trip_distance: Miles by road, for models that cannot answer without.
     """
 
     pickup_zone: int = Field(ge=1, le=265)
     dropoff_zone: int = Field(ge=1, le=265)
-    pickup_datetime: str
+    pickup_datetime: NaiveDatetime
     trip_distance: float = Field(gt=0, le=100)
 
 

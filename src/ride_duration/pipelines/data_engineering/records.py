@@ -93,9 +93,12 @@ def canonical_records(raw: ir.Table, service: Service, month: str, file: str) ->
 
 def _read_through(records: ir.Table, file: str) -> None:
     """Decode every value that is used, so that a damaged file is named here and not by a later, mixed step."""
-    fields = [name for name in _KINDS if not isinstance(records[name].op(), ibis.expr.operations.Literal)]
+    numbers = {
+        name: column.epoch_seconds() if (column := records[name]).type().is_timestamp() else column for name in _KINDS
+    }
+    sums = {name: number.cast("float64").sum() for name, number in numbers.items()}  # maxima may come from the footer
     try:
-        rows = records.aggregate(rows=records.count(), **{name: records[name].max() for name in fields}).to_pyarrow()
+        rows = records.aggregate(rows=records.count(), **sums).to_pyarrow()
     except Exception as error:  # each engine has its own errors
         raise _unreadable(file, error) from error
     if rows["rows"][0].as_py() == 0:

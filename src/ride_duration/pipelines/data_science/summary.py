@@ -1,11 +1,9 @@
 """One ride answered, and a page of text that says what a run found."""
 
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.parameters import ExampleRide, Experiment
 from ride_duration.trips.rides import features_of_ride
@@ -17,18 +15,14 @@ def answer_ride(model: DurationModel, example_ride: ExampleRide, experiment: Exp
 
     Returns:
         The question in words, `minutes`, `distance_used` (miles, or None before the ride) and `simulated`.
-
-    Raises:
-        RideDurationError: `pickup_datetime` is no time.
     """
-    when = _time(example_ride.pickup_datetime)
-    rows = _ride_rows(example_ride, when)
+    rows = _ride_rows(example_ride)
     before = model.predict_without_distance(rows)
     pickup, dropoff = zones()[example_ride.pickup_zone], zones()[example_ride.dropoff_zone]
     return {
         "pickup": pickup.name,
         "dropoff": dropoff.name.split("/")[0],
-        "when": f"{when:%A %H:%M}",
+        "when": f"{example_ride.pickup_datetime:%A %H:%M}",
         "minutes": round(float((model.predict(rows) if before is None else before)[0]), 1),
         "distance_used": example_ride.trip_distance if before is None else None,
         "model": model.name,
@@ -36,17 +30,8 @@ def answer_ride(model: DurationModel, example_ride: ExampleRide, experiment: Exp
     }
 
 
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RideDurationError(
-            f"example_ride.pickup_datetime is '{text}'; write it as 2021-03-01T17:30 (New York wall clock)"
-        ) from error
-
-
-def _ride_rows(ride: ExampleRide, when: datetime) -> pd.DataFrame:
-    features = features_of_ride(ride.pickup_zone, ride.dropoff_zone, when, ride.trip_distance)
+def _ride_rows(ride: ExampleRide) -> pd.DataFrame:
+    features = features_of_ride(ride.pickup_zone, ride.dropoff_zone, ride.pickup_datetime, ride.trip_distance)
     pair = {"zone_pair": f"{ride.pickup_zone}_{ride.dropoff_zone}", "trip_distance_raw": ride.trip_distance}
     return pd.DataFrame([features | pair])
 
