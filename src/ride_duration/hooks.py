@@ -1,4 +1,4 @@
-"""What happens around every run: parameter names are checked, one run at a time is let in, progress is shown."""
+"""What happens around every run: one at a time is let in, and its progress is shown."""
 
 from __future__ import annotations
 
@@ -8,66 +8,19 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from kedro.framework.hooks import hook_impl
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import GROUPS
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
-    from kedro.config import OmegaConfigLoader
     from kedro.framework.context import KedroContext
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
 log = logging.getLogger(__name__)
-
-#: Below this group any name may be given: the estimators know them, and check them.
-_OPEN_GROUP = "hyper_parameters"
-
-
-class ParametersHook:
-    """Checks the names of parameters, and groups them for the nodes.
-
-    A misspelt name would otherwise be ignored in silence. The groups `experiment` and `training` are made here, and
-    not by interpolation in `conf/`, since Kedro resolves each environment by itself: what `--env` or `conf/local`
-    override would not reach them.
-    """
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        loader = cast("OmegaConfigLoader", context.config_loader)
-        parameters = loader["parameters"]
-        if loader.runtime_params:
-            declared = type(loader)(
-                loader.conf_source,
-                env=context.env,
-                base_env=loader.base_env,
-                default_run_env=loader.default_run_env,
-                merge_strategy=loader.merge_strategy,
-            )["parameters"]
-            _check_names(loader.runtime_params, declared)
-        groups = {
-            name: {field: parameters[field] for field in group.model_fields if field in parameters}
-            for name, group in GROUPS.items()
-        }
-        loader["parameters"] = parameters | groups
-
-
-def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
-    from kedro.utils import get_close_matches
-
-    for name, value in given.items():
-        if name not in declared:
-            close = get_close_matches(name, declared)
-            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
-            raise RideDurationError(f"unknown parameter '{above}{name}'; {hint}")
-        if isinstance(value, dict) and name != _OPEN_GROUP:
-            if not isinstance(declared[name], dict):
-                raise RideDurationError(f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'")
-            _check_names(value, declared[name], f"{above}{name}.")
 
 
 class RunLockHook:

@@ -3,15 +3,17 @@
 import os
 import warnings
 
-from ride_duration.hooks import ParametersHook, ProgressHook, RunLockHook
+from ride_duration.config_loader import ConfigLoader
+from ride_duration.hooks import ProgressHook, RunLockHook
 from ride_duration.tracking import TrackingHook
 
 # Kedro 1.7 still uses OmegaConf's old name for registering resolvers, and would say so on every command.
 warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
 
-# Kedro calls hooks last to first: names are checked, then the run is locked, tracked, and shown.
-HOOKS = (ProgressHook(), TrackingHook(), RunLockHook(), ParametersHook())
+# Kedro calls hooks last to first: a run is locked, tracked, and shown.
+HOOKS = (ProgressHook(), TrackingHook(), RunLockHook())
 
+CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
             node(check_records, "trip_records", "checked_records"),
             node(report_quality, "checked_records", "quality_report"),
             node(quarantine_trips, "checked_records", "rejected_trips"),
-            node(clean_trips, ["checked_records", "quality_report"], "trips"),
+            node(clean_trips, "checked_records", "trips"),
             node(compute_features, "trips", "features"),
             node(summarise_quality, ["quality_report", "params:experiment"], "quality_summary"),
             node(plot_quality, ["quality_report", "params:experiment"], "quality_plot"),

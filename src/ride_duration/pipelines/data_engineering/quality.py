@@ -6,7 +6,6 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_engineering.rules import FLAGGING, REJECTING, REPAIRING
 from ride_duration.pipelines.parameters import Experiment
 
@@ -17,9 +16,6 @@ def report_quality(checked_records: ir.Table) -> dict[str, Any]:
     Returns:
         By month: `rows`, `kept`, and under `rejected`, `repaired` and `flagged` a count for each reason code.
         Repairs and flags are counted among the kept trips.
-
-    Raises:
-        RideDurationError: A month keeps no trip at all.
     """
     kept = checked_records.rejected_because.isnull()
     counts = checked_records.group_by("month").aggregate(
@@ -28,15 +24,7 @@ def report_quality(checked_records: ir.Table) -> dict[str, Any]:
         **{code: (checked_records.rejected_because == code).sum() for code in REJECTING},
         **{code: (checked_records[code] & kept).sum() for code in (*REPAIRING, *FLAGGING)},
     )
-    months = {row["month"]: _entry(row) for row in counts.order_by("month").to_pyarrow().to_pylist()}
-    for month, entry in months.items():
-        if not entry["kept"]:
-            reasons = ", ".join(f"{count:,} {code}" for code, count in entry["rejected"].items() if count)
-            raise RideDurationError(
-                f"all {entry['rows']:,} trips of {month} were rejected ({reasons}); "
-                "nothing can be learnt from this month: leave it out, or get its file anew"
-            )
-    return months
+    return {row["month"]: _entry(row) for row in counts.order_by("month").to_pyarrow().to_pylist()}
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,10 @@
 | unknown_zone | flagged: a zone without a place |
 """
 
-from typing import Any
-
 import ibis
 import ibis.expr.types as ir
 
+from ride_duration.errors import RideDurationError
 from ride_duration.trips.records import DISTANCE, DURATION
 from ride_duration.trips.zones import zones
 
@@ -27,7 +26,16 @@ def check_records(trip_records: ir.Table) -> ir.Table:
     Returns:
         The records with `duration` (minutes), `rejected_because` (a code of `REJECTING`, or NULL) and one boolean
         column for each code of `REPAIRING` and `FLAGGING`.
+
+    Raises:
+        RideDurationError: A month keeps no trip at all.
     """
+    checked = _apply_rules(trip_records)
+    _refuse_hopeless_months(checked)
+    return checked
+
+
+def _apply_rules(trip_records: ir.Table) -> ir.Table:
     timed = trip_records.mutate(duration=_minutes(trip_records))
     duration, distance = timed.duration, timed.trip_distance_raw
     placed = [zone.location_id for zone in zones().values() if zone.x == zone.x]
@@ -49,17 +57,24 @@ def _minutes(records: ir.Table) -> ir.FloatingColumn:
     return seconds.cast("float64") / ibis.literal(60.0, "float64")
 
 
+def _refuse_hopeless_months(checked: ir.Table) -> None:
+    kept = checked.group_by("month").aggregate(rows=checked.count(), kept=checked.rejected_because.isnull().sum())
+    for month in kept.filter(kept.kept == 0).order_by("month").to_pyarrow().to_pylist():
+        reasons = checked.filter(checked.month == month["month"]).rejected_because.value_counts(name="rows")
+        counts = ", ".join(f"{row['rows']:,} {row['rejected_because']}" for row in reasons.to_pyarrow().to_pylist())
+        raise RideDurationError(
+            f"all {month['rows']:,} trips of {month['month']} were rejected ({counts}); "
+            "nothing can be learnt from this month: leave it out, or get its file anew"
+        )
+
+
 def quarantine_trips(checked_records: ir.Table) -> ir.Table:
     """Set the rejected records aside, with their reasons."""
     return checked_records.filter(checked_records.rejected_because.notnull())
 
 
-def clean_trips(checked_records: ir.Table, quality_report: dict[str, Any]) -> ir.Table:  # noqa: ARG001
+def clean_trips(checked_records: ir.Table) -> ir.Table:
     """Keep the trips that no rule rejected, and repair their distances.
-
-    Args:
-        checked_records: Records with the outcome of every rule.
-        quality_report: Not read; waiting for it keeps bad months from replacing good trips.
 
     Returns:
         One row a trip, in the fields of `trips.records`, and the flags.

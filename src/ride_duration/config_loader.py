@@ -1,0 +1,56 @@
+"""Configuration: Kedro's own loader, with parameter names checked and grouped."""
+
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.utils import get_close_matches
+
+from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.parameters import GROUPS
+
+#: Below this group any name may be given: the estimators know them, and check them.
+_OPEN_GROUP = "hyper_parameters"
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """Refuses misspelt parameters, and adds the groups that nodes are given.
+
+    Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups `experiment`
+    and `training` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
+    itself: what `--env` or `conf/local` override would not reach them.
+    """
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        values: dict[str, Any] = super().__getitem__(key)
+        if key != "parameters":
+            return values
+        if self.runtime_params:
+            _check_names(self.runtime_params, self._without_runtime_params())
+        groups = {
+            name: {field: values[field] for field in group.model_fields if field in values}
+            for name, group in GROUPS.items()
+        }
+        return values | groups
+
+    def _without_runtime_params(self) -> dict[str, Any]:
+        declared = OmegaConfigLoader(
+            self.conf_source,
+            env=self.env,
+            base_env=self.base_env,
+            default_run_env=self.default_run_env,
+            merge_strategy=self.merge_strategy,
+        )
+        return dict(declared["parameters"])
+
+
+def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
+
+    for name, value in given.items():
+        if name not in declared:
+            close = get_close_matches(name, declared)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
+            raise RideDurationError(f"unknown parameter '{above}{name}'; {hint}")
+        if isinstance(value, dict) and name != _OPEN_GROUP:
+            if not isinstance(declared[name], dict):
+                raise RideDurationError(f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'")
+            _check_names(value, declared[name], f"{above}{name}.")
