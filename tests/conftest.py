@@ -3,6 +3,8 @@
 import io
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -52,6 +54,12 @@ class Project:
     def run(self, params: str = "", *arguments: str, env: str = "test") -> Ended:
         """`kedro run` with these parameters."""
         return self.kedro("run", "--env", env, *(["--params", params] if params else []), *arguments)
+
+    def start(self, *command: str, shell: str = "") -> subprocess.Popen[str]:
+        """Start a program of the environment inside the project, after some `shell` settings."""
+        program = str(Path(sys.executable).with_name(command[0]))
+        line = ["bash", "-c", f'{shell} exec "$@"', "bash", program, *command[1:]]
+        return subprocess.Popen(line, cwd=self.root, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def data(self, path: str) -> Path:
         """A file below `data/`."""

@@ -1,27 +1,245 @@
 """What a user does, end to end."""
 
 import json
+from datetime import datetime, timedelta
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 
-from tests.conftest import Project
+from tests.conftest import REPOSITORY, Project
+
+METRICS = "08_reporting/metrics.json"
 
 
-def test_the_default_run_ends_with_a_summary(finished: Project) -> None:
-    metrics = json.loads(finished.data("08_reporting/metrics.json").read_text())
+def _metrics(project: Project) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads(project.data(METRICS).read_text())
+    return metrics
+
+
+def _run(project: Project, params: str = "", *arguments: str, env: str = "test") -> str:
+    ended = project.run(params, *arguments, env=env)
+    assert ended.code == 0, ended.err
+    return ended.out
+
+
+def test_the_default_run_beats_both_baselines(finished: Project) -> None:
+    metrics = _metrics(finished)
     assert metrics["model"] == "xgboost"
-    assert (
-        metrics["val"]["rmse"] < metrics["baselines"]["zone_pair_median"]["rmse"] < metrics["baselines"]["mean"]["rmse"]
+    baselines = metrics["baselines"]
+    assert metrics["val"]["rmse"] < baselines["zone_pair_median"]["rmse"] < baselines["mean"]["rmse"]
+    assert metrics["val"]["rmse"] < metrics["val"]["rmse_without_distance"] < baselines["zone_pair_median"]["rmse"]
+
+
+def test_a_run_ends_with_a_summary_and_what_to_type_next(project: Project) -> None:
+    out = _run(project, "model=mean")
+    for words in (
+        "SIMULATED",
+        "too_short",
+        "zone_pair_median",
+        "before the ride",
+        "JFK Airport to Times Sq",
+        "make ui",
+    ):
+        assert words in out
+    assert "(simulated)" in out.split("JFK Airport")[1]
+
+
+def test_progress_names_each_step(project: Project) -> None:
+    process = project.start("kedro", "run", "--env=test", "--params=model=mean")
+    out, err = process.communicate(timeout=120)
+    assert "[ 1/22]" in err
+    assert "[22/22]" in err
+    assert "simulating green_tripdata_2021-01" in err
+    assert "[22/22]" not in out
+
+
+def test_the_same_command_gives_the_same_bytes_whatever_the_threads(project: Project) -> None:
+    written = []
+    for threads in (1, 2, 2):
+        _run(project, f"engine_threads={threads}")
+        written.append(project.data(METRICS).read_bytes())
+    assert written[0] == written[1] == written[2]
+    assert b"time" not in written[0]
+
+
+def test_simulated_months_are_the_same_files_for_the_same_seed(project: Project, finished: Project) -> None:
+    _run(project, "", "--pipelines=ingestion")
+    for month in ("2021-01", "2021-02"):
+        name = f"01_raw/simulated/green_tripdata_{month}.parquet"
+        assert project.data(name).read_bytes() == finished.data(name).read_bytes()
+
+
+def test_a_run_touches_no_month_that_is_there(project: Project) -> None:
+    _run(project, "", "--pipelines=ingestion")
+    january = project.data("01_raw/simulated/green_tripdata_2021-01.parquet")
+    before = january.stat().st_mtime_ns
+    _run(project, "val_data=2021-03", "--pipelines=ingestion")
+    assert january.stat().st_mtime_ns == before
+    manifest = json.loads(project.data("01_raw/simulated/manifest.json").read_text())
+    assert sorted(manifest) == [f"green_tripdata_2021-0{month}.parquet" for month in (1, 2, 3)]
+
+
+def test_months_may_be_ranges_and_sums_with_a_test_split(project: Project) -> None:
+    _run(project, "model=mean,train_data=2021-01..2021-02+2021-05,val_data=2021-03,test_data=2021-04")
+    metrics = _metrics(project)
+    features = pq.read_table(project.data("04_feature/features.parquet"), columns=["month"])
+    assert set(features["month"].to_pylist()) == {f"2021-0{month}" for month in range(1, 6)}
+    assert metrics["test"]["n"] > 60_000
+    assert metrics["train"]["n"] > 2.5 * metrics["val"]["n"]
+
+
+def test_conf_local_changes_what_every_part_of_a_run_reads(project: Project) -> None:
+    (project.root / "conf/local/parameters.yml").write_text(
+        yaml.safe_dump(
+            {"train_data": "2021-03", "model": "ridge", "models": {"ridge": {"hyper_parameters": {"alpha": 7}}}}
+        )
     )
+    _run(project, env="local")
+    metrics = _metrics(project)
+    assert (metrics["train_data"], metrics["val_data"], metrics["model"]) == ("2021-03", "2021-02", "ridge")
+
+
+def _other_service_month(service: str, month: str, rows: int = 400) -> pa.Table:
+    """A small month with the columns of its service, as the TLC names and types them."""
+    start = datetime.fromisoformat(f"{month}-01T06:00")
+    pickup = [start + timedelta(minutes=11 * row) for row in range(rows)]
+    dropoff = [time + timedelta(minutes=5 + row % 30) for row, time in enumerate(pickup)]
+    zones, times = [1 + row % 263 for row in range(rows)], pa.timestamp("us")
+    columns: dict[str, dict[str, Any]] = {
+        "yellow": {
+            "VendorID": pa.array([1] * rows),
+            "tpep_pickup_datetime": pa.array(pickup, times),
+            "tpep_dropoff_datetime": pa.array(dropoff, times),
+            "trip_distance": pa.array([1.0 + row % 30 for row in range(rows)]),
+            "PULocationID": pa.array(zones),
+            "DOLocationID": pa.array(zones[::-1]),
+        },
+        "fhv": {
+            "dispatching_base_num": pa.array(["B00001"] * rows),
+            "pickup_datetime": pa.array(pickup, times),
+            "dropOff_datetime": pa.array(dropoff, times),
+            "PUlocationID": pa.array(
+                [None if row % 7 else float(zone) for row, zone in enumerate(zones)], pa.float64()
+            ),
+            "DOlocationID": pa.array([float(zone) for zone in zones]),
+            "SR_Flag": pa.nulls(rows),
+        },
+        "fhvhv": {
+            "hvfhs_license_num": pa.array(["HV0003"] * rows),
+            "pickup_datetime": pa.array(pickup, times),
+            "dropoff_datetime": pa.array(dropoff, times),
+            "PULocationID": pa.array(zones),
+            "DOLocationID": pa.array(zones[::-1]),
+            "trip_miles": pa.array([1.0 + row % 30 for row in range(rows)]),
+        },
+    }
+    return pa.table(columns[service])
+
+
+@pytest.mark.parametrize("service", ["yellow", "fhv", "fhvhv"])
+def test_every_service_can_be_learnt(project: Project, service: str) -> None:
+    folder = project.data("01_raw/tlc")
+    folder.mkdir(parents=True)
+    for month in ("2021-01", "2021-02"):
+        pq.write_table(_other_service_month(service, month), folder / f"{service}_tripdata_{month}.parquet")
+    out = _run(project, f"service={service},source=tlc")
+    assert f"{service.capitalize()} taxi, TLC trips" in out
+    metrics = _metrics(project)
+    assert metrics["val"]["n"] == 400
+    assert metrics["val"]["rmse"] > 0
+    assert not metrics["simulated"]
+
+
+def test_every_dataset_of_every_pipeline_is_declared_with_its_layer(project: Project) -> None:
+    ended = project.kedro("catalog", "describe-datasets")
+    assert ended.code == 0, ended.err
+    described = yaml.safe_load(ended.out)
+    catalog = yaml.safe_load((project.root / "conf/base/catalog.yml").read_text())
+    for pipeline, groups in described.items():
+        assert not groups["defaults"], f"{pipeline} has datasets that the catalog does not declare"
+    names = {name for group in described["__default__"]["datasets"].values() for name in group}
+    assert {"raw_trips@files", "raw_trips@table", "trips", "features", "model", "metrics"} <= names
+    for name, entry in catalog.items():
+        if not name.startswith("_"):
+            assert entry["metadata"]["kedro-viz"]["layer"], name
+
+
+def test_kedro_viz_exports_collapsed_layers_and_previews(finished: Project) -> None:
+    process = finished.start("kedro", "viz", "build", "--include-previews")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    main = json.loads((finished.root / "build/api/main").read_text())
+    assert main["layers"] == [
+        "raw",
+        "intermediate",
+        "primary",
+        "feature",
+        "model_input",
+        "models",
+        "model_output",
+        "reporting",
+    ]
+    groups = {node["name"] for node in main["nodes"] if node["type"] == "modularPipeline"}
+    rooms = {"ingestion", "data_engineering", "splitting", "baselines", "training", "evaluation", "reporting"}
+    assert rooms <= groups
+    plot = next(node for node in main["nodes"] if node["name"] == "residual_by_hour_plot")
+    preview = json.loads((finished.root / "build/api/nodes" / plot["id"]).read_text())
+    assert preview["preview"]["data"], preview.keys()
+
+
+def test_the_module_runs_as_the_command_does(finished: Project) -> None:
+    out, err = finished.start("python", "-m", "ride_duration", "--help").communicate(timeout=60)
+    assert "--params" in out, err
+    outside = finished.start("python", "-m", "ride_duration", shell="cd /;")
+    _, err = outside.communicate(timeout=60)
+    assert outside.returncode == 1
+    assert "not inside the project" in err
 
 
 @pytest.mark.real_data
-def test_the_notes_own_example_gives_the_published_figures(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("model", "train", "val"),
+    [("linear_regression", 5.699564, 7.758715), ("lasso", 10.550479, 11.167276), ("ridge", None, 7.704)],
+)
+def test_the_reference_models_give_the_published_figures(
+    project: Project, model: str, train: float | None, val: float
+) -> None:
     project.with_real_months("2021-01", "2021-02")
-    ended = project.run("train_data=2021-01,val_data=2021-02,model=linear_regression", env="tlc")
-    assert ended.code == 0, ended.err
-    metrics = json.loads(project.data("08_reporting/metrics.json").read_text())
-    assert metrics["val"]["rmse"] == pytest.approx(7.758715, abs=1e-3)
-    assert metrics["train"]["rmse"] == pytest.approx(5.699564, abs=1e-3)
-    assert metrics["val"]["n"] == 61_921
+    _run(project, f"train_data=2021-01,val_data=2021-02,model={model}", env="tlc")
+    metrics = _metrics(project)
+    assert metrics["val"]["rmse"] == pytest.approx(val, abs=1e-3)
+    assert train is None or metrics["train"]["rmse"] == pytest.approx(train, abs=1e-3)
+    assert (metrics["train"]["n"], metrics["val"]["n"]) == (73_908, 61_921)
     assert metrics["val"]["rmse_without_distance"] is None
+    assert metrics["baselines"]["mean"]["rmse"] == pytest.approx(12.213, abs=1e-3)
+    assert metrics["baselines"]["zone_pair_median"]["rmse"] == pytest.approx(9.071, abs=1e-3)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("train", "val", "rmse", "without"),
+    [
+        ("2021-01", "2021-02", 5.20, 6.10),
+        ("2021-01..2021-02", "2021-03", 4.78, 5.72),
+        ("2023-01", "2023-02", 4.05, 5.06),
+    ],
+)
+def test_the_default_model_is_as_good_as_promised(
+    project: Project, train: str, val: str, rmse: float, without: float
+) -> None:
+    project.with_real_months("2021-01", "2021-02", "2021-03", "2023-01", "2023-02")
+    _run(project, f"train_data={train},val_data={val}", env="tlc")
+    metrics = _metrics(project)
+    assert metrics["val"]["rmse"] <= rmse
+    assert metrics["val"]["rmse_without_distance"] <= without
+
+
+def test_the_readme_tells_the_truth_about_commands_and_files() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for target in ("run", "test", "ui", "viz", "notebook", "lock", "help"):
+        assert f"make {target}" in readme
+        assert f"\n{target}:" in makefile
