@@ -36,7 +36,7 @@ def test_a_run_killed_at_any_moment_leaves_whole_files_and_no_lock(project: Proj
                 pq.read_table(path)
     ended = project.run("model=mean")
     assert ended.code == 0, ended.err
-    assert not [path for path in (project.root / "data").rglob(".*.partial") if path.stat().st_mtime > time.time()]
+    assert not list((project.root / "data").rglob(".*.partial"))
     assert killed > KILLS // 2
     print(f"killed {killed} of {KILLS} runs; every file whole, the next run went through")
 
@@ -58,9 +58,8 @@ def test_the_city_is_plausible_for_every_seed() -> None:
 def test_months_are_read_or_refused_and_nothing_else(text: str) -> None:
     try:
         months = parse_months(text)
-    except RideDurationError as error:
-        assert text in str(error) or ".." in str(error)
-    else:
-        assert months
-        assert list(months) == sorted(set(months))
-        assert parse_months("+".join(months)) == months
+    except RideDurationError:
+        return
+    assert months
+    assert list(months) == sorted(set(months))
+    assert parse_months("+".join(months)) == months
