@@ -42,8 +42,9 @@ def _fit(name: str, rows: pd.DataFrame, training: Training) -> DurationModel:
     try:
         stopping = model.choice.early_stopping
         if stopping:
+            log.info("       looking for the number of rounds on the last %.0f %% of the trips", 100 * stopping.share)
             rounds = _rounds(model, rows, stopping)
-            log.info("%s: %d rounds, found on the last %.0f %% of the trips", name, rounds, 100 * stopping.share)
+            log.info("       found %d rounds; learning from all %d trips", rounds, len(rows))
             model = DurationModel.unfitted(name, training)
             model.estimator.set_params(**{stopping.rounds: rounds})
         model.estimator.fit(*_learning_rows(model, rows))
