@@ -17,6 +17,7 @@ TLC_DATA = Path(os.environ.get("TLC_DATA", REPOSITORY / "data/01_raw/tlc"))
 
 os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["OMP_NUM_THREADS"] = "1"  # two test workers share the cores
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from kedro.framework.project import pipelines
 from kedro.validation.exceptions import ParameterValidationError
 
 from ride_duration.errors import RideDurationError
+from ride_duration.tracking import close_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ def _run(traceback: bool, **options: Any) -> None:
     try:
         outputs = run_pipelines(**options)
     except KeyboardInterrupt:
+        close_interrupted()
         raise click.ClickException("interrupted; nothing half-written was left behind") from None
     except click.ClickException:
         raise

@@ -6,9 +6,9 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import get_close_matches
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import GROUPS
+from ride_duration.pipelines.parameters import GROUPS, EarlyStopping, ModelChoice
 
-#: Below this group any name may be given: the estimators know them, and check them.
+#: Below this group of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUP = "hyper_parameters"
 
 
@@ -40,17 +40,21 @@ class ConfigLoader(OmegaConfigLoader):
             default_run_env=self.default_run_env,
             merge_strategy=self.merge_strategy,
         )
-        return dict(declared["parameters"])
+        parameters = dict(declared["parameters"])
+        entry = dict.fromkeys(ModelChoice.model_fields) | {"early_stopping": dict.fromkeys(EarlyStopping.model_fields)}
+        return parameters | {"models": dict.fromkeys(parameters["models"], entry)}
 
 
 def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
 
     for name, value in given.items():
+        if name == _OPEN_GROUP and above.startswith("models."):
+            continue
         if name not in declared:
             close = get_close_matches(name, declared)
             hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
             raise RideDurationError(f"unknown parameter '{above}{name}'; {hint}")
-        if isinstance(value, dict) and name != _OPEN_GROUP:
+        if isinstance(value, dict):
             if not isinstance(declared[name], dict):
                 raise RideDurationError(f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'")
             _check_names(value, declared[name], f"{above}{name}.")

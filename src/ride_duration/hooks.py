@@ -38,6 +38,7 @@ class RunLockHook:
     def before_pipeline_run(self) -> None:
         import filelock
 
+        self._release()  # what a run in this process left when it was interrupted
         data = self._project / "data"
         data.mkdir(exist_ok=True)
         holder = data / ".run.holder"
@@ -53,11 +54,11 @@ class RunLockHook:
         self._lock = lock
         holder.write_text(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}: {shlex.join(sys.argv)}\n")
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         self._release()
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
         self._release()
 

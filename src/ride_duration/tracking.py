@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ class TrackingHook:
         self._run_id = None
         if self._context is None or not pipeline.only_nodes_with_tags(TRAINING_TAG).nodes:
             return
+        close_interrupted()
         settings = self._context.config_loader["globals"]["tracking"]
         parameters = self._context.config_loader["parameters"]
         self._run_id = _start(self._context.project_path, settings, run_params, parameters)
@@ -76,6 +78,14 @@ class TrackingHook:
 
             mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:5000])
             mlflow.end_run("FAILED")
+
+
+def close_interrupted() -> None:
+    """End, as KILLED, the run that an interrupt left open: Kedro tells hooks of errors, but not of Ctrl-C."""
+    mlflow = sys.modules.get("mlflow")
+    if mlflow and mlflow.active_run():
+        mlflow.set_tag("error", "interrupted")
+        mlflow.end_run("KILLED")
 
 
 def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:

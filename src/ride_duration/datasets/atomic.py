@@ -29,16 +29,20 @@ def replaced_whole(path: Path) -> Iterator[Path]:
 
 
 class _AtomicSave:
-    """Lets the parent's `save` write to a temporary path. Local files only; object stores replace whole objects."""
+    """Lets the parent's `save` write to a temporary path.
+
+    Plain local files only: object stores replace whole objects, and a new version is a new file.
+    """
 
     _filepath: PurePosixPath
 
     @property
-    def _is_local(self) -> bool:
-        return getattr(self, "_protocol", "file") == "file" and not getattr(self, "_fs_prefix", "")
+    def _is_replaced(self) -> bool:
+        local = getattr(self, "_protocol", "file") == "file" and not getattr(self, "_fs_prefix", "")
+        return local and not getattr(self, "_version", None)
 
     def load(self) -> Any:
-        if self._is_local and not Path(self._filepath).exists():
+        if self._is_replaced and not Path(self._filepath).exists():
             raise RideDurationError(
                 f"{self._filepath} is not there yet; run the pipeline that makes it, or `kedro run`"
             )
@@ -46,7 +50,7 @@ class _AtomicSave:
 
     def save(self, data: Any) -> None:
         final = self._filepath
-        if not self._is_local:
+        if not self._is_replaced:
             super().save(data)  # type: ignore[misc]
             return
         with replaced_whole(Path(final)) as partial:

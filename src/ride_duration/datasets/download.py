@@ -12,7 +12,7 @@ from ride_duration.errors import RideDurationError
 
 log = logging.getLogger(__name__)
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _TIMEOUT = (10, 60)
 _RETRY = Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
 _ATTEMPTS = 4
@@ -33,12 +33,12 @@ def download(url: str, path: Path) -> None:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
         for attempt in range(1, _ATTEMPTS + 1):
+            before = _size(part)
             try:
                 _fetch_rest(session, url, part)
                 break
             except requests.RequestException as error:
-                interrupted = isinstance(error, (requests.exceptions.ChunkedEncodingError, requests.Timeout))
-                if not interrupted or attempt == _ATTEMPTS:
+                if _size(part) <= before or attempt == _ATTEMPTS:
                     raise RideDurationError(
                         f"{path.name} is not in {path.parent} and cannot be downloaded from {url} "
                         f"({type(error).__name__}); put the file there by hand, or run again with a network"
@@ -47,8 +47,12 @@ def download(url: str, path: Path) -> None:
     os.replace(part, path)
 
 
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
 def _fetch_rest(session: requests.Session, url: str, part: Path) -> None:
-    have = part.stat().st_size if part.exists() else 0
+    have = _size(part)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
         if have and answer.status_code == requests.codes.requested_range_not_satisfiable:

@@ -79,6 +79,11 @@ def _make(path: Path, source: MonthSource) -> str:
 
     if isinstance(source, RemoteFile):
         download(source.url, path)
+        try:
+            fingerprint(path)
+        except RideDurationError:
+            path.unlink()
+            raise RideDurationError(f"{source.url} sent something that is no parquet file; try again later") from None
         return source.url
     log.info("simulating %s", path.stem)
     with replaced_whole(path) as unfinished:

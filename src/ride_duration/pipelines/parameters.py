@@ -1,5 +1,6 @@
 """Typed parameters: Kedro builds them from `conf/` and `--params` before any node runs."""
 
+from inspect import Parameter, signature
 from itertools import combinations
 from typing import Any
 
@@ -37,10 +38,15 @@ class Experiment(Parameters):
     test_data: str | None = None
     engine_threads: int = Field(gt=0)
 
-    @field_validator("train_data", "val_data", "test_data", "service", "source", mode="before")
+    @field_validator("train_data", "val_data", "service", "source", mode="before")
     @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return None if value is None else str(value)
+    def _as_text(cls, value: Any) -> str:
+        return "" if value is None else str(value)
+
+    @field_validator("test_data", mode="before")
+    @classmethod
+    def _as_text_or_none(cls, value: Any) -> str | None:
+        return str(value) if value else None
 
     @model_validator(mode="after")
     def _check(self) -> "Experiment":
@@ -62,7 +68,7 @@ class Experiment(Parameters):
         splits = {}
         for name, text in (("train_data", self.train_data), ("val_data", self.val_data), ("test_data", self.test_data)):
             try:
-                splits[name] = set(parse_months(text)) if text else set()
+                splits[name] = set() if text is None else set(parse_months(text))
             except RideDurationError as error:
                 problems.append(f"{name}: {error}")
         for (name, months), (other, others) in combinations(splits.items(), 2):
@@ -121,6 +127,13 @@ class FeatureSet(Parameters):
     encode: bool = False
     increasing: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _check(self) -> "FeatureSet":
+        unknown = sorted(set(self.increasing) - set(self.numeric))
+        if unknown:
+            raise ValueError(f"`increasing` names {', '.join(unknown)}, which `numeric` does not")
+        return self
+
 
 class ModelChoice(Parameters):
     """One entry of the model zoo.
@@ -171,6 +184,10 @@ class Training(Parameters):
         return self.models[self.model]
 
 
+#: How alike two names must be for one to be a misspelling of the other, where any name may be given.
+_MISSPELT = 0.85
+
+
 def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
     """Refuse what the estimator does not know, and negative numbers where its own default is not negative.
 
@@ -180,17 +197,19 @@ def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
     from kedro.utils import get_close_matches, load_obj
 
     try:
-        defaults = load_obj(choice.estimator)().get_params()
+        estimator = load_obj(choice.estimator)
+        defaults = estimator().get_params()
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"models.{name}.estimator: cannot make a {choice.estimator} ({error})") from error
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in signature(estimator).parameters.values())
     for key, value in choice.hyper_parameters.items():
         where = f"models.{name}.hyper_parameters.{key}"
         if key not in defaults:
-            close = get_close_matches(key, defaults)
-            raise ValueError(
-                f"{where}: {choice.estimator} has no such parameter" + (f"; did you mean {close[0]}?" if close else "")
-            )
-        default = defaults[key]
+            close = get_close_matches(key, defaults, cutoff=_MISSPELT if takes_any else 0.6)
+            if close or not takes_any:
+                hint = f"; did you mean {close[0]}?" if close else ""
+                raise ValueError(f"{where}: {choice.estimator} has no such parameter{hint}")
+        default = defaults.get(key)
         negative_is_known = key == "n_jobs" or (isinstance(default, (int, float)) and default < 0)
         if isinstance(value, (int, float)) and value < 0 and not negative_is_known:
             raise ValueError(f"{where} is {value}, but cannot be negative")

@@ -38,7 +38,7 @@ def read_records(raw_trips: dict[str, Callable[[], ir.Table]], experiment: Exper
     """
     service = experiment.raw_service
     months = [_month_records(raw_trips, service, month) for month in experiment.months]
-    return ibis.union(*months) if len(months) > 1 else months[0]
+    return ibis.union(*months)
 
 
 def _month_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service, month: str) -> ir.Table:

@@ -60,7 +60,11 @@ def _minutes(records: ir.Table) -> ir.FloatingColumn:
 def _refuse_hopeless_months(checked: ir.Table) -> None:
     kept = checked.group_by("month").aggregate(rows=checked.count(), kept=checked.rejected_because.isnull().sum())
     for month in kept.filter(kept.kept == 0).order_by("month").to_pyarrow().to_pylist():
-        reasons = checked.filter(checked.month == month["month"]).rejected_because.value_counts(name="rows")
+        reasons = (
+            checked.filter(checked.month == month["month"])
+            .rejected_because.value_counts(name="rows")
+            .order_by("rejected_because")
+        )
         counts = ", ".join(f"{row['rows']:,} {row['rejected_because']}" for row in reasons.to_pyarrow().to_pylist())
         raise RideDurationError(
             f"all {month['rows']:,} trips of {month['month']} were rejected ({counts}); "

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science.models import DurationModel, without_distance
@@ -38,16 +39,18 @@ def fit_model(train_features: pd.DataFrame, training: Training) -> DurationModel
 
 
 def _fit(name: str, rows: pd.DataFrame, training: Training) -> DurationModel:
-    model = DurationModel.unfitted(name, training)
     try:
+        model = DurationModel.unfitted(name, training)
         stopping = model.choice.early_stopping
         if stopping:
             log.info("       looking for the number of rounds on the last %.0f %% of the trips", 100 * stopping.share)
-            rounds = _rounds(model, rows, stopping)
+            with threadpool_limits(1):
+                rounds = _rounds(model, rows, stopping)
             log.info("       found %d rounds; learning from all %d trips", rounds, len(rows))
             model = DurationModel.unfitted(name, training)
             model.estimator.set_params(**{stopping.rounds: rounds})
-        model.estimator.fit(*_learning_rows(model, rows))
+        with threadpool_limits(1):
+            model.estimator.fit(*_learning_rows(model, rows))
     except ValueError as error:  # scikit-learn's, XGBoost's and LightGBM's errors are all ValueErrors
         reason = str(error).strip().splitlines()[0]
         raise RideDurationError(

@@ -1,0 +1,186 @@
+"""What stops a bad value before any node runs."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ride_duration.pipelines.parameters import (
+    EarlyStopping,
+    ExampleRide,
+    Experiment,
+    ModelChoice,
+    Parameters,
+    Training,
+    check_hyper_parameters,
+)
+
+EXPERIMENT: dict[str, Any] = {
+    "source": "tlc",
+    "sources": {"simulated": None, "tlc": "https://tlc/{service}_tripdata_{month}.parquet"},
+    "service": "green",
+    "train_data": "2021-01..2021-02",
+    "val_data": "2021-03",
+    "engine_threads": 2,
+}
+RIDGE: dict[str, Any] = {"estimator": "sklearn.linear_model.Ridge", "features": "some", "distance": "required"}
+DUMMY: dict[str, Any] = {"estimator": "sklearn.dummy.DummyRegressor", "features": "some", "distance": "unused"}
+TRAINING: dict[str, Any] = {
+    "model": "ridge",
+    "seed": 1,
+    "baselines": ["mean"],
+    "feature_sets": {"some": {"numeric": ["trip_distance"]}},
+    "models": {"ridge": RIDGE, "mean": DUMMY},
+}
+
+
+def refusal(group: type[Parameters], **values: Any) -> str:
+    """What is said when the values are refused."""
+    with pytest.raises(ValidationError) as told:
+        group(**values)
+    return str(told.value)
+
+
+def test_an_experiment_knows_its_months_and_its_service() -> None:
+    experiment = Experiment(**EXPERIMENT | {"test_data": "2023-01"})
+    assert experiment.splits == {"train": ("2021-01", "2021-02"), "val": ("2021-03",), "test": ("2023-01",)}
+    assert experiment.months == ("2021-01", "2021-02", "2021-03", "2023-01")
+    assert experiment.raw_service.name == "green"
+    assert not experiment.simulated
+    assert Experiment(**EXPERIMENT | {"source": "simulated"}).simulated
+
+
+def test_without_test_months_the_last_split_is_empty() -> None:
+    assert Experiment(**EXPERIMENT).splits["test"] == ()
+
+
+def test_months_are_in_the_order_of_time_whatever_they_are_for() -> None:
+    experiment = Experiment(**EXPERIMENT | {"train_data": "2021-05", "val_data": "2021-02", "test_data": "2021-03"})
+    assert experiment.months == ("2021-02", "2021-03", "2021-05")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"source": "moon"}, "unknown source 'moon'; choose one of simulated, tlc"),
+        ({"service": "purple"}, "unknown service 'purple'; choose one of green, yellow, fhv, fhvhv"),
+        ({"source": "simulated", "service": "yellow"}, "makes green months only; use service=green, or source=tlc"),
+        ({"train_data": "2021-13"}, "train_data: '2021-13' names no months"),
+        ({"val_data": "2021"}, "val_data: '2021' names no months"),
+        ({"val_data": 2021}, "val_data: '2021' names no months"),
+        ({"test_data": "soon"}, "test_data: 'soon' names no months"),
+        ({"train_data": "2021-02..2021-01"}, "ends before it begins; write '2021-01..2021-02'"),
+        ({"val_data": "2021-02..2021-04"}, "train_data and val_data share 2021-02;"),
+        ({"test_data": "2021-03"}, "val_data and test_data share 2021-03;"),
+        ({"test_data": "2021-01+2021-02"}, "train_data and test_data share 2021-01, 2021-02;"),
+        ({"engine_threads": 0}, "greater than 0"),
+        ({"engine_threads": "many"}, "valid integer"),
+        ({"train_data": None}, "train_data"),
+        ({"colour": "green"}, "colour"),
+    ],
+)
+def test_a_bad_experiment_is_refused_in_words(changed: dict[str, Any], words: str) -> None:
+    assert words in refusal(Experiment, **EXPERIMENT | changed)
+
+
+def test_an_empty_text_names_no_training_months() -> None:
+    assert "train_data" in refusal(Experiment, **EXPERIMENT | {"train_data": ""})
+
+
+def test_all_that_is_wrong_with_an_experiment_is_said_at_once() -> None:
+    said = refusal(Experiment, **EXPERIMENT | {"source": "moon", "service": "purple", "val_data": "soon"})
+    assert all(words in said for words in ("'moon'", "'purple'", "'soon'"))
+
+
+def test_parameters_do_not_change_later() -> None:
+    experiment = Experiment(**EXPERIMENT)
+    with pytest.raises(ValidationError, match="frozen"):
+        experiment.val_data = "2021-05"
+
+
+def test_training_knows_its_choice() -> None:
+    assert Training(**TRAINING).choice == ModelChoice(**RIDGE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"model": "oracle"}, "unknown model 'oracle'; choose one of ridge, mean"),
+        ({"baselines": ["mean", "tarot"]}, "unknown model 'tarot'"),
+        ({"feature_sets": {"other": {}}}, "models.ridge.features names 'some', but the feature sets are other"),
+        ({"feature_sets": {"some": {"numerical": []}}}, "numerical"),
+        ({"seed": "x"}, "valid integer"),
+        ({"seed": -1}, "greater than or equal to 0"),
+        ({"models": {"ridge": RIDGE | {"distance": "perhaps"}, "mean": DUMMY}}, "optional|required|unused"),
+        ({"models": {"ridge": RIDGE | {"alpha": 1}, "mean": DUMMY}}, "alpha"),
+    ],
+)
+def test_bad_training_is_refused_in_words(changed: dict[str, Any], words: str) -> None:
+    assert words in refusal(Training, **TRAINING | changed)
+
+
+def test_a_mistake_in_a_model_that_is_not_asked_for_stops_nobody() -> None:
+    broken = RIDGE | {"estimator": "no.such.Thing"}
+    assert Training(**TRAINING | {"models": TRAINING["models"] | {"broken": broken}}).choice.estimator
+
+
+@pytest.mark.parametrize(
+    ("estimator", "hyper_parameters", "words"),
+    [
+        ("sklearn.linear_model.Ridge", {"alhpa": 1}, "no such parameter; did you mean alpha?"),
+        ("sklearn.linear_model.Ridge", {"zzz": 1}, "models.m.hyper_parameters.zzz: sklearn.linear_model.Ridge has no"),
+        ("sklearn.linear_model.Ridge", {"alpha": -1}, "models.m.hyper_parameters.alpha is -1, but cannot be negative"),
+        ("xgboost.XGBRegressor", {"reg_lambda": -0.5}, "reg_lambda is -0.5, but cannot be negative"),
+        ("sklearn.linear_model.Rigde", {}, "models.m.estimator: cannot make a sklearn.linear_model.Rigde"),
+        ("no_such_package.Model", {}, "cannot make a no_such_package.Model"),
+        ("sklearn.ensemble.StackingRegressor", {}, "cannot make a sklearn.ensemble.StackingRegressor"),
+        ("pandas.DataFrame", {}, "cannot make a pandas.DataFrame"),
+    ],
+)
+def test_what_an_estimator_does_not_know_is_refused(
+    estimator: str, hyper_parameters: dict[str, Any], words: str
+) -> None:
+    choice = ModelChoice(**RIDGE | {"estimator": estimator, "hyper_parameters": hyper_parameters})
+    with pytest.raises(ValueError, match=r"models\.m") as told:
+        check_hyper_parameters("m", choice)
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "hyper_parameters"),
+    [
+        ("sklearn.ensemble.ExtraTreesRegressor", {"n_jobs": -1, "max_features": 0.5}),
+        ("lightgbm.LGBMRegressor", {"max_depth": -1}),
+        ("sklearn.linear_model.Ridge", {"alpha": 0, "solver": "lsqr", "fit_intercept": False}),
+        ("xgboost.XGBRegressor", {"n_jobs": -1}),
+    ],
+)
+def test_what_an_estimator_knows_is_taken(estimator: str, hyper_parameters: dict[str, Any]) -> None:
+    check_hyper_parameters("m", ModelChoice(**RIDGE | {"estimator": estimator, "hyper_parameters": hyper_parameters}))
+
+
+@pytest.mark.parametrize("changed", [{"patience": 0}, {"share": 0}, {"share": 1}, {"share": -0.2}, {"rounds": None}])
+def test_early_stopping_needs_patience_and_a_part_to_stop_on(changed: dict[str, Any]) -> None:
+    assert next(iter(changed)) in refusal(
+        EarlyStopping, **{"rounds": "n_estimators", "patience": 10, "share": 0.2} | changed
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"pickup_zone": 0},
+        {"dropoff_zone": 266},
+        {"trip_distance": 0},
+        {"trip_distance": 101},
+        {"pickup_zone": "JFK"},
+        {"pickup_datetime": "half past five"},
+        {"pickup_datetime": "2021-02-30T17:30"},
+        {"pickup_datetime": ""},
+        {"pickup_datetime": "2021-03-01T17:30Z"},
+    ],
+)
+def test_the_example_ride_goes_from_zone_to_zone_over_a_believable_distance(changed: dict[str, Any]) -> None:
+    ride = {"pickup_zone": 132, "dropoff_zone": 230, "pickup_datetime": "2021-03-01T17:30", "trip_distance": 17.5}
+    assert ExampleRide(**ride).pickup_zone == 132
+    assert next(iter(changed)) in refusal(ExampleRide, **ride | changed)

@@ -1,0 +1,106 @@
+"""One feature definition, three adapters: floats, NumPy arrays, and tables on DuckDB."""
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ride_duration.pipelines.data_engineering.features import compute_features
+from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips
+from ride_duration.trips.features import FEATURES
+from ride_duration.trips.rides import features_of_ride, features_of_rides
+from tests.pipelines.test_data_engineering_records import green_records, green_table
+
+Ride = tuple[int | None, int | None, datetime, float | None]
+Adapter = Callable[[list[Ride]], NDArray[np.float64]]
+
+ZONES = st.integers(1, 263) | st.sampled_from([None, -1, 0, 264, 265, 266, 999, 2**31])
+TIMES = st.datetimes(datetime(2009, 1, 1), datetime(2030, 12, 31, 23, 59, 59)) | st.sampled_from(
+    [
+        datetime(2024, 2, 29, 23, 59, 59),
+        datetime(2020, 2, 29),
+        datetime(2021, 3, 14, 2, 30),  # an hour that New York's clocks skip
+        datetime(2021, 11, 7, 1, 30, 30),  # an hour that they show twice
+        datetime(2016, 12, 31, 23, 59, 59),
+        datetime(2023, 1, 1),
+    ]
+)
+DISTANCES = (
+    st.floats(0.01, 100)
+    | st.floats()
+    | st.sampled_from([None, math.nan, 0.0, -0.0, -1.0, 100.0, math.nextafter(100.0, 101.0), 1e5, 5e-324, math.inf])
+)
+RIDES = st.lists(
+    st.tuples(ZONES, ZONES, TIMES.map(lambda time: time.replace(microsecond=0)), DISTANCES), min_size=1, max_size=50
+)
+
+
+def one_by_one(rides: list[Ride]) -> NDArray[np.float64]:
+    """Features (rides, FEATURES) by the adapter for single rides."""
+    return np.array([[features_of_ride(*ride)[name] for name in FEATURES] for ride in rides])
+
+
+def as_arrays(rides: list[Ride]) -> NDArray[np.float64]:
+    """Features (rides, FEATURES) by the adapter for arrays."""
+    pickup, dropoff, time, distance = zip(*rides, strict=True)
+    numbers = [np.array(values, dtype=np.float64) for values in (pickup, dropoff, distance)]
+    features = features_of_rides(numbers[0], numbers[1], np.array(time, dtype="datetime64[s]"), numbers[2])
+    return np.column_stack([features[name] for name in FEATURES])
+
+
+def as_table(rides: list[Ride]) -> NDArray[np.float64]:
+    """Features (rides, FEATURES) by the adapter for tables, from the TLC's own columns on."""
+    raw = green_table([(*ends, time, time + timedelta(minutes=10), miles) for *ends, time, miles in rides])
+    trips = clean_trips(check_records(green_records(raw)))
+    table = compute_features(trips).order_by("ride_id").to_pyarrow()
+    assert table.num_rows == len(rides)
+    return np.column_stack([table[name].to_numpy() for name in FEATURES])
+
+
+@settings(deadline=None, derandomize=True)
+@given(RIDES)
+def test_arrays_give_a_raw_ride_the_features_that_single_rides_have(rides: list[Ride]) -> None:
+    np.testing.assert_allclose(as_arrays(rides), one_by_one(rides), rtol=1e-12, atol=0)
+
+
+# A table takes a tenth of a second: looking for the smallest example that fails would take minutes.
+@settings(max_examples=20, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
+@given(RIDES)
+def test_tables_give_a_raw_ride_the_features_that_single_rides_have(rides: list[Ride]) -> None:
+    np.testing.assert_allclose(as_table(rides), one_by_one(rides), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("adapter", [one_by_one, as_arrays, as_table])
+def test_a_ride_from_jfk_to_times_square_on_a_monday_is_what_the_map_and_the_calendar_say(adapter: Adapter) -> None:
+    [features] = adapter([(132, 230, datetime(2021, 3, 1, 17, 30, 59), 17.5)])
+    ride = dict(zip(FEATURES, features, strict=True))
+    assert ride["weekday"] == 0
+    assert ride["hour"] == ride["hour_of_week"] == 17.5
+    assert ride["trip_distance"] == 17.5
+    assert 12 < ride["straight_distance"] < 14 < ride["manhattan_distance"] < 20
+    assert 1.2 < ride["detour"] < 1.5
+
+
+@pytest.mark.parametrize("adapter", [one_by_one, as_arrays, as_table])
+@pytest.mark.parametrize(
+    ("distance", "believed"),
+    [(5e-324, True), (100.0, True), (0.0, False), (-3.0, False), (100.01, False), (1e5, False), (None, False)],
+)
+def test_every_adapter_believes_the_same_distances(adapter: Adapter, distance: float | None, believed: bool) -> None:
+    [features] = adapter([(74, 75, datetime(2021, 1, 5), distance)])
+    ride = dict(zip(FEATURES, features, strict=True))
+    if believed:
+        assert ride["trip_distance"] == distance
+        assert ride["detour"] > 0
+    else:
+        assert math.isnan(ride["trip_distance"])
+        assert math.isnan(ride["detour"])
+
+
+def test_a_ride_may_be_asked_for_without_a_distance() -> None:
+    assert math.isnan(features_of_ride(74, 75, datetime(2021, 1, 5))["trip_distance"])
