@@ -38,7 +38,7 @@ def download(url: str, path: Path) -> None:
                 _fetch_rest(session, url, part)
                 break
             except requests.RequestException as error:
-                if _size(part) <= before or attempt == _ATTEMPTS:
+                if _size(part) == before or attempt == _ATTEMPTS:
                     raise RideDurationError(
                         f"{path.name} is not in {path.parent} and cannot be downloaded from {url} "
                         f"({type(error).__name__}); put the file there by hand, or run again with a network"

@@ -184,6 +184,9 @@ class Training(Parameters):
         return self.models[self.model]
 
 
+#: -1 means "all cores" or "nothing".
+_MAY_BE_NEGATIVE = ("n_jobs", "verbose", "verbosity")
+
 #: How alike two names must be for one to be a misspelling of the other, where any name may be given.
 _MISSPELT = 0.85
 
@@ -210,7 +213,7 @@ def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise ValueError(f"{where}: {choice.estimator} has no such parameter{hint}")
         default = defaults.get(key)
-        negative_is_known = key == "n_jobs" or (isinstance(default, (int, float)) and default < 0)
+        negative_is_known = key in _MAY_BE_NEGATIVE or (isinstance(default, (int, float)) and default < 0)
         if isinstance(value, (int, float)) and value < 0 and not negative_is_known:
             raise ValueError(f"{where} is {value}, but cannot be negative")
 
