@@ -188,7 +188,7 @@ class Training(Parameters):
 _MAY_BE_NEGATIVE = ("n_jobs", "verbose", "verbosity")
 
 #: How alike two names must be for one to be a misspelling of the other, where any name may be given.
-_MISSPELT = 0.85
+_MISSPELT = 0.8
 
 
 def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
