@@ -21,6 +21,8 @@ run: $(VENV)/installed ## Do the main job on the offline default: simulated mont
 
 test: lint ## Run every test, linter, type check and import contract
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	@echo "Coverage of trips and pipelines, in percent, of at least 95:"
+	@$(BIN)/coverage report --include='*/trips/*,*/pipelines/*' --fail-under=95 --format=total
 
 soak: $(VENV)/installed-dev ## Run the long tests: many kills, many seeds, thousands of cases
 	@$(BIN)/python -m pytest -m soak
