@@ -10,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import kedro.framework.project  # noqa: F401  configures logging now, so that caplog sees what follows
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]

@@ -1,6 +1,7 @@
 """Every training run is tracked: what went in, what came out, by which code; failed runs too."""
 
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -263,3 +264,14 @@ def test_nested_values_are_named_by_their_path() -> None:
     nested = {"val": {"rmse": 5.1, "n": 3, "bias": None}, "simulated": True, "model": "xgboost"}
     assert _flat(nested) == {"val.rmse": 5.1, "val.n": 3, "val.bias": None, "simulated": True, "model": "xgboost"}
     assert _flat(nested, numbers_only=True) == {"val.rmse": 5.1, "val.n": 3}
+
+
+def test_without_mlflow_a_run_ends_well_and_says_that_it_is_not_tracked(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mlflow" else find_spec(name))
+    ended = project.run("model=mean")
+    assert ended.code == 0, ended.err
+    assert any("not tracked" in message and "[tracking]" in message for message in caplog.messages)
+    assert not project.data("mlflow").exists()

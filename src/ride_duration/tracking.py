@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import importlib.util
 import logging
 import os
 import subprocess
@@ -49,6 +50,9 @@ class TrackingHook:
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         self._run_id = None
         if self._context is None or not pipeline.only_nodes_with_tags(TRAINING_TAG).nodes:
+            return
+        if importlib.util.find_spec("mlflow") is None:
+            log.warning("not tracked: MLflow is not installed; `pip install 'ride_duration[tracking]'` brings it")
             return
         close_interrupted()
         settings = self._context.config_loader["globals"]["tracking"]
