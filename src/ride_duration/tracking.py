@@ -92,7 +92,16 @@ def close_interrupted() -> None:
         mlflow.end_run("KILLED")
 
 
-def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:
+def connect(project: Path, settings: dict[str, str]) -> str:
+    """Open the tracking store of a project, and make it if it is not there yet.
+
+    Args:
+        project: Folder of the project.
+        settings: `uri` of the store and folder of its `artifacts`, both relative to the project.
+
+    Returns:
+        Id of the project's experiment.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
@@ -100,10 +109,15 @@ def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], 
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the user once, through ours
     mlflow.set_tracking_uri(_inside(project, settings["uri"]))
     experiment = mlflow.get_experiment_by_name(EXPERIMENT)
-    if experiment is None:
-        experiment_id = mlflow.create_experiment(EXPERIMENT, artifact_location=str(project / settings["artifacts"]))
-    else:
-        experiment_id = experiment.experiment_id
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=str(project / settings["artifacts"])))
+
+
+def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:
+    experiment_id = connect(project, settings)
+    import mlflow
+
     run = mlflow.start_run(
         experiment_id=experiment_id, run_name=_run_name(parameters), tags=_origin(project, run_params)
     )

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from ride_duration.pipelines.data_science.metrics import MEASURES, score, score_both
+from ride_duration.pipelines.data_science.metrics import MEASURES, rmse_interval, score, score_both
 
 Minutes = NDArray[np.float64]
 
@@ -95,3 +95,30 @@ def test_where_all_trips_take_as_long_r2_is_not_defined() -> None:
 def test_of_no_trips_there_is_only_their_number() -> None:
     nothing = np.array([])
     assert score_both(nothing, nothing, nothing) == {"n": 0}
+
+
+def test_the_interval_holds_the_rmse_and_depends_on_the_seed_alone() -> None:
+    rng = np.random.default_rng(3)
+    errors, days = rng.normal(0, 5, 6_000), np.repeat(np.arange(30), 200)
+    low, high = rmse_interval(errors, days, seed=1)
+    assert low < np.sqrt(np.mean(errors**2)) < high
+    assert (low, high) == rmse_interval(errors, days, seed=1)
+    assert (low, high) != rmse_interval(errors, days, seed=2)
+
+
+def test_days_that_differ_make_the_interval_wider_than_trips_that_differ() -> None:
+    rng = np.random.default_rng(3)
+    days = np.repeat(np.arange(30), 200)
+    alike = rng.normal(0, 5, 6_000)
+    by_day = alike * np.repeat(rng.uniform(0.5, 1.5, 30), 200)
+    widths = [high - low for low, high in (rmse_interval(errors, days, seed=1) for errors in (alike, by_day))]
+    assert widths[1] > 3 * widths[0]
+
+
+def test_about_95_in_100_intervals_hold_the_true_rmse() -> None:
+    rng = np.random.default_rng(5)
+    days, held = np.repeat(np.arange(60), 50), 0
+    for seed in range(200):
+        low, high = rmse_interval(rng.normal(0, 5, 3_000), days, seed)
+        held += low <= 5 <= high
+    assert 0.90 <= held / 200 <= 0.99

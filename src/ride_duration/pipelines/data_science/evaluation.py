@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import field_validator
 
-from ride_duration.pipelines.data_science.metrics import score_both
+from ride_duration.pipelines.data_science.metrics import rmse_interval, score_both
 from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.parameters import Experiment, Parameters, Training
 
@@ -38,8 +38,8 @@ def predict_trips(
     """Predict every trip of every split.
 
     Returns:
-        One row a trip: `ride_id`, `split`, `duration`, `predicted`, `predicted_without_distance` (NaN if the model
-        needs the distance), and one column for each baseline; all but the first two in minutes.
+        One row a trip: `ride_id`, `split`, `day` of pick-up, `duration`, `predicted`, `predicted_without_distance`
+        (NaN if the model needs the distance), and one column for each baseline; the last ones in minutes.
     """
     splits = {"train": train_features, "val": val_features, "test": test_features}
     return pd.concat(
@@ -55,6 +55,7 @@ def _predictions(
         {
             "ride_id": rows["ride_id"],
             "split": split,
+            "day": rows["pickup_datetime"].dt.strftime("%Y-%m-%d"),
             "duration": rows["duration"],
             "predicted": model.predict(rows),
             "predicted_without_distance": np.nan if without is None else without,
@@ -68,7 +69,8 @@ def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training:
 
     Returns:
         What was trained on what; under `train`, `val` and `test` (None without test months) the measures of
-        `metrics.score_both`; under `baselines` the same by name. Depends on nothing but data and parameters.
+        `metrics.score_both`, with a 95 % interval of the RMSE (`rmse_low`, `rmse_high`); under `baselines` the
+        measures by name. Depends on nothing but data and parameters.
     """
     splits = dict(iter(predictions.groupby("split")))
     val = splits["val"]
@@ -80,7 +82,10 @@ def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training:
         "service": experiment.service,
         "source": experiment.source,
         "simulated": experiment.simulated,
-        **{split: _measures(splits[split]) if split in splits else None for split in ("train", "val", "test")},
+        **{
+            split: _measures(splits[split]) | _intervals(splits[split], training.seed) if split in splits else None
+            for split in ("train", "val", "test")
+        },
         "baselines": {name: _measures(val, name, name) for name in training.baselines},
     }
 
@@ -89,6 +94,16 @@ def _measures(
     rows: pd.DataFrame, column: str = "predicted", without: str = "predicted_without_distance"
 ) -> dict[str, Any]:
     return score_both(rows["duration"].to_numpy(), rows[column].to_numpy(), rows[without].to_numpy())
+
+
+def _intervals(rows: pd.DataFrame, seed: int) -> dict[str, float | None]:
+    intervals: dict[str, float | None] = {}
+    for suffix in ("", "_without_distance"):
+        errors = (rows[f"predicted{suffix}"] - rows["duration"]).to_numpy()
+        known = not np.isnan(errors).any()
+        low, high = rmse_interval(errors, rows["day"].to_numpy(), seed) if known else (None, None)
+        intervals |= {f"rmse_low{suffix}": low, f"rmse_high{suffix}": high}
+    return intervals
 
 
 def compute_slices(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -47,14 +49,11 @@ _KEDRO_SAYS = (
 )
 
 
-@click.group(name="ride_duration")
-def cli() -> None:
-    """Commands of the project."""
-
-
-def _run(traceback: bool, **options: Any) -> None:
+@contextmanager
+def told_clearly(traceback: bool) -> Iterator[None]:
+    """Turn an error inside the block into one message and exit code 1, unless the traceback is asked for."""
     try:
-        outputs = run_pipelines(**options)
+        yield
     except KeyboardInterrupt:
         close_interrupted()
         raise click.ClickException("interrupted; nothing half-written was left behind") from None
@@ -64,7 +63,11 @@ def _run(traceback: bool, **options: Any) -> None:
         if traceback or os.environ.get(TRACEBACK_VARIABLE) == "1":
             raise
         raise click.ClickException(explain(error)) from None
-    _say_what_happened(outputs, options["env"])
+
+
+def _run(traceback: bool, **options: Any) -> None:
+    with told_clearly(traceback):
+        _say_what_happened(run_pipelines(**options), options["env"])
 
 
 def explain(error: BaseException) -> str:
@@ -152,4 +155,3 @@ run = click.Command(
     help="Run the pipeline: raw months to trips, features, model, metrics and plots.",
     epilog=_EXAMPLES,
 )
-cli.add_command(run)

@@ -1,0 +1,17 @@
+"""What the project adds to `kedro`: a `run` with clear messages, and the group `runs`."""
+
+import click
+
+from ride_duration.cli.run import run
+from ride_duration.cli.runs import runs
+
+
+@click.group(name="ride_duration")
+def cli() -> None:
+    """Commands of the project."""
+
+
+cli.add_command(run)
+cli.add_command(runs)
+
+__all__ = ["cli", "run"]

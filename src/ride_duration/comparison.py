@@ -1,0 +1,93 @@
+"""Tracked runs side by side: what each learnt from, how good it was, and in which parameters they differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ride_duration.errors import RideDurationError
+from ride_duration.tracking import connect
+
+#: Parameters that have a line of their own, so that they are not listed among the differences.
+_HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")
+
+
+def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str], last: int) -> pd.DataFrame:
+    """Put tracked runs into a table.
+
+    Args:
+        project: Folder of the project.
+        settings: `uri` and `artifacts` of the tracking store.
+        run_ids: First characters of the runs' ids; none for the newest runs.
+        last: How many of the newest runs.
+
+    Returns:
+        One row a run, newest first, named by the first eight characters of its id: status, start (UTC), model, months,
+        metrics on the validation months (RMSE in minutes with a 95 % interval), commit (`*` where files had been
+        changed), a fingerprint of the raw files, and each parameter in which the runs differ.
+
+    Raises:
+        RideDurationError: No run is there, or none or several have an id that begins so.
+    """
+    experiment_id = connect(project, settings)
+    import mlflow
+
+    found = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    if not found:
+        raise RideDurationError("no run has been tracked yet; `kedro run` makes the first")
+    chosen = [_find(found, run_id) for run_id in run_ids] if run_ids else found[:last]
+    rows = {run.info.run_id[:8]: _row(run) for run in chosen}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.join(_differences({run.info.run_id[:8]: run.data.params for run in chosen})).astype(object)
+
+
+def _find(runs: list[Any], run_id: str) -> Any:
+    matches = [run for run in runs if run.info.run_id.startswith(run_id)]
+    if len(matches) != 1:
+        many = "several runs have ids that begin" if matches else "no run has an id that begins"
+        raise RideDurationError(f"{many} with '{run_id}'; `kedro runs compare` lists the newest")
+    return matches[0]
+
+
+def _row(run: Any) -> dict[str, Any]:
+    params, metrics, tags = run.data.params, run.data.metrics, run.data.tags
+    return {
+        "status": run.info.status.lower(),
+        "started": f"{pd.Timestamp(run.info.start_time, unit='ms'):%Y-%m-%d %H:%M}",
+        "model": params.get("model"),
+        "data": f"{params.get('service')}, {params.get('source')}",
+        "months": f"{params.get('train_data')} -> {params.get('val_data')}",
+        "RMSE after the ride": _interval(metrics, ""),
+        "RMSE before the ride": _interval(metrics, "_without_distance"),
+        "MAE": _number(metrics.get("val.mae")),
+        "bias": _number(metrics.get("val.bias")),
+        "commit": tags.get("git_commit", "")[:7] + ("*" if tags.get("git_dirty") == "true" else ""),
+        "raw data": _fingerprint(tags),
+    }
+
+
+def _interval(metrics: dict[str, float], suffix: str) -> str | None:
+    low, middle, high = (metrics.get(f"val.{name}{suffix}") for name in ("rmse_low", "rmse", "rmse_high"))
+    if middle is None:
+        return None
+    return f"{middle:.3f}" if low is None else f"{middle:.3f} ({low:.2f}-{high:.2f})"
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
+
+
+def _fingerprint(tags: dict[str, str]) -> str | None:
+    files = sorted((name, value) for name, value in tags.items() if name.startswith("raw."))
+    return hashlib.sha256(repr(files).encode()).hexdigest()[:8] if files else None
+
+
+def _differences(params: dict[str, dict[str, str]]) -> pd.DataFrame:
+    names = sorted({name for values in params.values() for name in values} - set(_HEADLINE))
+    differing = [name for name in names if len({values.get(name) for values in params.values()}) > 1]
+    rows = {run_id: {name: values.get(name) for name in differing} for run_id, values in params.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=differing)

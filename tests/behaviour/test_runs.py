@@ -1,0 +1,61 @@
+"""`kedro runs compare`: tracked runs side by side."""
+
+import pandas as pd
+import pytest
+
+from tests.conftest import Project
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with a finished run of `mean` and one of `ridge`."""
+    project = Project(tmp_path_factory.mktemp("two_runs") / "project")
+    for params in ("model=mean", "model=ridge,models.ridge.hyper_parameters.alpha=3"):
+        ended = project.run(params)
+        assert ended.code == 0, ended.err
+    return project
+
+
+def test_the_newest_runs_stand_side_by_side(two_runs: Project) -> None:
+    table = two_runs.root / "runs.csv"
+    ended = two_runs.kedro("runs", "compare", "--csv", str(table), "--html", str(two_runs.root / "runs.html"))
+    assert ended.code == 0, ended.err
+    assert "make ui" in ended.out
+    runs = pd.read_csv(table, index_col=0)
+    assert list(runs["model"]) == ["ridge", "mean"]
+    assert runs["status"].eq("finished").all()
+    assert runs["months"].eq("2021-01 -> 2021-02").all()
+    assert runs["raw data"].nunique() == 1
+    assert list(runs["hyper_parameters.alpha"]) == [3.0, pytest.approx(float("nan"), nan_ok=True)]
+    assert runs["RMSE after the ride"].str.fullmatch(r"\d+\.\d{3} \(\d+\.\d\d-\d+\.\d\d\)").all()
+    assert pd.isna(runs["RMSE before the ride"].iloc[0])
+    assert "ridge" in (two_runs.root / "runs.html").read_text()
+
+
+def test_runs_are_chosen_by_the_beginning_of_their_ids(two_runs: Project) -> None:
+    table = two_runs.root / "all.csv"
+    assert two_runs.kedro("runs", "compare", "--csv", str(table)).code == 0
+    oldest = pd.read_csv(table, index_col=0, dtype=str).index[-1]
+    chosen = two_runs.root / "chosen.csv"
+    assert two_runs.kedro("runs", "compare", oldest, "--csv", str(chosen)).code == 0
+    assert list(pd.read_csv(chosen, index_col=0)["model"]) == ["mean"]
+    assert two_runs.kedro("runs", "compare", "--last", "1", "--csv", str(chosen)).code == 0
+    assert list(pd.read_csv(chosen, index_col=0)["model"]) == ["ridge"]
+
+
+def test_an_unknown_run_is_named(two_runs: Project) -> None:
+    ended = two_runs.kedro("runs", "compare", "nosuchrun")
+    assert ended.code == 1
+    assert "no run has an id that begins with 'nosuchrun'" in ended.err
+
+
+def test_before_the_first_run_it_says_what_to_type(project: Project) -> None:
+    ended = project.kedro("runs", "compare")
+    assert ended.code == 1
+    assert "`kedro run` makes the first" in ended.err
+
+
+def test_help_shows_examples(project: Project) -> None:
+    ended = project.kedro("runs", "compare", "--help")
+    assert ended.code == 0
+    assert "kedro runs compare --last 3" in ended.out
