@@ -4,6 +4,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import get_close_matches
+from omegaconf import OmegaConf
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import GROUPS, EarlyStopping, ModelChoice
@@ -20,29 +21,44 @@ class ConfigLoader(OmegaConfigLoader):
     itself: what `--env` or `conf/local` override would not reach them.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged.
+        OmegaConf.register_resolver("parameter", lambda name: self["parameters"][name], replace=True)
+
     def __getitem__(self, key: str) -> dict[str, Any]:
         values: dict[str, Any] = super().__getitem__(key)
         if key != "parameters":
             return values
+        _check_top_level(values, self._load("base"))
         if self.runtime_params:
-            _check_names(self.runtime_params, self._without_runtime_params())
+            _check_names(self.runtime_params, _with_all_fields(self._load(self.env or self.default_run_env)))
         groups = {
             name: {field: values[field] for field in group.model_fields if field in values}
             for name, group in GROUPS.items()
         }
         return values | groups
 
-    def _without_runtime_params(self) -> dict[str, Any]:
-        declared = OmegaConfigLoader(
+    def _load(self, env: str) -> dict[str, Any]:
+        """The parameters of the files alone."""
+        files = OmegaConfigLoader(
             self.conf_source,
-            env=self.env,
+            env=env,
             base_env=self.base_env,
             default_run_env=self.default_run_env,
             merge_strategy=self.merge_strategy,
         )
-        parameters = dict(declared["parameters"])
-        entry = dict.fromkeys(ModelChoice.model_fields) | {"early_stopping": dict.fromkeys(EarlyStopping.model_fields)}
-        return parameters | {"models": dict.fromkeys(parameters["models"], entry)}
+        return dict(files["parameters"])
+
+
+def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with every field that a model may have, also where its entry leaves some out."""
+    entry = dict.fromkeys(ModelChoice.model_fields) | {"early_stopping": dict.fromkeys(EarlyStopping.model_fields)}
+    return declared | {"models": dict.fromkeys(declared["models"], entry)}
+
+
+def _check_top_level(values: dict[str, Any], base: dict[str, Any]) -> None:
+    _check_names(dict.fromkeys(values), base)
 
 
 def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:

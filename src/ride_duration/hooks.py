@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+#: Steps that take longer than this (seconds) say how long.
+_LONG = 2.0
+
+
 class RunLockHook:
     """Lets one run at a time write into a project's `data/`."""
 
@@ -87,5 +91,7 @@ class ProgressHook:
         log.info("[%2d/%d] %s", self._step, self._steps, node.short_name)
 
     @hook_impl
-    def after_dataset_saved(self, dataset_name: str) -> None:
-        log.debug("        saved %s after %.1f s", dataset_name, time.perf_counter() - self._started)
+    def after_node_run(self) -> None:
+        took = time.perf_counter() - self._started
+        if took >= _LONG:
+            log.info("       took %.0f s", took)

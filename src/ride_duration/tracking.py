@@ -12,13 +12,17 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kedro
 from kedro.framework.hooks import hook_impl
 
+from ride_duration.errors import RideDurationError
 from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.pipelines.parameters import Experiment
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -54,12 +58,16 @@ class TrackingHook:
         if importlib.util.find_spec("mlflow") is None:
             log.warning("not tracked: MLflow is not installed; `pip install 'ride_duration[tracking]'` brings it")
             return
+        if run_params.get("only_missing_outputs"):
+            log.warning("not tracked: with --only-missing-outputs, results may be those of other parameters")
+            return
         close_interrupted()
         settings = self._context.config_loader["globals"]["tracking"]
         parameters = self._context.config_loader["parameters"]
         self._run_id = _start(self._context.project_path, settings, run_params, parameters)
         if _FINGERPRINTS not in pipeline.all_outputs() and catalog.exists(_FINGERPRINTS):
-            _log_fingerprints(catalog.load(_FINGERPRINTS))
+            with _failing_openly():
+                _log_fingerprints(_of_these_months(catalog.load(_FINGERPRINTS), parameters))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -71,17 +79,40 @@ class TrackingHook:
         if self._run_id:
             import mlflow
 
-            _log_outcome(pipeline, catalog)
+            with _failing_openly():
+                _log_outcome(pipeline, catalog)
             mlflow.end_run("FINISHED")
             log.info("tracked as MLflow run %s", self._run_id)
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         if self._run_id:
-            import mlflow
+            _fail(error)
 
-            mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:5000])
-            mlflow.end_run("FAILED")
+
+@contextmanager
+def _failing_openly() -> Iterator[None]:
+    """An error while recording ends the run as FAILED; MLflow itself would end it as FINISHED."""
+    try:
+        yield
+    except Exception as error:
+        _fail(error)
+        raise
+
+
+def _fail(error: Exception) -> None:
+    import mlflow
+
+    if mlflow.active_run():
+        mlflow.set_tag("error", f"{type(error).__name__}: {error}"[:5000])
+        mlflow.end_run("FAILED")
+
+
+def _of_these_months(fingerprints: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    """The fingerprints of the months that a run reads: those of an earlier run may be of others."""
+    experiment = Experiment.model_validate(parameters["experiment"])
+    stems = {experiment.raw_service.file_stem(month) for month in experiment.months}
+    return {stem: entry for stem, entry in fingerprints.items() if stem in stems}
 
 
 def close_interrupted() -> None:
@@ -108,22 +139,43 @@ def connect(project: Path, settings: dict[str, str]) -> str:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the user once, through ours
     mlflow.set_tracking_uri(_inside(project, settings["uri"]))
-    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
-    if experiment is not None:
+    artifacts = str(project / settings["artifacts"])
+    try:
+        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    except mlflow.MlflowException as error:
+        raise RideDurationError(
+            f"the record of runs, {settings['uri']}, cannot be opened ({str(error).splitlines()[0]}); "
+            "if the file is damaged, move it away and run again"
+        ) from error
+    if experiment is not None and experiment.artifact_location == artifacts:
         return str(experiment.experiment_id)
-    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=str(project / settings["artifacts"])))
+    if experiment is not None:  # the project was moved or copied, and MLflow keeps absolute paths
+        moved = f"{EXPERIMENT}, until it lay in {experiment.artifact_location} ({experiment.experiment_id})"
+        mlflow.MlflowClient().rename_experiment(experiment.experiment_id, moved)
+    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=artifacts))
+
+
+def _close_killed(experiment_id: str) -> None:
+    """End, as KILLED, what a kill left RUNNING: the lock is ours, so that nobody else is at work."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+        client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:
     experiment_id = connect(project, settings)
     import mlflow
 
+    _close_killed(experiment_id)
     run = mlflow.start_run(
         experiment_id=experiment_id, run_name=_run_name(parameters), tags=_origin(project, run_params)
     )
-    chosen = parameters["training"]["models"].get(parameters["model"], {})
-    mlflow.log_params({name: parameters[name] for name in _HEADLINE} | _flat(chosen))
-    mlflow.log_dict(parameters, "parameters.json")
+    with _failing_openly():
+        chosen = parameters["training"]["models"].get(parameters["model"], {})
+        mlflow.log_params({name: parameters[name] for name in _HEADLINE} | _flat(chosen))
+        mlflow.log_dict(parameters, "parameters.json")
     return str(run.info.run_id)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,7 +12,7 @@ import pytest
 from kedro.io import DatasetError
 
 from ride_duration.datasets import MonthFilesDataset, month_files
-from ride_duration.datasets.month_files import MANIFEST, RemoteFile, fingerprint
+from ride_duration.datasets.month_files import MANIFEST, MadeFile, RemoteFile, fingerprint
 from ride_duration.errors import RideDurationError
 
 JANUARY, FEBRUARY = "green_tripdata_2021-01", "green_tripdata_2021-02"
@@ -20,6 +21,11 @@ JANUARY, FEBRUARY = "green_tripdata_2021-01", "green_tripdata_2021-02"
 def month(rows: int = 3) -> pa.Table:
     """A month of so many rides."""
     return pa.table({"trip_distance": [float(row) for row in range(rows)]})
+
+
+def made(make: Callable[[], pa.Table], origin: str = "simulated") -> MadeFile:
+    """A source of a month."""
+    return MadeFile(make, origin)
 
 
 def never() -> NoReturn:
@@ -38,7 +44,7 @@ def manifest(folder: Path) -> dict[str, dict[str, object]]:
 
 
 def test_months_that_are_not_there_are_made(tmp_path: Path) -> None:
-    MonthFilesDataset(str(tmp_path / "raw")).save({JANUARY: month, FEBRUARY: lambda: month(5)})
+    MonthFilesDataset(str(tmp_path / "raw")).save({JANUARY: made(month), FEBRUARY: made(lambda: month(5))})
     assert pq.read_table(tmp_path / f"raw/{JANUARY}.parquet").equals(month())
     assert sorted(path.name for path in (tmp_path / "raw").iterdir()) == [
         f"{JANUARY}.parquet",
@@ -49,8 +55,8 @@ def test_months_that_are_not_there_are_made(tmp_path: Path) -> None:
 
 def test_what_is_made_is_entered_in_the_manifest(tmp_path: Path) -> None:
     dataset = MonthFilesDataset(str(tmp_path))
-    dataset.save({FEBRUARY: lambda: month(5)})
-    dataset.save({JANUARY: month, FEBRUARY: never})
+    dataset.save({FEBRUARY: made(lambda: month(5))})
+    dataset.save({JANUARY: made(month), FEBRUARY: made(never)})
     content = (tmp_path / f"{FEBRUARY}.parquet").read_bytes()
     entries = manifest(tmp_path)
     assert list(entries) == [f"{JANUARY}.parquet", f"{FEBRUARY}.parquet"]
@@ -67,7 +73,7 @@ def test_a_month_that_is_there_keeps_its_bytes_and_its_time(tmp_path: Path) -> N
     path = tmp_path / f"{JANUARY}.parquet"
     path.write_bytes(b"whatever lies here is the user's")
     before = path.stat().st_mtime_ns
-    MonthFilesDataset(str(tmp_path)).save({JANUARY: never})
+    MonthFilesDataset(str(tmp_path)).save({JANUARY: made(never)})
     assert path.read_bytes() == b"whatever lies here is the user's"
     assert path.stat().st_mtime_ns == before
     assert not (tmp_path / MANIFEST).exists()
@@ -76,7 +82,7 @@ def test_a_month_that_is_there_keeps_its_bytes_and_its_time(tmp_path: Path) -> N
 def test_a_month_that_cannot_be_made_harms_no_other_and_is_not_entered(tmp_path: Path) -> None:
     dataset = MonthFilesDataset(str(tmp_path))
     with pytest.raises(DatasetError) as told:
-        dataset.save({JANUARY: month, FEBRUARY: broken})
+        dataset.save({JANUARY: made(month), FEBRUARY: made(broken)})
     assert isinstance(told.value.__cause__, RideDurationError)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{JANUARY}.parquet", MANIFEST]
     assert list(manifest(tmp_path)) == [f"{JANUARY}.parquet"]
@@ -91,7 +97,7 @@ def test_a_month_that_breaks_while_it_is_written_leaves_nothing(
 
     monkeypatch.setattr(pq, "write_table", half)
     with pytest.raises(DatasetError):
-        MonthFilesDataset(str(tmp_path)).save({JANUARY: month})
+        MonthFilesDataset(str(tmp_path)).save({JANUARY: made(month)})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,7 +110,7 @@ def test_the_origin_of_a_downloaded_month_is_its_address(tmp_path: Path, monkeyp
 def test_loading_gives_the_fingerprint_of_every_month(tmp_path: Path) -> None:
     dataset = MonthFilesDataset(str(tmp_path))
     assert not dataset.exists()
-    dataset.save({FEBRUARY: lambda: month(5), JANUARY: month})
+    dataset.save({FEBRUARY: made(lambda: month(5)), JANUARY: made(month)})
     assert dataset.exists()
     files = dataset.load()
     assert list(files) == [JANUARY, FEBRUARY]
@@ -134,3 +140,21 @@ def test_the_dataset_says_where_it_is_and_keeps_its_layer() -> None:
     dataset = MonthFilesDataset("data/raw", metadata={"kedro-viz": {"layer": "raw"}})
     assert "data/raw" in str(dataset)
     assert dataset.metadata == {"kedro-viz": {"layer": "raw"}}
+
+
+def test_a_month_that_would_be_made_otherwise_now_is_not_taken_for_it(tmp_path: Path) -> None:
+    dataset = MonthFilesDataset(str(tmp_path))
+    dataset.save({JANUARY: made(month, "simulated with seed 1")})
+    with pytest.raises(DatasetError) as told:
+        dataset.save({JANUARY: made(month, "simulated with seed 2")})
+    assert isinstance(told.value.__cause__, RideDurationError)
+    assert "seed 1" in str(told.value.__cause__)
+    assert "delete it" in str(told.value.__cause__)
+    assert (tmp_path / f"{JANUARY}.parquet").exists()
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("")
+    with pytest.raises(DatasetError, match=r"manifest\.json") as told:
+        MonthFilesDataset(str(tmp_path)).save({JANUARY: made(month)})
+    assert isinstance(told.value.__cause__, RideDurationError)

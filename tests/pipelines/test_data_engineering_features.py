@@ -22,6 +22,7 @@ def test_a_feature_row_has_its_key_its_zones_the_duration_and_every_feature() ->
     [row] = features_of(ride(seconds=750, distance=2.5))
     assert set(FEATURES) <= row.keys()
     assert {name: row[name] for name in row.keys() - set(FEATURES)} == {
+        "source": "tlc",
         "service": "green",
         "month": "2021-01",
         "ride_id": "green-2021-01-000000000",

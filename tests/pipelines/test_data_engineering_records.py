@@ -15,6 +15,7 @@ from ride_duration.pipelines.parameters import Experiment
 from ride_duration.trips.records import SERVICES, find_service
 
 CANONICAL = {
+    "source": "string",
     "service": "string",
     "month": "string",
     "ride_id": "string",
@@ -136,7 +137,9 @@ def green_table(rides: list[tuple[int | None, int | None, datetime | None, datet
 
 def green_records(table: pa.Table, month: str = "2021-01") -> ir.Table:
     """Canonical records of a green month."""
-    return canonical_records(ibis.memtable(table), find_service("green"), month, f"green_tripdata_{month}.parquet")
+    return canonical_records(
+        ibis.memtable(table), find_service("green"), month, f"green_tripdata_{month}.parquet", "tlc"
+    )
 
 
 def opened(table: pa.Table) -> Callable[[], ir.Table]:
@@ -154,7 +157,7 @@ def experiment(**changed: Any) -> Experiment:
 def canonical(service: str, table: pa.Table) -> ir.Table:
     """Canonical records of two rides of 2021-01."""
     return canonical_records(
-        ibis.memtable(table), find_service(service), "2021-01", f"{service}_tripdata_2021-01.parquet"
+        ibis.memtable(table), find_service(service), "2021-01", f"{service}_tripdata_2021-01.parquet", "tlc"
     )
 
 
@@ -168,6 +171,7 @@ def test_every_service_gives_the_values_that_its_file_holds(service: str) -> Non
     first, second = canonical(service, raw_table(service)).order_by("ride_id").to_pyarrow().to_pylist()
     miles = None if service == "fhv" else 2.5
     assert first == {
+        "source": "tlc",
         "service": service,
         "month": "2021-01",
         "ride_id": f"{service}-2021-01-000000000",
@@ -278,7 +282,7 @@ def test_a_month_that_is_not_there_is_named_with_what_to_do() -> None:
 
 def test_a_month_that_cannot_be_opened_is_named_with_the_reason() -> None:
     def broken() -> ir.Table:
-        raise OSError("first line\nNo magic bytes found.")
+        raise OSError("No magic bytes found.\n^^^^^")
 
     with pytest.raises(RideDurationError) as told:
         read_records({"green_tripdata_2021-01": broken}, experiment())
@@ -294,3 +298,18 @@ def test_a_month_that_breaks_while_it_is_read_is_named() -> None:
 def test_an_empty_month_is_named() -> None:
     with pytest.raises(RideDurationError, match=r"green_tripdata_2021-01\.parquet holds no trips at all"):
         read_records({"green_tripdata_2021-01": opened(green_table([]))}, experiment())
+
+
+def test_not_a_number_is_missing() -> None:
+    table = raw_table("green")
+    for name in ("PULocationID", "trip_distance"):
+        table = table.set_column(table.column_names.index(name), name, pa.array([float("nan")] * len(table)))
+    rows = canonical("green", table).to_pyarrow().to_pylist()
+    assert [(row["pickup_zone"], row["trip_distance_raw"]) for row in rows] == [(None, None)] * len(table)
+
+
+def test_times_with_a_zone_are_no_wall_clock() -> None:
+    table, name = raw_table("green"), "lpep_pickup_datetime"
+    zoned = table[name].cast(pa.timestamp("us", "America/New_York"))
+    with pytest.raises(RideDurationError, match=r"lpep_pickup_datetime is of type .*without a time zone"):
+        canonical("green", table.set_column(table.column_names.index(name), name, zoned))

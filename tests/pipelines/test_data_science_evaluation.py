@@ -53,6 +53,7 @@ def test_every_trip_of_every_split_is_predicted_once() -> None:
     assert list(predictions().columns) == [
         "ride_id",
         "split",
+        "day",
         "duration",
         "predicted",
         "predicted_without_distance",
@@ -96,7 +97,9 @@ def test_metrics_say_what_was_trained_on_what_and_how_good_it_is() -> None:
     }
     assert metrics["val"].items() >= score(val["duration"].to_numpy(), val["predicted"].to_numpy()).items()
     assert (metrics["train"]["n"], metrics["val"]["n"], metrics["test"]["n"]) == (2_000, 1_000, 500)
-    assert set(metrics["val"]) == {*MEASURES, *(f"{name}_without_distance" for name in MEASURES), "n"}
+    names = (*MEASURES, "rmse_low", "rmse_high")
+    assert set(metrics["val"]) == {*names, *(f"{name}_without_distance" for name in names), "n"}
+    assert metrics["val"]["rmse_low"] < metrics["val"]["rmse"] < metrics["val"]["rmse_high"]
 
 
 def test_the_baselines_are_judged_on_the_validation_trips_and_before_the_ride_as_after_it() -> None:

@@ -19,8 +19,9 @@ def unfitted(name: str, **hyper_parameters: Any) -> DurationModel:
 def test_before_the_ride_exactly_the_metered_features_are_missing() -> None:
     rows = simulated_features(100)
     before = without_distance(rows)
-    assert before[list(METERED)].isna().all(axis=None)
-    assert before.drop(columns=list(METERED)).equals(rows.drop(columns=list(METERED)))
+    metered = [*METERED, "trip_distance_raw"]
+    assert before[metered].isna().all(axis=None)
+    assert before.drop(columns=metered).equals(rows.drop(columns=metered))
     assert rows["trip_distance"].notna().any()
 
 

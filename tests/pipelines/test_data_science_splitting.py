@@ -45,10 +45,16 @@ def test_rows_are_in_the_order_of_their_ride_ids_whatever_order_the_engine_gives
 
 
 def test_a_month_that_the_features_lack_is_named_with_what_to_do() -> None:
-    with pytest.raises(RideDurationError, match=r"no green trips of 2021-02; run all of `kedro run`"):
+    with pytest.raises(RideDurationError, match=r"no green trips of 2021-02 from the source 'tlc'; run all of"):
         split_features(features("2021-01"), experiment())
 
 
 def test_another_services_features_are_not_taken() -> None:
     with pytest.raises(RideDurationError, match=r"no yellow trips of 2021-01, 2021-02"):
         split_features(features("2021-01", "2021-02"), experiment(service="yellow"))
+
+
+def test_simulated_trips_are_not_taken_for_real_ones() -> None:
+    simulated = experiment(source="simulated", sources={"simulated": None})
+    with pytest.raises(RideDurationError, match=r"no green trips of 2021-01, 2021-02 from the source 'simulated'"):
+        split_features(features("2021-01", "2021-02"), simulated)

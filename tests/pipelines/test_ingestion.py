@@ -30,10 +30,10 @@ def test_simulated_months_are_functions_of_month_and_seed() -> None:
     january, february = source_months(experiment(**SIMULATED), Simulation(seed=7)).values()
     [again, _] = source_months(experiment(**SIMULATED), Simulation(seed=7)).values()
     [other, _] = source_months(experiment(**SIMULATED), Simulation(seed=8)).values()
-    table = january()
-    assert table.equals(again())
-    assert not table.equals(other())
-    assert not table.equals(february())
+    table = january.make()
+    assert table.equals(again.make())
+    assert not table.equals(other.make())
+    assert not table.equals(february.make())
     assert {"lpep_pickup_datetime", "PULocationID", "trip_distance"} <= set(table.column_names)
 
 

@@ -29,7 +29,7 @@ TRAINING: dict[str, Any] = {
     "model": "ridge",
     "seed": 1,
     "baselines": ["mean"],
-    "feature_sets": {"some": {"numeric": ["trip_distance"]}},
+    "feature_sets": {"some": {"numeric": ["hour"]}},
     "models": {"ridge": RIDGE, "mean": DUMMY},
 }
 

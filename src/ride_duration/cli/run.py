@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import getpass
 import os
 import re
 from collections.abc import Iterator
@@ -45,6 +46,8 @@ _KEDRO_SAYS = (
     (r"Failed to find the pipeline named '(.+?)'", "unknown pipeline '{0}'; there are: {1}"),
     (r"Pipeline does not contain (.+?)\.?$", "no pipeline has {0}; `kedro registry describe` lists the nodes of one"),
     (r"(Pipeline contains no nodes)", "the tags, nodes and namespaces given leave no node to run; name fewer of them"),
+    (r"(Invalid YAML or JSON file .*)", "{0} Mend that line and run again."),
+    (r"(ResourceInUse|connection is busy)", "the data engine takes one node at a time; leave --runner away"),
     (r"No partitions found in '(.+?)'", "no raw months lie in {0}; run `kedro run --pipelines=ingestion` first"),
 )
 
@@ -73,25 +76,37 @@ def _run(traceback: bool, **options: Any) -> None:
 def explain(error: BaseException) -> str:
     """What was wrong, where, and what to do, in words for the user."""
     chain = _chain(error)
-    for link in chain:
-        if isinstance(link, RideDurationError):
-            return str(link)
-        if isinstance(link, ParameterValidationError):
-            return _parameters_message(str(link))
-        if _is_full(link):
-            return f"the disk is full or a file may not grow ({_first_line(link)}); free some space and run again"
-        if isinstance(link, MissingConfigException):
-            return _environments_message(str(link))
-        for pattern, message in _KEDRO_SAYS:
-            if match := re.search(pattern, str(link)):
-                return message.format(match[1], ", ".join(sorted(pipelines.keys())))
-    root = chain[-1]
-    return f"{_first_line(root)} ({type(root).__name__}); run again with --traceback to see where"
+    for tell in (_tell_of_disk, _tell_of_mistake):
+        for link in chain:
+            if message := tell(link):
+                return message
+    return f"{_first_line(chain[-1])} ({type(chain[-1]).__name__}); run again with --traceback to see where"
+
+
+def _tell_of_disk(error: BaseException) -> str | None:
+    if _is_full(error):
+        return f"the disk is full or a file may not grow ({_first_line(error)}); free some space and run again"
+    if isinstance(error, PermissionError):
+        return f"no permission for {error.filename}; let {getpass.getuser()} read and write it, and run again"
+    return None
+
+
+def _tell_of_mistake(error: BaseException) -> str | None:
+    if isinstance(error, RideDurationError):
+        return str(error)
+    if isinstance(error, ParameterValidationError):
+        return _parameters_message(str(error))
+    if isinstance(error, MissingConfigException):
+        return _environments_message(str(error))
+    for pattern, message in _KEDRO_SAYS:
+        if match := re.search(pattern, str(error)):
+            return message.format(match[1], ", ".join(sorted(pipelines.keys())))
+    return None
 
 
 def _chain(error: BaseException) -> list[BaseException]:
     chain = [error]
-    while following := chain[-1].__cause__ or chain[-1].__context__:
+    while following := chain[-1].__cause__ or (None if chain[-1].__suppress_context__ else chain[-1].__context__):
         chain.append(following)
     return chain
 

@@ -46,7 +46,13 @@ class _AtomicSave:
             raise RideDurationError(
                 f"{self._filepath} is not there yet; run the pipeline that makes it, or `kedro run`"
             )
-        return super().load()  # type: ignore[misc]
+        try:
+            return super().load()  # type: ignore[misc]
+        except Exception as error:  # each format has its own errors
+            reason = str(error.__cause__ or error).strip().partition("\n")[0].rstrip(".")
+            raise RideDurationError(
+                f"{self._filepath} cannot be read ({reason}); run the pipeline that makes it again: `kedro run`"
+            ) from error
 
     def save(self, data: Any) -> None:
         final = self._filepath

@@ -29,8 +29,21 @@ class RemoteFile:
     url: str
 
 
-#: What a month is made from: a function that computes its pyarrow table, or an address to fetch it from.
-MonthSource = Callable[[], Any] | RemoteFile
+@dataclass(frozen=True)
+class MadeFile:
+    """A month that is computed.
+
+    Attributes:
+        make: Computes the month's pyarrow table.
+        origin: How, in a few words; another origin would have made another file.
+    """
+
+    make: Callable[[], Any]
+    origin: str
+
+
+#: What a month is made from.
+MonthSource = MadeFile | RemoteFile
 
 
 class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callable[[], dict[str, Any]]]]):
@@ -56,14 +69,30 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
     def save(self, data: dict[str, MonthSource]) -> None:
         for stem, source in data.items():
             path = self._path / f"{stem}.parquet"
-            if not path.exists():
+            if path.exists():
+                self._check_origin(path, source)
+            else:
                 origin = _make(path, source)
                 self._enter(fingerprint(path) | {"origin": origin})
 
+    def _entries(self) -> dict[str, Any]:
+        manifest = self._path / MANIFEST
+        try:
+            return dict(json.loads(manifest.read_text())) if manifest.exists() else {}
+        except ValueError as error:
+            raise RideDurationError(f"{manifest} cannot be read ({error}); delete it and run again") from error
+
+    def _check_origin(self, path: Path, source: MonthSource) -> None:
+        made = self._entries().get(path.name, {}).get("origin")
+        if made and isinstance(source, MadeFile) and made != source.origin:
+            raise RideDurationError(
+                f"{path} was made otherwise ({made}) than now asked for ({source.origin}); "
+                "delete it and run again to make it anew"
+            )
+
     def _enter(self, entry: dict[str, Any]) -> None:
         manifest = self._path / MANIFEST
-        entries = json.loads(manifest.read_text()) if manifest.exists() else {}
-        entries[entry["file"]] = entry
+        entries = self._entries() | {entry["file"]: entry}
         with replaced_whole(manifest) as unfinished:
             unfinished.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
@@ -87,8 +116,8 @@ def _make(path: Path, source: MonthSource) -> str:
         return source.url
     log.info("simulating %s", path.stem)
     with replaced_whole(path) as unfinished:
-        pq.write_table(source(), unfinished)
-    return "simulated"
+        pq.write_table(source.make(), unfinished)
+    return source.origin
 
 
 def fingerprint(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
 from ride_duration.errors import RideDurationError
+from ride_duration.trips.features import FEATURES, METERED
 from ride_duration.trips.months import parse_months
 from ride_duration.trips.records import Service, find_service
 
@@ -36,7 +37,7 @@ class Experiment(Parameters):
     train_data: str
     val_data: str
     test_data: str | None = None
-    engine_threads: int = Field(gt=0)
+    engine_threads: int = Field(gt=0, le=512)
 
     @field_validator("train_data", "val_data", "service", "source", mode="before")
     @classmethod
@@ -129,9 +130,13 @@ class FeatureSet(Parameters):
 
     @model_validator(mode="after")
     def _check(self) -> "FeatureSet":
-        unknown = sorted(set(self.increasing) - set(self.numeric))
-        if unknown:
-            raise ValueError(f"`increasing` names {', '.join(unknown)}, which `numeric` does not")
+        for name, columns, known in (
+            ("numeric", self.numeric, (*FEATURES, "trip_distance_raw")),
+            ("categorical", self.categorical, ("zone_pair", "borough_pair")),
+            ("increasing", self.increasing, self.numeric),
+        ):
+            if unknown := sorted(set(columns) - set(known)):
+                raise ValueError(f"`{name}` names {', '.join(unknown)}; choose from {', '.join(known)}")
         return self
 
 
@@ -175,8 +180,18 @@ class Training(Parameters):
                     f"models.{name}.features names '{self.models[name].features}', "
                     f"but the feature sets are {', '.join(self.feature_sets)}"
                 )
+            self._check_distance(name)
             check_hyper_parameters(name, self.models[name])
         return self
+
+    def _check_distance(self, name: str) -> None:
+        choice = self.models[name]
+        metered = sorted({*METERED, "trip_distance_raw"} & set(self.feature_sets[choice.features].numeric))
+        if metered and choice.distance == "unused":
+            raise ValueError(
+                f"models.{name}.distance is 'unused', but its features hold {', '.join(metered)}, "
+                "which are known only after the ride; say 'optional' or 'required'"
+            )
 
     @property
     def choice(self) -> ModelChoice:
@@ -197,7 +212,7 @@ def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
     Raises:
         ValueError: Names the model, the parameter and what to do.
     """
-    from kedro.utils import get_close_matches, load_obj
+    from kedro.utils import load_obj
 
     try:
         estimator = load_obj(choice.estimator)
@@ -205,17 +220,35 @@ def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"models.{name}.estimator: cannot make a {choice.estimator} ({error})") from error
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in signature(estimator).parameters.values())
+    if choice.early_stopping:
+        _check_name(
+            f"models.{name}.early_stopping.rounds={choice.early_stopping.rounds}",
+            choice,
+            choice.early_stopping.rounds,
+            defaults,
+        )
+    if choice.monotone:
+        _check_name(f"models.{name}.monotone={choice.monotone}", choice, choice.monotone, defaults, takes_any=takes_any)
     for key, value in choice.hyper_parameters.items():
         where = f"models.{name}.hyper_parameters.{key}"
-        if key not in defaults:
-            close = get_close_matches(key, defaults, cutoff=_MISSPELT if takes_any else 0.6)
-            if close or not takes_any:
-                hint = f"; did you mean {close[0]}?" if close else ""
-                raise ValueError(f"{where}: {choice.estimator} has no such parameter{hint}")
+        _check_name(where, choice, key, defaults, takes_any=takes_any)
         default = defaults.get(key)
         negative_is_known = key in _MAY_BE_NEGATIVE or (isinstance(default, (int, float)) and default < 0)
         if isinstance(value, (int, float)) and value < 0 and not negative_is_known:
             raise ValueError(f"{where} is {value}, but cannot be negative")
+
+
+def _check_name(
+    where: str, choice: ModelChoice, name: str, defaults: dict[str, Any], *, takes_any: bool = False
+) -> None:
+    from kedro.utils import get_close_matches
+
+    if name in defaults:
+        return
+    close = get_close_matches(name, defaults, cutoff=_MISSPELT if takes_any else 0.6)
+    if close or not takes_any:
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"{where}: {choice.estimator} has no such parameter{hint}")
 
 
 class ExampleRide(Parameters):

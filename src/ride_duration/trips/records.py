@@ -2,6 +2,7 @@
 
 | field | type | meaning |
 |---|---|---|
+| source | text | where the month came from: `simulated` or `tlc` |
 | service | text | one of `SERVICES` |
 | month | text | `YYYY-MM`, the month of the file |
 | ride_id | text | service, month and row number in the file; sorts as the file does |

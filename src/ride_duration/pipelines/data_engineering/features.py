@@ -9,6 +9,7 @@ from ride_duration.trips.features import ride_features
 from ride_duration.trips.zones import zones
 
 _KEPT = (
+    "source",
     "service",
     "month",
     "ride_id",

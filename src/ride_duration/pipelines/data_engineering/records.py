@@ -10,10 +10,15 @@ from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import Experiment
 from ride_duration.trips.records import RIDE_ID_DIGITS, Service
 
+
+def _is_wall_clock(kind: dt.DataType) -> bool:
+    return bool(kind.is_timestamp() and kind.timezone is None)
+
+
 #: What a raw column may be, and what it becomes. A column of type null holds nothing but missing values.
 _KINDS: dict[str, tuple[str, Callable[[dt.DataType], bool], str]] = {
-    "pickup_datetime": ("a timestamp", lambda kind: kind.is_timestamp(), "timestamp"),
-    "dropoff_datetime": ("a timestamp", lambda kind: kind.is_timestamp(), "timestamp"),
+    "pickup_datetime": ("a timestamp without a time zone", _is_wall_clock, "timestamp"),
+    "dropoff_datetime": ("a timestamp without a time zone", _is_wall_clock, "timestamp"),
     "pickup_zone": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "int64"),
     "dropoff_zone": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "int64"),
     "trip_distance_raw": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "float64"),
@@ -31,17 +36,18 @@ def read_records(raw_trips: dict[str, Callable[[], ir.Table]], experiment: Exper
         experiment: Says which service and months.
 
     Returns:
-        One row a raw record: service, month, ride_id, times, zones and `trip_distance_raw` as in `trips.records`.
+        One row a raw record: service, month, ride_id, times, zones, `trip_distance_raw` and source, as in
+        `trips.records`.
 
     Raises:
         RideDurationError: A month is missing, unreadable or empty, or a column is missing or of a wrong type.
     """
     service = experiment.raw_service
-    months = [_month_records(raw_trips, service, month) for month in experiment.months]
+    months = [_month_records(raw_trips, service, month, experiment.source) for month in experiment.months]
     return ibis.union(*months)
 
 
-def _month_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service, month: str) -> ir.Table:
+def _month_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service, month: str, source: str) -> ir.Table:
     stem = service.file_stem(month)
     if stem not in raw_trips:
         raise RideDurationError(
@@ -53,12 +59,12 @@ def _month_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Servic
         raw = raw_trips[stem]()
     except Exception as error:
         raise _unreadable(file, error) from error
-    records = canonical_records(raw, service, month, file)
+    records = canonical_records(raw, service, month, file, source)
     _read_through(records, file)
     return records
 
 
-def canonical_records(raw: ir.Table, service: Service, month: str, file: str) -> ir.Table:
+def canonical_records(raw: ir.Table, service: Service, month: str, file: str, source: str) -> ir.Table:
     """Rename and cast one month's raw columns.
 
     Raises:
@@ -81,9 +87,12 @@ def canonical_records(raw: ir.Table, service: Service, month: str, file: str) ->
             raise RideDurationError(
                 f"{file}: column {tlc_name} is of type {column.type()}, but must be {wanted}; get the file anew"
             )
+        if column.type().is_floating():
+            column = column.isnan().ifelse(ibis.null(column.type()), column)  # one way of being missing in tables
         columns[field] = column.cast(target)
     row = raw[ROW_NUMBER].cast("string").lpad(RIDE_ID_DIGITS, "0")
     key = {
+        "source": ibis.literal(source),
         "service": ibis.literal(service.name),
         "month": ibis.literal(month),
         "ride_id": ibis.literal(f"{service.name}-{month}-") + row,
@@ -106,5 +115,7 @@ def _read_through(records: ir.Table, file: str) -> None:
 
 
 def _unreadable(file: str, error: Exception) -> RideDurationError:
-    reason = str(error).strip().splitlines()[-1].rstrip(".")
-    return RideDurationError(f"{file} cannot be read as parquet ({reason}); delete it and run again to get it anew")
+    reason = str(error.__cause__ or error).strip().splitlines()[0].rstrip(".")
+    return RideDurationError(
+        f"{file} cannot be read as parquet ({reason}); mend it, or delete it and run again to get it anew"
+    )

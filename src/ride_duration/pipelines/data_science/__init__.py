@@ -38,26 +38,35 @@ def _room(name: str, nodes: list[Node], *, inputs: list[str], outputs: list[str]
 
 def _splitting() -> Pipeline:
     inputs = ["features", "params:experiment"]
-    return _room("splitting", [node(split_features, inputs, _SPLITS)], inputs=inputs, outputs=_SPLITS)
+    return _room(
+        "splitting", [node(split_features, inputs, _SPLITS, name="split_features")], inputs=inputs, outputs=_SPLITS
+    )
 
 
 def _baselines() -> Pipeline:
     inputs = ["train_features", "params:training"]
-    return _room("baselines", [node(fit_baselines, inputs, "baselines")], inputs=inputs, outputs=["baselines"])
+    return _room(
+        "baselines",
+        [node(fit_baselines, inputs, "baselines", name="fit_baselines")],
+        inputs=inputs,
+        outputs=["baselines"],
+    )
 
 
 def _training() -> Pipeline:
     inputs = ["train_features", "params:training"]
-    nodes = [node(fit_model, inputs, "model")]
+    nodes = [node(fit_model, inputs, "model", name="fit_model")]
     return _room("training", nodes, inputs=inputs, outputs=["model"], tags=TRAINING_TAG)
 
 
 def _evaluation() -> Pipeline:
     predicting = ["model", "baselines", *_SPLITS]
     nodes = [
-        node(predict_trips, predicting, "predictions"),
-        node(compute_metrics, ["predictions", "params:experiment", "params:training"], "metrics"),
-        node(compute_slices, ["predictions", *_SPLITS, "params:slices"], "slice_metrics"),
+        node(predict_trips, predicting, "predictions", name="predict_trips"),
+        node(
+            compute_metrics, ["predictions", "params:experiment", "params:training"], "metrics", name="compute_metrics"
+        ),
+        node(compute_slices, ["predictions", *_SPLITS, "params:slices"], "slice_metrics", name="compute_slices"),
     ]
     inputs = [*predicting, "params:experiment", "params:training", "params:slices"]
     return _room("evaluation", nodes, inputs=inputs, outputs=["predictions", "metrics", "slice_metrics"])
@@ -68,12 +77,22 @@ def _reporting() -> Pipeline:
     predicted, by_hour, by_distance, importance = _PLOTS
     summarised = ["quality_summary", "metrics", "example_answer", "params:experiment"]
     nodes = [
-        node(plot_predicted_against_actual, ["predictions", "params:experiment"], predicted),
-        node(plot_residual_by_hour, judged, by_hour),
-        node(plot_residual_by_distance, judged, by_distance),
-        node(plot_feature_importance, ["model", "val_features", "params:experiment", "params:training"], importance),
-        node(answer_ride, ["model", "params:example_ride", "params:experiment"], "example_answer"),
-        node(write_summary, summarised, "run_summary"),
+        node(
+            plot_predicted_against_actual,
+            ["predictions", "params:experiment"],
+            predicted,
+            name="plot_predicted_against_actual",
+        ),
+        node(plot_residual_by_hour, judged, by_hour, name="plot_residual_by_hour"),
+        node(plot_residual_by_distance, judged, by_distance, name="plot_residual_by_distance"),
+        node(
+            plot_feature_importance,
+            ["model", "val_features", "params:experiment", "params:training"],
+            importance,
+            name="plot_feature_importance",
+        ),
+        node(answer_ride, ["model", "params:example_ride", "params:experiment"], "example_answer", name="answer_ride"),
+        node(write_summary, summarised, "run_summary", name="write_summary"),
     ]
     parameters = ["params:experiment", "params:training", "params:example_ride"]
     return _room(

@@ -60,7 +60,7 @@ class DurationModel:
 
 def without_distance(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows as they are known before the ride."""
-    return rows.assign(**dict.fromkeys(METERED, np.nan))
+    return rows.assign(**dict.fromkeys((*METERED, "trip_distance_raw"), np.nan))
 
 
 def _estimator(choice: ModelChoice, feature_set: FeatureSet, seed: int) -> Any:

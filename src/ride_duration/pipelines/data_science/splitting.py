@@ -16,14 +16,16 @@ def split_features(features: ir.Table, experiment: Experiment) -> tuple[pd.DataF
         Training, validation and test rows; the last is empty unless `test_data` names months.
 
     Raises:
-        RideDurationError: The features lack a month, or are another service's.
+        RideDurationError: The features lack a month, or are another service's or source's.
     """
-    have = features.select("service", "month").distinct().to_pandas()
-    missing = set(experiment.months) - set(have["month"][have["service"] == experiment.service])
+    have = features.select("source", "service", "month").distinct().to_pandas()
+    wanted = (have["source"] == experiment.source) & (have["service"] == experiment.service)
+    missing = set(experiment.months) - set(have["month"][wanted])
     if missing:
         raise RideDurationError(
-            f"the features hold no {experiment.service} trips of {', '.join(sorted(missing))}; "
-            "run all of `kedro run`, or its data_engineering pipeline with the same --params, first"
+            f"the features hold no {experiment.service} trips of {', '.join(sorted(missing))} from the source "
+            f"'{experiment.source}'; run all of `kedro run`, or its ingestion and data_engineering pipelines, "
+            "with the same --env and --params first"
         )
     train, val, test = (_of(features, months) for months in experiment.splits.values())
     return train, val, test

@@ -32,7 +32,12 @@ def answer_ride(model: DurationModel, example_ride: ExampleRide, experiment: Exp
 
 def _ride_rows(ride: ExampleRide) -> pd.DataFrame:
     features = features_of_ride(ride.pickup_zone, ride.dropoff_zone, ride.pickup_datetime, ride.trip_distance)
-    pair = {"zone_pair": f"{ride.pickup_zone}_{ride.dropoff_zone}", "trip_distance_raw": ride.trip_distance}
+    pickup, dropoff = zones()[ride.pickup_zone], zones()[ride.dropoff_zone]
+    pair = {
+        "zone_pair": f"{ride.pickup_zone}_{ride.dropoff_zone}",
+        "borough_pair": f"{pickup.borough} - {dropoff.borough}",
+        "trip_distance_raw": ride.trip_distance,
+    }
     return pd.DataFrame([features | pair])
 
 
@@ -46,16 +51,24 @@ def write_summary(
 
 def _model_lines(metrics: dict[str, Any]) -> list[str]:
     simulated = " (simulated)" if metrics["simulated"] else ""
+    models = metrics["baselines"] | {metrics["model"]: metrics["val"]}
     lines = [
         f"RMSE in minutes on {metrics['val_data']}{simulated}, {metrics['val']['n']:,} trips",
         f"{'model':<22}{'after the ride':>16}{'before the ride':>17}",
         f"{'':<22}{'(distance known)':>16}{'(not yet)':>17}",
+        *(_model_line(name, measures) for name, measures in models.items()),
     ]
-    models = {name: metrics["baselines"][name] for name in metrics["baselines"]} | {metrics["model"]: metrics["val"]}
-    for name, measures in models.items():
-        before = measures["rmse_without_distance"]
-        lines.append(f"{name:<22}{measures['rmse']:>16.2f}{'cannot say' if before is None else f'{before:.2f}':>17}")
+    if metrics.get("test"):
+        after, before = metrics["test"]["rmse"], metrics["test"]["rmse_without_distance"]
+        before_in_words = "" if before is None else f", {before:.2f} before it"
+        trips = f"{metrics['test']['n']:,} trips{simulated}"
+        lines.append(f"On test months {metrics['test_data']}, {trips}: {after:.2f} after the ride{before_in_words}")
     return lines
+
+
+def _model_line(name: str, measures: dict[str, Any]) -> str:
+    before = measures["rmse_without_distance"]
+    return f"{name:<22}{measures['rmse']:>16.2f}{'cannot say' if before is None else f'{before:.2f}':>17}"
 
 
 def _ride(answer: dict[str, Any]) -> str:

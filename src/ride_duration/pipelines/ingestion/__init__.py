@@ -9,8 +9,13 @@ def create_pipeline() -> Pipeline:
     """Make the months asked for that are not there yet, and note what lies there."""
     return Pipeline(
         [
-            node(source_months, ["params:experiment", "params:simulation"], "raw_trips@files"),
-            node(fingerprint_months, ["raw_trips@files", "params:experiment"], "raw_fingerprints"),
+            node(source_months, ["params:experiment", "params:simulation"], "raw_trips@files", name="source_months"),
+            node(
+                fingerprint_months,
+                ["raw_trips@files", "params:experiment"],
+                "raw_fingerprints",
+                name="fingerprint_months",
+            ),
         ],
         namespace="ingestion",
         parameters={"params:experiment", "params:simulation"},

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ride_duration.datasets.month_files import MonthSource, RemoteFile
+from ride_duration.datasets.month_files import MadeFile, MonthSource, RemoteFile
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import Experiment, Parameters
 
@@ -36,10 +36,16 @@ def source_months(experiment: Experiment, simulation: Simulation) -> dict[str, M
 def _source_of(month: str, experiment: Experiment, simulation: Simulation) -> MonthSource:
     pattern = experiment.sources[experiment.source]
     if pattern:
-        return RemoteFile(pattern.format(service=experiment.service, month=month))
+        try:
+            return RemoteFile(pattern.format(service=experiment.service, month=month))
+        except (KeyError, IndexError, ValueError) as error:
+            raise RideDurationError(
+                f"sources.{experiment.source} is '{pattern}'; its blanks may be {{service}} and {{month}} only"
+            ) from error
     from ride_duration.trips.simulation import default_city, simulate_month
 
-    return partial(simulate_month, month, default_city(), simulation.seed)
+    make = partial(simulate_month, month, default_city(), simulation.seed)
+    return MadeFile(make, f"simulated with seed {simulation.seed}")
 
 
 def fingerprint_months(raw_files: dict[str, Callable[[], dict[str, Any]]], experiment: Experiment) -> dict[str, Any]:
