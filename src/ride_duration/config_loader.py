@@ -30,7 +30,7 @@ class ConfigLoader(OmegaConfigLoader):
         values: dict[str, Any] = super().__getitem__(key)
         if key != "parameters":
             return values
-        _check_top_level(values, self._load("base"))
+        _check_names(dict.fromkeys(values), self._load(self.base_env))
         if self.runtime_params:
             _check_names(self.runtime_params, _with_all_fields(self._load(self.env or self.default_run_env)))
         groups = {
@@ -57,12 +57,7 @@ def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:
     return declared | {"models": dict.fromkeys(declared["models"], entry)}
 
 
-def _check_top_level(values: dict[str, Any], base: dict[str, Any]) -> None:
-    _check_names(dict.fromkeys(values), base)
-
-
 def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
-
     for name, value in given.items():
         if name == _OPEN_GROUP and above.startswith("models."):
             continue

@@ -74,7 +74,7 @@ class RunLockHook:
 
 
 class ProgressHook:
-    """Says which step runs, of how many, and how long each took."""
+    """Says which step runs, of how many, and how long the long ones took."""
 
     def __init__(self) -> None:
         self._steps = self._step = 0
