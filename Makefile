@@ -45,7 +45,7 @@ notebook: $(VENV)/installed ## Open the notebooks in JupyterLab
 
 lock: $(VENV)/installed ## Resolve the dependencies anew
 	@$(INSTALL) uv
-	@$(BIN)/uv pip compile $(LOCK) --extra tracking --extra explore --extra build -o requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) --extra tracking --extra tuning --extra explore --extra build -o requirements.lock
 	@$(BIN)/uv pip compile $(LOCK) --all-extras --constraints requirements.lock -o requirements-dev.lock
 LOCK := pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 

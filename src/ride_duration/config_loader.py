@@ -7,7 +7,7 @@ from kedro.utils import get_close_matches
 from omegaconf import OmegaConf
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import GROUPS, EarlyStopping, ModelChoice
+from ride_duration.pipelines.parameters import GROUPS, READ, EarlyStopping, ModelChoice, Parameters, TripSource
 
 #: Below this group of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUP = "hyper_parameters"
@@ -33,11 +33,12 @@ class ConfigLoader(OmegaConfigLoader):
         _check_names(dict.fromkeys(values), self._load(self.base_env))
         if self.runtime_params:
             _check_names(self.runtime_params, _with_all_fields(self._load(self.env or self.default_run_env)))
-        groups = {
-            name: {field: values[field] for field in group.model_fields if field in values}
-            for name, group in GROUPS.items()
+        groups = {name: _fields(values, group) for name, group in GROUPS.items()}
+        read = {
+            name: _fields(values, TripSource) | {"read_data": [str(values[key]) for key in keys if values[key]]}
+            for name, keys in READ.items()
         }
-        return values | groups
+        return values | groups | read
 
     def _load(self, env: str) -> dict[str, Any]:
         """The parameters of the files alone."""
@@ -49,6 +50,10 @@ class ConfigLoader(OmegaConfigLoader):
             merge_strategy=self.merge_strategy,
         )
         return dict(files["parameters"])
+
+
+def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:
+    return {field: values[field] for field in group.model_fields if field in values}
 
 
 def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:

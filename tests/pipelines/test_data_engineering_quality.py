@@ -2,7 +2,7 @@
 
 from ride_duration.pipelines.data_engineering.quality import plot_quality, report_quality, summarise_quality
 from ride_duration.pipelines.data_engineering.rules import check_records
-from tests.pipelines.test_data_engineering_records import experiment, green_records, green_table
+from tests.pipelines.test_data_engineering_records import green_records, green_table, raw_months
 from tests.pipelines.test_data_engineering_rules import ride
 
 REPORT = {
@@ -35,7 +35,7 @@ def test_the_report_counts_by_month_and_reason_and_repairs_among_the_kept_only()
 
 
 def test_the_summary_has_a_line_for_every_month() -> None:
-    text = summarise_quality(REPORT, experiment())
+    text = summarise_quality(REPORT, raw_months())
     assert text.startswith("Green taxi, TLC trips\n")
     lines = {line.split()[0]: line for line in text.splitlines() if line.startswith("2021")}
     assert lines["2021-01"].split(maxsplit=3) == ["2021-01", "5", "3", "1 too_short, 1 too_long"]
@@ -43,14 +43,14 @@ def test_the_summary_has_a_line_for_every_month() -> None:
 
 
 def test_simulated_figures_say_so() -> None:
-    simulated = experiment(source="simulated", sources={"simulated": None})
+    simulated = raw_months(source="simulated", sources={"simulated": None})
     assert "SIMULATED" in summarise_quality(REPORT, simulated)
     assert "simulated" in plot_quality(REPORT, simulated).layout.title.text
-    assert "simulated" not in plot_quality(REPORT, experiment()).layout.title.text
+    assert "simulated" not in plot_quality(REPORT, raw_months()).layout.title.text
 
 
 def test_the_plot_shows_each_reasons_share_of_a_months_rows() -> None:
-    january, february = plot_quality(REPORT, experiment()).data
+    january, february = plot_quality(REPORT, raw_months()).data
     assert (january.name, february.name) == ("2021-01", "2021-02")
     shares = dict(zip(january.x, january.y, strict=True))
     assert shares["too_short (rejected)"] == shares["distance_out_of_range (repaired)"] == 0.2

@@ -11,7 +11,7 @@ import pytest
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_engineering.records import ROW_NUMBER, canonical_records, read_records
-from ride_duration.pipelines.parameters import Experiment
+from ride_duration.pipelines.parameters import Experiment, RawMonths
 from ride_duration.trips.records import SERVICES, find_service
 
 CANONICAL = {
@@ -147,11 +147,21 @@ def opened(table: pa.Table) -> Callable[[], ir.Table]:
     return lambda: ibis.memtable(table)
 
 
+_TLC: dict[str, Any] = {
+    "source": "tlc",
+    "sources": {"tlc": "https://tlc/{service}_tripdata_{month}.parquet"},
+    "service": "green",
+}
+
+
 def experiment(**changed: Any) -> Experiment:
     """Green trips, one month for training and one to judge on."""
-    defaults = {"source": "tlc", "sources": {"tlc": "https://tlc/{service}_tripdata_{month}.parquet"}}
-    months = {"train_data": "2021-01", "val_data": "2021-02"}
-    return Experiment(**defaults | months | {"service": "green", "engine_threads": 1} | changed)
+    return Experiment(**_TLC | {"train_data": "2021-01", "val_data": "2021-02", "engine_threads": 1} | changed)
+
+
+def raw_months(*read_data: str, **changed: Any) -> RawMonths:
+    """Green months to read; two, if none is named."""
+    return RawMonths(**_TLC | {"read_data": read_data or ("2021-01", "2021-02")} | changed)
 
 
 def canonical(service: str, table: pa.Table) -> ir.Table:
@@ -259,7 +269,7 @@ def test_ride_ids_are_unique_and_sort_as_the_file_does() -> None:
 
 def test_the_months_asked_for_become_one_table() -> None:
     raw = {f"green_tripdata_{month}": opened(raw_table("green")) for month in ("2021-01", "2021-02", "2021-03")}
-    records = read_records(raw, experiment(train_data="2021-01", val_data="2021-03")).order_by("ride_id").to_pyarrow()
+    records = read_records(raw, raw_months("2021-01", "2021-03")).order_by("ride_id").to_pyarrow()
     assert records["month"].to_pylist() == ["2021-01", "2021-01", "2021-03", "2021-03"]
     assert len(set(records["ride_id"].to_pylist())) == 4
 
@@ -267,8 +277,8 @@ def test_the_months_asked_for_become_one_table() -> None:
 def test_months_give_the_same_records_in_any_order_and_alone() -> None:
     rides = [(74, 42, PICKUP + timedelta(minutes=number), DROPOFF, float(number)) for number in range(20)]
     raw = {f"green_tripdata_2021-{month:02d}": opened(green_table(rides[month:])) for month in (1, 2, 3)}
-    forwards = read_records(raw, experiment(train_data="2021-01..2021-02", val_data="2021-03"))
-    backwards = read_records(dict(reversed(raw.items())), experiment(train_data="2021-03+2021-02", val_data="2021-01"))
+    forwards = read_records(raw, raw_months("2021-01..2021-02", "2021-03"))
+    backwards = read_records(dict(reversed(raw.items())), raw_months("2021-03+2021-02", "2021-01"))
     together = forwards.order_by("ride_id").to_pyarrow()
     assert together.equals(backwards.order_by("ride_id").to_pyarrow())
     alone = [green_records(green_table(rides[month:]), f"2021-{month:02d}").to_pyarrow() for month in (1, 2, 3)]
@@ -277,7 +287,7 @@ def test_months_give_the_same_records_in_any_order_and_alone() -> None:
 
 def test_a_month_that_is_not_there_is_named_with_what_to_do() -> None:
     with pytest.raises(RideDurationError, match=r"green_tripdata_2021-02\.parquet is not there.*--pipelines=ingestion"):
-        read_records({"green_tripdata_2021-01": opened(raw_table("green"))}, experiment())
+        read_records({"green_tripdata_2021-01": opened(raw_table("green"))}, raw_months())
 
 
 def test_a_month_that_cannot_be_opened_is_named_with_the_reason() -> None:
@@ -285,19 +295,19 @@ def test_a_month_that_cannot_be_opened_is_named_with_the_reason() -> None:
         raise OSError("No magic bytes found.\n^^^^^")
 
     with pytest.raises(RideDurationError) as told:
-        read_records({"green_tripdata_2021-01": broken}, experiment())
+        read_records({"green_tripdata_2021-01": broken}, raw_months())
     assert str(told.value).startswith("green_tripdata_2021-01.parquet cannot be read as parquet (No magic bytes found)")
 
 
 def test_a_month_that_breaks_while_it_is_read_is_named() -> None:
     infinite = raw_table("green", PULocationID=(REAL, [74.0, float("inf")]))
     with pytest.raises(RideDurationError, match=r"green_tripdata_2021-01\.parquet cannot be read as parquet"):
-        read_records({"green_tripdata_2021-01": opened(infinite)}, experiment())
+        read_records({"green_tripdata_2021-01": opened(infinite)}, raw_months())
 
 
 def test_an_empty_month_is_named() -> None:
     with pytest.raises(RideDurationError, match=r"green_tripdata_2021-01\.parquet holds no trips at all"):
-        read_records({"green_tripdata_2021-01": opened(green_table([]))}, experiment())
+        read_records({"green_tripdata_2021-01": opened(green_table([]))}, raw_months())
 
 
 def test_not_a_number_is_missing() -> None:

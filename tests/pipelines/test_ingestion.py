@@ -6,16 +6,14 @@ from pydantic import ValidationError
 from ride_duration.datasets.month_files import RemoteFile
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.ingestion.nodes import Simulation, fingerprint_months, source_months
-from tests.pipelines.test_data_engineering_records import experiment
+from tests.pipelines.test_data_engineering_records import raw_months
 
 SIMULATED = {"source": "simulated", "sources": {"simulated": None}}
 
 
 @pytest.mark.parametrize("service", ["green", "yellow", "fhv", "fhvhv"])
 def test_the_tlcs_months_come_from_its_own_addresses(service: str) -> None:
-    months = source_months(
-        experiment(service=service, train_data="2021-01..2021-02", val_data="2021-03"), Simulation(seed=1)
-    )
+    months = source_months(raw_months("2021-01..2021-02", "2021-03", service=service), Simulation(seed=1))
     assert months == {
         f"{service}_tripdata_{month}": RemoteFile(f"https://tlc/{service}_tripdata_{month}.parquet")
         for month in ("2021-01", "2021-02", "2021-03")
@@ -23,13 +21,13 @@ def test_the_tlcs_months_come_from_its_own_addresses(service: str) -> None:
 
 
 def test_test_months_are_fetched_too() -> None:
-    assert "green_tripdata_2023-01" in source_months(experiment(test_data="2023-01"), Simulation(seed=1))
+    assert "green_tripdata_2023-01" in source_months(raw_months("2023-01"), Simulation(seed=1))
 
 
 def test_simulated_months_are_functions_of_month_and_seed() -> None:
-    january, february = source_months(experiment(**SIMULATED), Simulation(seed=7)).values()
-    [again, _] = source_months(experiment(**SIMULATED), Simulation(seed=7)).values()
-    [other, _] = source_months(experiment(**SIMULATED), Simulation(seed=8)).values()
+    january, february = source_months(raw_months(**SIMULATED), Simulation(seed=7)).values()
+    [again, _] = source_months(raw_months(**SIMULATED), Simulation(seed=7)).values()
+    [other, _] = source_months(raw_months(**SIMULATED), Simulation(seed=8)).values()
     table = january.make()
     assert table.equals(again.make())
     assert not table.equals(other.make())
@@ -44,7 +42,7 @@ def test_a_seed_is_not_negative() -> None:
 
 def test_the_months_of_the_run_are_fingerprinted_and_no_others() -> None:
     files = {f"green_tripdata_2021-{month:02d}": lambda month=month: {"rows": month} for month in range(1, 13)}
-    assert fingerprint_months(files, experiment()) == {
+    assert fingerprint_months(files, raw_months()) == {
         "green_tripdata_2021-01": {"rows": 1},
         "green_tripdata_2021-02": {"rows": 2},
     }
@@ -52,4 +50,4 @@ def test_the_months_of_the_run_are_fingerprinted_and_no_others() -> None:
 
 def test_a_month_that_is_not_there_is_named() -> None:
     with pytest.raises(RideDurationError, match=r"green_tripdata_2021-02\.parquet is not there"):
-        fingerprint_months({"green_tripdata_2021-01": dict}, experiment())
+        fingerprint_months({"green_tripdata_2021-01": dict}, raw_months())

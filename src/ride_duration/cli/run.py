@@ -127,8 +127,9 @@ def _parameters_message(text: str) -> str:
     said = re.sub(r"(?m)^- Parameter '.+?': |Failed to instantiate \w+ for parameter '\w+': ", "", said)
     said = re.sub(r"(?m)^\d+ validation errors? for \w+\n|^    For further information.*\n?| \[type=.*\]$", "", said)
     said = re.sub(r"(?m)^(\S+)\n  (?=\S)", r"\1: ", said)
-    problems = [line.strip().removeprefix("Value error, ") for line in said.splitlines()]
-    return "\n  ".join(problem for problem in problems if problem)
+    problems = dict.fromkeys(line.strip().removeprefix("Value error, ") for line in said.splitlines() if line.strip())
+    told = [problem for problem in problems if not any(other.endswith(f": {problem}") for other in problems)]
+    return "\n  ".join(told)
 
 
 def _environments_message(text: str) -> str:

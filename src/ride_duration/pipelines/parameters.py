@@ -2,7 +2,7 @@
 
 from inspect import Parameter, signature
 from itertools import combinations
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
@@ -18,41 +18,27 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Experiment(Parameters):
-    """Which trips a run learns from and is judged on.
+class TripSource(Parameters):
+    """Where trips come from.
 
     Attributes:
         source: Where raw months come from; a key of `sources`.
         sources: For each source, the pattern of a month's address, or none when months are simulated.
         service: One of `records.SERVICES`.
-        train_data: Months to learn from, as `parse_months` reads them.
-        val_data: Months to be judged on.
-        test_data: Months for a last look, if any.
-        engine_threads: Threads of the data engine.
     """
 
     source: str
     sources: dict[str, str | None]
     service: str
-    train_data: str
-    val_data: str
-    test_data: str | None = None
-    engine_threads: int = Field(gt=0, le=512)
 
-    @field_validator("train_data", "val_data", "service", "source", mode="before")
+    @field_validator("service", "source", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> str:
         return "" if value is None else str(value)
 
-    @field_validator("test_data", mode="before")
-    @classmethod
-    def _as_text_or_none(cls, value: Any) -> str | None:
-        return str(value) if value else None
-
     @model_validator(mode="after")
-    def _check(self) -> "Experiment":
-        problems = [*self._problems()]
-        if problems:
+    def _check(self) -> Self:
+        if problems := self._problems():
             raise ValueError("\n".join(problems))
         return self
 
@@ -66,21 +52,83 @@ class Experiment(Parameters):
             find_service(self.service)
         except RideDurationError as error:
             problems.append(str(error))
-        splits = {}
-        for name, text in (("train_data", self.train_data), ("val_data", self.val_data), ("test_data", self.test_data)):
-            try:
-                splits[name] = set() if text is None else set(parse_months(text))
-            except RideDurationError as error:
-                problems.append(f"{name}: {error}")
-        for (name, months), (other, others) in combinations(splits.items(), 2):
-            if shared := ", ".join(sorted(months & others)):
-                problems.append(f"{name} and {other} share {shared}; no model may be judged on what it learnt")
         return problems
 
     @property
     def raw_service(self) -> Service:
         """The service's record layout."""
         return find_service(self.service)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the trips are made by the synthetic city."""
+        return self.sources[self.source] is None
+
+
+class RawMonths(TripSource):
+    """Which raw months a run reads.
+
+    Attributes:
+        read_data: Texts that name months, as `parse_months` reads them.
+    """
+
+    read_data: tuple[str, ...]
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months, in the order of time and each one once."""
+        return tuple(sorted({month for text in self.read_data for month in parse_months(text)}))
+
+    def _problems(self) -> list[str]:
+        return [*super()._problems(), *(problem for text in self.read_data for problem in month_problems(text))]
+
+
+def month_problems(text: str) -> list[str]:
+    """What is wrong with a text that should name months, if anything."""
+    try:
+        parse_months(text)
+    except RideDurationError as error:
+        return [str(error)]
+    return []
+
+
+class Experiment(TripSource):
+    """Which trips a run learns from and is judged on.
+
+    Attributes:
+        train_data: Months to learn from, as `parse_months` reads them.
+        val_data: Months to be judged on.
+        test_data: Months for a last look, if any.
+        engine_threads: Threads of the data engine.
+    """
+
+    train_data: str
+    val_data: str
+    test_data: str | None = None
+    engine_threads: int = Field(gt=0, le=512)
+
+    @field_validator("train_data", "val_data", mode="before")
+    @classmethod
+    def _months_as_text(cls, value: Any) -> str:
+        return "" if value is None else str(value)
+
+    @field_validator("test_data", mode="before")
+    @classmethod
+    def _as_text_or_none(cls, value: Any) -> str | None:
+        return str(value) if value else None
+
+    def _problems(self) -> list[str]:
+        problems = super()._problems()
+        splits = {}
+        for name, text in (("train_data", self.train_data), ("val_data", self.val_data), ("test_data", self.test_data)):
+            wrong = [] if text is None else month_problems(text)
+            problems += [f"{name}: {problem}" for problem in wrong]
+            if not wrong:
+                splits[name] = set() if text is None else set(parse_months(text))
+        for (name, months), (other, others) in combinations(splits.items(), 2):
+            if shared := ", ".join(sorted(months & others)):
+                problems.append(f"{name} and {other} share {shared}; no model may be judged on what it learnt")
+        return problems
 
     @property
     def splits(self) -> dict[str, tuple[str, ...]]:
@@ -92,11 +140,6 @@ class Experiment(Parameters):
     def months(self) -> tuple[str, ...]:
         """All months, in the order of time."""
         return tuple(sorted(month for months in self.splits.values() for month in months))
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the trips are made by the synthetic city."""
-        return self.sources[self.source] is None
 
 
 class EarlyStopping(Parameters):
@@ -269,3 +312,6 @@ class ExampleRide(Parameters):
 
 #: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.
 GROUPS: dict[str, type[Parameters]] = {"experiment": Experiment, "training": Training}
+
+#: The raw months that pipelines read, each as a group of type `RawMonths`: the parameters whose months they are.
+READ: dict[str, tuple[str, ...]] = {"raw_months": ("train_data", "val_data", "test_data")}

@@ -7,7 +7,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from ride_duration.pipelines.data_engineering.rules import FLAGGING, REJECTING, REPAIRING
-from ride_duration.pipelines.parameters import Experiment
+from ride_duration.pipelines.parameters import RawMonths
 
 
 def report_quality(checked_records: ir.Table) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def plot_quality(quality_report: dict[str, Any], experiment: Experiment) -> Any:
+def plot_quality(quality_report: dict[str, Any], raw_months: RawMonths) -> Any:
     """Bars: share of each month's records by reason code."""
     import plotly.graph_objects as go
 
@@ -49,16 +49,16 @@ def plot_quality(quality_report: dict[str, Any], experiment: Experiment) -> Any:
             for code, count in entry[group].items()
         }
         figure.add_bar(x=list(shares), y=list(shares.values()), name=month)
-    city = "simulated trips" if experiment.simulated else "trips"
+    city = "simulated trips" if raw_months.simulated else "trips"
     return figure.update_layout(
         title=f"Data quality: share of {city} by reason", yaxis_tickformat=".2%", xaxis_title="reason", barmode="group"
     )
 
 
-def summarise_quality(quality_report: dict[str, Any], experiment: Experiment) -> str:
+def summarise_quality(quality_report: dict[str, Any], raw_months: RawMonths) -> str:
     """The report as plain text: a line for each month with rows read, kept, and rejected by reason."""
-    city = "SIMULATED trips of the synthetic city" if experiment.simulated else f"{experiment.source.upper()} trips"
-    lines = [f"{experiment.service.capitalize()} taxi, {city}", "", f"{'month':<8}{'rows':>12}{'kept':>12}  rejected"]
+    city = "SIMULATED trips of the synthetic city" if raw_months.simulated else f"{raw_months.source.upper()} trips"
+    lines = [f"{raw_months.service.capitalize()} taxi, {city}", "", f"{'month':<8}{'rows':>12}{'kept':>12}  rejected"]
     for month, entry in quality_report.items():
         rejected = ", ".join(f"{count:,} {code}" for code, count in entry["rejected"].items() if count) or "none"
         lines.append(f"{month:<8}{entry['rows']:>12,}{entry['kept']:>12,}  {rejected}")

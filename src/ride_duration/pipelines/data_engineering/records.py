@@ -7,7 +7,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import Experiment
+from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.trips.records import RIDE_ID_DIGITS, Service
 
 
@@ -28,12 +28,12 @@ _KINDS: dict[str, tuple[str, Callable[[dt.DataType], bool], str]] = {
 ROW_NUMBER = "file_row_number"
 
 
-def read_records(raw_trips: dict[str, Callable[[], ir.Table]], experiment: Experiment) -> ir.Table:
+def read_records(raw_trips: dict[str, Callable[[], ir.Table]], raw_months: RawMonths) -> ir.Table:
     """Put the months asked for into one table of canonical records.
 
     Args:
         raw_trips: For each raw file, by stem, a function that opens it as a table with a column `ROW_NUMBER`.
-        experiment: Says which service and months.
+        raw_months: Says which service and months.
 
     Returns:
         One row a raw record: service, month, ride_id, times, zones, `trip_distance_raw` and source, as in
@@ -42,8 +42,8 @@ def read_records(raw_trips: dict[str, Callable[[], ir.Table]], experiment: Exper
     Raises:
         RideDurationError: A month is missing, unreadable or empty, or a column is missing or of a wrong type.
     """
-    service = experiment.raw_service
-    months = [_month_records(raw_trips, service, month, experiment.source) for month in experiment.months]
+    service = raw_months.raw_service
+    months = [_month_records(raw_trips, service, month, raw_months.source) for month in raw_months.months]
     return ibis.union(*months)
 
 

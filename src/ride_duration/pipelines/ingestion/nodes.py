@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ride_duration.datasets.month_files import MadeFile, MonthSource, RemoteFile
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import Experiment, Parameters
+from ride_duration.pipelines.parameters import Parameters, RawMonths
 
 
 class Simulation(Parameters):
@@ -21,26 +21,26 @@ class Simulation(Parameters):
     seed: int = Field(ge=0)
 
 
-def source_months(experiment: Experiment, simulation: Simulation) -> dict[str, MonthSource]:
+def source_months(raw_months: RawMonths, simulation: Simulation) -> dict[str, MonthSource]:
     """Say, for each month asked for, how to make it: by simulation, or from an address.
 
     Returns:
         By file stem, for instance `green_tripdata_2021-01`.
     """
     return {
-        experiment.raw_service.file_stem(month): _source_of(month, experiment, simulation)
-        for month in experiment.months
+        raw_months.raw_service.file_stem(month): _source_of(month, raw_months, simulation)
+        for month in raw_months.months
     }
 
 
-def _source_of(month: str, experiment: Experiment, simulation: Simulation) -> MonthSource:
-    pattern = experiment.sources[experiment.source]
+def _source_of(month: str, raw_months: RawMonths, simulation: Simulation) -> MonthSource:
+    pattern = raw_months.sources[raw_months.source]
     if pattern:
         try:
-            return RemoteFile(pattern.format(service=experiment.service, month=month))
+            return RemoteFile(pattern.format(service=raw_months.service, month=month))
         except (KeyError, IndexError, ValueError) as error:
             raise RideDurationError(
-                f"sources.{experiment.source} is '{pattern}'; its blanks may be {{service}} and {{month}} only"
+                f"sources.{raw_months.source} is '{pattern}'; its blanks may be {{service}} and {{month}} only"
             ) from error
     from ride_duration.trips.simulation import default_city, simulate_month
 
@@ -48,7 +48,7 @@ def _source_of(month: str, experiment: Experiment, simulation: Simulation) -> Mo
     return MadeFile(make, f"simulated with seed {simulation.seed}")
 
 
-def fingerprint_months(raw_files: dict[str, Callable[[], dict[str, Any]]], experiment: Experiment) -> dict[str, Any]:
+def fingerprint_months(raw_files: dict[str, Callable[[], dict[str, Any]]], raw_months: RawMonths) -> dict[str, Any]:
     """Note name, sha256, bytes and rows of each raw month that the run reads.
 
     Returns:
@@ -57,7 +57,7 @@ def fingerprint_months(raw_files: dict[str, Callable[[], dict[str, Any]]], exper
     Raises:
         RideDurationError: A month is missing.
     """
-    stems = [experiment.raw_service.file_stem(month) for month in experiment.months]
+    stems = [raw_months.raw_service.file_stem(month) for month in raw_months.months]
     missing = [stem for stem in stems if stem not in raw_files]
     if missing:
         raise RideDurationError(f"{missing[0]}.parquet is not there; run `kedro run` from the ingestion pipeline on")
