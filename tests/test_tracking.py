@@ -12,7 +12,9 @@ from typing import Any
 import kedro
 import pytest
 
-from ride_duration.tracking import EXPERIMENT, _flat, _git, _inside, _user
+from ride_duration import mlflow_store
+from ride_duration.mlflow_store import EXPERIMENT, _inside, _user
+from ride_duration.tracking import _flat
 from tests.conftest import Ended, Project
 
 ARTIFACTS = {
@@ -237,7 +239,7 @@ def test_where_there_is_no_git_the_commit_is_unknown(finished: Project) -> None:
 
 def test_without_a_git_program_git_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert _git(tmp_path, "rev-parse", "HEAD") == ""
+    assert mlflow_store.git(tmp_path, "rev-parse", "HEAD") == ""
 
 
 def test_an_author_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

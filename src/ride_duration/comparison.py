@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.tracking import connect
+from ride_duration.mlflow_store import EXPERIMENT, connect
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")
@@ -33,7 +33,7 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
     Raises:
         RideDurationError: No run is there, or none or several have an id that begins so.
     """
-    experiment_id = connect(project, settings)
+    experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
 
     found = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")

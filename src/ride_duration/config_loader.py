@@ -49,7 +49,11 @@ class ConfigLoader(OmegaConfigLoader):
             default_run_env=self.default_run_env,
             merge_strategy=self.merge_strategy,
         )
-        return dict(files["parameters"])
+        parameters = dict(files["parameters"])
+        # Resolvers are OmegaConf's, one for all: the other loader has taken `${globals:...}` for its own files.
+        self._register_globals_resolver()
+        self._register_runtime_params_resolver()
+        return parameters
 
 
 def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:

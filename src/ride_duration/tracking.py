@@ -5,12 +5,9 @@ MLflow takes seconds to import; runs without a node tagged `training` never do.
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import importlib.util
 import logging
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import kedro
 from kedro.framework.hooks import hook_impl
 
-from ride_duration.errors import RideDurationError
+from ride_duration.mlflow_store import EXPERIMENT, author, connect, git
 from ride_duration.pipelines import TRAINING_TAG
 from ride_duration.pipelines.parameters import Experiment
 
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
-
-EXPERIMENT = "ride_duration"
 
 #: Catalog entries that become artifacts, when the run made them.
 _ARTIFACTS = ("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary")
@@ -123,38 +118,6 @@ def close_interrupted() -> None:
         mlflow.end_run("KILLED")
 
 
-def connect(project: Path, settings: dict[str, str]) -> str:
-    """Open the tracking store of a project, and make it if it is not there yet.
-
-    Args:
-        project: Folder of the project.
-        settings: `uri` of the store and folder of its `artifacts`, both relative to the project.
-
-    Returns:
-        Id of the project's experiment.
-    """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    import mlflow
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the user once, through ours
-    mlflow.set_tracking_uri(_inside(project, settings["uri"]))
-    artifacts = str(project / settings["artifacts"])
-    try:
-        experiment = mlflow.get_experiment_by_name(EXPERIMENT)
-    except mlflow.MlflowException as error:
-        raise RideDurationError(
-            f"the record of runs, {settings['uri']}, cannot be opened ({str(error).splitlines()[0]}); "
-            "if the file is damaged, move it away and run again"
-        ) from error
-    if experiment is not None and experiment.artifact_location == artifacts:
-        return str(experiment.experiment_id)
-    if experiment is not None:  # the project was moved or copied, and MLflow keeps absolute paths
-        moved = f"{EXPERIMENT}, until it lay in {experiment.artifact_location} ({experiment.experiment_id})"
-        mlflow.MlflowClient().rename_experiment(experiment.experiment_id, moved)
-    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=artifacts))
-
-
 def _close_killed(experiment_id: str) -> None:
     """End, as KILLED, what a kill left RUNNING: the lock is ours, so that nobody else is at work."""
     import mlflow
@@ -165,7 +128,7 @@ def _close_killed(experiment_id: str) -> None:
 
 
 def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:
-    experiment_id = connect(project, settings)
+    experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
 
     _close_killed(experiment_id)
@@ -186,43 +149,18 @@ def _run_name(parameters: dict[str, Any]) -> str:
     return f"{parameters['model']} {parameters['train_data']} -> {parameters['val_data']}"
 
 
-def _inside(project: Path, uri: str) -> str:
-    """A SQLite file named relative to the project, made absolute; any other address as it is."""
-    prefix = "sqlite:///"
-    if not uri.startswith(prefix) or uri.startswith(prefix + "/"):
-        return uri
-    database = project / uri.removeprefix(prefix)
-    database.parent.mkdir(parents=True, exist_ok=True)
-    return f"{prefix}{database}"
-
-
 def _origin(project: Path, run_params: dict[str, Any]) -> dict[str, str]:
     """Tags that say which code ran, and for whom."""
     lock = project / "requirements.lock"
     return {
-        "git_commit": _git(project, "rev-parse", "HEAD") or "unknown",
-        "git_dirty": str(bool(_git(project, "status", "--porcelain"))).lower(),
+        "git_commit": git(project, "rev-parse", "HEAD") or "unknown",
+        "git_dirty": str(bool(git(project, "status", "--porcelain"))).lower(),
         "kedro_version": kedro.__version__,
         "pipeline": "+".join(run_params.get("pipeline_names") or ["__default__"]),
         "environment": str(run_params.get("env")),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "unknown",
-        "author": _git(project, "config", "user.name") or _user(),
+        "author": author(project),
     }
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-def _git(project: Path, *arguments: str) -> str:
-    try:
-        answer = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ride_duration.trips.features import ride_features
 from ride_duration.trips.records import DISTANCE
-from ride_duration.trips.zones import zones
+from ride_duration.trips.zones import Zone, zones
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,13 +22,26 @@ NAN = float("nan")
 _NOWHERE = (NAN, NAN)
 
 
+#: Where zones are: local miles by location id, NaN for zones without a place.
+Places = dict[int, tuple[float, float]]
+
+
+def places_of_zones(zones: dict[int, Zone]) -> Places:
+    """Where the zones of a zone table are."""
+    return {location_id: (zone.x, zone.y) for location_id, zone in zones.items()}
+
+
 @cache
-def _places() -> dict[int, tuple[float, float]]:
-    return {location_id: (zone.x, zone.y) for location_id, zone in zones().items()}
+def _places() -> Places:
+    return places_of_zones(zones())
 
 
 def features_of_ride(
-    pickup_zone: int | None, dropoff_zone: int | None, pickup_datetime: datetime, trip_distance: float | None = None
+    pickup_zone: int | None,
+    dropoff_zone: int | None,
+    pickup_datetime: datetime,
+    trip_distance: float | None = None,
+    places: Places | None = None,
 ) -> dict[str, float]:
     """Features of one ride.
 
@@ -37,11 +50,12 @@ def features_of_ride(
         dropoff_zone: TLC location id; unknown ids have no place.
         pickup_datetime: New York wall clock, naive.
         trip_distance: Miles driven, if known; a value outside `records.DISTANCE` counts as unknown.
+        places: Where zones are, if not where the zone table at hand says.
 
     Returns:
         The values of `features.FEATURES`, NaN where missing.
     """
-    places = _places()
+    places = places or _places()
     pickup = places.get(pickup_zone, _NOWHERE) if pickup_zone is not None else _NOWHERE
     dropoff = places.get(dropoff_zone, _NOWHERE) if dropoff_zone is not None else _NOWHERE
     believed = trip_distance is not None and DISTANCE[0] < trip_distance <= DISTANCE[1]
@@ -60,37 +74,38 @@ def features_of_rides(
     dropoff_zone: NDArray[np.float64],
     pickup_datetime: NDArray[np.datetime64],
     trip_distance: NDArray[np.float64],
+    places: Places | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Features of many rides; all arrays have the shape (n,).
 
     Args:
         pickup_zone: TLC location ids as float64, NaN where missing.
         dropoff_zone: TLC location ids as float64, NaN where missing.
-        pickup_datetime: New York wall clock, none missing.
+        pickup_datetime: New York wall clock, NaT where missing.
         trip_distance: Miles driven, NaN where unknown.
+        places: Where zones are, if not where the zone table at hand says.
 
     Returns:
         An array (n,) for each of `features.FEATURES`.
     """
     import numpy as np
 
-    minutes = pickup_datetime.astype("datetime64[m]").astype(np.int64)
+    minutes = np.where(np.isnat(pickup_datetime), np.nan, pickup_datetime.astype("datetime64[m]").astype(np.float64))
     days = minutes // 1440
     believed = (trip_distance > DISTANCE[0]) & (trip_distance <= DISTANCE[1])
     return ride_features(
-        *_places_of(pickup_zone),
-        *_places_of(dropoff_zone),
-        ((days + 3) % 7).astype(np.float64),  # 1970-01-01 was a Thursday
-        (minutes // 60 % 24).astype(np.float64),
-        (minutes % 60).astype(np.float64),
+        *_places_of(pickup_zone, places or _places()),
+        *_places_of(dropoff_zone, places or _places()),
+        (days + 3) % 7,  # 1970-01-01 was a Thursday
+        minutes // 60 % 24,
+        minutes % 60,
         np.where(believed, trip_distance, np.nan),
     )
 
 
-def _places_of(zone: NDArray[np.float64]) -> tuple[Any, Any]:
+def _places_of(zone: NDArray[np.float64], places: Places) -> tuple[Any, Any]:
     import numpy as np
 
-    places = _places()
     table = np.full((max(places) + 2, 2), np.nan)
     for location_id, place in places.items():
         table[location_id] = place

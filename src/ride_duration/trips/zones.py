@@ -51,8 +51,17 @@ def local_miles(longitude: float, latitude: float) -> tuple[float, float]:
 @cache
 def zones() -> dict[int, Zone]:
     """All 265 zones by TLC location id."""
-    with (files(__package__) / "taxi_zones.csv").open(encoding="utf-8") as lines:
-        return {zone.location_id: zone for zone in map(_zone, csv.DictReader(lines))}
+    return read_zones(zone_table())
+
+
+def zone_table() -> str:
+    """The zone table as it lies here: location id, borough, name, centroid (WGS84) and area, as CSV."""
+    return (files(__package__) / "taxi_zones.csv").read_text(encoding="utf-8")
+
+
+def read_zones(table: str) -> dict[int, Zone]:
+    """The zones of a table in the form of `zone_table`, by location id."""
+    return {zone.location_id: zone for zone in map(_zone, csv.DictReader(table.splitlines()))}
 
 
 def _zone(row: dict[str, str]) -> Zone:

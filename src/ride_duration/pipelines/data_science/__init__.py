@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline, node
 
 from ride_duration.pipelines import TRAINING_TAG
 from ride_duration.pipelines.data_science.evaluation import compute_metrics, compute_slices, predict_trips
+from ride_duration.pipelines.data_science.intervals import fit_intervals
 from ride_duration.pipelines.data_science.plots import (
     plot_feature_importance,
     plot_predicted_against_actual,
@@ -55,18 +56,27 @@ def _baselines() -> Pipeline:
 
 def _training() -> Pipeline:
     inputs = ["train_features", "params:training"]
-    nodes = [node(fit_model, inputs, "model", name="fit_model")]
-    return _room("training", nodes, inputs=inputs, outputs=["model"], tags=TRAINING_TAG)
+    learning = [*inputs, "params:intervals"]
+    nodes = [
+        node(fit_model, inputs, "model", name="fit_model"),
+        node(fit_intervals, learning, "interval_model", name="fit_intervals"),
+    ]
+    return _room("training", nodes, inputs=learning, outputs=["model", "interval_model"], tags=TRAINING_TAG)
 
 
 def _evaluation() -> Pipeline:
-    predicting = ["model", "baselines", *_SPLITS]
+    predicting = ["model", "interval_model", "baselines", *_SPLITS]
     nodes = [
         node(predict_trips, predicting, "predictions", name="predict_trips"),
         node(
             compute_metrics, ["predictions", "params:experiment", "params:training"], "metrics", name="compute_metrics"
         ),
-        node(compute_slices, ["predictions", *_SPLITS, "params:slices"], "slice_metrics", name="compute_slices"),
+        node(
+            compute_slices,
+            ["predictions", *_SPLITS, "interval_model", "params:slices"],
+            "slice_metrics",
+            name="compute_slices",
+        ),
     ]
     inputs = [*predicting, "params:experiment", "params:training", "params:slices"]
     return _room("evaluation", nodes, inputs=inputs, outputs=["predictions", "metrics", "slice_metrics"])

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 from pydantic import field_validator
 
-from ride_duration.pipelines.data_science.metrics import rmse_interval, score_both
-from ride_duration.pipelines.data_science.models import DurationModel
+from ride_duration.model_package.intervals import bucket_names, buckets
+from ride_duration.pipelines.data_science.intervals import IntervalModel
+from ride_duration.pipelines.data_science.metrics import rmse_interval, score_both, score_interval
+from ride_duration.pipelines.data_science.models import DurationModel, without_distance
 from ride_duration.pipelines.parameters import Experiment, Parameters, Training
 
 
@@ -30,6 +32,7 @@ class Slices(Parameters):
 
 def predict_trips(
     model: DurationModel,
+    interval_model: IntervalModel,
     baselines: dict[str, DurationModel],
     train_features: pd.DataFrame,
     val_features: pd.DataFrame,
@@ -39,26 +42,38 @@ def predict_trips(
 
     Returns:
         One row a trip: `ride_id`, `split`, `day` of pick-up, `duration`, `predicted`, `predicted_without_distance`
-        (NaN if the model needs the distance), and one column for each baseline; the last ones in minutes.
+        (NaN if the model needs the distance), the bounds `lower`, `upper`, `lower_without_distance` and
+        `upper_without_distance` of their intervals, and one column for each baseline; the last ones in minutes.
     """
     splits = {"train": train_features, "val": val_features, "test": test_features}
     return pd.concat(
-        [_predictions(model, baselines, split, rows) for split, rows in splits.items() if len(rows)], ignore_index=True
+        [_predictions(model, interval_model, baselines, split, rows) for split, rows in splits.items() if len(rows)],
+        ignore_index=True,
     )
 
 
 def _predictions(
-    model: DurationModel, baselines: dict[str, DurationModel], split: str, rows: pd.DataFrame
+    model: DurationModel,
+    interval_model: IntervalModel,
+    baselines: dict[str, DurationModel],
+    split: str,
+    rows: pd.DataFrame,
 ) -> pd.DataFrame:
-    without = model.predict_without_distance(rows)
+    predicted, without = model.predict(rows), model.predict_without_distance(rows)
+    lower, upper = interval_model.bounds(rows, predicted)
+    before = (np.nan, np.nan) if without is None else interval_model.bounds(without_distance(rows), without)
     return pd.DataFrame(
         {
             "ride_id": rows["ride_id"],
             "split": split,
             "day": rows["pickup_datetime"].dt.strftime("%Y-%m-%d"),
             "duration": rows["duration"],
-            "predicted": model.predict(rows),
+            "predicted": predicted,
             "predicted_without_distance": np.nan if without is None else without,
+            "lower": lower,
+            "upper": upper,
+            "lower_without_distance": before[0],
+            "upper_without_distance": before[1],
             **{name: baseline.predict(rows) for name, baseline in baselines.items()},
         }
     )
@@ -69,8 +84,8 @@ def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training:
 
     Returns:
         What was trained on what; under `train`, `val` and `test` (None without test months) the measures of
-        `metrics.score_both`, with a 95 % interval of the RMSE (`rmse_low`, `rmse_high`); under `baselines` the
-        measures by name. Depends on nothing but data and parameters.
+        `metrics.score_both` and `metrics.score_interval`, with a 95 % interval of the RMSE (`rmse_low`, `rmse_high`);
+        under `baselines` the measures by name. Depends on nothing but data and parameters.
     """
     splits = dict(iter(predictions.groupby("split")))
     val = splits["val"]
@@ -83,7 +98,9 @@ def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training:
         "source": experiment.source,
         "simulated": experiment.simulated,
         **{
-            split: _measures(splits[split]) | _intervals(splits[split], training.seed) if split in splits else None
+            split: _model_measures(splits[split]) | _rmse_intervals(splits[split], training.seed)
+            if split in splits
+            else None
             for split in ("train", "val", "test")
         },
         "baselines": {name: _measures(val, name, name) for name in training.baselines},
@@ -96,7 +113,15 @@ def _measures(
     return score_both(rows["duration"].to_numpy(), rows[column].to_numpy(), rows[without].to_numpy())
 
 
-def _intervals(rows: pd.DataFrame, seed: int) -> dict[str, float | None]:
+def _model_measures(rows: pd.DataFrame) -> dict[str, Any]:
+    held: dict[str, Any] = {}
+    for suffix in ("", "_without_distance"):
+        columns = (rows[name].to_numpy() for name in ("duration", f"lower{suffix}", f"upper{suffix}"))
+        held |= {f"{name}{suffix}": value for name, value in score_interval(*columns).items()}
+    return _measures(rows) | held
+
+
+def _rmse_intervals(rows: pd.DataFrame, seed: int) -> dict[str, float | None]:
     intervals: dict[str, float | None] = {}
     for suffix in ("", "_without_distance"):
         errors = (rows[f"predicted{suffix}"] - rows["duration"]).to_numpy()
@@ -111,24 +136,29 @@ def compute_slices(
     train_features: pd.DataFrame,
     val_features: pd.DataFrame,
     test_features: pd.DataFrame,
+    interval_model: IntervalModel,
     slices: Slices,
 ) -> pd.DataFrame:
     """Measure the model on slices of the validation and test trips.
 
     Returns:
-        One row a slice: `split`, `slice` (borough_pair, hour, distance, zone_pair), `value`, `n` and the measures.
+        One row a slice: `split`, `slice` (borough_pair, hour, distance, straight_distance, zone_pair), `value`, `n`
+        and the measures, those of the intervals too.
     """
     judged = pd.concat([val_features, test_features])
     trips = predictions.merge(judged.drop(columns="duration"), on="ride_id", validate="one_to_one")
     miles = pd.cut(trips["trip_distance"], list(slices.distance_edges)).astype("string").fillna("unknown")
+    edges = interval_model.calibration.edges
+    straight = buckets(trips["straight_distance"].to_numpy(dtype=np.float64), edges)
     keys = {
         "borough_pair": trips["borough_pair"],
         "hour": trips["hour"].astype(int).map("{:02d}".format),
         "distance": miles + " miles",
+        "straight_distance": pd.Series(np.array(bucket_names(edges))[straight], trips.index),
         "zone_pair": trips["zone_pair"].isin(train_features["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
     }
     rows = [
-        {"split": split, "slice": name, "value": value} | _measures(group)
+        {"split": split, "slice": name, "value": value} | _model_measures(group)
         for name, key in keys.items()
         for (split, value), group in trips.groupby(["split", key.rename("value")], sort=True)
     ]

@@ -82,3 +82,25 @@ def score_both(
     return {name: None if value is None or np.isnan(value) else value for name, value in values.items()} | {
         "n": len(actual)
     }
+
+
+def score_interval(
+    actual: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> dict[str, float | None]:
+    """How many rides their interval holds, and how wide it is.
+
+    Args:
+        actual: Durations (n,) in minutes.
+        lower: Lower bounds (n,) in minutes; all NaN if there are none, which makes the measures None.
+        upper: Upper bounds (n,) in minutes.
+
+    Returns:
+        `coverage` as a share, `width` in minutes.
+    """
+    if not len(actual) or np.isnan(lower).any():
+        return {"coverage": None, "width": None}
+    held = (lower <= actual) & (actual <= upper)
+    return {
+        "coverage": round(float(np.mean(held)), _DIGITS),
+        "width": round(float(np.mean(upper - lower)), _DIGITS),
+    }

@@ -33,8 +33,12 @@ class DurationModel:
     def unfitted(cls, name: str, training: Training) -> DurationModel:
         """The model `name` of the zoo, before it has learnt anything."""
         choice = training.models[name]
-        feature_set = training.feature_sets[choice.features]
-        return cls(name, choice, feature_set, _estimator(choice, feature_set, training.seed))
+        return cls.of(name, choice, training.feature_sets[choice.features], training.seed)
+
+    @classmethod
+    def of(cls, name: str, choice: ModelChoice, feature_set: FeatureSet, seed: int) -> DurationModel:
+        """A model outside the zoo, before it has learnt anything."""
+        return cls(name, choice, feature_set, _estimator(choice, feature_set, seed))
 
     @property
     def columns(self) -> list[str]:
@@ -45,7 +49,7 @@ class DurationModel:
         """What the estimator is given for feature rows (n): a frame if it reads text, else an array (n, columns)."""
         if self.feature_set.categorical:
             return rows[self.columns]
-        return rows[self.columns].to_numpy(dtype=np.float64)
+        return rows[self.columns].to_numpy(dtype=np.float32)  # as in the released graph
 
     def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Durations (n,) in minutes, using the metered distance where the model reads it and it is there."""

@@ -49,14 +49,31 @@ def _fit(name: str, rows: pd.DataFrame, training: Training) -> DurationModel:
             log.info("       found %d rounds; learning from all %d trips", rounds, len(rows))
             model = DurationModel.unfitted(name, training)
             model.estimator.set_params(**{stopping.rounds: rounds})
-        with threadpool_limits(1):
-            model.estimator.fit(*_learning_rows(model, rows))
+        fit_estimator(model, rows)
     except ValueError as error:  # scikit-learn's, XGBoost's and LightGBM's errors are all ValueErrors
         reason = str(error).strip().splitlines()[0]
         raise RideDurationError(
             f"the model '{name}' cannot be fitted: {reason}; see models.{name} in parameters_data_science.yml"
         ) from error
     return model
+
+
+def fit_estimator(model: DurationModel, rows: pd.DataFrame) -> None:
+    """Fit a model's estimator on feature rows (n) as it stands."""
+    with threadpool_limits(1):
+        model.estimator.fit(*_learning_rows(model, rows))
+
+
+def last_part(rows: pd.DataFrame, share: float) -> Any:
+    """Which of the rows (n) are the last part of them in time; booleans (n,).
+
+    Raises:
+        RideDurationError: They are too few to hold out a part of them.
+    """
+    held_out = rows["pickup_datetime"].rank(method="first", pct=True) > 1 - share
+    if held_out.all() or not held_out.any():
+        raise RideDurationError(f"{len(rows)} training trips are too few to hold out a part of them; add months")
+    return held_out
 
 
 def _learning_rows(model: DurationModel, rows: pd.DataFrame) -> Rows:
@@ -70,9 +87,7 @@ def _learning_rows(model: DurationModel, rows: pd.DataFrame) -> Rows:
 
 def _rounds(model: DurationModel, rows: pd.DataFrame, stopping: EarlyStopping) -> int:
     """Boosting rounds after which the last part of the training trips, in time, is predicted best."""
-    held_out = rows["pickup_datetime"].rank(method="first", pct=True) > 1 - stopping.share
-    if held_out.all() or not held_out.any():
-        raise RideDurationError(f"{len(rows)} training trips are too few to hold out a part of them; add months")
+    held_out = last_part(rows, stopping.share)
     earlier, later = _learning_rows(model, rows[~held_out]), _learning_rows(model, rows[held_out])
     library = type(model.estimator).__module__.partition(".")[0]
     if library not in _ROUNDS:

@@ -1,0 +1,80 @@
+"""A package on disk: written whole, and read only if no byte of it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ride_duration.errors import RideDurationError
+
+MANIFEST = "manifest.json"
+#: Holds the manifest's own hash, so that no byte of the package is without one.
+MANIFEST_HASH = "manifest.json.sha256"
+
+
+def pack(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> dict[str, bytes]:
+    """Add the manifest to the files of a package.
+
+    Args:
+        files: Contents by name; names may have folders.
+        facts: What the manifest says of the model.
+
+    Returns:
+        All files, the manifest and its hash included.
+    """
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    manifest = (json.dumps({**facts, "files": hashes}, indent=2, sort_keys=True) + "\n").encode()
+    return {**files, MANIFEST: manifest, MANIFEST_HASH: f"{hashlib.sha256(manifest).hexdigest()}\n".encode()}
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a package into a folder, in place of what was there; the swap is by renaming.
+
+    A kill between the two renames leaves no package in that place, never half of one.
+    """
+    partial, old = folder.with_name(f".{folder.name}.partial"), folder.with_name(f".{folder.name}.old")
+    for leftover in (partial, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        for name, content in files.items():
+            path = partial / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+    finally:
+        for leftover in (partial, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The files of a package, after each hash was compared.
+
+    Raises:
+        RideDurationError: A file is missing, changed, or not in the manifest; names it.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise RideDurationError(f"{folder} is no model package: it has no {MANIFEST}")
+    lying = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    contents = {name: path.read_bytes() for name, path in lying.items()}
+    manifest = contents[MANIFEST]
+    if contents.get(MANIFEST_HASH) != f"{hashlib.sha256(manifest).hexdigest()}\n".encode():
+        raise _refused(folder, MANIFEST, f"does not agree with {MANIFEST_HASH}")
+    hashes: dict[str, str] = json.loads(manifest)["files"]
+    for name, expected in hashes.items():
+        if name not in contents:
+            raise _refused(folder, name, "is missing")
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise _refused(folder, name, "is not what was packaged")
+    if added := sorted(contents.keys() - hashes.keys() - {MANIFEST, MANIFEST_HASH}):
+        raise _refused(folder, added[0], "is not in the manifest")
+    return contents
+
+
+def _refused(folder: Path, name: str, why: str) -> RideDurationError:
+    return RideDurationError(f"the model package in {folder} is refused: {name} {why}; release the model anew")
