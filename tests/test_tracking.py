@@ -12,7 +12,7 @@ from typing import Any
 import kedro
 import pytest
 
-from ride_duration.tracking import EXPERIMENT, _flat, _git, _inside, _user
+from ride_duration.tracking import EXPERIMENT, _flat, _inside, _user
 from tests.conftest import Ended, Project
 
 ARTIFACTS = {
@@ -233,11 +233,6 @@ def test_where_there_is_no_git_the_commit_is_unknown(finished: Project) -> None:
     tags = runs(finished)[0].data.tags
     assert (tags["git_commit"], tags["git_dirty"], tags["lock_sha256"]) == ("unknown", "false", "unknown")
     assert tags["author"]
-
-
-def test_without_a_git_program_git_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert _git(tmp_path, "rev-parse", "HEAD") == ""
 
 
 def test_an_author_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

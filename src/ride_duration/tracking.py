@@ -6,11 +6,9 @@ MLflow takes seconds to import; runs without a node tagged `training` never do.
 from __future__ import annotations
 
 import getpass
-import hashlib
 import importlib.util
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from kedro.framework.hooks import hook_impl
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines import TRAINING_TAG
 from ride_duration.pipelines.parameters import Experiment
+from ride_duration.provenance import code_at_hand, git
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -198,15 +197,11 @@ def _inside(project: Path, uri: str) -> str:
 
 def _origin(project: Path, run_params: dict[str, Any]) -> dict[str, str]:
     """Tags that say which code ran, and for whom."""
-    lock = project / "requirements.lock"
-    return {
-        "git_commit": _git(project, "rev-parse", "HEAD") or "unknown",
-        "git_dirty": str(bool(_git(project, "status", "--porcelain"))).lower(),
+    return code_at_hand(project) | {
         "kedro_version": kedro.__version__,
         "pipeline": "+".join(run_params.get("pipeline_names") or ["__default__"]),
         "environment": str(run_params.get("env")),
-        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "unknown",
-        "author": _git(project, "config", "user.name") or _user(),
+        "author": git(project, "config", "user.name") or _user(),
     }
 
 
@@ -215,14 +210,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
-
-
-def _git(project: Path, *arguments: str) -> str:
-    try:
-        answer = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
