@@ -12,8 +12,8 @@ from typing import Any
 import kedro
 import pytest
 
-from ride_duration import mlflow_store
-from ride_duration.mlflow_store import EXPERIMENT, _inside, _user
+from ride_duration.mlflow_store import EXPERIMENT, _inside
+from ride_duration.provenance import _user
 from ride_duration.tracking import _flat
 from tests.conftest import Ended, Project
 
@@ -235,11 +235,6 @@ def test_where_there_is_no_git_the_commit_is_unknown(finished: Project) -> None:
     tags = runs(finished)[0].data.tags
     assert (tags["git_commit"], tags["git_dirty"], tags["lock_sha256"]) == ("unknown", "false", "unknown")
     assert tags["author"]
-
-
-def test_without_a_git_program_git_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert mlflow_store.git(tmp_path, "rev-parse", "HEAD") == ""
 
 
 def test_an_author_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

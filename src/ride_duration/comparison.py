@@ -33,19 +33,34 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
     Raises:
         RideDurationError: No run is there, or none or several have an id that begins so.
     """
+    found = find_runs(project, settings)
+    chosen = [find_run(found, run_id) for run_id in run_ids] if run_ids else found[:last]
+    rows = {run.info.run_id[:8]: _row(run) for run in chosen}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.join(_differences({run.info.run_id[:8]: run.data.params for run in chosen})).astype(object)
+
+
+def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
+    """All tracked runs of a project, the newest first.
+
+    Raises:
+        RideDurationError: There are none.
+    """
     experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
 
     found = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
     if not found:
         raise RideDurationError("no run has been tracked yet; `kedro run` makes the first")
-    chosen = [_find(found, run_id) for run_id in run_ids] if run_ids else found[:last]
-    rows = {run.info.run_id[:8]: _row(run) for run in chosen}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    return table.join(_differences({run.info.run_id[:8]: run.data.params for run in chosen})).astype(object)
+    return list(found)
 
 
-def _find(runs: list[Any], run_id: str) -> Any:
+def find_run(runs: list[Any], run_id: str) -> Any:
+    """The run whose id begins so.
+
+    Raises:
+        RideDurationError: None or several do.
+    """
     matches = [run for run in runs if run.info.run_id.startswith(run_id)]
     if len(matches) != 1:
         many = "several runs have ids that begin" if matches else "no run has an id that begins"

@@ -1,11 +1,9 @@
-"""Where MLflow keeps runs and models, and who asks it to."""
+"""Where MLflow keeps runs and models."""
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
-import subprocess
 from pathlib import Path
 
 from ride_duration.errors import RideDurationError
@@ -58,24 +56,3 @@ def _inside(project: Path, uri: str) -> str:
     database = project / uri.removeprefix(prefix)
     database.parent.mkdir(parents=True, exist_ok=True)
     return f"{prefix}{database}"
-
-
-def author(project: Path) -> str:
-    """Who is at work: git's user, or else the operating system's."""
-    return git(project, "config", "user.name") or _user()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-def git(project: Path, *arguments: str) -> str:
-    """What git answers in the project's folder; nothing where it cannot."""
-    try:
-        answer = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""

@@ -5,7 +5,6 @@ MLflow takes seconds to import; runs without a node tagged `training` never do.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 import sys
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import kedro
 from kedro.framework.hooks import hook_impl
 
-from ride_duration.mlflow_store import EXPERIMENT, author, connect, git
+from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.pipelines import TRAINING_TAG
 from ride_duration.pipelines.parameters import Experiment
+from ride_duration.provenance import author, code_at_hand
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -151,14 +151,10 @@ def _run_name(parameters: dict[str, Any]) -> str:
 
 def _origin(project: Path, run_params: dict[str, Any]) -> dict[str, str]:
     """Tags that say which code ran, and for whom."""
-    lock = project / "requirements.lock"
-    return {
-        "git_commit": git(project, "rev-parse", "HEAD") or "unknown",
-        "git_dirty": str(bool(git(project, "status", "--porcelain"))).lower(),
+    return code_at_hand(project) | {
         "kedro_version": kedro.__version__,
         "pipeline": "+".join(run_params.get("pipeline_names") or ["__default__"]),
         "environment": str(run_params.get("env")),
-        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "unknown",
         "author": author(project),
     }
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from ride_duration.cli.run import told_clearly
+from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from kedro.framework.context import KedroContext
 
-_EXAMPLES = """\b
+_COMPARE_EXAMPLES = """\b
 Examples:
   kedro runs compare
   kedro runs compare --last 3 --csv runs.csv
@@ -21,12 +23,19 @@ Examples:
 """
 
 
+_REPRODUCE_EXAMPLES = """\b
+Examples:
+  kedro runs reproduce 3d4c6f79
+  kedro runs reproduce 3d4c6f79 --checkout
+"""
+
+
 @click.group()
 def runs() -> None:
-    """Look at tracked runs."""
+    """Look at tracked runs, and have one again."""
 
 
-@runs.command(epilog=_EXAMPLES)
+@runs.command(epilog=_COMPARE_EXAMPLES)
 @click.argument("run_ids", metavar="[RUN_ID]...", nargs=-1)
 @click.option("--last", default=5, show_default=True, type=click.IntRange(min=1), help="How many of the newest runs.")
 @click.option("--csv", "csv_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the table here, too.")
@@ -38,12 +47,9 @@ def compare(
 ) -> None:
     """Compare tracked runs: the newest ones, or those with the given ids (their first characters are enough)."""
     with told_clearly(traceback):
-        from kedro.framework.session import KedroSession
-
         from ride_duration.comparison import compare_runs
 
-        with KedroSession.create(env=env or os.environ.get("KEDRO_ENV")) as session:
-            context = cast("KedroSession", session).load_context()
+        context = _context(env)
         table = compare_runs(context.project_path, context.config_loader["globals"]["tracking"], run_ids, last)
         if csv_path:
             table.to_csv(csv_path)
@@ -53,6 +59,50 @@ def compare(
         for path in filter(None, (csv_path, html_path)):
             click.echo(f"Written to {path}.")
         click.echo("Next: `make ui` shows each run with its plots.")
+
+
+@runs.command(epilog=_REPRODUCE_EXAMPLES)
+@click.argument("run_id")
+@click.option("--checkout", is_flag=True, help="Run the recorded commit, in a temporary git worktree.")
+@click.option("--anyway", is_flag=True, help="Run what is here, even if its commit or lock file is another.")
+@click.option("--env", "-e", default=None, help="Environment whose runs are meant; the rerun takes the recorded one.")
+@click.option("--traceback", is_flag=True, help="Show the whole traceback of an error, for developers.")
+def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceback: bool) -> None:
+    """Run a tracked run again, and say metric by metric whether the result is identical.
+
+    RUN_ID is its id, or the first characters. First the recorded commit, lock file and raw months are compared with
+    those here; another one is named, and nothing is run. Then ingestion, data engineering and data science are run
+    with the recorded parameters, in a temporary folder: your data and your list of runs stay as they are.
+    """
+    with told_clearly(traceback):
+        from ride_duration.reproduction import IDENTICAL
+        from ride_duration.reproduction import reproduce as reproduce_run
+
+        context = _context(env)
+        table = reproduce_run(
+            context.project_path,
+            context.config_loader["globals"]["tracking"],
+            run_id,
+            context.config_loader["parameters"],
+            checkout=checkout,
+            anyway=anyway,
+        )
+        click.echo(table.to_string(float_format="{:.10g}".format, na_rep=""))
+        differing = table.index[table["result"] != IDENTICAL]
+        if len(differing):
+            raise RideDurationError(
+                f"{len(differing)} of {len(table)} metrics differ: {', '.join(differing)}; "
+                "another processor or other packages may round otherwise, and changed code may do anything"
+            )
+        click.echo(f"Next: `kedro runs compare {run_id}` shows the run again, `make ui` its plots.")
+        click.echo(f"identical: {len(table)} metrics")
+
+
+def _context(env: str | None) -> KedroContext:
+    from kedro.framework.session import KedroSession
+
+    with KedroSession.create(env=env or os.environ.get("KEDRO_ENV")) as session:
+        return cast("KedroSession", session).load_context()
 
 
 def _print(table: pd.DataFrame) -> None:

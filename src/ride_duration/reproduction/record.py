@@ -1,0 +1,107 @@
+"""What the tracking store holds of a run that can be had again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ride_duration.errors import RideDurationError
+from ride_duration.provenance import UNKNOWN
+
+#: The pipelines that lead from raw months to metrics.
+TRAINING = ("ingestion", "data_engineering", "data_science")
+
+_ALL = "__default__"
+_RAW = "raw."
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished training run.
+
+    Attributes:
+        run_id: Its id in MLflow.
+        environment: Environment of `conf/` that it ran in; none for the default, `conf/local`.
+        commit: Full name of the commit, or `unknown`.
+        dirty: Whether files differed from the commit.
+        lock: sha256 of the lock file, or `unknown`.
+        parameters: All of them, as they were resolved.
+        raw: sha256 and number of rows of each raw month, by file stem.
+        metrics: By flat name.
+    """
+
+    run_id: str
+    environment: str | None
+    commit: str
+    dirty: bool
+    lock: str
+    parameters: dict[str, Any]
+    raw: dict[str, tuple[str, int]]
+    metrics: dict[str, float]
+
+    @property
+    def source(self) -> str:
+        """Where its raw months came from."""
+        return str(self.parameters["source"])
+
+    @property
+    def raw_folder(self) -> Path:
+        """Where its raw months lie in a project, as `conf/base/catalog.yml` has it."""
+        return Path("data/01_raw") / self.source
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its raw months can be made anew."""
+        return self.parameters.get("sources", {}).get(self.source, "") is None
+
+
+def read_record(run: Any) -> Record:
+    """Read what MLflow holds of a run.
+
+    Raises:
+        RideDurationError: The run did not finish, trained no model, or lacks its parameters, raw months or metrics.
+    """
+    run_id, tags = run.info.run_id, run.data.tags
+    pipelines = tags.get("pipeline", _ALL).split("+")
+    raw = {name.removeprefix(_RAW): _sha256_and_rows(value) for name, value in tags.items() if name.startswith(_RAW)}
+    if run.info.status != "FINISHED":
+        problem = f"is {run.info.status.lower()}; only finished runs can"
+    elif not {_ALL, TRAINING[-1]} & set(pipelines):
+        problem = f"ran {', '.join(pipelines)}; only runs of {TRAINING[-1]} can"
+    elif not raw:
+        problem = "has no fingerprints of raw months, so what it learnt from is not known; it cannot"
+    elif not run.data.metrics:
+        problem = "has no metrics that a rerun could be compared with; it cannot"
+    else:
+        environment = tags.get("environment")
+        return Record(
+            run_id=run_id,
+            environment=None if environment == str(None) else environment,
+            commit=tags.get("git_commit", UNKNOWN),
+            dirty=tags.get("git_dirty") == "true",
+            lock=tags.get("lock_sha256", UNKNOWN),
+            parameters=_parameters(run),
+            raw=raw,
+            metrics=run.data.metrics,
+        )
+    raise RideDurationError(f"run {run_id[:8]} {problem} be reproduced")
+
+
+def _parameters(run: Any) -> dict[str, Any]:
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    try:
+        return mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/parameters.json")
+    except (mlflow.MlflowException, OSError) as error:
+        raise RideDurationError(
+            f"run {run.info.run_id[:8]} has no readable parameters.json in {run.info.artifact_uri}; "
+            "it cannot be reproduced"
+        ) from error
+
+
+def _sha256_and_rows(tag: str) -> tuple[str, int]:
+    sha256, rows = tag.split()
+    return sha256, int(rows)
