@@ -1,4 +1,4 @@
-"""Tracked runs side by side: what each learnt from, how good it was, and in which parameters they differ."""
+"""Tracked training runs side by side: what each learnt from, how good it was, and in which parameters they differ."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.tracking import connect
+from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.tracking import KIND, connect
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")
 
 
 def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str], last: int) -> pd.DataFrame:
-    """Put tracked runs into a table.
+    """Put tracked training runs into a table.
 
     Args:
         project: Folder of the project.
@@ -36,9 +37,10 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
     experiment_id = connect(project, settings)
     import mlflow
 
-    found = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    tracked = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    found = [run for run in tracked if run.data.tags.get(KIND, TRAINING_TAG) == TRAINING_TAG]
     if not found:
-        raise RideDurationError("no run has been tracked yet; `kedro run` makes the first")
+        raise RideDurationError("no training run has been tracked yet; `kedro run` makes the first")
     chosen = [_find(found, run_id) for run_id in run_ids] if run_ids else found[:last]
     rows = {run.info.run_id[:8]: _row(run) for run in chosen}
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -48,7 +50,7 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
 def _find(runs: list[Any], run_id: str) -> Any:
     matches = [run for run in runs if run.info.run_id.startswith(run_id)]
     if len(matches) != 1:
-        many = "several runs have ids that begin" if matches else "no run has an id that begins"
+        many = "several training runs have ids that begin" if matches else "no training run has an id that begins"
         raise RideDurationError(f"{many} with '{run_id}'; `kedro runs compare` lists the newest")
     return matches[0]
 
