@@ -62,7 +62,12 @@ def runs(project: Project) -> list[Any]:
 
 def artifacts(project: Project, folder: str | None = None) -> set[str]:
     """Names of the last run's artifacts in a folder."""
-    found = client(project).list_artifacts(runs(project)[0].info.run_id, folder)
+    return artifacts_of(project, runs(project)[0].info.run_id, folder)
+
+
+def artifacts_of(project: Project, run_id: str, folder: str | None = None) -> set[str]:
+    """Names of a run's artifacts in a folder."""
+    found = client(project).list_artifacts(run_id, folder)
     return {Path(entry.path).name for entry in found if not entry.is_dir}
 
 
@@ -147,6 +152,7 @@ def test_tags_say_which_code_ran_and_for_whom(trained: Project) -> None:
             "git_commit": git(trained, "rev-parse", "HEAD").strip(),
             "git_dirty": "false",
             "kedro_version": kedro.__version__,
+            "kind": "training",
             "pipeline": "data_science",
             "environment": "test",
             "lock_sha256": hashlib.sha256(b"kedro==1.7.0\n").hexdigest(),

@@ -1,4 +1,4 @@
-"""Tracked runs side by side: what each learnt from, how good it was, and in which parameters they differ."""
+"""Tracked training runs side by side: what each learnt from, how good it was, and in which parameters they differ."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import pandas as pd
 
 from ride_duration.errors import RideDurationError
 from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.tracking import KIND
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")
 
 
 def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str], last: int) -> pd.DataFrame:
-    """Put tracked runs into a table.
+    """Put tracked training runs into a table.
 
     Args:
         project: Folder of the project.
@@ -41,7 +43,7 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
 
 
 def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
-    """All tracked runs of a project, the newest first.
+    """All tracked training runs of a project, the newest first.
 
     Raises:
         RideDurationError: There are none.
@@ -49,10 +51,11 @@ def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
     experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
 
-    found = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    tracked = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    found = [run for run in tracked if run.data.tags.get(KIND, TRAINING_TAG) == TRAINING_TAG]
     if not found:
-        raise RideDurationError("no run has been tracked yet; `kedro run` makes the first")
-    return list(found)
+        raise RideDurationError("no training run has been tracked yet; `kedro run` makes the first")
+    return found
 
 
 def find_run(runs: list[Any], run_id: str) -> Any:
@@ -63,7 +66,7 @@ def find_run(runs: list[Any], run_id: str) -> Any:
     """
     matches = [run for run in runs if run.info.run_id.startswith(run_id)]
     if len(matches) != 1:
-        many = "several runs have ids that begin" if matches else "no run has an id that begins"
+        many = "several training runs have ids that begin" if matches else "no training run has an id that begins"
         raise RideDurationError(f"{many} with '{run_id}'; `kedro runs compare` lists the newest")
     return matches[0]
 

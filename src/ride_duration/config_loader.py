@@ -16,8 +16,8 @@ _OPEN_GROUP = "hyper_parameters"
 class ConfigLoader(OmegaConfigLoader):
     """Refuses misspelt parameters, and adds the groups that nodes are given.
 
-    Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups `experiment`
-    and `training` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
+    Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups of
+    `pipelines.parameters` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
     itself: what `--env` or `conf/local` override would not reach them.
     """
 

@@ -5,11 +5,17 @@ from kedro.pipeline import Pipeline
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Pipelines by name; `__default__` is the main job."""
-    from ride_duration.pipelines import data_engineering, data_science, ingestion
+    from ride_duration.pipelines import backtest, data_engineering, data_science, ingestion
 
     pipelines = {
         "ingestion": ingestion.create_pipeline(),
         "data_engineering": data_engineering.create_pipeline(),
         "data_science": data_science.create_pipeline(),
     }
-    return {"__default__": sum(pipelines.values(), Pipeline([])), **pipelines}
+    features = pipelines["ingestion"] + pipelines["data_engineering"]
+    backtest_features = Pipeline(features, parameters={"params:raw_months": "params:backtest_months"})
+    return {
+        "__default__": sum(pipelines.values(), Pipeline([])),
+        **pipelines,
+        "backtest": backtest_features + backtest.create_pipeline(),
+    }

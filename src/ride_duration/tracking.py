@@ -1,6 +1,6 @@
-"""Every training run is tracked in MLflow: what went in, what came out, and by which code.
+"""Every training run and backtest is tracked in MLflow: what went in, what came out, and by which code.
 
-MLflow takes seconds to import; runs without a node tagged `training` never do.
+MLflow takes seconds to import; runs without a node tagged as one of `KINDS` never do.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,25 +18,56 @@ import kedro
 from kedro.framework.hooks import hook_impl
 
 from ride_duration.mlflow_store import EXPERIMENT, connect
-from ride_duration.pipelines import TRAINING_TAG
-from ride_duration.pipelines.parameters import Experiment
+from ride_duration.pipelines import BACKTEST_TAG, TRAINING_TAG
+from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import author, code_at_hand
 
 if TYPE_CHECKING:
+    import pandas as pd
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
+#: The tag that says of which kind a run is. Runs without it are older, and trainings.
+KIND = "kind"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of run that is tracked.
+
+    Attributes:
+        name: Of the run, from parameters.
+        params: Parameters that are recorded, beside those of the model.
+        months: The group of parameters that says which raw months are read.
+    """
+
+    name: str
+    params: tuple[str, ...]
+    months: str
+
+
+#: By the tag of the nodes that make a run one of the kind.
+KINDS = {
+    TRAINING_TAG: Kind("{model} {train_data} -> {val_data}", ("train_data", "val_data", "test_data"), "raw_months"),
+    BACKTEST_TAG: Kind(
+        "backtest of {model} {backtest_data}", ("backtest_data", "backtest_policies"), "backtest_months"
+    ),
+}
+
 #: Catalog entries that become artifacts, when the run made them.
-_ARTIFACTS = ("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary")
+_ARTIFACTS = (
+    *("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary"),
+    *("backtest_metrics", "backtest_summary"),
+)
 _PLOT_SUFFIX = "_plot"
 _FINGERPRINTS = "raw_fingerprints"
 
 
 class TrackingHook:
-    """Opens an MLflow run before training, and closes it with everything that the run made, or with its error."""
+    """Opens an MLflow run before one of `KINDS`, and closes it with everything that was made, or with the error."""
 
     def __init__(self) -> None:
         self._context: KedroContext | None = None
@@ -48,7 +80,8 @@ class TrackingHook:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         self._run_id = None
-        if self._context is None or not pipeline.only_nodes_with_tags(TRAINING_TAG).nodes:
+        kind = next((tag for tag in KINDS if pipeline.only_nodes_with_tags(tag).nodes), None)
+        if self._context is None or kind is None:
             return
         if importlib.util.find_spec("mlflow") is None:
             log.warning("not tracked: MLflow is not installed; `pip install 'ride_duration[tracking]'` brings it")
@@ -59,10 +92,10 @@ class TrackingHook:
         close_interrupted()
         settings = self._context.config_loader["globals"]["tracking"]
         parameters = self._context.config_loader["parameters"]
-        self._run_id = _start(self._context.project_path, settings, run_params, parameters)
+        self._run_id = _start(self._context.project_path, settings, run_params, parameters, kind)
         if _FINGERPRINTS not in pipeline.all_outputs() and catalog.exists(_FINGERPRINTS):
             with _failing_openly():
-                _log_fingerprints(_of_these_months(catalog.load(_FINGERPRINTS), parameters))
+                _log_fingerprints(_of_these_months(catalog.load(_FINGERPRINTS), parameters[KINDS[kind].months]))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -103,10 +136,10 @@ def _fail(error: Exception) -> None:
         mlflow.end_run("FAILED")
 
 
-def _of_these_months(fingerprints: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+def _of_these_months(fingerprints: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
     """The fingerprints of the months that a run reads: those of an earlier run may be of others."""
-    experiment = Experiment.model_validate(parameters["experiment"])
-    stems = {experiment.raw_service.file_stem(month) for month in experiment.months}
+    raw_months = RawMonths.model_validate(read)
+    stems = {raw_months.raw_service.file_stem(month) for month in raw_months.months}
     return {stem: entry for stem, entry in fingerprints.items() if stem in stems}
 
 
@@ -127,26 +160,24 @@ def _close_killed(experiment_id: str) -> None:
         client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:
+def _start(
+    project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any], kind: str
+) -> str:
     experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
 
     _close_killed(experiment_id)
     run = mlflow.start_run(
-        experiment_id=experiment_id, run_name=_run_name(parameters), tags=_origin(project, run_params)
+        experiment_id=experiment_id,
+        run_name=KINDS[kind].name.format(**parameters),
+        tags=_origin(project, run_params) | {KIND: kind},
     )
     with _failing_openly():
         chosen = parameters["training"]["models"].get(parameters["model"], {})
-        mlflow.log_params({name: parameters[name] for name in _HEADLINE} | _flat(chosen))
+        headline = ("model", *KINDS[kind].params, "service", "source", "seed")
+        mlflow.log_params({name: parameters[name] for name in headline} | _flat(chosen))
         mlflow.log_dict(parameters, "parameters.json")
     return str(run.info.run_id)
-
-
-_HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source", "seed")
-
-
-def _run_name(parameters: dict[str, Any]) -> str:
-    return f"{parameters['model']} {parameters['train_data']} -> {parameters['val_data']}"
 
 
 def _origin(project: Path, run_params: dict[str, Any]) -> dict[str, str]:
@@ -165,12 +196,23 @@ def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
     made = pipeline.all_outputs()
     if "metrics" in made:
         mlflow.log_metrics(_flat(catalog.load("metrics"), numbers_only=True))
+    if "backtest_metrics" in made:
+        _log_months(catalog.load("backtest_metrics"))
     for name in sorted(made):
         if name in _ARTIFACTS or name.endswith(_PLOT_SUFFIX):
             mlflow.log_artifact(_path(catalog, name), "plots" if name.endswith(_PLOT_SUFFIX) else None)
     figures = [catalog.load(name) for name in sorted(made) if name.endswith(_PLOT_SUFFIX)]
     if figures:
         mlflow.log_text(_page(figures), "plots/plots.html")
+
+
+def _log_months(backtest_metrics: pd.DataFrame) -> None:
+    """Each policy's measures as curves, for instance `last_3.rmse`: step 1 is the first month judged."""
+    import mlflow
+
+    for step, (_, judged) in enumerate(backtest_metrics.groupby("month"), start=1):
+        for policy, measures in judged.set_index("policy").select_dtypes("number").dropna(axis=1).iterrows():
+            mlflow.log_metrics({f"{policy}.{name}": value for name, value in measures.items()}, step=step)
 
 
 def _page(figures: list[Any]) -> str:

@@ -188,6 +188,8 @@ def test_kedro_viz_exports_collapsed_layers_and_previews(finished: Project) -> N
     plot = next(node for node in main["nodes"] if node["name"] == "residual_by_hour_plot")
     preview = json.loads((finished.root / "build/api/nodes" / plot["id"]).read_text())
     assert preview["preview"]["data"], preview.keys()
+    backtest = json.loads((finished.root / "build/api/pipelines/backtest").read_text())
+    assert {"walk_forward", "backtest_metrics", "backtest_plot"} <= {node["name"] for node in backtest["nodes"]}
 
 
 def test_the_module_runs_as_the_command_does(finished: Project) -> None:

@@ -46,7 +46,7 @@ def test_runs_are_chosen_by_the_beginning_of_their_ids(two_runs: Project) -> Non
 def test_an_unknown_run_is_named(two_runs: Project) -> None:
     ended = two_runs.kedro("runs", "compare", "nosuchrun")
     assert ended.code == 1
-    assert "no run has an id that begins with 'nosuchrun'" in ended.err
+    assert "no training run has an id that begins with 'nosuchrun'" in ended.err
 
 
 def test_before_the_first_run_it_says_what_to_type(project: Project) -> None:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ride_duration.pipelines.parameters import (
+    Backtest,
     EarlyStopping,
     ExampleRide,
     Experiment,
@@ -25,6 +26,11 @@ EXPERIMENT: dict[str, Any] = {
 }
 RIDGE: dict[str, Any] = {"estimator": "sklearn.linear_model.Ridge", "features": "some", "distance": "required"}
 DUMMY: dict[str, Any] = {"estimator": "sklearn.dummy.DummyRegressor", "features": "some", "distance": "unused"}
+BACKTEST: dict[str, Any] = {
+    **{name: EXPERIMENT[name] for name in ("source", "sources", "service")},
+    "backtest_data": "2023-01..2023-02+2021-01",
+    "backtest_policies": "never+last_2",
+}
 TRAINING: dict[str, Any] = {
     "model": "ridge",
     "seed": 1,
@@ -96,6 +102,29 @@ def test_parameters_do_not_change_later() -> None:
     experiment = Experiment(**EXPERIMENT)
     with pytest.raises(ValidationError, match="frozen"):
         experiment.val_data = "2021-05"
+
+
+def test_a_backtest_knows_its_months_in_the_order_of_time_and_its_policies() -> None:
+    backtest = Backtest(**BACKTEST)
+    assert backtest.months == ("2021-01", "2023-01", "2023-02")
+    assert [policy.name for policy in backtest.policies] == ["never", "last_2"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"backtest_data": "2021-01"}, "backtest_data: 2021-01 is one month; name two or more"),
+        ({"backtest_data": "2021-01+2021-01"}, "backtest_data: 2021-01 is one month; name two or more"),
+        ({"backtest_data": "soon"}, "backtest_data: 'soon' names no months"),
+        ({"backtest_data": None}, "backtest_data: '' names no months"),
+        ({"backtest_policies": "last_0"}, "backtest_policies: 'last_0' names no retraining policies"),
+        ({"backtest_policies": None}, "backtest_policies: '' names no retraining policies"),
+        ({"service": "purple"}, "unknown service 'purple'"),
+        ({"colour": "green"}, "colour"),
+    ],
+)
+def test_a_bad_backtest_is_refused_in_words(changed: dict[str, Any], words: str) -> None:
+    assert words in refusal(Backtest, **BACKTEST | changed)
 
 
 def test_training_knows_its_choice() -> None:

@@ -32,6 +32,7 @@ Examples:
   kedro run --params="train_data=2021-01,val_data=2021-02,model=linear_regression"
   kedro run --env tlc --params="train_data=2021-01..2021-02,val_data=2021-03"
   kedro run --pipelines=data_engineering
+  kedro run --pipelines=backtest --params="backtest_data=2021-01..2021-03"
 """
 
 
@@ -47,6 +48,10 @@ _KEDRO_SAYS = (
     (r"Pipeline does not contain (.+?)\.?$", "no pipeline has {0}; `kedro registry describe` lists the nodes of one"),
     (r"(Pipeline contains no nodes)", "the tags, nodes and namespaces given leave no node to run; name fewer of them"),
     (r"(Invalid YAML or JSON file .*)", "{0} Mend that line and run again."),
+    (
+        r"(Pipeline nodes must have unique names)",
+        "some of these pipelines hold the same steps; run them one by one (backtest reads its months by itself)",
+    ),
     (r"(ResourceInUse|connection is busy)", "the data engine takes one node at a time; leave --runner away"),
     (r"No partitions found in '(.+?)'", "no raw months lie in {0}; run `kedro run --pipelines=ingestion` first"),
 )
@@ -152,6 +157,10 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
             if not env
             else f"      `kedro run{environment} --params=model=linear_regression` (another model)."
         )
+    elif "backtest_summary" in outputs:
+        click.echo(outputs["backtest_summary"].load())
+        click.echo("Next: `make viz` (the chart: choose the pipeline backtest), `make ui` (all runs), other policies:")
+        click.echo(f"      `kedro run{environment} --pipelines=backtest --params=backtest_policies=never+last_2`.")
     elif "quality_summary" in outputs:
         click.echo(outputs["quality_summary"].load())
         click.echo(

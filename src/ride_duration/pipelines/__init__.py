@@ -1,4 +1,4 @@
-"""The pipelines: ingestion, data engineering and data science."""
+"""The pipelines: ingestion, data engineering, data science, and a backtest."""
 
-#: Marks the nodes that make a run an experiment, to be tracked.
-TRAINING_TAG = "training"
+#: Mark the nodes that make a run an experiment, to be tracked: a training, or a backtest.
+TRAINING_TAG, BACKTEST_TAG = "training", "backtest"

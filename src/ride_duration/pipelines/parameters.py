@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validator, model_validator
 
 from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.policies import Policy, parse_policies
 from ride_duration.trips.features import FEATURES, METERED
 from ride_duration.trips.months import parse_months
 from ride_duration.trips.records import Service, find_service
@@ -140,6 +141,44 @@ class Experiment(TripSource):
     def months(self) -> tuple[str, ...]:
         """All months, in the order of time."""
         return tuple(sorted(month for months in self.splits.values() for month in months))
+
+
+class Backtest(TripSource):
+    """Which months a backtest walks through, and the retraining policies that it compares.
+
+    Attributes:
+        backtest_data: Two or more months, as `parse_months` reads them.
+        backtest_policies: As `parse_policies` reads them.
+    """
+
+    backtest_data: str
+    backtest_policies: str
+
+    @field_validator("backtest_data", "backtest_policies", mode="before")
+    @classmethod
+    def _choices_as_text(cls, value: Any) -> str:
+        return "" if value is None else str(value)
+
+    def _problems(self) -> list[str]:
+        wrong = month_problems(self.backtest_data)
+        if not wrong and len(self.months) < 2:
+            wrong = [f"{self.months[0]} is one month; name two or more, the first to learn from, as 2021-01..2021-03"]
+        problems = [*super()._problems(), *(f"backtest_data: {problem}" for problem in wrong)]
+        try:
+            parse_policies(self.backtest_policies)
+        except RideDurationError as error:
+            problems.append(f"backtest_policies: {error}")
+        return problems
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months, in the order of time."""
+        return parse_months(self.backtest_data)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies, in the order given."""
+        return parse_policies(self.backtest_policies)
 
 
 class EarlyStopping(Parameters):
@@ -311,7 +350,10 @@ class ExampleRide(Parameters):
 
 
 #: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.
-GROUPS: dict[str, type[Parameters]] = {"experiment": Experiment, "training": Training}
+GROUPS: dict[str, type[Parameters]] = {"experiment": Experiment, "training": Training, "backtest": Backtest}
 
 #: The raw months that pipelines read, each as a group of type `RawMonths`: the parameters whose months they are.
-READ: dict[str, tuple[str, ...]] = {"raw_months": ("train_data", "val_data", "test_data")}
+READ: dict[str, tuple[str, ...]] = {
+    "raw_months": ("train_data", "val_data", "test_data"),
+    "backtest_months": ("backtest_data",),
+}

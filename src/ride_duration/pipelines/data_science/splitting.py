@@ -4,7 +4,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import Experiment
+from ride_duration.pipelines.parameters import Experiment, TripSource
 
 
 def split_features(features: ir.Table, experiment: Experiment) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -18,20 +18,30 @@ def split_features(features: ir.Table, experiment: Experiment) -> tuple[pd.DataF
     Raises:
         RideDurationError: The features lack a month, or are another service's or source's.
     """
-    have = features.select("source", "service", "month").distinct().to_pandas()
-    wanted = (have["source"] == experiment.source) & (have["service"] == experiment.service)
-    missing = set(experiment.months) - set(have["month"][wanted])
-    if missing:
-        raise RideDurationError(
-            f"the features hold no {experiment.service} trips of {', '.join(sorted(missing))} from the source "
-            f"'{experiment.source}'; run all of `kedro run`, or its ingestion and data_engineering pipelines, "
-            "with the same --env and --params first"
-        )
-    train, val, test = (_of(features, months) for months in experiment.splits.values())
+    check_months(features, experiment, experiment.months)
+    train, val, test = (rows_of(features, months) for months in experiment.splits.values())
     return train, val, test
 
 
-def _of(features: ir.Table, months: tuple[str, ...]) -> pd.DataFrame:
+def check_months(features: ir.Table, trips: TripSource, months: tuple[str, ...]) -> None:
+    """Refuse features that lack a month.
+
+    Raises:
+        RideDurationError: A month has no rows, or only those of another service or source.
+    """
+    have = features.select("source", "service", "month").distinct().to_pandas()
+    wanted = (have["source"] == trips.source) & (have["service"] == trips.service)
+    missing = set(months) - set(have["month"][wanted])
+    if missing:
+        raise RideDurationError(
+            f"the features hold no {trips.service} trips of {', '.join(sorted(missing))} from the source "
+            f"'{trips.source}'; run all of the pipeline, ingestion and data_engineering first, "
+            "with the same --env and --params"
+        )
+
+
+def rows_of(features: ir.Table, months: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of some months, ordered by `ride_id`; none for no months."""
     chosen = features.filter(features.month.isin(months)) if months else features.limit(0)
     rows: pd.DataFrame = chosen.order_by("ride_id").to_pandas()
     return rows
