@@ -5,12 +5,13 @@ from kedro.pipeline import Pipeline
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Pipelines by name; `__default__` is the main job."""
-    from ride_duration.pipelines import backtest, data_engineering, data_science, ingestion
+    from ride_duration.pipelines import backtest, data_engineering, data_science, ingestion, model_release
 
     pipelines = {
         "ingestion": ingestion.create_pipeline(),
         "data_engineering": data_engineering.create_pipeline(),
         "data_science": data_science.create_pipeline(),
+        "model_release": model_release.create_pipeline(),
     }
     features = pipelines["ingestion"] + pipelines["data_engineering"]
     backtest_features = Pipeline(features, parameters={"params:raw_months": "params:backtest_months"})

@@ -18,7 +18,7 @@ import kedro
 from kedro.framework.hooks import hook_impl
 
 from ride_duration.mlflow_store import EXPERIMENT, connect
-from ride_duration.pipelines import BACKTEST_TAG, TRAINING_TAG
+from ride_duration.pipelines import BACKTEST_TAG, RELEASE_TAG, TRAINING_TAG
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import author, code_at_hand
 
@@ -49,9 +49,12 @@ class Kind:
     months: str
 
 
-#: By the tag of the nodes that make a run one of the kind.
+_SPLITS = ("train_data", "val_data", "test_data")
+
+#: By the tag of the nodes that make a run one of the kind; the first that fits is meant.
 KINDS = {
-    TRAINING_TAG: Kind("{model} {train_data} -> {val_data}", ("train_data", "val_data", "test_data"), "raw_months"),
+    TRAINING_TAG: Kind("{model} {train_data} -> {val_data}", _SPLITS, "raw_months"),
+    RELEASE_TAG: Kind("release of {model} {train_data} -> {val_data}", _SPLITS, "raw_months"),
     BACKTEST_TAG: Kind(
         "backtest of {model} {backtest_data}", ("backtest_data", "backtest_policies"), "backtest_months"
     ),
@@ -60,6 +63,7 @@ KINDS = {
 #: Catalog entries that become artifacts, when the run made them.
 _ARTIFACTS = (
     *("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary"),
+    *("interval_model", "gate_report", "gate_page"),
     *("backtest_metrics", "backtest_summary"),
 )
 _PLOT_SUFFIX = "_plot"

@@ -157,6 +157,9 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
             if not env
             else f"      `kedro run{environment} --params=model=linear_regression` (another model)."
         )
+    elif "metrics_summary" in outputs:
+        click.echo(outputs["metrics_summary"].load())
+        click.echo(f"Next: `kedro run{environment} --pipelines=model_release` with the same --params, to release it.")
     elif "backtest_summary" in outputs:
         click.echo(outputs["backtest_summary"].load())
         click.echo("Next: `make viz` (the chart: choose the pipeline backtest), `make ui` (all runs), other policies:")

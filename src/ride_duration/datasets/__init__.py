@@ -10,14 +10,18 @@ from ride_duration.datasets.atomic import (
     TextDataset,
 )
 from ride_duration.datasets.month_files import MonthFilesDataset
+from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, ReleaseDataset
 
 __all__ = [
     "CSVDataset",
+    "ChampionDataset",
     "FileDataset",
     "JSONDataset",
+    "ModelPackageDataset",
     "MonthFilesDataset",
     "ParquetDataset",
     "PickleDataset",
     "PlotlyDataset",
+    "ReleaseDataset",
     "TextDataset",
 ]

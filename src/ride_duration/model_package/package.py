@@ -51,13 +51,17 @@ class Rides(NamedTuple):
     pickup_datetime: NDArray[np.datetime64]
     trip_distance: NDArray[np.float64]
 
+    def one(self, number: int) -> Rides:
+        """The ride at that place alone."""
+        return Rides._make(values[number : number + 1] for values in self)
+
 
 class Answers(NamedTuple):
-    """Minutes (n,), and the bounds of their interval where they were asked for."""
+    """Minutes (n,), and the bounds of their interval: empty where they were not asked for."""
 
     duration: NDArray[np.float64]
-    lower: NDArray[np.float64] | None = None
-    upper: NDArray[np.float64] | None = None
+    lower: NDArray[np.float64] = np.empty(0)
+    upper: NDArray[np.float64] = np.empty(0)
 
 
 @dataclass(frozen=True)

@@ -350,7 +350,12 @@ class ExampleRide(Parameters):
 
 
 #: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.
-GROUPS: dict[str, type[Parameters]] = {"experiment": Experiment, "training": Training, "backtest": Backtest}
+GROUPS: dict[str, type[Parameters]] = {
+    "experiment": Experiment,
+    "training": Training,
+    "packaging": Training,
+    "backtest": Backtest,
+}
 
 #: The raw months that pipelines read, each as a group of type `RawMonths`: the parameters whose months they are.
 READ: dict[str, tuple[str, ...]] = {

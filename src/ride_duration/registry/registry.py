@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from functools import cached_property, wraps
+from io import StringIO
 from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
@@ -156,10 +157,9 @@ class Registry:
         """
         import mlflow
 
-        if not self._is_there:
-            self._client.create_registered_model(self.name)
         tags = {**facts, "approval": approval, "gate": gate}
-        made = mlflow.register_model(model_uri, self.name, tags=tags)
+        with redirect_stderr(StringIO()):  # MLflow says there what we say in better words
+            made = mlflow.register_model(model_uri, self.name, tags=tags)
         self._client.set_tag(gate, "version", made.version)
         self._client.set_tag(run_id, "model_version", made.version)
         return int(made.version)

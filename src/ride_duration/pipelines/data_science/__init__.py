@@ -12,7 +12,7 @@ from ride_duration.pipelines.data_science.plots import (
     plot_residual_by_hour,
 )
 from ride_duration.pipelines.data_science.splitting import split_features
-from ride_duration.pipelines.data_science.summary import answer_ride, write_summary
+from ride_duration.pipelines.data_science.summary import summarise_metrics
 from ride_duration.pipelines.data_science.training import fit_baselines, fit_model
 
 _SPLITS = ["train_features", "val_features", "test_features"]
@@ -85,7 +85,7 @@ def _evaluation() -> Pipeline:
 def _reporting() -> Pipeline:
     judged = ["predictions", "val_features", "params:experiment"]
     predicted, by_hour, by_distance, importance = _PLOTS
-    summarised = ["quality_summary", "metrics", "example_answer", "params:experiment"]
+    summarised = ["quality_summary", "metrics", "params:experiment"]
     nodes = [
         node(
             plot_predicted_against_actual,
@@ -101,13 +101,12 @@ def _reporting() -> Pipeline:
             importance,
             name="plot_feature_importance",
         ),
-        node(answer_ride, ["model", "params:example_ride", "params:experiment"], "example_answer", name="answer_ride"),
-        node(write_summary, summarised, "run_summary", name="write_summary"),
+        node(summarise_metrics, summarised, "metrics_summary", name="summarise_metrics"),
     ]
-    parameters = ["params:experiment", "params:training", "params:example_ride"]
+    parameters = ["params:experiment", "params:training"]
     return _room(
         "reporting",
         nodes,
         inputs=["predictions", "val_features", "model", "quality_summary", "metrics", *parameters],
-        outputs=[*_PLOTS, "example_answer", "run_summary"],
+        outputs=[*_PLOTS, "metrics_summary"],
     )

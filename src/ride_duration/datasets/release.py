@@ -1,0 +1,156 @@
+"""Packages and their release, as the catalog sees them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kedro.io import AbstractDataset
+
+from ride_duration.datasets.atomic import replaced_whole
+from ride_duration.errors import RideDurationError
+from ride_duration.model_package import ModelPackage
+from ride_duration.model_package.files import write_folder
+from ride_duration.provenance import author
+from ride_duration.registry import Registry, log_package, model_name
+
+log = logging.getLogger(__name__)
+
+
+class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
+    """A folder with a model package: saved as files, loaded after each hash was compared.
+
+    Args:
+        path: The folder.
+        metadata: Ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(path)
+        self.metadata = metadata
+
+    def load(self) -> ModelPackage:
+        return ModelPackage.load(self._path)
+
+    def save(self, data: dict[str, bytes]) -> None:
+        write_folder(self._path, data)
+
+    def _exists(self) -> bool:
+        return self._path.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self._path)}
+
+
+class _OfRegistry:
+    """Finds the registry of a model.
+
+    Args:
+        path: The project's `data` folder; addresses in `tracking` are relative to the folder that it lies in.
+        tracking: `uri` and `artifacts` of the tracking store.
+        service: Whose taxis.
+        source: Where months come from.
+        metadata: Ignored here; kedro-viz reads the layer from it.
+    """
+
+    def __init__(
+        self, path: str, tracking: dict[str, str], service: str, source: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._data = Path(path)
+        self._tracking = tracking
+        self._name = model_name(service, source)
+        self.metadata = metadata
+
+    @property
+    def _registry(self) -> Registry:
+        return Registry(self._data.parent, self._tracking, self._name)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model": self._name}
+
+
+class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"]):
+    """The package of the champion; None where there is none yet, or no registry. Only loaded, never saved."""
+
+    def load(self) -> ModelPackage | None:
+        if find_spec("mlflow") is None:
+            return None
+        champion = self._registry.champion()
+        return None if champion is None else self._registry.package(champion)
+
+    def save(self, data: None) -> None:  # noqa: ARG002
+        raise RideDurationError("the champion is not saved but released; see `kedro models --help`")
+
+
+class Release(NamedTuple):
+    """A package's release: the report of its gate, the same as a page, and `auto` or `manual` approval."""
+
+    report: dict[str, Any]
+    page: str
+    approval: str
+
+
+class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
+    """Releases a package when it is saved: gate noted, then registered, then champion or awaiting approval.
+
+    Loading gives the outcome: `version` (None if there is none), `champion` and `outcome` in words.
+
+    Args:
+        package: `path` of the package's folder.
+        filepath: Where the outcome is kept, as JSON.
+        **registry: As `_OfRegistry` takes them.
+    """
+
+    def __init__(self, package: dict[str, str], filepath: str, **registry: Any) -> None:
+        super().__init__(**registry)
+        self._package = Path(package["path"])
+        self._outcome = Path(filepath)
+
+    def load(self) -> dict[str, Any]:
+        return dict(json.loads(self._outcome.read_text()))
+
+    def save(self, data: Release) -> None:
+        version, champion, outcome = self._act_on(data)
+        with replaced_whole(self._outcome) as unfinished:
+            values = {"version": version, "champion": champion, "outcome": outcome}
+            unfinished.write_text(json.dumps(values, indent=2) + "\n")
+
+    def _act_on(self, release: Release) -> tuple[int | None, int | None, str]:
+        mlflow_run = _active_run()
+        if mlflow_run is None:
+            return None, None, "Not released: releases are kept in MLflow, and this run is not tracked."
+        registry, report = self._registry, release.report
+        by = author(self._data.parent)
+        gate = registry.note_gate(report, release.page, mlflow_run, by)
+        champion = registry.champion()
+        stays = "there is no champion yet" if champion is None else f"version {champion} stays champion"
+        if not report["passed"]:
+            return None, champion, f"Not released; {stays}."
+        if report["same_as_champion"]:
+            return None, champion, f"It answers just as version {champion} does, which stays champion."
+        package = ModelPackage.load(self._package)
+        facts = {name: str(package.manifest[name]) for name in ("model", "rmse", "rmse_without_distance")}
+        facts |= {name: "+".join(package.manifest[name]) for name in ("train_data", "val_data")}
+        uri = log_package(self._package, {"identity": package.identity})
+        version = registry.register(uri, mlflow_run, gate, release.approval, facts | {"identity": package.identity})
+        if release.approval == "manual":
+            ask = f'`kedro models approve {version} --by NAME --why "..."`'
+            return version, champion, f"Version {version} awaits approval: {ask}; {stays}."
+        registry.promote(version, by, f"gate {report['verdict']}")
+        before = "" if champion is None else f", after version {champion}"
+        return version, version, f"Version {version} is champion now{before}."
+
+    def _exists(self) -> bool:
+        return self._outcome.exists()
+
+
+def _active_run() -> str | None:
+    if find_spec("mlflow") is None:
+        return None
+    import mlflow
+
+    run = mlflow.active_run()
+    return None if run is None else str(run.info.run_id)

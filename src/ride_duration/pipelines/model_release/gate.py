@@ -1,0 +1,151 @@
+"""The gate: may this package answer people's rides? Each check says what it looked at and what it found."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ride_duration.model_package import Answers, ModelPackage
+from ride_duration.model_package.intervals import bucket_names, buckets
+from ride_duration.pipelines.data_science.models import without_distance
+from ride_duration.pipelines.model_release.champion import compare_with_champion
+from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
+from ride_duration.pipelines.model_release.packaging import golden_as_rides
+
+_TIMED_RIDES = 200
+
+
+def gate_package(
+    model_package: ModelPackage,
+    champion_package: ModelPackage | None,
+    val_features: pd.DataFrame,
+    test_features: pd.DataFrame,
+    gate: Gate,
+) -> dict[str, Any]:
+    """Judge a package, by its own answers, on months that it has not learnt from.
+
+    Returns:
+        `passed`, `verdict` (a sentence), `same_as_champion`, the model's facts and the `checks`.
+    """
+    judged = pd.concat([val_features, test_features], ignore_index=True)
+    checks = [
+        _data_quality(model_package, gate),
+        *_beats_baselines(model_package, val_features),
+        *compare_with_champion(model_package, champion_package, judged, gate),
+        *_coverage(model_package, val_features, gate),
+        _golden(model_package, gate),
+        _size(model_package, gate),
+        _latency(model_package, gate),
+    ]
+    failed = [check.name for check in checks if not check.passed]
+    same = champion_package is not None and champion_package.identity == model_package.identity
+    verdict = f"failed: {', '.join(failed)}" if failed else f"passed all {len(checks)} checks"
+    facts = ("model", "train_data", "val_data", "service", "source", "simulated", "rmse", "rmse_without_distance")
+    return {
+        "passed": not failed,
+        "verdict": verdict,
+        "same_as_champion": same,
+        **{name: model_package.manifest[name] for name in facts},
+        "checks": [check._asdict() for check in checks],
+    }
+
+
+def _data_quality(package: ModelPackage, gate: Gate) -> Check:
+    report, limits = package.read_json("quality_report.json"), gate.model_dump(include={*_KINDS})
+    shares = {
+        (kind, month): sum(entry[kind].values()) / entry["rows"] for month, entry in report.items() for kind in _KINDS
+    }
+    over = [f"{share:.1%} {kind} in {month}" for (kind, month), share in shares.items() if share > limits[kind]]
+    worst = ", ".join(f"at most {max(s for (k, _), s in shares.items() if k == kind):.1%} {kind}" for kind in _KINDS)
+    demand = ", ".join(f"{kind} <= {limits[kind]:.0%}" for kind in _KINDS)
+    return Check("data quality", demand, not over, "; ".join(over) or f"{worst} in {', '.join(report)}")
+
+
+_KINDS = ("rejected", "repaired", "flagged")
+
+
+def _beats_baselines(package: ModelPackage, val: pd.DataFrame) -> list[Check]:
+    actual = val["duration"].to_numpy()
+    own = {suffix: _rmse(answers.duration, actual) for suffix, answers in _answers(package, val).items()}
+    checks = []
+    for name, measures in package.read_json("metrics.json")["baselines"].items():
+        theirs = {suffix: measures[f"rmse{suffix}"] for suffix in own}
+        passed = all(own[suffix] < (theirs[suffix] or np.inf) for suffix in own)
+        found = " and ".join(f"{own[s]:.3f} against {theirs[s]:.3f} {_WHEN[s]}" for s in own if theirs[s] is not None)
+        demand = f"smaller RMSE than {name}"
+        checks.append(Check(f"better than {name}", demand, passed, f"{found} ({_said(package)})"))
+    return checks
+
+
+_WHEN = {"": "after the ride", "_without_distance": "before the ride"}
+
+
+def _said(package: ModelPackage) -> str:
+    return "minutes, simulated" if package.manifest["simulated"] else "minutes"
+
+
+def _answers(package: ModelPackage, rows: pd.DataFrame) -> dict[str, Answers]:
+    """Minutes and bounds with distance, and without it if the model can answer so, by suffix."""
+    asked = {"": rows}
+    if package.manifest["distance"] != "required":
+        asked["_without_distance"] = without_distance(rows)
+    return {suffix: package.answer_columns(columns_of(part)) for suffix, part in asked.items()}
+
+
+def _rmse(answers: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean((answers - actual) ** 2)))
+
+
+def _coverage(package: ModelPackage, val: pd.DataFrame, gate: Gate) -> list[Check]:
+    low, high = gate.coverage
+    edges = package.calibration.edges
+    names = bucket_names(edges)
+    bucket = buckets(val["straight_distance"].to_numpy(dtype=np.float64), edges)
+    actual = val["duration"].to_numpy()
+    checks = []
+    for suffix, answers in _answers(package, val).items():
+        held = (answers.lower <= actual) & (actual <= answers.upper)
+        shares = {
+            names[number]: float(held[bucket == number].mean())
+            for number in np.unique(bucket)
+            if (bucket == number).sum() >= gate.bucket_trips
+        }
+        short = [f"{share:.1%} {name}" for name, share in shares.items() if share < gate.bucket_coverage]
+        overall = float(held.mean())
+        worst = min(shares, key=shares.__getitem__, default="none")
+        found = f"{overall:.1%}, mean width {np.mean(answers.upper - answers.lower):.1f} {_said(package)}"
+        if shares:
+            found += f"; least {shares[worst]:.1%} {worst}"
+        demand = f"{low:.0%} to {high:.0%} in all, {gate.bucket_coverage:.0%} in each bucket of {gate.bucket_trips:,}"
+        checks.append(Check(f"intervals {_WHEN[suffix]}", demand, low <= overall <= high and not short, found))
+    return checks
+
+
+def _golden(package: ModelPackage, gate: Gate) -> Check:
+    golden = package.read_json("golden_rides.json")
+    answers = package.answer(golden_as_rides(golden["rides"]))._asdict()
+    off = max(float(np.max(np.abs(answers[name] - expected))) for name, expected in golden["answers"].items())
+    demand = f"answers to golden rides within {gate.golden_minutes} minutes"
+    return Check("golden rides", demand, off <= gate.golden_minutes, f"{len(golden['rides'])} rides, off by {off:.2g}")
+
+
+def _size(package: ModelPackage, gate: Gate) -> Check:
+    megabytes = sum(len(content) for content in package.contents.values()) / 1e6
+    return Check("size", f"at most {gate.megabytes:g} MB", megabytes <= gate.megabytes, f"{megabytes:.1f} MB")
+
+
+def _latency(package: ModelPackage, gate: Gate) -> Check:
+    rides = golden_as_rides(package.read_json("golden_rides.json")["rides"])
+    took = []
+    for number in range(_TIMED_RIDES):
+        ride = rides.one(number % len(rides.pickup_zone))
+        started = time.perf_counter()
+        package.answer(ride)
+        took.append((time.perf_counter() - started) * 1000)
+    median, late = np.percentile(took, [50, 99])
+    found = f"median {median:.2f} ms, 99th percentile {late:.2f} ms, one ride with its interval"
+    return Check("latency", f"median of at most {gate.milliseconds:g} ms", bool(median <= gate.milliseconds), found)

@@ -1,0 +1,93 @@
+"""What a run ends with: the gate's report for people, the release, and one ride answered by the package."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+
+from ride_duration.datasets.release import Release
+from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.pipelines.parameters import ExampleRide, Parameters
+
+
+class ReleaseChoice(Parameters):
+    """What happens to a package that passed the gate.
+
+    Attributes:
+        approval: `auto` makes it champion at once, `manual` leaves that to a person.
+    """
+
+    approval: Literal["auto", "manual"]
+
+
+def write_gate_page(gate_report: dict[str, Any]) -> str:
+    """The gate's report as a web page that needs no network."""
+    simulated = " (simulated trips)" if gate_report["simulated"] else ""
+    rows = "".join(
+        f"<tr class={'passed' if check['passed'] else 'failed'}><td>{'passed' if check['passed'] else 'failed'}"
+        f"<td>{escape(check['name'])}<td>{escape(check['demand'])}<td>{escape(check['evidence'])}"
+        for check in gate_report["checks"]
+    )
+    head = f"{gate_report['model']}, learnt from {', '.join(gate_report['train_data'])}{simulated}"
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Gate</title><style>"
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
+        "table{border-collapse:collapse}td,th{padding:.4rem .8rem;border-bottom:1px solid #ccc;text-align:left}"
+        ".passed td:first-child{color:#15602e}.failed td:first-child{color:#a31515;font-weight:bold}"
+        f"</style><h1>Gate: {escape(gate_report['verdict'])}</h1><p>{escape(head)}</p>"
+        f"<table><tr><th>verdict<th>check<th>demand<th>found{rows}</table></html>\n"
+    )
+
+
+def release_package(gate_report: dict[str, Any], gate_page: str, release: ReleaseChoice) -> Release:
+    """Say what is to be done with the package: the dataset that keeps this does it."""
+    return Release(gate_report, gate_page, release.approval)
+
+
+def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[str, Any]:
+    """Answer one ride as a customer would ask for it: before it begins, if the model can.
+
+    Returns:
+        The question in words, `minutes`, `lower`, `upper`, `distance_used` (miles, or None before the ride), and
+        whether all this is `simulated`.
+    """
+    needed = model_package.manifest["distance"] == "required"
+    ride = Rides(
+        np.array([example_ride.pickup_zone], dtype=np.float64),
+        np.array([example_ride.dropoff_zone], dtype=np.float64),
+        np.array([example_ride.pickup_datetime], dtype="datetime64[s]"),
+        np.array([example_ride.trip_distance if needed else np.nan]),
+    )
+    answers = {name: round(float(minutes[0]), 1) for name, minutes in model_package.answer(ride)._asdict().items()}
+    zones = model_package.zones
+    return {
+        "pickup": zones[example_ride.pickup_zone].name,
+        "dropoff": zones[example_ride.dropoff_zone].name.split("/")[0],
+        "when": f"{example_ride.pickup_datetime:%A %H:%M}",
+        "minutes": answers["duration"],
+        "lower": answers["lower"],
+        "upper": answers["upper"],
+        "distance_used": example_ride.trip_distance if needed else None,
+        "model": model_package.manifest["model"],
+        "simulated": model_package.manifest["simulated"],
+    }
+
+
+def write_summary(
+    metrics_summary: str, gate_report: dict[str, Any], released: dict[str, Any], example_answer: dict[str, Any]
+) -> str:
+    """What the run read, how well the model does, what the gate said, and one ride, as plain text."""
+    failed = [f"  {check['name']}: {check['evidence']}" for check in gate_report["checks"] if not check["passed"]]
+    gate = [f"Gate: {gate_report['verdict']}", *failed, released["outcome"]]
+    return "\n".join([metrics_summary, *gate, "", _ride(example_answer), ""])
+
+
+def _ride(answer: dict[str, Any]) -> str:
+    known = "" if answer["distance_used"] is None else f", {answer['distance_used']:g} miles"
+    simulated = " (simulated)" if answer["simulated"] else ""
+    return (
+        f"{answer['pickup']} to {answer['dropoff']}, {answer['when']}{known}: about {answer['minutes']:.0f} min, "
+        f"nine times in ten {answer['lower']:.0f} to {answer['upper']:.0f}{simulated}"
+    )
