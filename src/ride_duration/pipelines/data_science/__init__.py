@@ -10,13 +10,20 @@ from ride_duration.pipelines.data_science.plots import (
     plot_predicted_against_actual,
     plot_residual_by_distance,
     plot_residual_by_hour,
+    plot_shap_values,
 )
 from ride_duration.pipelines.data_science.splitting import split_features
 from ride_duration.pipelines.data_science.summary import summarise_metrics
 from ride_duration.pipelines.data_science.training import fit_baselines, fit_model
 
 _SPLITS = ["train_features", "val_features", "test_features"]
-_PLOTS = ["predicted_plot", "residual_by_hour_plot", "residual_by_distance_plot", "feature_importance_plot"]
+_PLOTS = [
+    "predicted_plot",
+    "residual_by_hour_plot",
+    "residual_by_distance_plot",
+    "feature_importance_plot",
+    "shap_plot",
+]
 
 
 def create_pipeline() -> Pipeline:
@@ -84,7 +91,8 @@ def _evaluation() -> Pipeline:
 
 def _reporting() -> Pipeline:
     judged = ["predictions", "val_features", "params:experiment"]
-    predicted, by_hour, by_distance, importance = _PLOTS
+    predicted, by_hour, by_distance, importance, shap = _PLOTS
+    explained = ["model", "val_features", "params:experiment", "params:training"]
     summarised = ["quality_summary", "metrics", "params:experiment"]
     nodes = [
         node(
@@ -95,12 +103,8 @@ def _reporting() -> Pipeline:
         ),
         node(plot_residual_by_hour, judged, by_hour, name="plot_residual_by_hour"),
         node(plot_residual_by_distance, judged, by_distance, name="plot_residual_by_distance"),
-        node(
-            plot_feature_importance,
-            ["model", "val_features", "params:experiment", "params:training"],
-            importance,
-            name="plot_feature_importance",
-        ),
+        node(plot_feature_importance, explained, importance, name="plot_feature_importance"),
+        node(plot_shap_values, explained, shap, name="plot_shap_values"),
         node(summarise_metrics, summarised, "metrics_summary", name="summarise_metrics"),
     ]
     parameters = ["params:experiment", "params:training"]

@@ -50,8 +50,8 @@ def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[
     """Answer one ride as a customer would ask for it: before it begins, if the model can.
 
     Returns:
-        The question in words, `minutes`, `lower`, `upper`, `distance_used` (miles, or None before the ride), and
-        whether all this is `simulated`.
+        The question in words, `minutes`, `lower`, `upper`, `reasons` (minutes that each adds to a usual ride),
+        `distance_used` (miles, or None before the ride), and whether all this is `simulated`.
     """
     needed = model_package.manifest["distance"] == "required"
     ride = Rides(
@@ -60,7 +60,10 @@ def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[
         np.array([example_ride.pickup_datetime], dtype="datetime64[s]"),
         np.array([example_ride.trip_distance if needed else np.nan]),
     )
-    answers = {name: round(float(minutes[0]), 1) for name, minutes in model_package.answer(ride)._asdict().items()}
+    answers, reasons = (
+        {name: round(float(minutes[0]), 1) for name, minutes in found.items()}
+        for found in (model_package.answer(ride)._asdict(), model_package.explain(ride))
+    )
     zones = model_package.zones
     return {
         "pickup": zones[example_ride.pickup_zone].name,
@@ -69,6 +72,7 @@ def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[
         "minutes": answers["duration"],
         "lower": answers["lower"],
         "upper": answers["upper"],
+        "reasons": reasons,
         "distance_used": example_ride.trip_distance if needed else None,
         "model": model_package.manifest["model"],
         "simulated": model_package.manifest["simulated"],
@@ -87,7 +91,9 @@ def write_summary(
 def _ride(answer: dict[str, Any]) -> str:
     known = "" if answer["distance_used"] is None else f", {answer['distance_used']:g} miles"
     simulated = " (simulated)" if answer["simulated"] else ""
+    reasons = ", ".join(f"{name} {minutes:+.0f}" for name, minutes in answer["reasons"].items())
     return (
         f"{answer['pickup']} to {answer['dropoff']}, {answer['when']}{known}: about {answer['minutes']:.0f} min, "
-        f"nine times in ten {answer['lower']:.0f} to {answer['upper']:.0f}{simulated}"
+        f"nine times in ten {answer['lower']:.0f} to {answer['upper']:.0f}{simulated}\n"
+        f"Beside a usual ride, in minutes: {reasons}"
     )
