@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.tracking import connect
+from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.tracking import KIND_TAG, connect
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")
@@ -36,7 +37,8 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
     experiment_id = connect(project, settings)
     import mlflow
 
-    found = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    runs = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    found = [run for run in runs if run.data.tags.get(KIND_TAG, TRAINING_TAG) == TRAINING_TAG]
     if not found:
         raise RideDurationError("no run has been tracked yet; `kedro run` makes the first")
     chosen = [_find(found, run_id) for run_id in run_ids] if run_ids else found[:last]

@@ -9,15 +9,15 @@ from omegaconf import OmegaConf
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import GROUPS, READ, EarlyStopping, ModelChoice, Parameters, TripSource
 
-#: Below this group of a model any name may be given: the estimators know them, and check them.
-_OPEN_GROUP = "hyper_parameters"
+#: Below these groups of a model any name may be given: the estimators know them, and check them.
+_OPEN_GROUPS = ("hyper_parameters", "search_space")
 
 
 class ConfigLoader(OmegaConfigLoader):
     """Refuses misspelt parameters, and adds the groups that nodes are given.
 
-    Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups `experiment`
-    and `training` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
+    Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups of
+    `GROUPS` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
     itself: what `--env` or `conf/local` override would not reach them.
     """
 
@@ -64,7 +64,7 @@ def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:
 
 def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
     for name, value in given.items():
-        if name == _OPEN_GROUP and above.startswith("models."):
+        if name in _OPEN_GROUPS and above.startswith("models."):
             continue
         if name not in declared:
             close = get_close_matches(name, declared)

@@ -1,6 +1,7 @@
 """Every training run is tracked in MLflow: what went in, what came out, and by which code.
 
-MLflow takes seconds to import; runs without a node tagged `training` never do.
+So is tuning, with a run for each trial below its own. MLflow takes seconds to import; runs without a node tagged
+`training` or `tuning` never do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +24,41 @@ import kedro
 from kedro.framework.hooks import hook_impl
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.pipelines import TRAINING_TAG, TUNING_TAG
 from ride_duration.pipelines.parameters import Experiment
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+    from ride_duration.datasets.study import StudyStore
 
 log = logging.getLogger(__name__)
 
 EXPERIMENT = "ride_duration"
 
 #: Catalog entries that become artifacts, when the run made them.
-_ARTIFACTS = ("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary")
+_ARTIFACTS = (
+    "metrics",
+    "slice_metrics",
+    "model",
+    "baselines",
+    "quality_report",
+    "raw_fingerprints",
+    "run_summary",
+    "tuned_model",
+    "tuning_trials",
+    "tuning_summary",
+)
 _PLOT_SUFFIX = "_plot"
 _FINGERPRINTS = "raw_fingerprints"
+_STUDY = "tuning_study"
+
+#: The tag that tells kinds of runs apart, and its values; a run without it is one of training.
+KIND_TAG, TRIAL = "kind", "trial"
 
 
 class TrackingHook:
@@ -53,7 +75,8 @@ class TrackingHook:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         self._run_id = None
-        if self._context is None or not pipeline.only_nodes_with_tags(TRAINING_TAG).nodes:
+        kind = next((tag for tag in (TRAINING_TAG, TUNING_TAG) if pipeline.only_nodes_with_tags(tag).nodes), None)
+        if self._context is None or kind is None:
             return
         if importlib.util.find_spec("mlflow") is None:
             log.warning("not tracked: MLflow is not installed; `pip install 'ride_duration[tracking]'` brings it")
@@ -64,10 +87,16 @@ class TrackingHook:
         close_interrupted()
         settings = self._context.config_loader["globals"]["tracking"]
         parameters = self._context.config_loader["parameters"]
-        self._run_id = _start(self._context.project_path, settings, run_params, parameters)
+        self._run_id = _start(self._context.project_path, settings, run_params, parameters, kind)
         if _FINGERPRINTS not in pipeline.all_outputs() and catalog.exists(_FINGERPRINTS):
             with _failing_openly():
                 _log_fingerprints(_of_these_months(catalog.load(_FINGERPRINTS), parameters))
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        if self._run_id and dataset_name == _STUDY:
+            store: StudyStore = data
+            store.listeners.append(partial(_log_trial, self._run_id))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -164,16 +193,24 @@ def _close_killed(experiment_id: str) -> None:
         client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any]) -> str:
+def _start(
+    project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any], kind: str
+) -> str:
     experiment_id = connect(project, settings)
     import mlflow
 
     _close_killed(experiment_id)
     run = mlflow.start_run(
-        experiment_id=experiment_id, run_name=_run_name(parameters), tags=_origin(project, run_params)
+        experiment_id=experiment_id,
+        run_name=_run_name(parameters, kind),
+        tags=_origin(project, run_params) | {KIND_TAG: kind},
     )
     with _failing_openly():
-        chosen = parameters["training"]["models"].get(parameters["model"], {})
+        chosen = dict(parameters["training"]["models"].get(parameters["model"], {}))
+        if kind == TUNING_TAG:
+            chosen |= {"tuning": parameters["tuning"]}
+        else:
+            chosen.pop("search_space", None)
         mlflow.log_params({name: parameters[name] for name in _HEADLINE} | _flat(chosen))
         mlflow.log_dict(parameters, "parameters.json")
     return str(run.info.run_id)
@@ -182,8 +219,46 @@ def _start(project: Path, settings: dict[str, str], run_params: dict[str, Any], 
 _HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source", "seed")
 
 
-def _run_name(parameters: dict[str, Any]) -> str:
+def _run_name(parameters: dict[str, Any], kind: str) -> str:
+    if kind == TUNING_TAG:
+        return f"tuning {parameters['model']} {parameters['train_data']}"
     return f"{parameters['model']} {parameters['train_data']} -> {parameters['val_data']}"
+
+
+def _log_trial(parent_id: str, study: Study, trial: FrozenTrial) -> None:
+    """A trial of tuning that has ended, as a run below the one of tuning."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    from ride_duration.pipelines.tuning.search import FOLDS, HYPER_PARAMETERS
+
+    if trial.value is None:
+        return
+    client = MlflowClient()
+    began, ended = _milliseconds(trial.datetime_start), _milliseconds(trial.datetime_complete)
+    run = client.create_run(
+        client.get_run(parent_id).info.experiment_id,
+        began,
+        {MLFLOW_PARENT_RUN_ID: parent_id, KIND_TAG: TRIAL, "state": trial.state.name.lower()},
+        f"trial {trial.number + 1}",
+    )
+    scores = [
+        Metric(name, value, ended, fold)
+        for fold, score in enumerate(trial.user_attrs[FOLDS], start=1)
+        for name, value in score.items()
+        if value is not None
+    ]
+    client.log_batch(
+        run.info.run_id,
+        metrics=[Metric("objective", trial.value, ended, len(trial.user_attrs[FOLDS])), *scores],
+        params=[Param(name, str(value)) for name, value in trial.user_attrs[HYPER_PARAMETERS].items()],
+    )
+    client.set_terminated(run.info.run_id, "FINISHED", ended)
+
+
+def _milliseconds(time: datetime | None) -> int:
+    return int((time or datetime.now()).timestamp() * 1000)
 
 
 def _inside(project: Path, uri: str) -> str:
@@ -231,6 +306,10 @@ def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
     made = pipeline.all_outputs()
     if "metrics" in made:
         mlflow.log_metrics(_flat(catalog.load("metrics"), numbers_only=True))
+    if "tuning_result" in made:
+        result = catalog.load("tuning_result")
+        mlflow.set_tag("study", result["study"])
+        mlflow.log_metrics({f"objective.{name}": result[name]["objective"] for name in ("first", "best")})
     for name in sorted(made):
         if name in _ARTIFACTS or name.endswith(_PLOT_SUFFIX):
             mlflow.log_artifact(_path(catalog, name), "plots" if name.endswith(_PLOT_SUFFIX) else None)

@@ -18,6 +18,7 @@ from kedro.framework.project import pipelines
 from kedro.validation.exceptions import ParameterValidationError
 
 from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.parameters import Tuning
 from ride_duration.tracking import close_interrupted
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ Examples:
   kedro run --params="train_data=2021-01,val_data=2021-02,model=linear_regression"
   kedro run --env tlc --params="train_data=2021-01..2021-02,val_data=2021-03"
   kedro run --pipelines=data_engineering
+  kedro run --pipelines=tuning --params="model=lightgbm,trials=20"
 """
 
 
@@ -70,7 +72,7 @@ def told_clearly(traceback: bool) -> Iterator[None]:
 
 def _run(traceback: bool, **options: Any) -> None:
     with told_clearly(traceback):
-        _say_what_happened(run_pipelines(**options), options["env"])
+        _say_what_happened(run_pipelines(**options), options["env"], options["params"])
 
 
 def explain(error: BaseException) -> str:
@@ -141,10 +143,13 @@ def _environments_message(text: str) -> str:
     return f"unknown environment '{missing.name}': there is no {missing}; there are: {', '.join(known)}"
 
 
-def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
+def _say_what_happened(outputs: dict[str, Any], env: str | None, params: dict[str, Any]) -> None:
     """Print what a run found, and what one may type next."""
     environment = f" --env {env}" if env else ""
-    if "run_summary" in outputs:
+    if "tuned_model" in outputs:
+        click.echo(outputs["tuning_summary"].load())
+        _say_what_was_tuned(outputs["tuned_model"], environment, params)
+    elif "run_summary" in outputs:
         click.echo(outputs["run_summary"].load())
         click.echo("Next: `make ui` (all runs), `make viz` (the graph), `make notebook` (look around),")
         click.echo(
@@ -159,6 +164,27 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
         )
     else:
         click.echo(f"Done: made {', '.join(sorted(outputs)) or 'nothing new'}.")
+
+
+def _say_what_was_tuned(tuned_model: Any, environment: str, params: dict[str, Any]) -> None:
+    import yaml
+
+    [name] = yaml.safe_load(tuned_model.load())["models"]
+    path = Path(tuned_model._describe()["filepath"])
+    click.echo(f'Next: `kedro run{environment} --params="{_as_typed(_for_training(params) | {"model": name})}"`')
+    click.echo(f"      takes these values, which {os.path.relpath(path)} holds from now on.")
+
+
+def _for_training(params: dict[str, Any]) -> dict[str, Any]:
+    """What was typed for tuning, without that which means nothing to a run."""
+    return {name: value for name, value in params.items() if name not in {*Tuning.model_fields, "models"}}
+
+
+def _as_typed(params: dict[str, Any], above: str = "") -> str:
+    return ",".join(
+        _as_typed(value, f"{above}{name}.") if isinstance(value, dict) else f"{above}{name}={value}"
+        for name, value in params.items()
+    )
 
 
 run = click.Command(

@@ -1,4 +1,4 @@
-"""What the catalog needs and kedro-datasets lacks: raw months as files, and saves that are whole or not at all."""
+"""What the catalog needs and kedro-datasets lacks: raw months as files, studies, and whole saves."""
 
 from ride_duration.datasets.atomic import (
     CSVDataset,
@@ -10,6 +10,7 @@ from ride_duration.datasets.atomic import (
     TextDataset,
 )
 from ride_duration.datasets.month_files import MonthFilesDataset
+from ride_duration.datasets.study import StudyDataset
 
 __all__ = [
     "CSVDataset",
@@ -19,5 +20,6 @@ __all__ = [
     "ParquetDataset",
     "PickleDataset",
     "PlotlyDataset",
+    "StudyDataset",
     "TextDataset",
 ]
