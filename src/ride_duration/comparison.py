@@ -11,7 +11,8 @@ import pandas as pd
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines import TRAINING_TAG
-from ride_duration.tracking import KIND_TAG, connect
+from ride_duration.tracking import connect
+from ride_duration.trial_tracking import KIND_TAG
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")

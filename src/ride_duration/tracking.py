@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +25,12 @@ from kedro.framework.hooks import hook_impl
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines import TRAINING_TAG, TUNING_TAG
 from ride_duration.pipelines.parameters import Experiment
+from ride_duration.trial_tracking import KIND_TAG, log_trial
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
-    from optuna import Study
-    from optuna.trial import FrozenTrial
 
     from ride_duration.datasets.study import StudyStore
 
@@ -57,12 +55,9 @@ _PLOT_SUFFIX = "_plot"
 _FINGERPRINTS = "raw_fingerprints"
 _STUDY = "tuning_study"
 
-#: The tag that tells kinds of runs apart, and its values; a run without it is one of training.
-KIND_TAG, TRIAL = "kind", "trial"
-
 
 class TrackingHook:
-    """Opens an MLflow run before training, and closes it with everything that the run made, or with its error."""
+    """Opens an MLflow run before training or tuning, and closes it with all that the run made, or with its error."""
 
     def __init__(self) -> None:
         self._context: KedroContext | None = None
@@ -96,7 +91,7 @@ class TrackingHook:
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         if self._run_id and dataset_name == _STUDY:
             store: StudyStore = data
-            store.listeners.append(partial(_log_trial, self._run_id))
+            store.listeners.append(partial(log_trial, self._run_id))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -225,42 +220,6 @@ def _run_name(parameters: dict[str, Any], kind: str) -> str:
     return f"{parameters['model']} {parameters['train_data']} -> {parameters['val_data']}"
 
 
-def _log_trial(parent_id: str, study: Study, trial: FrozenTrial) -> None:
-    """A trial of tuning that has ended, as a run below the one of tuning."""
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param
-    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-
-    from ride_duration.pipelines.tuning.search import FOLDS, HYPER_PARAMETERS
-
-    if trial.value is None:
-        return
-    client = MlflowClient()
-    began, ended = _milliseconds(trial.datetime_start), _milliseconds(trial.datetime_complete)
-    run = client.create_run(
-        client.get_run(parent_id).info.experiment_id,
-        began,
-        {MLFLOW_PARENT_RUN_ID: parent_id, KIND_TAG: TRIAL, "state": trial.state.name.lower()},
-        f"trial {trial.number + 1}",
-    )
-    scores = [
-        Metric(name, value, ended, fold)
-        for fold, score in enumerate(trial.user_attrs[FOLDS], start=1)
-        for name, value in score.items()
-        if value is not None
-    ]
-    client.log_batch(
-        run.info.run_id,
-        metrics=[Metric("objective", trial.value, ended, len(trial.user_attrs[FOLDS])), *scores],
-        params=[Param(name, str(value)) for name, value in trial.user_attrs[HYPER_PARAMETERS].items()],
-    )
-    client.set_terminated(run.info.run_id, "FINISHED", ended)
-
-
-def _milliseconds(time: datetime | None) -> int:
-    return int((time or datetime.now()).timestamp() * 1000)
-
-
 def _inside(project: Path, uri: str) -> str:
     """A SQLite file named relative to the project, made absolute; any other address as it is."""
     prefix = "sqlite:///"
@@ -309,7 +268,7 @@ def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
     if "tuning_result" in made:
         result = catalog.load("tuning_result")
         mlflow.set_tag("study", result["study"])
-        mlflow.log_metrics({f"objective.{name}": result[name]["objective"] for name in ("first", "best")})
+        mlflow.log_metrics(_flat({name: result[name] for name in ("first", "best")}, numbers_only=True))
     for name in sorted(made):
         if name in _ARTIFACTS or name.endswith(_PLOT_SUFFIX):
             mlflow.log_artifact(_path(catalog, name), "plots" if name.endswith(_PLOT_SUFFIX) else None)

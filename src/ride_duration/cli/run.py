@@ -45,6 +45,7 @@ _DISK_IS_FULL = ("No space left on device", "File too large", "disk is full", "d
 
 #: What Kedro says, and what we say.
 _KEDRO_SAYS = (
+    (r"RideDurationError raised while resolving interpolation: (.+)", "{0}"),
     (r"Failed to find the pipeline named '(.+?)'", "unknown pipeline '{0}'; there are: {1}"),
     (r"Pipeline does not contain (.+?)\.?$", "no pipeline has {0}; `kedro registry describe` lists the nodes of one"),
     (r"(Pipeline contains no nodes)", "the tags, nodes and namespaces given leave no node to run; name fewer of them"),
@@ -128,7 +129,7 @@ def _parameters_message(text: str) -> str:
     said = text.partition("\n")[2]
     said = re.sub(r"(?m)^- Parameter '.+?': |Failed to instantiate \w+ for parameter '\w+': ", "", said)
     said = re.sub(r"(?m)^\d+ validation errors? for \w+\n|^    For further information.*\n?| \[type=.*\]$", "", said)
-    said = re.sub(r"(?m)^(\S+)\n  (?=\S)", r"\1: ", said)
+    said = re.sub(r"(?m)^(\S+)\n  (?:Value error, )?(?=\S)", r"\1: ", said)
     problems = dict.fromkeys(line.strip().removeprefix("Value error, ") for line in said.splitlines() if line.strip())
     told = [problem for problem in problems if not any(other.endswith(f": {problem}") for other in problems)]
     return "\n  ".join(told)
@@ -170,21 +171,11 @@ def _say_what_was_tuned(tuned_model: Any, environment: str, params: dict[str, An
     import yaml
 
     [name] = yaml.safe_load(tuned_model.load())["models"]
-    path = Path(tuned_model._describe()["filepath"])
-    click.echo(f'Next: `kedro run{environment} --params="{_as_typed(_for_training(params) | {"model": name})}"`')
-    click.echo(f"      takes these values, which {os.path.relpath(path)} holds from now on.")
-
-
-def _for_training(params: dict[str, Any]) -> dict[str, Any]:
-    """What was typed for tuning, without that which means nothing to a run."""
-    return {name: value for name, value in params.items() if name not in {*Tuning.model_fields, "models"}}
-
-
-def _as_typed(params: dict[str, Any], above: str = "") -> str:
-    return ",".join(
-        _as_typed(value, f"{above}{name}.") if isinstance(value, dict) else f"{above}{name}={value}"
-        for name, value in params.items()
-    )
+    path = os.path.relpath(tuned_model._describe()["filepath"])
+    kept = {key: value for key, value in params.items() if key not in {*Tuning.model_fields, "models"}}
+    typed = ",".join(f"{key}={value}" for key, value in (kept | {"model": name}).items() if not isinstance(value, dict))
+    click.echo(f"{path} holds {name} from now on.")
+    click.echo(f'Next: `kedro run{environment} --params="{typed}"` learns with it, and judges it on other months.')
 
 
 run = click.Command(

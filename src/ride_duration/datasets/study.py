@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from kedro.io import AbstractDataset
 
@@ -31,13 +32,12 @@ class StudyStore:
         Trials that a kill left running are closed as failed: one run at a time writes here, so nobody is at them.
 
         Raises:
-            RideDurationError: Optuna is not installed, or the file is damaged.
+            RideDurationError: The file is damaged.
         """
-        require_optuna()
         import optuna
         from sqlalchemy.exc import SQLAlchemyError
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # its errors reach the user once, through ours
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             study = optuna.create_study(storage=f"sqlite:///{self._path}", study_name=name, load_if_exists=True)
@@ -52,19 +52,24 @@ class StudyStore:
         return study
 
 
+def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials that count, in their order, complete or pruned: what a kill or an error ended is made anew."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
 def require_optuna() -> None:
     """Check that Optuna is there.
 
     Raises:
         RideDurationError: It is not.
     """
-    import importlib.util
-
     if importlib.util.find_spec("optuna") is None:
         raise RideDurationError("tuning needs Optuna; `pip install 'ride_duration[tuning]'` brings it")
 
 
-class StudyDataset(AbstractDataset[None, StudyStore]):
+class StudyDataset(AbstractDataset[Never, StudyStore]):
     """A SQLite file with studies of Optuna.
 
     Loading gives a `StudyStore`, which reads and writes the file while tuning goes on; nothing is left to save.
@@ -81,7 +86,7 @@ class StudyDataset(AbstractDataset[None, StudyStore]):
     def load(self) -> StudyStore:
         return StudyStore(self._path)
 
-    def save(self, data: None) -> None:  # noqa: ARG002
+    def save(self, data: Never) -> None:  # noqa: ARG002
         raise RideDurationError(f"{self._path} is written by Optuna itself")
 
     def _describe(self) -> dict[str, Any]:

@@ -102,7 +102,9 @@ def _rounds_of_xgboost(estimator: Any, patience: int, earlier: Rows, later: Rows
 def _rounds_of_lightgbm(estimator: Any, patience: int, earlier: Rows, later: Rows) -> int:
     import lightgbm
 
-    estimator.fit(*earlier, eval_set=[later], callbacks=[lightgbm.early_stopping(patience, verbose=False)])
+    estimator.fit(
+        *earlier, eval_X=later[0], eval_y=later[1], callbacks=[lightgbm.early_stopping(patience, verbose=False)]
+    )
     return int(estimator.best_iteration_)
 
 

@@ -9,23 +9,16 @@ from ride_duration.pipelines.tuning.report import (
     summarise_tuning,
     write_tuned_entry,
 )
-from ride_duration.pipelines.tuning.search import plan_search, tune_model
+from ride_duration.pipelines.tuning.search import check_search, tune_model
 
 
 def create_pipeline() -> Pipeline:
     """Look for hyper-parameters of the chosen model, and write them down as a model of their own."""
-    searching = [
-        "train_features",
-        "search_space",
-        "params:training",
-        "params:experiment",
-        "params:tuning",
-        "tuning_study",
-    ]
+    searching = ["train_features", "params:training", "params:experiment", "params:tuning", "tuning_study"]
     found = ["tuning_trials", "tuning_result"]
     return Pipeline(
         [
-            node(plan_search, "params:training", "search_space", name="plan_search"),
+            node(check_search, "params:training", None, name="check_search"),
             node(tune_model, searching, found, name="tune_model", tags=TUNING_TAG),
             node(write_tuned_entry, ["tuning_result", "params:training"], "tuned_model", name="write_tuned_entry"),
             node(plot_tuning_history, found, "tuning_history_plot", name="plot_tuning_history"),

@@ -8,37 +8,37 @@ import pandas as pd
 
 from ride_duration.pipelines.parameters import Training
 
+#: What a tuned entry has behind the name of the model that it comes from.
 SUFFIX = "_tuned"
 
 
 def write_tuned_entry(tuning_result: dict[str, Any], training: Training) -> str:
-    """The best trial's hyper-parameters as a new entry of the model zoo, in YAML."""
+    """The best trial's hyper-parameters as a complete entry of the model zoo, in YAML, and how they were found."""
     import yaml
 
-    choice = training.choice.model_dump(mode="json", exclude_none=True, exclude={"search_space"})
-    choice["hyper_parameters"] |= tuning_result["hyper_parameters"]
-    body = yaml.safe_dump({"models": {training.model + SUFFIX: choice}}, sort_keys=False)
-    best, first, simulated = tuning_result["best"], tuning_result["first"], _simulated(tuning_result)
-    head = [
-        f"Made by {command(tuning_result)}",
-        (
-            f"{tuning_result['trials']} trials; mean RMSE over {len(tuning_result['folds'])} folds{simulated}: "
-            f"{best['objective']:.4f} minutes (trial {best['trial']}), with the values of {training.model} "
-            f"{first['objective']:.4f}."
-        ),
-        (
-            "Tuning again overwrites this file, and git shows what has changed. Use it with --params=model="
-            f"{training.model}{SUFFIX}"
-        ),
-    ]
-    return "".join(f"# {line}\n" for line in head) + body
+    entry = training.choice.model_dump(mode="json", exclude={"search_space"})
+    entry["hyper_parameters"] |= tuning_result["hyper_parameters"]
+    entry = {name: value for name, value in entry.items() if value is not None}
+    name, best, first = training.model + SUFFIX, tuning_result["best"], tuning_result["first"]
+    head = f"""\
+# Made by the command below, which overwrites it; git shows what has changed. Used by
+# `kedro run --params=model={name}`.
+# Mean RMSE over {_folds(tuning_result)}: {best["objective"]:.3f} minutes, the best of
+# {tuning_result["trials"]} trials; {training.model} as it was: {first["objective"]:.3f}.
+# {_command(tuning_result)}
+"""
+    return head + yaml.safe_dump({"models": {name: entry}}, sort_keys=False)
 
 
-def command(tuning_result: dict[str, Any]) -> str:
-    """What to type for the same study."""
+def _command(tuning_result: dict[str, Any]) -> str:
     names = ("model", "train_data", "service", "source", "seed", "trials")
     params = ",".join(f"{name}={tuning_result[name]}" for name in names)
     return f'kedro run --pipelines=tuning --params="{params}"'
+
+
+def _folds(tuning_result: dict[str, Any]) -> str:
+    simulated = " of simulated trips" if tuning_result["simulated"] else ""
+    return f"{len(tuning_result['folds'])} folds inside the training months{simulated}"
 
 
 def plot_tuning_history(tuning_trials: pd.DataFrame, tuning_result: dict[str, Any]) -> Any:
@@ -46,12 +46,14 @@ def plot_tuning_history(tuning_trials: pd.DataFrame, tuning_result: dict[str, An
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for state, symbol in (("complete", "circle"), ("pruned", "x-thin-open")):
-        chosen = tuning_trials[tuning_trials["state"] == state]
+    complete, pruned = (tuning_trials[tuning_trials["state"] == state] for state in ("complete", "pruned"))
+    for trials, name, symbol in (
+        (complete, "complete", "circle"),
+        (pruned, "stopped early: over fewer folds", "x-thin-open"),
+    ):
         figure.add_scatter(
-            x=list(chosen["trial"]), y=list(chosen["objective"]), mode="markers", marker_symbol=symbol, name=state
+            x=list(trials["trial"]), y=list(trials["objective"]), mode="markers", marker_symbol=symbol, name=name
         )
-    complete = tuning_trials[tuning_trials["state"] == "complete"]
     figure.add_scatter(
         x=list(complete["trial"]), y=list(complete["objective"].cummin()), line_shape="hv", name="best so far"
     )
@@ -89,29 +91,30 @@ def _titled(figure: Any, title: str, tuning_result: dict[str, Any]) -> Any:
     return figure.update_layout(title={"text": title, "subtitle": {"text": subtitle}})
 
 
-def _simulated(tuning_result: dict[str, Any]) -> str:
-    return " (simulated)" if tuning_result["simulated"] else ""
-
-
 def summarise_tuning(tuning_result: dict[str, Any], training: Training) -> str:
     """The best values beside those that the model had, as plain text."""
-    best, first = tuning_result["best"], tuning_result["first"]
+    first, best = tuning_result["first"], tuning_result["best"]
     trips = "SIMULATED trips" if tuning_result["simulated"] else f"{tuning_result['source'].upper()} trips"
     lines = [
-        (
-            f"Tuned {training.model} on {tuning_result['service']} {trips} of {tuning_result['train_data']}: "
-            f"{tuning_result['trials']} trials, {tuning_result['pruned']} of them stopped early"
-        ),
+        f"Tuned on {tuning_result['train_data']}: {tuning_result['service']} taxi, {trips}",
+        f"{tuning_result['trials']} trials, {tuning_result['pruned']} of them stopped early",
         "",
-        f"{'':<24}{training.model:>22}{training.model + SUFFIX:>22}",
-        f"{'mean RMSE, minutes':<24}{first['objective']:>22.4f}{best['objective']:>22.4f}{_simulated(tuning_result)}",
-        *(
-            f"{name:<24}{training.choice.hyper_parameters[name]!s:>22}{value!s:>22}"
-            for name, value in tuning_result["hyper_parameters"].items()
-        ),
-        "",
-        f"The mean is over {len(tuning_result['folds'])} folds inside the training months, after and before the ride.",
+        _line("", training.model, training.model + SUFFIX),
+        _line("RMSE after the ride", *(f"{trial['rmse']:.3f}" for trial in (first, best))),
     ]
-    if best["trial"] == 1:
-        lines.append("No trial did better than the values that were there.")
+    if best["rmse_without_distance"] is not None:
+        befores = (f"{trial['rmse_without_distance']:.3f}" for trial in (first, best))
+        lines += [
+            _line("RMSE before the ride", *befores),
+            _line("their mean", *(f"{trial['objective']:.3f}" for trial in (first, best))),
+        ]
+    had = training.choice.hyper_parameters
+    lines += [_line(name, had[name], value) for name, value in tuning_result["hyper_parameters"].items()]
+    lines += ["", f"RMSE in minutes, mean over {_folds(tuning_result)}"]
+    if best["trial"] == first["trial"]:
+        lines.append(f"No trial did better than {training.model} as it is")
     return "\n".join([*lines, ""])
+
+
+def _line(name: str, had: Any, found: Any) -> str:
+    return f"{name:<22}{had!s:>20}{found!s:>28}"
