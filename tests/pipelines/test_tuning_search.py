@@ -26,7 +26,8 @@ EXPERIMENT = Experiment(
     val_data="2021-03",
     engine_threads=1,
 )
-TUNING = Tuning(trials=8, folds=2, fold_share=0.2, trials_before_pruning=3)
+#: Enough trials for some to be suggested by TPE, which begins with ten at random.
+TUNING = Tuning(trials=12, folds=2, fold_share=0.2, trials_before_pruning=3)
 SPACE = {"shift": {"low": -20.0, "high": 20.0}, "scale": {"low": 1, "high": 64, "log": True}}
 
 
@@ -88,14 +89,14 @@ def test_the_first_trial_has_the_values_of_the_entry_and_the_best_is_never_worse
     tuned: tuple[pd.DataFrame, dict[str, Any]],
 ) -> None:
     trials, found = tuned
-    assert list(trials["trial"]) == list(range(1, 9))
+    assert list(trials["trial"]) == list(range(1, 13))
     assert (trials.loc[0, "shift"], trials.loc[0, "scale"], trials.loc[0, "state"]) == (5.0, 2, "complete")
     complete = trials[trials["state"] == "complete"]
     assert found["best"]["objective"] == complete["objective"].min() < found["first"]["objective"]
     assert found["first"]["objective"] == trials.loc[0, "objective"]
     best = trials.set_index("trial").loc[found["best"]["trial"]]
     assert found["hyper_parameters"] == {"shift": best["shift"], "scale": best["scale"]}
-    assert found["trials"] == 8
+    assert found["trials"] == 12
     assert found["pruned"] == (trials["state"] == "pruned").sum()
 
 
@@ -171,7 +172,7 @@ def test_the_same_seed_gives_the_same_trials_and_another_seed_others(
 def test_an_interrupted_study_ends_as_if_it_had_not_been_interrupted(
     tuned: tuple[pd.DataFrame, dict[str, Any]], tmp_path: Path
 ) -> None:
-    for stopped_after in (1, 2, 4):
+    for stopped_after in (1, 2, 7):
         store = StudyStore(tmp_path / "tuning.db")
         ended = 0
 
@@ -207,12 +208,9 @@ def test_the_first_trial_is_made_anew_when_it_was_cut_off(
 def test_more_trials_go_on_with_the_study_and_fewer_leave_it(
     tuned: tuple[pd.DataFrame, dict[str, Any]], tmp_path: Path
 ) -> None:
-    three, _ = tune(tmp_path, tunable(), TUNING.model_copy(update={"trials": 3}))
-    eight, _ = tune(tmp_path, tunable())
-    pd.testing.assert_frame_equal(eight[three.columns][:3], three)
-    pd.testing.assert_frame_equal(eight, tuned[0])
-    again, _ = tune(tmp_path, tunable(), TUNING.model_copy(update={"trials": 3}))
-    assert len(again) == 8
+    for trials, there in ((2, 2), (4, 4), (3, 4)):
+        table, _ = tune(tmp_path, tunable(), TUNING.model_copy(update={"trials": trials}))
+        pd.testing.assert_frame_equal(table, tuned[0][table.columns][:there])
 
 
 @pytest.mark.parametrize(
@@ -270,7 +268,7 @@ def test_a_model_without_numbers_is_told_and_not_tried_forever(tmp_path: Path) -
 def test_listeners_hear_of_each_trial_when_it_ends(tmp_path: Path) -> None:
     store, heard = StudyStore(tmp_path / "tuning.db"), []
     store.listeners.append(lambda study, trial: heard.append(trial.state))
-    trials, _ = tune(tmp_path, tunable(), store=store)
+    trials, _ = tune(tmp_path, tunable(), TUNING.model_copy(update={"trials": 6}), store)
     assert [state.name.lower() for state in heard] == list(trials["state"])
     assert set(heard) == {TrialState.COMPLETE, TrialState.PRUNED}
 
