@@ -10,9 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.mlflow_store import EXPERIMENT, KIND, connect
 from ride_duration.pipelines import TRAINING_TAG
-from ride_duration.tracking import KIND
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")

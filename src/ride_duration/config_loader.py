@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import GROUPS, READ, EarlyStopping, ModelChoice, Parameters, TripSource
 
-#: Below this group of a model any name may be given: the estimators know them, and check them.
-_OPEN_GROUP = "hyper_parameters"
+#: Below these groups of a model any name may be given: the estimators know them, and check them.
+_OPEN_GROUPS = ("hyper_parameters", "search_space")
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -68,7 +68,7 @@ def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:
 
 def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
     for name, value in given.items():
-        if name == _OPEN_GROUP and above.startswith("models."):
+        if name in _OPEN_GROUPS and above.startswith("models."):
             continue
         if name not in declared:
             close = get_close_matches(name, declared)

@@ -11,6 +11,9 @@ from ride_duration.errors import RideDurationError
 #: Training runs.
 EXPERIMENT = "ride_duration"
 
+#: The tag that says of which kind a run is. Runs without it are older, and trainings.
+KIND = "kind"
+
 
 def connect(project: Path, settings: dict[str, str], name: str) -> str:
     """Open the tracking store of a project, and make it if it is not there yet.

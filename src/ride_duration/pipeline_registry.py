@@ -5,18 +5,26 @@ from kedro.pipeline import Pipeline
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Pipelines by name; `__default__` is the main job."""
-    from ride_duration.pipelines import backtest, data_engineering, data_science, ingestion, model_release
+    from ride_duration.pipelines import (
+        backtest,
+        data_engineering,
+        data_science,
+        ingestion,
+        model_release,
+        tuning,
+    )
 
-    pipelines = {
+    main = {
         "ingestion": ingestion.create_pipeline(),
         "data_engineering": data_engineering.create_pipeline(),
         "data_science": data_science.create_pipeline(),
         "model_release": model_release.create_pipeline(),
     }
-    features = pipelines["ingestion"] + pipelines["data_engineering"]
+    features = main["ingestion"] + main["data_engineering"]
     backtest_features = Pipeline(features, parameters={"params:raw_months": "params:backtest_months"})
     return {
-        "__default__": sum(pipelines.values(), Pipeline([])),
-        **pipelines,
+        "__default__": sum(main.values(), Pipeline([])),
+        **main,
+        "tuning": features + data_science.create_splitting() + tuning.create_pipeline(),
         "backtest": backtest_features + backtest.create_pipeline(),
     }

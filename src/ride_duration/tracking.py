@@ -1,4 +1,4 @@
-"""Every training run and backtest is tracked in MLflow: what went in, what came out, and by which code.
+"""Every training, release, tuning and backtest is tracked in MLflow: what went in, what came out, and by which code.
 
 MLflow takes seconds to import; runs without a node tagged as one of `KINDS` never do.
 """
@@ -11,16 +11,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kedro
 from kedro.framework.hooks import hook_impl
 
-from ride_duration.mlflow_store import EXPERIMENT, connect
-from ride_duration.pipelines import BACKTEST_TAG, RELEASE_TAG, TRAINING_TAG
+from ride_duration.mlflow_store import EXPERIMENT, KIND, connect
+from ride_duration.pipelines import BACKTEST_TAG, RELEASE_TAG, TRAINING_TAG, TUNING_TAG
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import author, code_at_hand
+from ride_duration.trial_tracking import log_trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,10 +30,9 @@ if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
 
-log = logging.getLogger(__name__)
+    from ride_duration.datasets.study import StudyStore
 
-#: The tag that says of which kind a run is. Runs without it are older, and trainings.
-KIND = "kind"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ _SPLITS = ("train_data", "val_data", "test_data")
 KINDS = {
     TRAINING_TAG: Kind("{model} {train_data} -> {val_data}", _SPLITS, "raw_months"),
     RELEASE_TAG: Kind("release of {model} {train_data} -> {val_data}", _SPLITS, "raw_months"),
+    TUNING_TAG: Kind("tuning of {model} {train_data}", _SPLITS, "raw_months"),
     BACKTEST_TAG: Kind(
         "backtest of {model} {backtest_data}", ("backtest_data", "backtest_policies"), "backtest_months"
     ),
@@ -65,9 +67,11 @@ _ARTIFACTS = (
     *("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary"),
     *("interval_model", "gate_report", "gate_page"),
     *("backtest_metrics", "backtest_summary"),
+    *("tuned_model", "tuning_trials", "tuning_summary"),
 )
 _PLOT_SUFFIX = "_plot"
 _FINGERPRINTS = "raw_fingerprints"
+_STUDY = "tuning_study"
 
 
 class TrackingHook:
@@ -100,6 +104,12 @@ class TrackingHook:
         if _FINGERPRINTS not in pipeline.all_outputs() and catalog.exists(_FINGERPRINTS):
             with _failing_openly():
                 _log_fingerprints(_of_these_months(catalog.load(_FINGERPRINTS), parameters[KINDS[kind].months]))
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        if self._run_id and dataset_name == _STUDY:
+            store: StudyStore = data
+            store.listeners.append(partial(log_trial, self._run_id))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -177,7 +187,11 @@ def _start(
         tags=_origin(project, run_params) | {KIND: kind},
     )
     with _failing_openly():
-        chosen = parameters["training"]["models"].get(parameters["model"], {})
+        chosen = dict(parameters["training"]["models"].get(parameters["model"], {}))
+        if kind == TUNING_TAG:
+            chosen |= {"tuning": parameters["tuning"]}
+        else:
+            chosen.pop("search_space", None)
         headline = ("model", *KINDS[kind].params, "service", "source", "seed")
         mlflow.log_params({name: parameters[name] for name in headline} | _flat(chosen))
         mlflow.log_dict(parameters, "parameters.json")
@@ -202,6 +216,10 @@ def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
         mlflow.log_metrics(_flat(catalog.load("metrics"), numbers_only=True))
     if "backtest_metrics" in made:
         _log_months(catalog.load("backtest_metrics"))
+    if "tuning_result" in made:
+        result = catalog.load("tuning_result")
+        mlflow.set_tag("study", result["study"])
+        mlflow.log_metrics(_flat({name: result[name] for name in ("first", "best")}, numbers_only=True))
     for name in sorted(made):
         if name in _ARTIFACTS or name.endswith(_PLOT_SUFFIX):
             mlflow.log_artifact(_path(catalog, name), "plots" if name.endswith(_PLOT_SUFFIX) else None)

@@ -12,7 +12,9 @@ from ride_duration.pipelines.parameters import (
     Experiment,
     ModelChoice,
     Parameters,
+    SearchRange,
     Training,
+    Tuning,
     check_hyper_parameters,
 )
 
@@ -213,3 +215,48 @@ def test_the_example_ride_goes_from_zone_to_zone_over_a_believable_distance(chan
     ride = {"pickup_zone": 132, "dropoff_zone": 230, "pickup_datetime": "2021-03-01T17:30", "trip_distance": 17.5}
     assert ExampleRide(**ride).pickup_zone == 132
     assert next(iter(changed)) in refusal(ExampleRide, **ride | changed)
+
+
+@pytest.mark.parametrize(
+    ("searched", "words"),
+    [
+        ({}, "name both `low` and `high`, or `choices`"),
+        ({"low": 1}, "name both `low` and `high`"),
+        ({"low": 1, "high": 2, "choices": [1]}, "either `choices`, or `low` and `high`"),
+        ({"choices": [1, 2], "log": True}, "either `choices`, or `low` and `high`"),
+        ({"low": 2, "high": 2}, "low is 2 and high is 2; low must be the smaller one"),
+        ({"low": 0, "high": 2, "log": True}, "low is 0, which has no logarithm"),
+        ({"low": 0, "high": 2, "step": 1}, "step"),
+        ({"low": "few", "high": 2}, "valid integer"),
+    ],
+)
+def test_a_bad_search_range_is_refused_in_words(searched: dict[str, Any], words: str) -> None:
+    assert words in refusal(SearchRange, **searched)
+
+
+def test_a_search_range_knows_what_it_holds() -> None:
+    whole, real, choice = SearchRange(low=1, high=8), SearchRange(low=1, high=8.5), SearchRange(choices=("a", None))
+    assert [whole.holds(value) for value in (1, 8, 0, 9, 2.5, "a")] == [True, True, False, False, False, False]
+    assert [real.holds(value) for value in (1, 8.5, 2.5, 0.9, None)] == [True, True, True, False, False]
+    assert [choice.holds(value) for value in ("a", None, "b")] == [True, True, False]
+    assert (whole.whole, real.whole, choice.whole) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("searched", "words"),
+    [
+        ({"alhpa": {"low": 1, "high": 2}}, "models.m.search_space.alhpa: sklearn.linear_model.Ridge has no such"),
+        ({"alpha": {"low": -1, "high": 2}}, "models.m.search_space.alpha is -1, but cannot be negative"),
+    ],
+)
+def test_a_search_space_that_an_estimator_does_not_know_is_refused(searched: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=r"models\.m") as told:
+        check_hyper_parameters("m", ModelChoice(**RIDGE | {"search_space": searched}))
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["trials", "folds", "fold_share", "trials_before_pruning"])
+def test_tuning_needs_trials_and_folds(name: str) -> None:
+    tuning = {"trials": 5, "folds": 2, "fold_share": 0.2, "trials_before_pruning": 3}
+    assert Tuning(**tuning).trials == 5
+    assert name in refusal(Tuning, **tuning | {name: 0})

@@ -18,6 +18,7 @@ from kedro.framework.project import pipelines
 from kedro.validation.exceptions import ParameterValidationError
 
 from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.parameters import Tuning
 from ride_duration.tracking import close_interrupted
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ Examples:
   kedro run --env tlc --params="train_data=2021-01..2021-02,val_data=2021-03"
   kedro run --pipelines=data_engineering
   kedro run --pipelines=backtest --params="backtest_data=2021-01..2021-03"
+  kedro run --pipelines=tuning --params="model=lightgbm,trials=20"
 """
 
 
@@ -44,6 +46,7 @@ _DISK_IS_FULL = ("No space left on device", "File too large", "disk is full", "d
 
 #: What Kedro says, and what we say.
 _KEDRO_SAYS = (
+    (r"RideDurationError raised while resolving interpolation: (.+)", "{0}"),
     (r"Failed to find the pipeline named '(.+?)'", "unknown pipeline '{0}'; there are: {1}"),
     (r"Pipeline does not contain (.+?)\.?$", "no pipeline has {0}; `kedro registry describe` lists the nodes of one"),
     (r"(Pipeline contains no nodes)", "the tags, nodes and namespaces given leave no node to run; name fewer of them"),
@@ -75,7 +78,7 @@ def told_clearly(traceback: bool) -> Iterator[None]:
 
 def _run(traceback: bool, **options: Any) -> None:
     with told_clearly(traceback):
-        _say_what_happened(run_pipelines(**options), options["env"])
+        _say_what_happened(run_pipelines(**options), options["env"], options["params"])
 
 
 def explain(error: BaseException) -> str:
@@ -131,7 +134,7 @@ def _parameters_message(text: str) -> str:
     said = text.partition("\n")[2]
     said = re.sub(r"(?m)^- Parameter '.+?': |Failed to instantiate \w+ for parameter '\w+': ", "", said)
     said = re.sub(r"(?m)^\d+ validation errors? for \w+\n|^    For further information.*\n?| \[type=.*\]$", "", said)
-    said = re.sub(r"(?m)^(\S+)\n  (?=\S)", r"\1: ", said)
+    said = re.sub(r"(?m)^(\S+)\n  (?:Value error, )?(?=\S)", r"\1: ", said)
     problems = dict.fromkeys(line.strip().removeprefix("Value error, ") for line in said.splitlines() if line.strip())
     told = [problem for problem in problems if not any(other.endswith(f": {problem}") for other in problems)]
     return "\n  ".join(told)
@@ -146,10 +149,13 @@ def _environments_message(text: str) -> str:
     return f"unknown environment '{missing.name}': there is no {missing}; there are: {', '.join(known)}"
 
 
-def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
+def _say_what_happened(outputs: dict[str, Any], env: str | None, params: dict[str, Any]) -> None:
     """Print what a run found, and what one may type next."""
     environment = f" --env {env}" if env else ""
-    if "run_summary" in outputs:
+    if "tuned_model" in outputs:
+        click.echo(outputs["tuning_summary"].load())
+        _say_what_was_tuned(outputs["tuned_model"], environment, params)
+    elif "run_summary" in outputs:
         click.echo(outputs["run_summary"].load())
         click.echo("Next: `make ui` (all runs), `make viz` (the graph), `make notebook` (look around),")
         click.echo(
@@ -171,6 +177,17 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
         )
     else:
         click.echo(f"Done: made {', '.join(sorted(outputs)) or 'nothing new'}.")
+
+
+def _say_what_was_tuned(tuned_model: Any, environment: str, params: dict[str, Any]) -> None:
+    import yaml
+
+    [name] = yaml.safe_load(tuned_model.load())["models"]
+    path = os.path.relpath(tuned_model._describe()["filepath"])
+    kept = {key: value for key, value in params.items() if key not in {*Tuning.model_fields, "models"}}
+    typed = ",".join(f"{key}={value}" for key, value in (kept | {"model": name}).items() if not isinstance(value, dict))
+    click.echo(f"{path} holds {name} from now on.")
+    click.echo(f'Next: `kedro run{environment} --params="{typed}"` learns with it, and judges it on other months.')
 
 
 run = click.Command(

@@ -1,4 +1,4 @@
-"""What the catalog needs and kedro-datasets lacks: raw months as files, and saves that are whole or not at all."""
+"""What the catalog needs and kedro-datasets lacks: raw months as files, studies, and whole saves."""
 
 from ride_duration.datasets.atomic import (
     CSVDataset,
@@ -11,6 +11,7 @@ from ride_duration.datasets.atomic import (
 )
 from ride_duration.datasets.month_files import MonthFilesDataset
 from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, ReleaseDataset
+from ride_duration.datasets.study import StudyDataset
 
 __all__ = [
     "CSVDataset",
@@ -23,5 +24,6 @@ __all__ = [
     "PickleDataset",
     "PlotlyDataset",
     "ReleaseDataset",
+    "StudyDataset",
     "TextDataset",
 ]

@@ -1,4 +1,5 @@
-"""The pipelines: ingestion, data engineering, data science, model release, and a backtest."""
+"""The pipelines: ingestion, data engineering, data science, model release, tuning, and a backtest."""
 
-#: Mark the nodes that make a run one that is tracked: a training, a release, or a backtest.
-TRAINING_TAG, RELEASE_TAG, BACKTEST_TAG = "training", "release", "backtest"
+#: Mark the nodes that make a run one that is tracked: a training, a release, tuning (each trial is a run below it), or
+#: a backtest.
+TRAINING_TAG, RELEASE_TAG, TUNING_TAG, BACKTEST_TAG = "training", "release", "tuning", "backtest"

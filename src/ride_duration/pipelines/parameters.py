@@ -222,6 +222,49 @@ class FeatureSet(Parameters):
         return self
 
 
+class SearchRange(Parameters):
+    """The values of one hyper-parameter that tuning tries: all from `low` to `high`, or `choices`.
+
+    Attributes:
+        low: The smallest; where both ends are integers, so is every value.
+        high: The largest.
+        log: Whether values are spread evenly by their logarithm.
+        choices: The values, where they are no range.
+    """
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False
+    choices: tuple[bool | int | float | str | None, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.choices:
+            if self.low is not None or self.high is not None or self.log:
+                raise ValueError("name either `choices`, or `low` and `high`")
+        elif self.low is None or self.high is None:
+            raise ValueError("name both `low` and `high`, or `choices`")
+        elif self.low >= self.high:
+            raise ValueError(f"low is {self.low} and high is {self.high}; low must be the smaller one")
+        elif self.log and self.low <= 0:
+            raise ValueError(f"low is {self.low}, which has no logarithm; make it positive, or leave `log` away")
+        return self
+
+    def holds(self, value: Any) -> bool:
+        """Whether tuning could try this value."""
+        if self.low is None or self.high is None:
+            return value in self.choices
+        return isinstance(value, int if self.whole else (int, float)) and self.low <= value <= self.high
+
+    @property
+    def whole(self) -> bool:
+        """Whether every value is an integer."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}" if not self.choices else ", ".join(map(str, self.choices))
+
+
 class ModelChoice(Parameters):
     """One entry of the model zoo.
 
@@ -232,6 +275,8 @@ class ModelChoice(Parameters):
         monotone: The estimator's parameter that takes one -1, 0 or 1 a feature, if it has one.
         early_stopping: None where there is nothing to stop.
         hyper_parameters: Handed to the estimator.
+        search_space: What tuning tries, by hyper-parameter; each is one of `hyper_parameters`, whose values are
+            tried first.
     """
 
     estimator: str
@@ -240,6 +285,7 @@ class ModelChoice(Parameters):
     monotone: str | None = None
     early_stopping: EarlyStopping | None = None
     hyper_parameters: dict[str, Any] = {}
+    search_space: dict[str, SearchRange] = {}
 
 
 class Training(Parameters):
@@ -311,8 +357,9 @@ def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
         )
     if choice.monotone:
         _check_name(f"models.{name}.monotone={choice.monotone}", choice, choice.monotone, defaults, takes_any=takes_any)
-    for key, value in choice.hyper_parameters.items():
-        where = f"models.{name}.hyper_parameters.{key}"
+    tried = [("search_space", key, searched.low) for key, searched in choice.search_space.items()]
+    for group, key, value in [*(("hyper_parameters", *item) for item in choice.hyper_parameters.items()), *tried]:
+        where = f"models.{name}.{group}.{key}"
         _check_name(where, choice, key, defaults, takes_any=takes_any)
         default = defaults.get(key)
         negative_is_known = key in _MAY_BE_NEGATIVE or (isinstance(default, (int, float)) and default < 0)
@@ -331,6 +378,22 @@ def _check_name(
     if close or not takes_any:
         hint = f"; did you mean {close[0]}?" if close else ""
         raise ValueError(f"{where}: {choice.estimator} has no such parameter{hint}")
+
+
+class Tuning(Parameters):
+    """How hyper-parameters are looked for.
+
+    Attributes:
+        trials: How many are made in all, finished or stopped early.
+        folds: At least so many folds judge a trial; each training month gives as many as that takes.
+        fold_share: The part of a month's trips that a fold is judged on.
+        trials_before_pruning: So many trials are finished before others may be stopped early.
+    """
+
+    trials: int = Field(gt=0)
+    folds: int = Field(gt=0)
+    fold_share: float = Field(gt=0, lt=1)
+    trials_before_pruning: int = Field(gt=0)
 
 
 class ExampleRide(Parameters):
@@ -355,6 +418,7 @@ GROUPS: dict[str, type[Parameters]] = {
     "training": Training,
     "packaging": Training,
     "backtest": Backtest,
+    "tuning": Tuning,
 }
 
 #: The raw months that pipelines read, each as a group of type `RawMonths`: the parameters whose months they are.

@@ -28,7 +28,7 @@ _PLOTS = [
 
 def create_pipeline() -> Pipeline:
     """Learn from the training months, judge on the validation and test months, and report."""
-    return _splitting() + _baselines() + _training() + _evaluation() + _reporting()
+    return create_splitting() + _baselines() + _training() + _evaluation() + _reporting()
 
 
 def _room(name: str, nodes: list[Node], *, inputs: list[str], outputs: list[str], tags: str | None = None) -> Pipeline:
@@ -44,7 +44,8 @@ def _room(name: str, nodes: list[Node], *, inputs: list[str], outputs: list[str]
     )
 
 
-def _splitting() -> Pipeline:
+def create_splitting() -> Pipeline:
+    """Split the features by month."""
     inputs = ["features", "params:experiment"]
     return _room(
         "splitting", [node(split_features, inputs, _SPLITS, name="split_features")], inputs=inputs, outputs=_SPLITS

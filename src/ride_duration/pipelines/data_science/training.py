@@ -26,7 +26,7 @@ def fit_baselines(train_features: pd.DataFrame, training: Training) -> dict[str,
     Returns:
         Fitted models by name.
     """
-    return {name: _fit(name, train_features, training) for name in training.baselines}
+    return {name: fit(name, train_features, training) for name in training.baselines}
 
 
 def fit_model(train_features: pd.DataFrame, training: Training) -> DurationModel:
@@ -35,18 +35,29 @@ def fit_model(train_features: pd.DataFrame, training: Training) -> DurationModel
     Raises:
         RideDurationError: The estimator refuses its hyper-parameters or the data.
     """
-    return _fit(training.model, train_features, training)
+    return fit(training.model, train_features, training)
 
 
-def _fit(name: str, rows: pd.DataFrame, training: Training) -> DurationModel:
+def fit(name: str, rows: pd.DataFrame, training: Training, say: Callable[..., None] = log.info) -> DurationModel:
+    """Fit the model `name` of the zoo, looking for the number of rounds first where its entry asks for that.
+
+    Args:
+        name: An entry of the zoo.
+        rows: Training rows, in the order of `ride_id`.
+        training: The zoo.
+        say: Is told of the progress, as a logger's method is.
+
+    Raises:
+        RideDurationError: The estimator refuses its hyper-parameters or the data.
+    """
     try:
         model = DurationModel.unfitted(name, training)
         stopping = model.choice.early_stopping
         if stopping:
-            log.info("       looking for the number of rounds on the last %.0f %% of the trips", 100 * stopping.share)
+            say("       looking for the number of rounds on the last %.0f %% of the trips", 100 * stopping.share)
             with threadpool_limits(1):
                 rounds = _rounds(model, rows, stopping)
-            log.info("       found %d rounds; learning from all %d trips", rounds, len(rows))
+            say("       found %d rounds; learning from all %d trips", rounds, len(rows))
             model = DurationModel.unfitted(name, training)
             model.estimator.set_params(**{stopping.rounds: rounds})
         fit_estimator(model, rows)
@@ -106,7 +117,9 @@ def _rounds_of_xgboost(estimator: Any, patience: int, earlier: Rows, later: Rows
 def _rounds_of_lightgbm(estimator: Any, patience: int, earlier: Rows, later: Rows) -> int:
     import lightgbm
 
-    estimator.fit(*earlier, eval_set=[later], callbacks=[lightgbm.early_stopping(patience, verbose=False)])
+    estimator.fit(
+        *earlier, eval_X=later[0], eval_y=later[1], callbacks=[lightgbm.early_stopping(patience, verbose=False)]
+    )
     return int(estimator.best_iteration_)
 
 
