@@ -5,7 +5,14 @@ from kedro.pipeline import Pipeline
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Pipelines by name; `__default__` is the main job."""
-    from ride_duration.pipelines import backtest, data_engineering, data_science, ingestion, model_release
+    from ride_duration.pipelines import (
+        backtest,
+        batch_scoring,
+        data_engineering,
+        data_science,
+        ingestion,
+        model_release,
+    )
 
     pipelines = {
         "ingestion": ingestion.create_pipeline(),
@@ -15,8 +22,11 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     features = pipelines["ingestion"] + pipelines["data_engineering"]
     backtest_features = Pipeline(features, parameters={"params:raw_months": "params:backtest_months"})
+    raw_trips = pipelines["ingestion"].to_outputs("raw_trips@files")
+    scored_months = Pipeline(raw_trips, parameters={"params:raw_months": "params:score_months"})
     return {
         "__default__": sum(pipelines.values(), Pipeline([])),
         **pipelines,
         "backtest": backtest_features + backtest.create_pipeline(),
+        "batch_scoring": scored_months + batch_scoring.create_pipeline(),
     }

@@ -33,6 +33,7 @@ Examples:
   kedro run --env tlc --params="train_data=2021-01..2021-02,val_data=2021-03"
   kedro run --pipelines=data_engineering
   kedro run --pipelines=backtest --params="backtest_data=2021-01..2021-03"
+  kedro run --pipelines=batch_scoring --params=score_data=2021-03
 """
 
 
@@ -50,7 +51,7 @@ _KEDRO_SAYS = (
     (r"(Invalid YAML or JSON file .*)", "{0} Mend that line and run again."),
     (
         r"(Pipeline nodes must have unique names)",
-        "some of these pipelines hold the same steps; run them one by one (backtest reads its months by itself)",
+        "some of these pipelines hold the same steps; run them one by one (each of them reads its months by itself)",
     ),
     (r"(ResourceInUse|connection is busy)", "the data engine takes one node at a time; leave --runner away"),
     (r"No partitions found in '(.+?)'", "no raw months lie in {0}; run `kedro run --pipelines=ingestion` first"),
@@ -164,6 +165,12 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
         click.echo(outputs["backtest_summary"].load())
         click.echo("Next: `make viz` (the chart: choose the pipeline backtest), `make ui` (all runs), other policies:")
         click.echo(f"      `kedro run{environment} --pipelines=backtest --params=backtest_policies=never+last_2`.")
+    elif "scoring_summary" in outputs:
+        click.echo(outputs["scoring_summary"].load())
+        click.echo(
+            "Next: `make notebook`, where `catalog.load('scored_trips@table')` opens each month, or other months:"
+        )
+        click.echo(f"      `kedro run{environment} --pipelines=batch_scoring --params=score_data=2021-04..2021-06`.")
     elif "quality_summary" in outputs:
         click.echo(outputs["quality_summary"].load())
         click.echo(

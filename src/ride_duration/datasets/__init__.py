@@ -1,4 +1,4 @@
-"""What the catalog needs and kedro-datasets lacks: raw months as files, and saves that are whole or not at all."""
+"""What the catalog needs and kedro-datasets lacks: months as files, streams, and saves that are whole or not at all."""
 
 from ride_duration.datasets.atomic import (
     CSVDataset,
@@ -10,6 +10,7 @@ from ride_duration.datasets.atomic import (
     TextDataset,
 )
 from ride_duration.datasets.month_files import MonthFilesDataset
+from ride_duration.datasets.parquet_stream import ParquetStreamDataset
 from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, ReleaseDataset
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ModelPackageDataset",
     "MonthFilesDataset",
     "ParquetDataset",
+    "ParquetStreamDataset",
     "PickleDataset",
     "PlotlyDataset",
     "ReleaseDataset",
