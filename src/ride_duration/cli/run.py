@@ -167,8 +167,9 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None) -> None:
         click.echo(f"      `kedro run{environment} --pipelines=backtest --params=backtest_policies=never+last_2`.")
     elif "scoring_summary" in outputs:
         click.echo(outputs["scoring_summary"].load())
+        click.echo("They lie below data/07_model_output/scored_trips, one folder a month.")
         click.echo(
-            "Next: `make notebook`, where `catalog.load('scored_trips@table')` opens each month, or other months:"
+            "Next: look at them with `pandas.read_parquet` of that folder in `make notebook`, or score other months:"
         )
         click.echo(f"      `kedro run{environment} --pipelines=batch_scoring --params=score_data=2021-04..2021-06`.")
     elif "quality_summary" in outputs:
