@@ -37,8 +37,8 @@ def score_trips(
         the raw file: `schema_of` says which columns.
 
     Raises:
-        RideDurationError: There is no champion, or a month is missing. The streams raise it for a month that is
-            unreadable, empty or of wrong columns.
+        RideDurationError: There is no champion, or a month is missing or lacks a column. The streams raise it for a
+            month that is damaged or empty.
     """
     if champion_package is None:
         raise RideDurationError(
