@@ -159,7 +159,7 @@ def test_a_bad_choice_gets_one_message_before_any_node(project: Project, params:
 def test_pipelines_that_share_steps_are_told_apart(project: Project) -> None:
     ended = project.run("", "--pipelines=ingestion,backtest")
     assert ended.code == 1
-    assert "run them one by one (backtest reads its months by itself)" in ended.err
+    assert "run them one by one (each of them reads its months by itself)" in ended.err
 
 
 def test_help_shows_an_example(project: Project) -> None:

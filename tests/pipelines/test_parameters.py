@@ -12,6 +12,7 @@ from ride_duration.pipelines.parameters import (
     Experiment,
     ModelChoice,
     Parameters,
+    Scoring,
     SearchRange,
     Training,
     Tuning,
@@ -32,6 +33,12 @@ BACKTEST: dict[str, Any] = {
     **{name: EXPERIMENT[name] for name in ("source", "sources", "service")},
     "backtest_data": "2023-01..2023-02+2021-01",
     "backtest_policies": "never+last_2",
+}
+SCORING: dict[str, Any] = {
+    **{name: EXPERIMENT[name] for name in ("source", "sources", "service", "engine_threads")},
+    "score_data": "2021-03+2021-01",
+    "score_intervals": True,
+    "score_rows": 100_000,
 }
 TRAINING: dict[str, Any] = {
     "model": "ridge",
@@ -127,6 +134,27 @@ def test_a_backtest_knows_its_months_in_the_order_of_time_and_its_policies() -> 
 )
 def test_a_bad_backtest_is_refused_in_words(changed: dict[str, Any], words: str) -> None:
     assert words in refusal(Backtest, **BACKTEST | changed)
+
+
+def test_scoring_knows_its_months_in_the_order_of_time() -> None:
+    assert Scoring(**SCORING).months == ("2021-01", "2021-03")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"score_data": "soon"}, "score_data: 'soon' names no months"),
+        ({"score_data": None}, "score_data: '' names no months"),
+        ({"score_data": 2021}, "score_data: '2021' names no months"),
+        ({"score_rows": 10}, "greater than or equal to 1000"),
+        ({"score_intervals": "perhaps"}, "valid boolean"),
+        ({"engine_threads": 0}, "greater than 0"),
+        ({"service": "purple"}, "unknown service 'purple'"),
+        ({"colour": "green"}, "colour"),
+    ],
+)
+def test_bad_scoring_is_refused_in_words(changed: dict[str, Any], words: str) -> None:
+    assert words in refusal(Scoring, **SCORING | changed)
 
 
 def test_training_knows_its_choice() -> None:

@@ -104,3 +104,9 @@ def test_every_adapter_believes_the_same_distances(adapter: Adapter, distance: f
 
 def test_a_ride_may_be_asked_for_without_a_distance() -> None:
     assert math.isnan(features_of_ride(74, 75, datetime(2021, 1, 5))["trip_distance"])
+
+
+def test_a_zone_that_is_no_whole_number_has_no_place() -> None:
+    zones, times = np.array([74.5, 74.0]), np.array(["2021-01-05"] * 2, dtype="datetime64[s]")
+    features = features_of_rides(zones, zones, times, np.ones(2))
+    assert np.isnan(features["pickup_x"]).tolist() == np.isnan(features["dropoff_y"]).tolist() == [True, False]

@@ -35,6 +35,7 @@ Examples:
   kedro run --pipelines=data_engineering
   kedro run --pipelines=backtest --params="backtest_data=2021-01..2021-03"
   kedro run --pipelines=tuning --params="model=lightgbm,trials=20"
+  kedro run --pipelines=batch_scoring --params=score_data=2021-03
 """
 
 
@@ -53,7 +54,7 @@ _KEDRO_SAYS = (
     (r"(Invalid YAML or JSON file .*)", "{0} Mend that line and run again."),
     (
         r"(Pipeline nodes must have unique names)",
-        "some of these pipelines hold the same steps; run them one by one (backtest reads its months by itself)",
+        "some of these pipelines hold the same steps; run them one by one (each of them reads its months by itself)",
     ),
     (r"(ResourceInUse|connection is busy)", "the data engine takes one node at a time; leave --runner away"),
     (r"No partitions found in '(.+?)'", "no raw months lie in {0}; run `kedro run --pipelines=ingestion` first"),
@@ -170,6 +171,13 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None, params: dict[st
         click.echo(outputs["backtest_summary"].load())
         click.echo("Next: `make viz` (the chart: choose the pipeline backtest), `make ui` (all runs), other policies:")
         click.echo(f"      `kedro run{environment} --pipelines=backtest --params=backtest_policies=never+last_2`.")
+    elif "scoring_summary" in outputs:
+        click.echo(outputs["scoring_summary"].load())
+        click.echo("They lie below data/07_model_output/scored_trips, one folder a month.")
+        click.echo(
+            "Next: look at them with `pandas.read_parquet` of that folder in `make notebook`, or score other months:"
+        )
+        click.echo(f"      `kedro run{environment} --pipelines=batch_scoring --params=score_data=2021-04..2021-06`.")
     elif "quality_summary" in outputs:
         click.echo(outputs["quality_summary"].load())
         click.echo(

@@ -1,4 +1,4 @@
-"""What the catalog needs and kedro-datasets lacks: raw months as files, studies, and whole saves."""
+"""What the catalog needs and kedro-datasets lacks: months as files, streams, studies, packages, and whole saves."""
 
 from ride_duration.datasets.atomic import (
     CSVDataset,
@@ -10,6 +10,7 @@ from ride_duration.datasets.atomic import (
     TextDataset,
 )
 from ride_duration.datasets.month_files import MonthFilesDataset
+from ride_duration.datasets.parquet_stream import ParquetStreamDataset
 from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, ReleaseDataset
 from ride_duration.datasets.study import StudyDataset
 
@@ -21,6 +22,7 @@ __all__ = [
     "ModelPackageDataset",
     "MonthFilesDataset",
     "ParquetDataset",
+    "ParquetStreamDataset",
     "PickleDataset",
     "PlotlyDataset",
     "ReleaseDataset",

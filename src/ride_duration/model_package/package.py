@@ -71,23 +71,26 @@ class ModelPackage:
     Attributes:
         contents: The files by name.
         threads: Of each graph.
+        version: The number that a registry gave it; None where it comes from no registry.
     """
 
     contents: dict[str, bytes]
     threads: int = 1
+    version: int | None = None
 
     @classmethod
-    def load(cls, folder: Path | str, threads: int = 1) -> ModelPackage:
+    def load(cls, folder: Path | str, threads: int = 1, version: int | None = None) -> ModelPackage:
         """Open the package in a folder.
 
         Args:
             folder: Where it lies.
             threads: For ONNX Runtime.
+            version: Its number, if it comes from a registry.
 
         Raises:
             RideDurationError: A file is missing or was changed.
         """
-        return cls(read_folder(Path(folder)), threads)
+        return cls(read_folder(Path(folder)), threads, version)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

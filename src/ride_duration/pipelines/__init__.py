@@ -1,4 +1,4 @@
-"""The pipelines: ingestion, data engineering, data science, model release, tuning, and a backtest."""
+"""The pipelines: ingestion, data engineering and science, model release; tuning, a backtest, batch scoring."""
 
 #: Mark the nodes that make a run one that is tracked: a training, a release, tuning (each trial is a run below it), or
 #: a backtest.

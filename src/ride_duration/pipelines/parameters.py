@@ -181,6 +181,35 @@ class Backtest(TripSource):
         return parse_policies(self.backtest_policies)
 
 
+class Scoring(TripSource):
+    """Which months are scored, and how.
+
+    Attributes:
+        score_data: The months, as `parse_months` reads them.
+        score_intervals: Whether each prediction carries an interval.
+        score_rows: Trips that are scored, and written, at a time.
+        engine_threads: How many such batches are scored at once.
+    """
+
+    score_data: str
+    score_intervals: bool
+    score_rows: int = Field(ge=1_000, le=1_000_000)
+    engine_threads: int = Field(gt=0, le=512)
+
+    @field_validator("score_data", mode="before")
+    @classmethod
+    def _score_data_as_text(cls, value: Any) -> str:
+        return "" if value is None else str(value)
+
+    def _problems(self) -> list[str]:
+        return [*super()._problems(), *(f"score_data: {problem}" for problem in month_problems(self.score_data))]
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months, in the order of time."""
+        return parse_months(self.score_data)
+
+
 class EarlyStopping(Parameters):
     """How the number of boosting rounds is found.
 
@@ -419,10 +448,12 @@ GROUPS: dict[str, type[Parameters]] = {
     "packaging": Training,
     "backtest": Backtest,
     "tuning": Tuning,
+    "scoring": Scoring,
 }
 
 #: The raw months that pipelines read, each as a group of type `RawMonths`: the parameters whose months they are.
 READ: dict[str, tuple[str, ...]] = {
     "raw_months": ("train_data", "val_data", "test_data"),
     "backtest_months": ("backtest_data",),
+    "score_months": ("score_data",),
 }

@@ -119,7 +119,7 @@ class Registry:
         Raises:
             RideDurationError: There is no such version, or a file was changed.
         """
-        return ModelPackage.load(self.package_folder(version), threads)
+        return ModelPackage.load(self.package_folder(version), threads, version)
 
     @_deciding
     def note_gate(self, report: dict[str, Any], page: str, run_id: str, by: str) -> str:

@@ -5,7 +5,7 @@ The third adapter, for tables, stands in `pipelines.data_engineering`; a propert
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.trips.features import ride_features
@@ -22,13 +22,23 @@ NAN = float("nan")
 _NOWHERE = (NAN, NAN)
 
 
-#: Where zones are: local miles by location id, NaN for zones without a place.
-Places = dict[int, tuple[float, float]]
+class Places(dict[int, tuple[float, float]]):
+    """Where zones are: local miles by location id, NaN for zones without a place."""
+
+    @cached_property
+    def table(self) -> NDArray[np.float64]:
+        """The same as an array (2, largest id + 2): x and y by location id; the last column is nowhere."""
+        import numpy as np
+
+        table = np.full((2, max(self) + 2), np.nan)
+        for location_id, place in self.items():
+            table[:, location_id] = place
+        return table
 
 
 def places_of_zones(zones: dict[int, Zone]) -> Places:
     """Where the zones of a zone table are."""
-    return {location_id: (zone.x, zone.y) for location_id, zone in zones.items()}
+    return Places({location_id: (zone.x, zone.y) for location_id, zone in zones.items()})
 
 
 @cache
@@ -106,9 +116,8 @@ def features_of_rides(
 def _places_of(zone: NDArray[np.float64], places: Places) -> tuple[Any, Any]:
     import numpy as np
 
-    table = np.full((max(places) + 2, 2), np.nan)
-    for location_id, place in places.items():
-        table[location_id] = place
-    known = np.isin(zone, np.fromiter(places, dtype=np.float64))
-    rows = table[np.where(known, zone, len(table) - 1).astype(np.int64)]
-    return rows[:, 0], rows[:, 1]
+    x, y = places.table
+    nowhere = len(x) - 1
+    column = np.where((zone >= 0) & (zone < nowhere), zone, nowhere).astype(np.intp)
+    column[column != zone] = nowhere  # no whole number
+    return x[column], y[column]

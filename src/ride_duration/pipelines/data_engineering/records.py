@@ -43,11 +43,20 @@ def read_records(raw_trips: dict[str, Callable[[], ir.Table]], raw_months: RawMo
         RideDurationError: A month is missing, unreadable or empty, or a column is missing or of a wrong type.
     """
     service = raw_months.raw_service
-    months = [_month_records(raw_trips, service, month, raw_months.source) for month in raw_months.months]
+    months = []
+    for month in raw_months.months:
+        records = open_records(raw_trips, service, month, raw_months.source)
+        _read_through(records, f"{service.file_stem(month)}.parquet")
+        months.append(records)
     return ibis.union(*months)
 
 
-def _month_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service, month: str, source: str) -> ir.Table:
+def open_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service, month: str, source: str) -> ir.Table:
+    """One month as a table of canonical records; no row is read yet.
+
+    Raises:
+        RideDurationError: The month is missing or no parquet file, or a column is missing or of a wrong type.
+    """
     stem = service.file_stem(month)
     if stem not in raw_trips:
         raise RideDurationError(
@@ -58,10 +67,8 @@ def _month_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Servic
     try:
         raw = raw_trips[stem]()
     except Exception as error:
-        raise _unreadable(file, error) from error
-    records = canonical_records(raw, service, month, file, source)
-    _read_through(records, file)
-    return records
+        raise unreadable(file, error) from error
+    return canonical_records(raw, service, month, file, source)
 
 
 def canonical_records(raw: ir.Table, service: Service, month: str, file: str, source: str) -> ir.Table:
@@ -109,12 +116,18 @@ def _read_through(records: ir.Table, file: str) -> None:
     try:
         rows = records.aggregate(rows=records.count(), **sums).to_pyarrow()
     except Exception as error:  # each engine has its own errors
-        raise _unreadable(file, error) from error
+        raise unreadable(file, error) from error
     if rows["rows"][0].as_py() == 0:
-        raise RideDurationError(f"{file} holds no trips at all; get the file anew, or leave that month out")
+        raise empty(file)
 
 
-def _unreadable(file: str, error: Exception) -> RideDurationError:
+def empty(file: str) -> RideDurationError:
+    """What to say of a file without trips."""
+    return RideDurationError(f"{file} holds no trips at all; get the file anew, or leave that month out")
+
+
+def unreadable(file: str, error: Exception) -> RideDurationError:
+    """What to say of a file at which the engine failed."""
     reason = str(error.__cause__ or error).strip().splitlines()[0].rstrip(".")
     return RideDurationError(
         f"{file} cannot be read as parquet ({reason}); mend it, or delete it and run again to get it anew"

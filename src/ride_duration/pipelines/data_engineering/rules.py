@@ -36,7 +36,7 @@ def check_records(trip_records: ir.Table) -> ir.Table:
 
 
 def _apply_rules(trip_records: ir.Table) -> ir.Table:
-    timed = trip_records.mutate(duration=_minutes(trip_records))
+    timed = trip_records.mutate(duration=minutes_of(trip_records))
     duration, distance = timed.duration, timed.trip_distance_raw
     placed = [zone.location_id for zone in zones().values() if zone.x == zone.x]
     return timed.mutate(
@@ -52,7 +52,8 @@ def _apply_rules(trip_records: ir.Table) -> ir.Table:
     )
 
 
-def _minutes(records: ir.Table) -> ir.FloatingColumn:
+def minutes_of(records: ir.Table) -> ir.FloatingColumn:
+    """From pick-up to drop-off, in minutes; NULL where a time is missing."""
     seconds = records.dropoff_datetime.epoch_seconds() - records.pickup_datetime.epoch_seconds()
     return seconds.cast("float64") / ibis.literal(60.0, "float64")
 

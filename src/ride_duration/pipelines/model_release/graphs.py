@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ride_duration.pipelines.data_science.models import DurationModel
 
 #: Trees in one node: few enough for their branches to stay in a core's cache while many rows pass.
-_TREES_A_NODE = 64
+_TREES_A_NODE = 32
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _IR_VERSION = 9
