@@ -167,7 +167,6 @@ def compare_outputs(package: ModelPackage, model: DurationModel, interval_model:
         RideDurationError: An answer is off by more than 0.01 minutes; names the output and the worst ride.
     """
     rows = pd.DataFrame(package.columns(rides))
-    rows = rows.assign(**_pairs_of(model, package, rides))
     duration = model.predict(rows)
     expected = dict(zip(OUTPUTS, (duration, *interval_model.bounds(rows, duration)), strict=True))
     answered = package.answer(rides)._asdict()
@@ -180,11 +179,6 @@ def compare_outputs(package: ModelPackage, model: DurationModel, interval_model:
                 f"the package of '{model.name}' is off by {off[worst]:.3f} minutes in `{output}` "
                 f"({answered[output][worst]:.3f}, not {minutes[worst]:.3f}) for the ride {ride}; it is not released"
             )
-
-
-def _pairs_of(model: DurationModel, package: ModelPackage, rides: Rides) -> dict[str, Any]:
-    columns = package.columns(rides)
-    return {name: columns[name] for name in model.feature_set.categorical}
 
 
 def _golden(package: ModelPackage, val_features: pd.DataFrame) -> dict[str, Any]:
