@@ -11,6 +11,7 @@ from ride_duration.pipelines.parameters import GROUPS, READ, EarlyStopping, Mode
 
 #: Below this group of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUP = "hyper_parameters"
+_HAVE_OPEN_GROUP = ("models.", "intervals.model.")
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -68,7 +69,7 @@ def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:
 
 def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
     for name, value in given.items():
-        if name == _OPEN_GROUP and above.startswith("models."):
+        if name == _OPEN_GROUP and above.startswith(_HAVE_OPEN_GROUP):
             continue
         if name not in declared:
             close = get_close_matches(name, declared)
