@@ -70,7 +70,9 @@ def with_model(**changed: Any) -> Intervals:
 
 
 def test_the_quantile_estimator_is_checked_as_models_are() -> None:
-    with pytest.raises(ValidationError, match=r"intervals\.model\.hyper_parameters\.max_leafs.* did you mean max_leaves"):
+    with pytest.raises(
+        ValidationError, match=r"intervals\.model\.hyper_parameters\.max_leafs.* did you mean max_leaves"
+    ):
         with_model(hyper_parameters={"max_leafs": 3})
 
 

@@ -50,7 +50,8 @@ def rounded_down(threshold: Any) -> NDArray[np.float32]:
     wide = np.asarray(threshold, dtype=np.float64)
     with np.errstate(over="ignore"):
         narrow = wide.astype(np.float32)
-    return np.where(narrow > wide, np.nextafter(narrow, np.float32(-np.inf)), narrow).astype(np.float32)
+        below = np.nextafter(narrow, np.float32(-np.inf))
+    return np.where(narrow > wide, below, narrow).astype(np.float32)
 
 
 def _read_xgboost(estimator: Any) -> Forest:
