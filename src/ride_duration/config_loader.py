@@ -1,5 +1,6 @@
 """Configuration: Kedro's own loader, with parameter names checked and grouped."""
 
+from functools import cache
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -24,8 +25,10 @@ class ConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged.
-        OmegaConf.register_resolver("parameter", lambda name: self["parameters"][name], replace=True)
+        # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
+        # merged once, since the catalog asks for many.
+        merged = cache(lambda: self["parameters"])
+        OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         values: dict[str, Any] = super().__getitem__(key)
