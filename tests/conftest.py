@@ -57,6 +57,10 @@ class Project:
         """`kedro run` with these parameters."""
         return self.kedro("run", "--env", env, *(["--params", params] if params else []), *arguments)
 
+    def train(self, params: str = "", *arguments: str, env: str = "test") -> Ended:
+        """`kedro run` without a release, which takes half the time."""
+        return self.run(params, "--pipelines=ingestion,data_engineering,data_science", *arguments, env=env)
+
     def start(self, *command: str, shell: str = "") -> subprocess.Popen[str]:
         """Start a program of the environment inside the project, after some `shell` settings."""
         program = str(Path(sys.executable).with_name(command[0]))

@@ -23,8 +23,11 @@ ARTIFACTS = {
     "slice_metrics.csv",
     "model.pickle",
     "baselines.pickle",
-    "run_summary.txt",
+    "interval_model.pickle",
+    "metrics_summary.txt",
 }
+OF_DATA = {"quality_report.json", "raw_fingerprints.json"}
+OF_RELEASE = {"gate_report.json", "gate_report.html", "run_summary.txt"}
 PLOTS = {
     "feature_importance_plot.json",
     "predicted_plot.json",
@@ -181,8 +184,8 @@ def test_model_metrics_and_plots_are_artifacts(trained: Project) -> None:
     assert artifacts(trained, "plots") == PLOTS
 
 
-def test_a_whole_run_keeps_its_account_of_the_data_too(finished: Project) -> None:
-    assert artifacts(finished) == ARTIFACTS | {"quality_report.json", "raw_fingerprints.json"}
+def test_a_whole_run_keeps_its_account_of_the_data_and_of_the_release_too(finished: Project) -> None:
+    assert artifacts(finished) == ARTIFACTS | OF_DATA | OF_RELEASE
     assert artifacts(finished, "plots") == PLOTS | {"quality_plot.json"}
     assert runs(finished)[0].data.tags["pipeline"] == "__default__"
 
@@ -278,3 +281,4 @@ def test_without_mlflow_a_run_ends_well_and_says_that_it_is_not_tracked(
     assert ended.code == 0, ended.err
     assert any("not tracked" in message and "[tracking]" in message for message in caplog.messages)
     assert not project.data("mlflow").exists()
+    assert "Not released: releases are kept in MLflow, and this run is not tracked." in ended.out

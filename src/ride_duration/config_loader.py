@@ -1,5 +1,6 @@
 """Configuration: Kedro's own loader, with parameter names checked and grouped."""
 
+from functools import cache
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -11,6 +12,7 @@ from ride_duration.pipelines.parameters import GROUPS, READ, EarlyStopping, Mode
 
 #: Below these groups of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUPS = ("hyper_parameters", "search_space")
+_HAVE_OPEN_GROUPS = ("models.", "intervals.model.")
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -23,8 +25,10 @@ class ConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged.
-        OmegaConf.register_resolver("parameter", lambda name: self["parameters"][name], replace=True)
+        # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
+        # merged once, since the catalog asks for many.
+        merged = cache(lambda: self["parameters"])
+        OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         values: dict[str, Any] = super().__getitem__(key)
@@ -68,7 +72,7 @@ def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:
 
 def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "") -> None:
     for name, value in given.items():
-        if name in _OPEN_GROUPS and above.startswith("models."):
+        if name in _OPEN_GROUPS and above.startswith(_HAVE_OPEN_GROUPS):
             continue
         if name not in declared:
             close = get_close_matches(name, declared)

@@ -65,7 +65,7 @@ KINDS = {
 #: Catalog entries that become artifacts, when the run made them.
 _ARTIFACTS = (
     *("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary"),
-    *("interval_model", "gate_report", "gate_page"),
+    *("metrics_summary", "interval_model", "gate_report", "gate_page"),
     *("backtest_metrics", "backtest_summary"),
     *("tuned_model", "tuning_trials", "tuning_summary"),
 )

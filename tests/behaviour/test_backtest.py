@@ -29,7 +29,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[Ende
         pq.write_table(some, raw / f"green_tripdata_{month}.parquet")
     ended = [
         project.run(BACKTEST, "--pipelines=backtest"),
-        project.run("train_data=2021-01..2021-02,val_data=2021-04"),
+        project.train("train_data=2021-01..2021-02,val_data=2021-04"),
         project.run(f"{BACKTEST},model=ridge,backtest_policies=never", "--pipelines=backtest", "--namespaces=backtest"),
     ]
     assert [one.code for one in ended] == [0, 0, 0], ended

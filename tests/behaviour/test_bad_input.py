@@ -171,11 +171,11 @@ BAD_MONTHS = {
 
 @pytest.mark.parametrize("fault", BAD_MONTHS)
 def test_a_bad_month_is_named_and_harms_nothing(small: Project, fault: str) -> None:
-    assert small.run("model=mean").code == 0
+    assert small.train("model=mean").code == 0
     spoil, words = BAD_MONTHS[fault]
     spoil(small.data(FEBRUARY))
     before = _files(small)
-    _assert_one_message(small.run("model=mean"), "2021-02", *words)
+    _assert_one_message(small.train("model=mean"), "2021-02", *words)
     after = _files(small)
     assert after.keys() == before.keys(), "a file was left behind or lost"
     changed = {name for name in before if before[name] != after[name]}
@@ -191,7 +191,7 @@ def test_a_bad_month_is_named_and_harms_nothing(small: Project, fault: str) -> N
     ],
 )
 def test_a_full_disk_leaves_every_file_whole(small: Project, params: str, pipelines: str, spared: str) -> None:
-    assert small.run("model=mean").code == 0
+    assert small.train("model=mean").code == 0
     before = _files(small)
     command = ["kedro", "run", "--env=test", f"--params={params}", f"--pipelines={pipelines}"]
     process = small.start(*command, shell="ulimit -f 100;")
@@ -201,7 +201,7 @@ def test_a_full_disk_leaves_every_file_whole(small: Project, params: str, pipeli
     for name in before:
         if name.endswith(".parquet"):
             pq.read_table(small.data(name))
-    assert small.run("model=mean").code == 0
+    assert small.train("model=mean").code == 0
 
 
 def test_a_second_run_says_who_holds_the_project(small: Project) -> None:
@@ -219,7 +219,7 @@ def test_a_second_run_says_who_holds_the_project(small: Project) -> None:
         out, err = first.communicate(timeout=120)
     assert first.returncode == 0, err
     assert "RMSE in minutes" in out
-    assert small.run("model=mean").code == 0
+    assert small.train("model=mean").code == 0
 
 
 def test_the_switch_for_developers_shows_the_traceback(small: Project) -> None:
@@ -244,4 +244,4 @@ def test_an_interrupted_run_lets_the_next_one_in(small: Project) -> None:
     first.kill()
     first.communicate()
     assert os.WIFSIGNALED(-first.returncode) or first.returncode < 0
-    assert small.run("model=mean").code == 0
+    assert small.train("model=mean").code == 0

@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +24,11 @@ def _run(project: Project, params: str = "", *arguments: str, env: str = "test")
     ended = project.run(params, *arguments, env=env)
     assert ended.code == 0, ended.err
     return ended.out
+
+
+def _train(project: Project, params: str = "", env: str = "test") -> None:
+    ended = project.train(params, env=env)
+    assert ended.code == 0, ended.err
 
 
 def test_the_default_run_beats_both_baselines(finished: Project) -> None:
@@ -50,16 +56,16 @@ def test_a_run_ends_with_a_summary_and_what_to_type_next(project: Project) -> No
 def test_progress_names_each_step(project: Project) -> None:
     process = project.start("kedro", "run", "--env=test", "--params=model=mean")
     out, err = process.communicate(timeout=120)
-    assert "[ 1/22]" in err
-    assert "[22/22]" in err
+    assert "[ 1/28]" in err
+    assert "[28/28]" in err
     assert "simulating green_tripdata_2021-01" in err
-    assert "[22/22]" not in out
+    assert "[28/28]" not in out
 
 
 def test_the_same_command_gives_the_same_bytes_whatever_the_threads(project: Project) -> None:
     written = []
     for threads in (1, 2, 2):
-        _run(project, f"engine_threads={threads}")
+        _train(project, f"engine_threads={threads}")
         written.append(project.data(METRICS).read_bytes())
     assert written[0] == written[1] == written[2]
     assert b"time" not in written[0]
@@ -83,7 +89,7 @@ def test_a_run_touches_no_month_that_is_there(project: Project) -> None:
 
 
 def test_months_may_be_ranges_and_sums_with_a_test_split(project: Project) -> None:
-    _run(project, "model=mean,train_data=2021-01..2021-02+2021-05,val_data=2021-03,test_data=2021-04")
+    _train(project, "model=mean,train_data=2021-01..2021-02+2021-05,val_data=2021-03,test_data=2021-04")
     metrics = _metrics(project)
     features = pq.read_table(project.data("04_feature/features.parquet"), columns=["month"])
     assert set(features["month"].to_pylist()) == {f"2021-0{month}" for month in range(1, 6)}
@@ -97,7 +103,7 @@ def test_conf_local_changes_what_every_part_of_a_run_reads(project: Project) -> 
             {"train_data": "2021-03", "model": "ridge", "models": {"ridge": {"hyper_parameters": {"alpha": 7}}}}
         )
     )
-    _run(project, env="local")
+    _train(project, env="local")
     metrics = _metrics(project)
     assert (metrics["train_data"], metrics["val_data"], metrics["model"]) == ("2021-03", "2021-02", "ridge")
 
@@ -181,9 +187,19 @@ def test_kedro_viz_exports_collapsed_layers_and_previews(finished: Project) -> N
         "models",
         "model_output",
         "reporting",
+        "release",
     ]
     groups = {node["name"] for node in main["nodes"] if node["type"] == "modularPipeline"}
-    rooms = {"ingestion", "data_engineering", "splitting", "baselines", "training", "evaluation", "reporting"}
+    rooms = {
+        "ingestion",
+        "data_engineering",
+        "splitting",
+        "baselines",
+        "training",
+        "evaluation",
+        "reporting",
+        "release",
+    }
     assert rooms <= groups
     plot = next(node for node in main["nodes"] if node["name"] == "residual_by_hour_plot")
     preview = json.loads((finished.root / "build/api/nodes" / plot["id"]).read_text())
@@ -210,7 +226,7 @@ def test_the_reference_models_give_the_published_figures(
     project: Project, model: str, train: float | None, val: float
 ) -> None:
     project.with_real_months("2021-01", "2021-02")
-    _run(project, f"train_data=2021-01,val_data=2021-02,model={model}", env="tlc")
+    _train(project, f"train_data=2021-01,val_data=2021-02,model={model}", env="tlc")
     metrics = _metrics(project)
     assert metrics["val"]["rmse"] == pytest.approx(val, abs=1e-3)
     assert train is None or metrics["train"]["rmse"] == pytest.approx(train, abs=1e-3)
@@ -229,14 +245,20 @@ def test_the_reference_models_give_the_published_figures(
         ("2023-01", "2023-02", 4.05, 5.06),
     ],
 )
-def test_the_default_model_is_as_good_as_promised(
+def test_the_default_model_and_its_intervals_are_as_good_as_promised(
     project: Project, train: str, val: str, rmse: float, without: float
 ) -> None:
     project.with_real_months("2021-01", "2021-02", "2021-03", "2023-01", "2023-02")
-    _run(project, f"train_data={train},val_data={val}", env="tlc")
+    _train(project, f"train_data={train},val_data={val}", env="tlc")
     metrics = _metrics(project)
     assert metrics["val"]["rmse"] <= rmse
     assert metrics["val"]["rmse_without_distance"] <= without
+    slices = pd.read_csv(project.data("08_reporting/slice_metrics.csv"))
+    buckets = slices[(slices["split"] == "val") & (slices["slice"] == "straight_distance") & (slices["n"] >= 500)]
+    assert len(buckets) >= 8
+    for suffix in ("", "_without_distance"):
+        assert 0.86 <= metrics["val"][f"coverage{suffix}"] <= 0.94
+        assert buckets[f"coverage{suffix}"].min() >= 0.78
 
 
 def test_the_readme_tells_the_truth_about_commands_and_files() -> None:

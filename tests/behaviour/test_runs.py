@@ -11,7 +11,7 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with a finished run of `mean` and one of `ridge`."""
     project = Project(tmp_path_factory.mktemp("two_runs") / "project")
     for params in ("model=mean", "model=ridge,models.ridge.hyper_parameters.alpha=3"):
-        ended = project.run(params)
+        ended = project.train(params)
         assert ended.code == 0, ended.err
     return project
 

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from ride_duration.model_package.intervals import bucket_names
 from ride_duration.pipelines.data_science.evaluation import Slices, compute_metrics, compute_slices, predict_trips
 from ride_duration.pipelines.data_science.metrics import MEASURES, score
 from tests.pipelines.test_data_engineering_records import experiment
-from tests.pipelines.test_data_science_zoo import ZOO, fitted, simulated_features, training
+from tests.pipelines.test_data_science_zoo import ZOO, fitted, fitted_intervals, simulated_features, training
 
 SLICES = Slices(**ZOO["slices"])
 
@@ -32,7 +33,7 @@ def splits() -> dict[str, pd.DataFrame]:
 def predictions(model: str = "xgboost") -> pd.DataFrame:
     """Predictions of a model and the baselines."""
     baselines = {name: fitted(name) for name in ZOO["baselines"]}
-    return predict_trips(fitted(model), baselines, **splits())
+    return predict_trips(fitted(model), fitted_intervals(), baselines, **splits())
 
 
 def measured(model: str = "xgboost", **months: Any) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def measured(model: str = "xgboost", **months: Any) -> dict[str, Any]:
 @cache
 def sliced() -> pd.DataFrame:
     """Slice metrics of the default model."""
-    return compute_slices(predictions(), **splits(), slices=SLICES)
+    return compute_slices(predictions(), **splits(), interval_model=fitted_intervals(), slices=SLICES)
 
 
 def test_every_trip_of_every_split_is_predicted_once() -> None:
@@ -57,6 +58,10 @@ def test_every_trip_of_every_split_is_predicted_once() -> None:
         "duration",
         "predicted",
         "predicted_without_distance",
+        "lower",
+        "upper",
+        "lower_without_distance",
+        "upper_without_distance",
         "mean",
         "zone_pair_median",
     ]
@@ -70,19 +75,35 @@ def test_predictions_are_the_models_own() -> None:
     assert np.array_equal(val["zone_pair_median"], fitted("zone_pair_median").predict(rows))
 
 
+def test_intervals_hold_the_prediction_and_are_those_of_the_interval_model() -> None:
+    val, rows = predictions().query("split == 'val'"), splits()["val_features"]
+    lower, upper = fitted_intervals().bounds(rows, val["predicted"].to_numpy())
+    assert np.array_equal(val["lower"], lower)
+    assert np.array_equal(val["upper"], upper)
+    for suffix, predicted in (("", "predicted"), ("_without_distance", "predicted_without_distance")):
+        assert (predictions()[f"lower{suffix}"] >= 0).all()
+        assert (predictions()[f"lower{suffix}"] <= predictions()[predicted]).all()
+        assert (predictions()[predicted] <= predictions()[f"upper{suffix}"]).all()
+
+
 def test_a_model_that_needs_the_distance_predicts_nothing_before_the_ride() -> None:
     assert predictions("ridge")["predicted_without_distance"].isna().all()
     assert measured("ridge")["val"]["rmse_without_distance"] is None
     assert measured("ridge")["val"]["rmse"] > 0
+    assert predictions("ridge")[["lower_without_distance", "upper_without_distance"]].isna().all(axis=None)
+    assert measured("ridge")["val"]["coverage_without_distance"] is None
+    assert 0.5 < measured("ridge")["val"]["coverage"] <= 1
 
 
 def test_without_test_months_their_split_has_no_rows_and_no_metrics() -> None:
     rows = splits()
     rows["test_features"] = rows["test_features"].iloc[:0]
-    few = predict_trips(fitted("mean"), {name: fitted(name) for name in ZOO["baselines"]}, **rows)
+    baselines = {name: fitted(name) for name in ZOO["baselines"]}
+    few = predict_trips(fitted("mean"), fitted_intervals(), baselines, **rows)
     assert set(few["split"]) == {"train", "val"}
     assert compute_metrics(few, experiment(), training("mean"))["test"] is None
-    assert set(compute_slices(few, **rows, slices=SLICES)["split"]) == {"val"}
+    cut = compute_slices(few, **rows, interval_model=fitted_intervals(), slices=SLICES)
+    assert set(cut["split"]) == {"val"}
 
 
 def test_metrics_say_what_was_trained_on_what_and_how_good_it_is() -> None:
@@ -97,7 +118,7 @@ def test_metrics_say_what_was_trained_on_what_and_how_good_it_is() -> None:
     }
     assert metrics["val"].items() >= score(val["duration"].to_numpy(), val["predicted"].to_numpy()).items()
     assert (metrics["train"]["n"], metrics["val"]["n"], metrics["test"]["n"]) == (2_000, 1_000, 500)
-    names = (*MEASURES, "rmse_low", "rmse_high")
+    names = (*MEASURES, "coverage", "width", "rmse_low", "rmse_high")
     assert set(metrics["val"]) == {*names, *(f"{name}_without_distance" for name in names), "n"}
     assert metrics["val"]["rmse_low"] < metrics["val"]["rmse"] < metrics["val"]["rmse_high"]
 
@@ -122,18 +143,19 @@ def test_metrics_are_json_that_every_reader_understands() -> None:
         assert json.loads(text) == measured(model)
 
 
-@pytest.mark.parametrize("name", ["borough_pair", "hour", "distance", "zone_pair"])
+@pytest.mark.parametrize("name", ["borough_pair", "hour", "distance", "straight_distance", "zone_pair"])
 def test_the_slices_of_each_kind_cover_every_judged_trip_once(name: str) -> None:
     of_name = sliced()[sliced()["slice"] == name]
     assert of_name.groupby("split")["n"].sum().to_dict() == {"val": 1_000, "test": 500}
     assert not of_name.duplicated(["split", "value"]).any()
 
 
-@pytest.mark.parametrize("name", ["borough_pair", "hour", "distance", "zone_pair"])
+@pytest.mark.parametrize("name", ["borough_pair", "hour", "distance", "straight_distance", "zone_pair"])
 def test_the_slices_of_each_kind_add_up_to_the_whole(name: str) -> None:
     of_name = sliced()[(sliced()["slice"] == name) & (sliced()["split"] == "val")]
     whole = measured()["val"]
     assert (of_name["mae"] * of_name["n"]).sum() / 1_000 == pytest.approx(whole["mae"], abs=1e-5)
+    assert (of_name["coverage"] * of_name["n"]).sum() / 1_000 == pytest.approx(whole["coverage"], abs=1e-5)
     assert math.sqrt((of_name["rmse"] ** 2 * of_name["n"]).sum() / 1_000) == pytest.approx(whole["rmse"], abs=1e-5)
 
 
@@ -143,6 +165,8 @@ def test_slices_are_named_as_one_reads_them() -> None:
     assert values["hour"] <= {f"{hour:02d}" for hour in range(24)}
     assert "(2.0, 5.0] miles" in values["distance"]
     assert "Manhattan - Manhattan" in values["borough_pair"]
+    assert values["straight_distance"] <= {*bucket_names(fitted_intervals().calibration.edges)}
+    assert "below 1 miles" in values["straight_distance"]
 
 
 def test_trips_without_a_distance_are_a_slice_of_their_own() -> None:

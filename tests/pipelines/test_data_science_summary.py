@@ -1,64 +1,17 @@
-"""One ride answered, and the page that says what a run found."""
+"""The page that says how good a model is."""
 
 from typing import Any
 
-import pytest
-
-from ride_duration.pipelines.data_science.summary import answer_ride, write_summary
-from ride_duration.pipelines.data_science.training import fit_model
-from ride_duration.pipelines.parameters import ExampleRide
+from ride_duration.pipelines.data_science.summary import summarise_metrics
 from tests.pipelines.test_data_engineering_records import experiment
 from tests.pipelines.test_data_science_evaluation import measured
-from tests.pipelines.test_data_science_zoo import MODELS, ZOO, fitted, simulated_features, training
 
 SIMULATED: dict[str, Any] = {"source": "simulated", "sources": {"simulated": None}}
 
 
-def ride(**changed: Any) -> ExampleRide:
-    """JFK Airport to Times Square, on a Monday at half past five."""
-    asked = {"pickup_zone": 132, "dropoff_zone": 230, "pickup_datetime": "2021-03-01T17:30", "trip_distance": 17.5}
-    return ExampleRide(**asked | changed)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_answers_the_ride_before_it_begins_if_it_can(model: str) -> None:
-    answer = answer_ride(fitted(model), ride(), experiment(**SIMULATED))
-    assert (
-        answer.items()
-        >= {
-            "pickup": "JFK Airport",
-            "dropoff": "Times Sq",
-            "when": "Monday 17:30",
-            "model": model,
-            "simulated": True,
-        }.items()
-    )
-    assert answer["distance_used"] == (17.5 if ZOO["models"][model]["distance"] == "required" else None)
-    assert 1 <= answer["minutes"] <= 100
-
-
-def test_before_the_ride_its_distance_does_not_change_the_answer() -> None:
-    answers = [answer_ride(fitted("xgboost"), ride(trip_distance=miles), experiment()) for miles in (1, 50)]
-    assert answers[0] == answers[1]
-    assert answers[0]["simulated"] is False
-
-
-def test_a_model_that_needs_the_distance_uses_it() -> None:
-    rows = simulated_features(2_000)
-    ridge = fit_model(rows[rows["trip_distance_raw"] < 50], training("ridge"))
-    short, long = (answer_ride(ridge, ride(trip_distance=miles), experiment()) for miles in (5, 20))
-    assert short["minutes"] < long["minutes"]
-
-
-def test_unknown_zones_are_answered_too() -> None:
-    assert answer_ride(fitted("xgboost"), ride(pickup_zone=265, dropoff_zone=264), experiment())["minutes"] > 0
-
-
 def summary(model: str, **changed: Any) -> str:
-    """The page of a run."""
-    asked = experiment(**changed)
-    answer = answer_ride(fitted(model), ride(), asked)
-    return write_summary("what was read", measured(model, **changed), answer, asked)
+    """The page of a training run."""
+    return summarise_metrics("what was read", measured(model, **changed), experiment(**changed))
 
 
 def test_the_page_puts_the_model_beside_the_baselines() -> None:
@@ -79,12 +32,18 @@ def test_a_baseline_that_is_the_model_stands_there_once() -> None:
 def test_the_page_says_what_a_model_cannot_say() -> None:
     [line] = [line for line in summary("ridge").splitlines() if line.startswith("ridge")]
     assert line.endswith("cannot say")
-    assert "Monday 17:30, 17.5 miles: about" in summary("ridge")
+
+
+def test_the_test_months_have_a_line_of_their_own() -> None:
+    metrics = measured("xgboost", test_data="2021-03")["test"]
+    page = summary("xgboost", test_data="2021-03")
+    assert f"On test months 2021-03, 500 trips: {metrics['rmse']:.2f} after the ride" in page
+    assert f"{metrics['rmse_without_distance']:.2f} before it" in page
+    assert "before it" not in summary("ridge", test_data="2021-03")
 
 
 def test_wherever_simulated_numbers_stand_the_page_says_so() -> None:
-    page = summary("xgboost", **SIMULATED)
-    for line in page.splitlines():
-        if line.startswith(("RMSE", "JFK")):
+    for line in summary("xgboost", test_data="2021-03", **SIMULATED).splitlines():
+        if line.startswith(("RMSE", "On test months")):
             assert "(simulated)" in line
     assert "simulated" not in summary("xgboost")

@@ -52,7 +52,7 @@ def test_a_model_that_may_answer_before_the_ride_sees_each_trip_twice(monkeypatc
     X, y = recorded("optional", rows, monkeypatch)
     assert X.shape[0] == len(y) == 200
     distance = list(ZOO["feature_sets"]["stateless"]["numeric"]).index("trip_distance")
-    assert np.array_equal(X[:100, distance], rows["trip_distance"], equal_nan=True)
+    assert np.array_equal(X[:100, distance], rows["trip_distance"].astype(np.float32), equal_nan=True)
     assert np.isnan(X[100:, distance]).all()
     assert np.array_equal(X[:100, :distance], X[100:, :distance], equal_nan=True)
     assert np.array_equal(y, [*rows["duration"], *rows["duration"]])

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from ride_duration.pipelines.data_engineering.features import compute_features
 from ride_duration.pipelines.data_engineering.records import ROW_NUMBER
 from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips
+from ride_duration.pipelines.data_science.intervals import IntervalModel, Intervals, fit_intervals
 from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.data_science.training import fit_model
 from ride_duration.pipelines.parameters import ModelChoice, Training
@@ -53,6 +54,13 @@ def training(model: str, entry: dict[str, Any] | None = None, **hyper_parameters
     )
 
 
+def intervals(**changed: Any) -> Intervals:
+    """The configured intervals, quick by default."""
+    model = ZOO["intervals"]["model"]
+    quick = model | {"hyper_parameters": model["hyper_parameters"] | {"n_estimators": 20, "learning_rate": 0.3}}
+    return Intervals(**ZOO["intervals"] | {"model": quick} | changed)
+
+
 @cache
 def _month_features(month: str) -> pd.DataFrame:
     raw = simulate_month(month, default_city(), seed=1)
@@ -70,6 +78,12 @@ def simulated_features(rows: int, month: str = "2021-01") -> pd.DataFrame:
 def fitted(model: str) -> DurationModel:
     """A model of the zoo, fitted quickly."""
     return fit_model(simulated_features(2_000), training(model))
+
+
+@cache
+def fitted_intervals() -> IntervalModel:
+    """The interval model, fitted quickly."""
+    return fit_intervals(simulated_features(2_000), training("xgboost"), intervals())
 
 
 def test_the_zoo_holds_every_model_that_is_promised() -> None:

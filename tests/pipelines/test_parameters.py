@@ -201,7 +201,7 @@ def test_what_an_estimator_does_not_know_is_refused(
 ) -> None:
     choice = ModelChoice(**RIDGE | {"estimator": estimator, "hyper_parameters": hyper_parameters})
     with pytest.raises(ValueError, match=r"models\.m") as told:
-        check_hyper_parameters("m", choice)
+        check_hyper_parameters("models.m", choice)
     assert words in str(told.value)
 
 
@@ -215,7 +215,9 @@ def test_what_an_estimator_does_not_know_is_refused(
     ],
 )
 def test_what_an_estimator_knows_is_taken(estimator: str, hyper_parameters: dict[str, Any]) -> None:
-    check_hyper_parameters("m", ModelChoice(**RIDGE | {"estimator": estimator, "hyper_parameters": hyper_parameters}))
+    check_hyper_parameters(
+        "models.m", ModelChoice(**RIDGE | {"estimator": estimator, "hyper_parameters": hyper_parameters})
+    )
 
 
 @pytest.mark.parametrize("changed", [{"patience": 0}, {"share": 0}, {"share": 1}, {"share": -0.2}, {"rounds": None}])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import logging
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +15,6 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.provenance import author
 from ride_duration.registry import Registry, log_package, model_name
-
-log = logging.getLogger(__name__)
 
 
 class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
@@ -76,7 +73,7 @@ class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"])
     """The package of the champion; None where there is none yet, or no registry. Only loaded, never saved."""
 
     def load(self) -> ModelPackage | None:
-        if find_spec("mlflow") is None:
+        if importlib.util.find_spec("mlflow") is None:
             return None
         champion = self._registry.champion()
         return None if champion is None else self._registry.package(champion)
@@ -148,7 +145,7 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
 
 
 def _active_run() -> str | None:
-    if find_spec("mlflow") is None:
+    if importlib.util.find_spec("mlflow") is None:
         return None
     import mlflow
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from ride_duration.errors import RideDurationError
 
+#: Of what lies in a package, and what for; raised when an older program could not read a newer package.
+FORMAT = 1
+
 MANIFEST = "manifest.json"
 #: Holds the manifest's own hash, so that no byte of the package is without one.
 MANIFEST_HASH = "manifest.json.sha256"
@@ -27,7 +30,8 @@ def pack(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> dict[str, byte
         All files, the manifest and its hash included.
     """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    manifest = (json.dumps({**facts, "files": hashes}, indent=2, sort_keys=True) + "\n").encode()
+    told = {**facts, "package_format": FORMAT, "files": hashes}
+    manifest = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
     return {**files, MANIFEST: manifest, MANIFEST_HASH: f"{hashlib.sha256(manifest).hexdigest()}\n".encode()}
 
 
@@ -48,6 +52,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             folder.rename(old)
         partial.rename(folder)
     finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
         for leftover in (partial, old):
             shutil.rmtree(leftover, ignore_errors=True)
 
@@ -56,16 +62,17 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """The files of a package, after each hash was compared.
 
     Raises:
-        RideDurationError: A file is missing, changed, or not in the manifest; names it.
+        RideDurationError: A file is missing, changed, or not in the manifest; names it. Or the package is of another
+            format.
     """
     if not (folder / MANIFEST).is_file():
         raise RideDurationError(f"{folder} is no model package: it has no {MANIFEST}")
-    lying = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    lying = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     contents = {name: path.read_bytes() for name, path in lying.items()}
     manifest = contents[MANIFEST]
     if contents.get(MANIFEST_HASH) != f"{hashlib.sha256(manifest).hexdigest()}\n".encode():
         raise _refused(folder, MANIFEST, f"does not agree with {MANIFEST_HASH}")
-    hashes: dict[str, str] = json.loads(manifest)["files"]
+    hashes = _hashes(folder, manifest)
     for name, expected in hashes.items():
         if name not in contents:
             raise _refused(folder, name, "is missing")
@@ -74,6 +81,17 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     if added := sorted(contents.keys() - hashes.keys() - {MANIFEST, MANIFEST_HASH}):
         raise _refused(folder, added[0], "is not in the manifest")
     return contents
+
+
+def _hashes(folder: Path, manifest: bytes) -> dict[str, str]:
+    try:
+        told = json.loads(manifest)
+        made_with, hashes = told["package_format"], dict(told["files"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise _refused(folder, MANIFEST, "is none that was written here") from error
+    if made_with != FORMAT:
+        raise _refused(folder, MANIFEST, f"is of format {made_with}, and {FORMAT} is what this version reads")
+    return hashes
 
 
 def _refused(folder: Path, name: str, why: str) -> RideDurationError:

@@ -161,7 +161,7 @@ class ModelPackage:
             if name in columns and name in usual
         }
         for name in set(replaced) & {"trip_distance", "detour", "trip_distance_raw"}:
-            replaced[name][np.isnan(columns["trip_distance"])] = np.nan  # unknown stays unknown
+            replaced[name][np.isnan(columns[name])] = np.nan  # unknown stays unknown
         return replaced
 
     def columns(self, rides: Rides) -> dict[str, Any]:

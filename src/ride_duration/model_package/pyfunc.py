@@ -39,7 +39,7 @@ def rides_of_frame(frame: pd.DataFrame) -> Rides:
     return Rides(
         frame["PULocationID"].to_numpy(dtype=np.float64, na_value=np.nan),
         frame["DOLocationID"].to_numpy(dtype=np.float64, na_value=np.nan),
-        pd.to_datetime(frame["pickup_datetime"]).to_numpy(dtype="datetime64[s]"),
+        pd.to_datetime(frame["pickup_datetime"], format="ISO8601").to_numpy(dtype="datetime64[s]"),
         np.asarray(distance.to_numpy(dtype=np.float64, na_value=np.nan)),
     )
 

@@ -338,7 +338,7 @@ class Training(Parameters):
                     f"but the feature sets are {', '.join(self.feature_sets)}"
                 )
             self._check_distance(name)
-            check_hyper_parameters(name, self.models[name])
+            check_hyper_parameters(f"models.{name}", self.models[name])
         return self
 
     def _check_distance(self, name: str) -> None:
@@ -363,11 +363,15 @@ _MAY_BE_NEGATIVE = ("n_jobs", "verbose", "verbosity")
 _MISSPELT = 0.8
 
 
-def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
+def check_hyper_parameters(where: str, choice: ModelChoice) -> None:
     """Refuse what the estimator does not know, and negative numbers where its own default is not negative.
 
+    Args:
+        where: The entry in the parameters, for instance `models.lasso`.
+        choice: The entry.
+
     Raises:
-        ValueError: Names the model, the parameter and what to do.
+        ValueError: Names the entry, the parameter and what to do.
     """
     from kedro.utils import load_obj
 
@@ -375,25 +379,25 @@ def check_hyper_parameters(name: str, choice: ModelChoice) -> None:
         estimator = load_obj(choice.estimator)
         defaults = estimator().get_params()
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"models.{name}.estimator: cannot make a {choice.estimator} ({error})") from error
+        raise ValueError(f"{where}.estimator: cannot make a {choice.estimator} ({error})") from error
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in signature(estimator).parameters.values())
     if choice.early_stopping:
         _check_name(
-            f"models.{name}.early_stopping.rounds={choice.early_stopping.rounds}",
+            f"{where}.early_stopping.rounds={choice.early_stopping.rounds}",
             choice,
             choice.early_stopping.rounds,
             defaults,
         )
     if choice.monotone:
-        _check_name(f"models.{name}.monotone={choice.monotone}", choice, choice.monotone, defaults, takes_any=takes_any)
+        _check_name(f"{where}.monotone={choice.monotone}", choice, choice.monotone, defaults, takes_any=takes_any)
     tried = [("search_space", key, searched.low) for key, searched in choice.search_space.items()]
     for group, key, value in [*(("hyper_parameters", *item) for item in choice.hyper_parameters.items()), *tried]:
-        where = f"models.{name}.{group}.{key}"
-        _check_name(where, choice, key, defaults, takes_any=takes_any)
+        named = f"{where}.{group}.{key}"
+        _check_name(named, choice, key, defaults, takes_any=takes_any)
         default = defaults.get(key)
         negative_is_known = key in _MAY_BE_NEGATIVE or (isinstance(default, (int, float)) and default < 0)
         if isinstance(value, (int, float)) and value < 0 and not negative_is_known:
-            raise ValueError(f"{where} is {value}, but cannot be negative")
+            raise ValueError(f"{named} is {value}, but cannot be negative")
 
 
 def _check_name(

@@ -8,18 +8,24 @@ from contextlib import contextmanager, redirect_stderr
 from functools import cached_property, wraps
 from io import StringIO
 from pathlib import Path
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from ride_duration.errors import RideDurationError
 from ride_duration.mlflow_store import connect
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry.decisions import MOVING, Decision, Reign, previous_champion, reigns
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 CHAMPION = "champion"
 RELEASES = "releases"
 
 #: Where a package lies inside the MLflow model that it is logged as.
 _DATA = "data"
+
+#: The TLC's own id for a zone that is not known, for examples: MLflow takes no missing integers.
+_UNKNOWN_ZONE = 264
 
 #: How long to wait for another command that decides (seconds); each takes less than one.
 _PATIENCE = 60
@@ -316,13 +322,9 @@ def log_package(folder: Path, metadata: dict[str, Any]) -> str:
         The address by which MLflow knows it.
     """
     import mlflow
-    import pandas as pd
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    rides = json.loads((folder / "golden_rides.json").read_text())["rides"][:2]
-    example = pd.DataFrame(rides).assign(pickup_datetime=lambda frame: pd.to_datetime(frame["pickup_datetime"]))
-    example["trip_distance"] = example["trip_distance"].astype(float)
     asked = Schema(
         [
             ColSpec("long", "PULocationID"),
@@ -337,11 +339,21 @@ def log_package(folder: Path, metadata: dict[str, Any]) -> str:
         loader_module="ride_duration.model_package.pyfunc",
         data_path=str(folder),
         signature=ModelSignature(inputs=asked, outputs=answered),
-        input_example=example,
+        input_example=_example(json.loads((folder / "golden_rides.json").read_text())["rides"][:2]),
         pip_requirements=["ride_duration"],
         metadata=metadata,
     )
     return str(logged.model_uri)
+
+
+def _example(rides: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    zones = ["PULocationID", "DOLocationID"]
+    example = pd.DataFrame(rides).assign(pickup_datetime=lambda frame: pd.to_datetime(frame["pickup_datetime"]))
+    example[zones] = example[zones].astype("Float64").fillna(_UNKNOWN_ZONE).astype("int64")
+    example["trip_distance"] = example["trip_distance"].astype(float)
+    return example
 
 
 def _status(version: Any, decisions: list[Decision], champion: int | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +14,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.model_package.intervals import Calibration, buckets
 from ride_duration.pipelines.data_science.models import DurationModel, without_distance
 from ride_duration.pipelines.data_science.training import fit_estimator, last_part
-from ride_duration.pipelines.parameters import ModelChoice, Parameters, Training
-
-log = logging.getLogger(__name__)
+from ride_duration.pipelines.parameters import ModelChoice, Parameters, Training, check_hyper_parameters
 
 
 class Intervals(Parameters):
@@ -38,6 +35,12 @@ class Intervals(Parameters):
     min_trips: int = Field(gt=0)
     level: str
     model: ModelChoice
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: ModelChoice) -> ModelChoice:
+        check_hyper_parameters("intervals.model", model)
+        return model
 
     @field_validator("bucket_edges")
     @classmethod
@@ -75,7 +78,8 @@ def fit_intervals(train_features: pd.DataFrame, training: Training, intervals: I
     The models are not refitted on all trips: what they were calibrated with is what is used.
 
     Raises:
-        RideDurationError: There are too few trips, or the feature set does not exist.
+        RideDurationError: There are too few trips, the feature set does not exist, or the estimator refuses its
+            hyper-parameters or the data.
     """
     held_out = last_part(train_features, intervals.share)
     tails = {
@@ -101,7 +105,14 @@ def _fit_quantile(
         )
     leveled = choice.model_copy(update={"hyper_parameters": choice.hyper_parameters | {intervals.level: level}})
     model = DurationModel.of(f"{tail} quantile", leveled, training.feature_sets[choice.features], training.seed)
-    fit_estimator(model, rows)
+    try:
+        fit_estimator(model, rows)
+    except ValueError as error:  # scikit-learn's, XGBoost's and LightGBM's errors are all ValueErrors
+        reason = str(error).strip().splitlines()[0]
+        raise RideDurationError(
+            f"the {model.name} of the intervals cannot be fitted: {reason}; "
+            "see intervals.model in parameters_data_science.yml"
+        ) from error
     return model
 
 

@@ -46,8 +46,8 @@ class DurationModel:
         return [*self.feature_set.categorical, *self.feature_set.numeric]
 
     def inputs(self, rows: pd.DataFrame) -> Any:
-        """What the estimator is given for feature rows (n): a frame if it reads text, else an array (n, columns)."""
-        if self.feature_set.categorical:
+        """What the estimator is given for feature rows (n): a frame if columns are encoded or text, else an array."""
+        if self.feature_set.categorical or self.feature_set.encode:
             return rows[self.columns]
         return rows[self.columns].to_numpy(dtype=np.float32)  # as in the released graph
 

@@ -14,7 +14,6 @@ from ride_duration.pipelines.model_release.release import (
 
 _MADE = ["model", "interval_model", "predictions", "val_features"]
 _REPORTS = ["metrics", "slice_metrics", "quality_report", "raw_fingerprints"]
-_RELEASED = ["gate_report", "gate_page", "release@decision", "example_answer", "run_summary"]
 _JUDGING = ["champion_package", "val_features", "test_features"]
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.model_release.trees import READERS, Forest
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
     from ride_duration.pipelines.data_science.models import DurationModel
+    from ride_duration.pipelines.parameters import FeatureSet
 
 #: Trees in one node: few enough for their branches to stay in a core's cache while many rows pass.
 _TREES_A_NODE = 32
@@ -25,10 +27,12 @@ _IR_VERSION = 9
 _ANSWER = "minutes"
 
 
-def reason_against(estimator: Any) -> str | None:
-    """Why an estimator, fitted or not, cannot become a graph; None if it can."""
+def reason_against(estimator: Any, columns: FeatureSet) -> str | None:
+    """Why an estimator, fitted or not, cannot become a graph that reads these columns; None if it can."""
     name = type(estimator).__name__
     if name in READERS:
+        if columns.categorical or columns.encode:
+            return f"a {name} becomes a graph of numbers alone; use a feature set without `categorical` and `encode`"
         return READERS[name].reason_against(estimator)
     if name in ("LinearRegression", "Lasso", "Ridge", "ElasticNet", "DummyRegressor", "ZonePairMedian"):
         return None
@@ -41,6 +45,9 @@ def onnx_graph(model: DurationModel) -> bytes:
 
     Its inputs are `numbers` (n, numeric columns; float32, NaN where missing) if the model reads any, and one text
     column (n, 1) for each that it reads, by name. Its output is `minutes` (n, 1).
+
+    Raises:
+        RideDurationError: Its estimator cannot be written as a graph.
     """
     import onnx
 
@@ -67,13 +74,16 @@ def _model(model: DurationModel) -> ModelProto:
 def _nodes(model: DurationModel) -> tuple[list[NodeProto], list[Any]]:
     final = model.estimator.steps[-1][1] if model.feature_set.encode else model.estimator
     name = type(final).__name__
+    if reason := reason_against(final, model.feature_set):
+        raise RideDurationError(f"the {model.name} model cannot be released: {reason}")
     if name in READERS:
         return _tree_nodes(READERS[name].read(final)), []
     if name == "DummyRegressor":
         return _constant_nodes(float(np.ravel(final.constant_)[0]), model)
     if name == "ZonePairMedian":
         medians = final.medians_
-        return [_look_up("zone_pair", list(medians.index), medians.to_numpy(), final.median_, _ANSWER)], []
+        [read] = model.feature_set.categorical
+        return [_look_up(read, list(medians.index), medians.to_numpy(), final.median_, _ANSWER)], []
     return _linear_nodes(model, final)
 
 
@@ -128,7 +138,7 @@ def _linear_nodes(model: DurationModel, estimator: Any) -> tuple[list[NodeProto]
 
     weights = np.ravel(estimator.coef_)
     nodes, terms = [], []
-    if model.feature_set.encode:
+    if model.feature_set.encode and model.feature_set.categorical:
         categories = model.estimator.steps[0][1].transformers_[0][1].categories_
         for column, values in zip(model.feature_set.categorical, categories, strict=True):
             own, weights = weights[: len(values)], weights[len(values) :]

@@ -11,6 +11,9 @@ from ride_duration.datasets.release import Release
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.pipelines.parameters import ExampleRide, Parameters
 
+#: The share that a person says in words.
+_NINE_IN_TEN = 0.9
+
 
 class ReleaseChoice(Parameters):
     """What happens to a package that passed the gate.
@@ -50,8 +53,8 @@ def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[
     """Answer one ride as a customer would ask for it: before it begins, if the model can.
 
     Returns:
-        The question in words, `minutes`, `lower`, `upper`, `reasons` (minutes that each adds to a usual ride),
-        `distance_used` (miles, or None before the ride), and whether all this is `simulated`.
+        The question in words, `minutes`, `lower`, `upper`, the `coverage` of that interval, `reasons` (minutes that each
+        adds to a usual ride), `distance_used` (miles, or None before the ride), and whether all this is `simulated`.
     """
     needed = model_package.manifest["distance"] == "required"
     ride = Rides(
@@ -73,6 +76,7 @@ def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[
         "lower": answers["lower"],
         "upper": answers["upper"],
         "reasons": reasons,
+        "coverage": model_package.calibration.coverage,
         "distance_used": example_ride.trip_distance if needed else None,
         "model": model_package.manifest["model"],
         "simulated": model_package.manifest["simulated"],
@@ -91,9 +95,10 @@ def write_summary(
 def _ride(answer: dict[str, Any]) -> str:
     known = "" if answer["distance_used"] is None else f", {answer['distance_used']:g} miles"
     simulated = " (simulated)" if answer["simulated"] else ""
+    often = "nine times in ten" if answer["coverage"] == _NINE_IN_TEN else f"{answer['coverage']:.0%} of such rides"
     reasons = ", ".join(f"{name} {minutes:+.0f}" for name, minutes in answer["reasons"].items())
     return (
         f"{answer['pickup']} to {answer['dropoff']}, {answer['when']}{known}: about {answer['minutes']:.0f} min, "
-        f"nine times in ten {answer['lower']:.0f} to {answer['upper']:.0f}{simulated}\n"
+        f"{often} {answer['lower']:.0f} to {answer['upper']:.0f}{simulated}\n"
         f"Beside a usual ride, in minutes: {reasons}"
     )

@@ -50,7 +50,8 @@ def rounded_down(threshold: Any) -> NDArray[np.float32]:
     wide = np.asarray(threshold, dtype=np.float64)
     with np.errstate(over="ignore"):
         narrow = wide.astype(np.float32)
-    return np.where(narrow > wide, np.nextafter(narrow, np.float32(-np.inf)), narrow).astype(np.float32)
+        below = np.nextafter(narrow, np.float32(-np.inf))
+    return np.where(narrow > wide, below, narrow).astype(np.float32)
 
 
 def _read_xgboost(estimator: Any) -> Forest:
@@ -146,7 +147,7 @@ def _only(parameter: str, *values: Any) -> Callable[[Any], str | None]:
     """Nothing is said against estimators whose `parameter` has one of the values."""
 
     def reason_against(estimator: Any) -> str | None:
-        value = estimator.get_params()[parameter]
+        value = estimator.get_params().get(parameter)
         known = ", ".join(str(name) for name in values if name is not None)
         return None if value in values else f"with {parameter}={value} it cannot be packaged; use {known}"
 
@@ -178,6 +179,7 @@ READERS = {
         _first(
             _only("boosting_type", "gbdt", "dart"),
             _only("objective", None, "regression", "regression_l1", "huber", "fair", "quantile", "mape"),
+            *(_only(parameter, None, False) for parameter in ("linear_tree", "reg_sqrt", "zero_as_missing")),
         ),
     ),
     "HistGradientBoostingRegressor": Reader(

@@ -1,0 +1,209 @@
+"""The gate: what each check demands, when it fails, and what it says."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from ride_duration.model_package import ModelPackage
+from ride_duration.pipelines.model_release import gate as gate_module
+from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
+from ride_duration.pipelines.model_release.gate import gate_package
+from tests.pipelines.test_data_science_evaluation import splits
+from tests.pipelines.test_data_science_zoo import CONF, simulated_features
+from tests.pipelines.test_model_release_packaging import QUALITY, package, repacked
+
+CONFIGURED = yaml.safe_load((CONF / "parameters_model_release.yml").read_text())["gate"]
+
+#: So wide that only what a test is about can fail, with few trips and little models.
+WIDE: dict[str, Any] = {"coverage": [0.5, 1.0], "bucket_coverage": 0.5, "milliseconds": 10_000}
+
+
+def gate(**changed: Any) -> Gate:
+    """The configured gate."""
+    return Gate(**CONFIGURED | changed)
+
+
+def judged(
+    of: ModelPackage, champion: ModelPackage | None = None, val: pd.DataFrame | None = None, **changed: Any
+) -> dict[str, Any]:
+    """A gate's report."""
+    rows = splits()
+    val = rows["val_features"] if val is None else val
+    return gate_package(of, champion, val, rows["test_features"].iloc[:0], gate(**WIDE | changed))
+
+
+def check_of(report: dict[str, Any], name: str) -> dict[str, Any]:
+    [found] = [check for check in report["checks"] if check["name"] == name]
+    return dict(found)
+
+
+def assert_only_fails(report: dict[str, Any], *names: str) -> None:
+    failed = [check["name"] for check in report["checks"] if not check["passed"]]
+    assert failed == list(names)
+    assert not report["passed"]
+    assert report["verdict"] == f"failed: {', '.join(names)}"
+
+
+def test_a_good_package_passes_and_the_report_says_of_what() -> None:
+    report = judged(package())
+    assert report["passed"]
+    assert report["verdict"] == "passed all 10 checks"
+    assert report["same_as_champion"] is False
+    for name in ("model", "train_data", "val_data", "simulated", "rmse", "rmse_without_distance"):
+        assert report[name] == package().manifest[name]
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_the_test_months_are_compared_too() -> None:
+    rows = splits()
+    april = rows["test_features"].assign(month="2021-04")
+    report = gate_package(package(), package(), rows["val_features"], april, gate(**WIDE))
+    assert "on 2021-04, 500 trips" in check_of(report, "not worse than the champion")["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reasons", "passed"),
+    [
+        ("rejected", {"too_short": 60, "too_long": 40}, True),
+        ("rejected", {"too_short": 61, "too_long": 40}, False),
+        ("repaired", {"distance_out_of_range": 101}, False),
+        ("flagged", {"other_month": 101}, False),
+    ],
+)
+def test_a_month_with_too_many_bad_records_is_named(kind: str, reasons: dict[str, int], passed: bool) -> None:
+    quality = QUALITY | {"2021-02": QUALITY["2021-02"] | {kind: reasons}}
+    report = judged(repacked(package(), quality_report__json=quality))
+    assert report["passed"] is passed
+    if not passed:
+        assert_only_fails(report, "data quality")
+        assert check_of(report, "data quality")["evidence"] == f"10.1% {kind} in 2021-02"
+
+
+def test_a_package_that_is_no_better_than_a_baseline_fails_with_both_figures() -> None:
+    report = judged(package("mean"))
+    check = check_of(report, "better than mean")
+    assert not check["passed"], "the mean is not better than itself"
+    assert "after the ride" in check["evidence"]
+    assert "before the ride" in check["evidence"]
+    assert "simulated" in check["evidence"]
+    assert not check_of(report, "better than zone_pair_median")["passed"]
+
+
+def test_a_package_must_beat_the_baselines_before_the_ride_as_well() -> None:
+    metrics = package().read_json("metrics.json")
+    metrics["baselines"]["mean"]["rmse_without_distance"] = 1.0
+    assert_only_fails(judged(repacked(package(), metrics__json=metrics)), "better than mean")
+
+
+def test_a_model_that_needs_the_distance_is_judged_after_the_ride_alone() -> None:
+    report = judged(package("linear_regression"))
+    assert "before the ride" not in check_of(report, "better than mean")["evidence"]
+    assert not [check for check in report["checks"] if check["name"] == "intervals before the ride"]
+
+
+def with_margins(first: float, others: float | None = None) -> ModelPackage:
+    """A package with other margins (minutes): in its first bucket, and in the others, if those are given."""
+    learnt = package().calibration.margins
+    margins = {
+        known: {
+            tail: (first, *(m if others is None else others for m in minutes[1:])) for tail, minutes in tails.items()
+        }
+        for known, tails in learnt.items()
+    }
+    return repacked(package(), intervals__json=replace(package().calibration, margins=margins).as_dict())
+
+
+BOTH = ("intervals after the ride", "intervals before the ride")
+
+
+@pytest.mark.parametrize("minutes", [-10.0, 1e3])
+def test_intervals_that_hold_too_few_or_too_many_rides_fail(minutes: float) -> None:
+    other = with_margins(minutes, minutes)
+    report = judged(other, coverage=[0.86, 0.94], bucket_coverage=0, golden_minutes=1e6)
+    assert_only_fails(report, *BOTH)
+    assert check_of(report, BOTH[0])["evidence"].startswith("100.0%, mean width ") is (minutes > 0)
+
+
+def test_other_intervals_than_those_packaged_are_noticed_by_the_golden_rides() -> None:
+    assert_only_fails(judged(with_margins(30.0, 30.0)), "golden rides")
+
+
+def test_the_edges_of_the_coverage_pass() -> None:
+    val = splits()["val_features"]
+    answers = package().answer_columns(columns_of(val))
+    held = float(np.mean((answers.lower <= val["duration"]) & (val["duration"] <= answers.upper)))
+    for coverage, passed in (
+        ([held, 1], True),
+        ([0, held], True),
+        ([held + 1e-6, 1], False),
+        ([0, held - 1e-6], False),
+    ):
+        checks = gate_module._coverage(package(), val, gate(coverage=coverage, bucket_coverage=0))
+        assert checks[0].passed is passed, coverage
+
+
+def test_a_bucket_that_is_held_too_seldom_is_named_and_a_small_one_is_not_looked_at() -> None:
+    other, val = with_margins(-50.0), splits()["val_features"]
+    below = int((val["straight_distance"] < 1).sum())
+    wide = {"coverage": [0, 1], "golden_minutes": 1e6}
+    report = judged(other, bucket_trips=below, **wide)
+    assert_only_fails(report, *BOTH)
+    assert "below 1 miles" in check_of(report, BOTH[0])["evidence"]
+    assert judged(other, bucket_trips=10**6, **wide)["passed"]
+
+
+def test_golden_rides_that_are_answered_otherwise_fail() -> None:
+    golden = package().read_json("golden_rides.json")
+    golden["answers"]["upper"][3] += 0.02
+    report = judged(repacked(package(), golden_rides__json=golden))
+    assert_only_fails(report, "golden rides")
+    assert check_of(report, "golden rides")["evidence"] == "40 rides, off by 0.02"
+
+
+def test_a_package_that_is_too_large_fails() -> None:
+    megabytes = sum(map(len, package().contents.values())) / 1e6
+    assert judged(package(), megabytes=megabytes)["passed"]
+    assert_only_fails(judged(package(), megabytes=megabytes * 0.99), "size")
+
+
+def test_a_package_that_is_too_slow_fails() -> None:
+    report = judged(package(), milliseconds=1e-6)
+    assert_only_fails(report, "latency")
+    assert "median" in check_of(report, "latency")["evidence"]
+
+
+def test_a_package_that_is_worse_than_the_champion_fails() -> None:
+    report = judged(package("lasso"), package())
+    assert "not worse than the champion" in report["verdict"]
+
+
+def test_the_champion_itself_passes_and_is_known() -> None:
+    report = judged(package(), repacked(package(), model_card__md=b"other words"))
+    assert report["passed"]
+    assert report["same_as_champion"] is True
+    assert judged(package(), package("lasso"))["same_as_champion"] is False
+
+
+def test_the_configured_gate_is_one() -> None:
+    assert gate().coverage == (0.86, 0.94)
+    for wrong in ({"rejected": 1.5}, {"champion_worse": -0.1}, {"slice_trips": 0}, {"unknown": 1}):
+        with pytest.raises(ValidationError):
+            gate(**wrong)
+
+
+def test_rows_are_columns_of_numbers_and_texts() -> None:
+    rows = simulated_features(10).assign(pickup_zone=pd.array([None, *range(9)], "Int64"))
+    columns = columns_of(rows)
+    assert columns["pickup_zone"].dtype == np.float64
+    assert np.isnan(columns["pickup_zone"][0])
+    assert columns["zone_pair"].dtype == object
+
+
+def test_a_check_says_what_it_is() -> None:
+    assert Check("size", "at most 50 MB", True, "0.5 MB")._asdict().keys() == {"name", "demand", "passed", "evidence"}

@@ -1,0 +1,48 @@
+"""Parameters of an environment reach the whole catalog, with `--params` and without."""
+
+from typing import Any
+
+import pytest
+
+from ride_duration.config_loader import ConfigLoader
+from ride_duration.settings import CONFIG_LOADER_ARGS
+from tests.conftest import REPOSITORY
+
+
+def loader(env: str | None, **params: Any) -> ConfigLoader:
+    """The loader as Kedro makes it for a run."""
+    return ConfigLoader(str(REPOSITORY / "conf"), env=env, runtime_params=params, **CONFIG_LOADER_ARGS)
+
+
+@pytest.mark.parametrize(
+    ("env", "params", "source"),
+    [
+        ("tlc", {}, "tlc"),
+        ("tlc", {"model": "mean"}, "tlc"),
+        ("test", {}, "simulated"),
+        ("test", {"source": "tlc"}, "tlc"),
+        ("tlc", {"source": "simulated"}, "simulated"),
+    ],
+)
+@pytest.mark.parametrize("first", ["parameters", "catalog"])
+def test_the_source_of_the_environment_is_the_one_that_is_read(
+    env: str, params: dict[str, Any], source: str, first: str
+) -> None:
+    conf = loader(env, **params)
+    conf[first]
+    assert conf["parameters"]["source"] == source
+    assert conf["parameters"]["raw_months"]["source"] == source
+    assert conf["catalog"]["raw_trips@files"]["path"] == f"data/01_raw/{source}"
+    assert conf["catalog"]["champion_package"]["source"] == source
+
+
+def test_two_environments_in_one_process_do_not_mix() -> None:
+    real, simulated = loader("tlc"), loader("test")
+    assert simulated["parameters"]["source"] == "simulated"
+    assert loader("tlc")["parameters"]["source"] == "tlc"
+    assert real.env == "tlc"
+
+
+def test_packaging_is_given_what_training_is() -> None:
+    parameters = loader("test")["parameters"]
+    assert parameters["packaging"] == parameters["training"]
