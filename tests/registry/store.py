@@ -34,7 +34,16 @@ def tiny_package(minutes_a_mile: float = 3.0) -> dict[str, bytes]:
     }
     files = {name: json.dumps(value).encode() for name, value in values.items()}
     files |= {name: _graph(minutes_a_mile) for name in ("model.onnx", "lower.onnx", "upper.onnx")}
-    return pack({**files, "zones.csv": zone_table().encode()}, {"package_format": 1, "model": "tiny"})
+    facts = {
+        "package_format": 1,
+        "model": "tiny",
+        "simulated": True,
+        "train_data": ["2021-01", "2021-02"],
+        "val_data": ["2021-03"],
+        "rmse": 5.0,
+        "rmse_without_distance": None,
+    }
+    return pack({**files, "zones.csv": zone_table().encode()}, facts)
 
 
 def _graph(factor: float) -> bytes:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier
@@ -139,7 +140,7 @@ def test_a_failed_gate_is_kept_without_a_version(store: Store, registry: Registr
 
 
 def test_a_damaged_package_never_becomes_champion(store: Store, registry: Registry) -> None:
-    run_id, model_uri = store.log(tiny_package(4.0))
+    _, model_uri = store.log(tiny_package(4.0))
     damaged = store.release(registry, model_uri=model_uri)
     registry.promote(damaged, "Ana", "better")
     [second] = store.champions(registry, 1)
@@ -199,14 +200,13 @@ def test_two_at_once_decide_one_after_the_other(store: Store, registry: Registry
         own, made = store.registry(registry.name), []
         ready.wait()
         for version in versions * 2:
-            try:
+            with suppress(RideDurationError):  # it is champion already
                 made.append(own.promote(version, name, "race"))
-            except RideDurationError as error:
-                assert "is the champion already" in str(error)
         return made
 
     with ThreadPoolExecutor(2) as pool:
         made = [decision for decisions in pool.map(decide, ["Ana", "Ben"]) for decision in decisions]
+    assert len(made) >= 2
     kept = [reign.decision for reign in registry.history()]
     assert {decision.run_id for decision in made} == {decision.run_id for decision in kept[3:]}
     assert all(later.previous == earlier.version for earlier, later in pairwise(kept))

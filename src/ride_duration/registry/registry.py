@@ -271,10 +271,20 @@ class Registry:
         import mlflow
 
         self._client = mlflow.MlflowClient()
-        models = self._client.search_registered_models(f"name = '{self.name}'")
-        champion = models[0].aliases.get(CHAMPION) if models else None
-        experiments = [experiment, *experiments_before(RELEASES)]
-        return Journal(self._client, experiments, self.name, int(champion) if champion else None)
+        return Journal(self._client, [experiment, *experiments_before(RELEASES)], self.name, self._aliased())
+
+    def _aliased(self) -> int | None:
+        """The one place that says which version is champion."""
+        import mlflow
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+        try:
+            champion = self._client.get_registered_model(self.name).aliases.get(CHAMPION)
+        except mlflow.MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                raise
+            return None
+        return int(champion) if champion else None
 
 
 def _status(found: Any, journal: Journal) -> str:
