@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from ride_duration.errors import RideDurationError
@@ -13,6 +14,9 @@ EXPERIMENT = "ride_duration"
 
 #: The tag that says of which kind a run is. Runs without it are older, and trainings.
 KIND = "kind"
+
+#: Parts the name of an experiment from where its artifacts lay before the project was moved.
+_UNTIL = ", until it lay in "
 
 
 def connect(project: Path, settings: dict[str, str], name: str) -> str:
@@ -27,8 +31,10 @@ def connect(project: Path, settings: dict[str, str], name: str) -> str:
         Id of that experiment.
 
     Raises:
-        RideDurationError: The store cannot be opened.
+        RideDurationError: MLflow is not installed, or the store cannot be opened.
     """
+    if find_spec("mlflow") is None:
+        raise RideDurationError("MLflow keeps runs and models; `pip install 'ride_duration[tracking]'` brings it")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
@@ -46,9 +52,17 @@ def connect(project: Path, settings: dict[str, str], name: str) -> str:
     if experiment is not None and experiment.artifact_location == artifacts:
         return str(experiment.experiment_id)
     if experiment is not None:  # the project was moved or copied, and MLflow keeps absolute paths
-        moved = f"{name}, until it lay in {experiment.artifact_location} ({experiment.experiment_id})"
+        moved = f"{name}{_UNTIL}{experiment.artifact_location} ({experiment.experiment_id})"
         mlflow.MlflowClient().rename_experiment(experiment.experiment_id, moved)
     return str(mlflow.create_experiment(name, artifact_location=artifacts))
+
+
+def experiments_before(name: str) -> list[str]:
+    """Ids of the experiments that had a name before the project was moved; the store must be open."""
+    import mlflow
+
+    earlier = mlflow.search_experiments(filter_string=f"name LIKE '{name}{_UNTIL}%'")
+    return [str(experiment.experiment_id) for experiment in earlier]
 
 
 def _inside(project: Path, uri: str) -> str:

@@ -1,7 +1,8 @@
-"""What the project adds to `kedro`: a `run` with clear messages, and the group `runs`."""
+"""What the project adds to `kedro`: a `run` with clear messages, and the groups `runs` and `models`."""
 
 import click
 
+from ride_duration.cli.models import models
 from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
 
@@ -13,5 +14,6 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(runs)
+cli.add_command(models)
 
 __all__ = ["cli", "run"]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
+from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.run import told_clearly
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from kedro.framework.context import KedroContext
 
 _COMPARE_EXAMPLES = """\b
 Examples:
@@ -41,7 +40,7 @@ def runs() -> None:
 @click.option("--csv", "csv_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the table here, too.")
 @click.option("--html", "html_path", type=click.Path(dir_okay=False, path_type=Path), help="Write a page here, too.")
 @click.option("--env", "-e", default=None, help="Environment whose runs are meant.")
-@click.option("--traceback", is_flag=True, help="Show the whole traceback of an error, for developers.")
+@traceback_option
 def compare(
     run_ids: tuple[str, ...], last: int, csv_path: Path | None, html_path: Path | None, env: str | None, traceback: bool
 ) -> None:
@@ -49,7 +48,7 @@ def compare(
     with told_clearly(traceback):
         from ride_duration.comparison import compare_runs
 
-        context = _context(env)
+        context = load_context(env)
         table = compare_runs(context.project_path, context.config_loader["globals"]["tracking"], run_ids, last)
         if csv_path:
             table.to_csv(csv_path)
@@ -66,7 +65,7 @@ def compare(
 @click.option("--checkout", is_flag=True, help="Run the recorded commit, in a temporary git worktree.")
 @click.option("--anyway", is_flag=True, help="Run what is here, even if its commit or lock file is another.")
 @click.option("--env", "-e", default=None, help="Environment whose runs are meant; the rerun takes the recorded one.")
-@click.option("--traceback", is_flag=True, help="Show the whole traceback of an error, for developers.")
+@traceback_option
 def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceback: bool) -> None:
     """Run a tracked run again, and say metric by metric whether the result is identical.
 
@@ -78,7 +77,7 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
         from ride_duration.reproduction import IDENTICAL
         from ride_duration.reproduction import reproduce as reproduce_run
 
-        context = _context(env)
+        context = load_context(env)
         table = reproduce_run(
             context.project_path,
             context.config_loader["globals"]["tracking"],
@@ -96,13 +95,6 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
             )
         click.echo(f"Next: `kedro runs compare {run_id}` shows the run again, `make ui` its plots.")
         click.echo(f"identical: {len(table)} metrics")
-
-
-def _context(env: str | None) -> KedroContext:
-    from kedro.framework.session import KedroSession
-
-    with KedroSession.create(env=env or os.environ.get("KEDRO_ENV")) as session:
-        return cast("KedroSession", session).load_context()
 
 
 def _print(table: pd.DataFrame) -> None:

@@ -16,6 +16,9 @@ from ride_duration.model_package.files import write_folder
 from ride_duration.provenance import author
 from ride_duration.registry import Registry, log_package, model_name
 
+#: What of a package is noted with its version, beside the months.
+_FACTS = ("model", "simulated", "rmse", "rmse_without_distance")
+
 
 class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
     """A folder with a model package: saved as files, loaded after each hash was compared.
@@ -76,7 +79,15 @@ class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"])
         if importlib.util.find_spec("mlflow") is None:
             return None
         champion = self._registry.champion()
-        return None if champion is None else self._registry.package(champion)
+        if champion is None:
+            return None
+        try:
+            return self._registry.package(champion)
+        except RideDurationError as error:
+            raise RideDurationError(
+                f"the champion, version {champion}, cannot be compared with: {error}; "
+                "restore its files, or go back to the one before with `kedro models rollback`"
+            ) from error
 
     def save(self, data: None) -> None:  # noqa: ARG002
         raise RideDurationError("the champion is not saved but released; see `kedro models --help`")
@@ -129,8 +140,9 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         if report["same_as_champion"]:
             return None, champion, f"It answers just as version {champion} does, which stays champion."
         package = ModelPackage.load(self._package)
-        facts = {name: str(package.manifest[name]) for name in ("model", "rmse", "rmse_without_distance")}
-        facts |= {name: "+".join(package.manifest[name]) for name in ("train_data", "val_data")}
+        manifest = package.manifest
+        facts = {name: str(manifest[name]) for name in _FACTS if manifest[name] is not None}
+        facts |= {name: "+".join(manifest[name]) for name in ("train_data", "val_data")}
         uri = log_package(self._package, {"identity": package.identity})
         version = registry.register(uri, mlflow_run, gate, release.approval, facts | {"identity": package.identity})
         if release.approval == "manual":

@@ -5,6 +5,7 @@ The alias `champion` is the only place that says which version answers. Every de
 """
 
 from ride_duration.registry.decisions import Decision, Reign
-from ride_duration.registry.registry import Registry, Version, log_package, model_name
+from ride_duration.registry.packages import log_package
+from ride_duration.registry.registry import Registry, Version, model_name
 
 __all__ = ["Decision", "Registry", "Reign", "Version", "log_package", "model_name"]

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 #: Decisions that make a version the champion.
 MOVING = ("promotion", "approval", "rollback")
+
+CANDIDATE = "candidate"
+AWAITING = "awaiting approval"
+REJECTED = "rejected"
 
 
 class Decision(NamedTuple):
     """One decision that came about.
 
     Attributes:
-        number: Decisions are counted, since two may fall into one millisecond.
+        number: Decisions are counted, since two may fall into one millisecond; what a kill undid leaves a hole.
         kind: gate, promotion, approval, rejection or rollback.
-        version: The version that it is about; None for a gate that failed.
+        version: The version that it is about; None for a gate, which comes before the version.
         previous: The champion when it was made.
         at: When (UTC).
         by: Who.
         why: In their words.
-        run_id: The MLflow run that keeps it, with its report.
+        run_id: The MLflow run that keeps it.
+        report: The MLflow run that keeps the report of the version's gate; a gate's own.
     """
 
     number: int
@@ -32,20 +38,23 @@ class Decision(NamedTuple):
     by: str
     why: str
     run_id: str
+    report: str | None
 
     @classmethod
     def of_run(cls, run: Any) -> Decision:
         """The decision that a run in the experiment `releases` keeps."""
         tags = run.data.tags
+        gate = tags["kind"] == "gate"
         return cls(
             int(tags["number"]),
             tags["kind"],
-            _number(tags.get("version")),
+            None if gate else _number(tags.get("version")),
             _number(tags.get("previous")),
             datetime.fromtimestamp(run.info.start_time / 1000, UTC),
             tags["by"],
             tags["why"],
             run.info.run_id,
+            run.info.run_id if gate else tags.get("gate") or None,
         )
 
 
@@ -57,14 +66,12 @@ class Reign(NamedTuple):
         since: From when (UTC).
         until: To when (UTC).
         decision: What made it champion.
-        report: Id of the MLflow run that keeps the report of its gate, if it has one.
     """
 
     version: int
     since: datetime
     until: datetime | None
     decision: Decision
-    report: str | None
 
 
 def _number(text: str | None) -> int | None:
@@ -72,17 +79,15 @@ def _number(text: str | None) -> int | None:
 
 
 def reigns(decisions: Sequence[Decision]) -> list[Reign]:
-    """Who was champion from when to when, the oldest first.
+    """Who was champion from when to when, the oldest first: each begins when the one before ends.
 
     Args:
         decisions: In the order of their numbers.
     """
-    moves = [decision for decision in decisions if decision.kind in MOVING and decision.version is not None]
-    ends = [*(decision.at for decision in moves[1:]), None]
-    reports = {decision.version: decision.run_id for decision in decisions if decision.kind == "gate"}
+    moves = [decision for decision in decisions if decision.kind in MOVING]
     return [
-        Reign(move.version, move.at, end, move, reports.get(move.version))
-        for move, end in zip(moves, ends, strict=True)
+        Reign(move.version, move.at, following.at if following else None, move)
+        for move, following in zip_longest(moves, moves[1:])
         if move.version is not None
     ]
 
@@ -100,3 +105,27 @@ def previous_champion(decisions: Sequence[Decision]) -> int | None:
         elif decision.kind in MOVING and decision.version is not None:
             stack.append(decision.version)
     return stack[-2] if len(stack) > 1 else None
+
+
+def status_of(version: int, approval: str, decisions: Sequence[Decision], champion: int | None) -> str:
+    """What a version is: champion, former champion, candidate, awaiting approval or rejected.
+
+    Args:
+        version: Its number.
+        approval: `auto`, or `manual` where a person is to decide.
+        decisions: About all versions.
+        champion: Who is, if anybody.
+    """
+    if version == champion:
+        return "champion"
+    about = {decision.kind for decision in decisions if decision.version == version}
+    if "rejection" in about:
+        return REJECTED
+    if about & set(MOVING):
+        return "former champion"
+    return AWAITING if approval == "manual" else CANDIDATE
+
+
+def judged_against(report: str | None, decisions: Sequence[Decision]) -> Decision | None:
+    """The gate whose report that run keeps: its `previous` is the champion that the version was judged against."""
+    return next((decision for decision in decisions if decision.kind == "gate" and decision.run_id == report), None)

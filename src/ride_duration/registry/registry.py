@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from functools import cached_property, wraps
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple
 
 from ride_duration.errors import RideDurationError
-from ride_duration.mlflow_store import connect
+from ride_duration.mlflow_store import connect, experiments_before
 from ride_duration.model_package import ModelPackage
-from ride_duration.registry.decisions import MOVING, Decision, Reign, previous_champion, reigns
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ride_duration.registry.decisions import (
+    AWAITING,
+    CANDIDATE,
+    REJECTED,
+    Decision,
+    Reign,
+    judged_against,
+    previous_champion,
+    reigns,
+    status_of,
+)
+from ride_duration.registry.journal import Journal
+from ride_duration.registry.packages import folder_of_package
 
 CHAMPION = "champion"
 RELEASES = "releases"
-
-#: Where a package lies inside the MLflow model that it is logged as.
-_DATA = "data"
-
-#: The TLC's own id for a zone that is not known, for examples: MLflow takes no missing integers.
-_UNKNOWN_ZONE = 264
 
 #: How long to wait for another command that decides (seconds); each takes less than one.
 _PATIENCE = 60
@@ -39,33 +41,19 @@ class Version(NamedTuple):
         status: champion, former champion, candidate, awaiting approval or rejected.
         run_id: The MLflow run that trained it.
         tags: What was noted when it was registered: months, RMSE in minutes, identity of the package.
+        released: When it was registered (UTC).
     """
 
     number: int
     status: str
     run_id: str
     tags: dict[str, str]
+    released: datetime
 
 
 def model_name(service: str, source: str) -> str:
     """Name of the registered model: taxis of one service, months of one source."""
     return f"ride-duration-{service}-{source}"
-
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-def _deciding(method: Callable[Concatenate[Registry, _P], _T]) -> Callable[Concatenate[Registry, _P], _T]:
-    """One decision at a time, and first an end to what a kill left open."""
-
-    @wraps(method)
-    def alone(self: Registry, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with self._alone():
-            self._close_open()
-            return method(self, *args, **kwargs)
-
-    return cast("Callable[Concatenate[Registry, _P], _T]", alone)
 
 
 class Registry:
@@ -78,30 +66,38 @@ class Registry:
     """
 
     def __init__(self, project: Path, settings: dict[str, str], name: str) -> None:
-        self._project = project
+        self.project = project
         self._settings = settings
+        self._client: Any = None
         self.name = name
 
-    @_deciding
     def versions(self) -> list[Version]:
         """Every version, the newest first."""
-        decisions, champion = self._decisions(), self._champion()
-        found = self._client.search_model_versions(f"name = '{self.name}'")
-        numbered = sorted(found, key=lambda version: int(version.version), reverse=True)
-        return [
-            Version(int(each.version), _status(each, decisions, champion), each.run_id or "", dict(each.tags))
-            for each in numbered
-        ]
+        with self._alone() as journal:
+            return [
+                Version(
+                    number,
+                    _status(found, journal),
+                    found.run_id or "",
+                    dict(found.tags),
+                    datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+                )
+                for number, found in sorted(self._versions().items(), reverse=True)
+            ]
 
-    @_deciding
     def champion(self) -> int | None:
         """The version that answers, if there is one."""
-        return self._champion()
+        with self._alone() as journal:
+            return journal.champion
 
-    @_deciding
     def history(self) -> list[Reign]:
         """Who was champion from when to when, the oldest first."""
-        return reigns(self._decisions())
+        return reigns(self.decisions())
+
+    def decisions(self) -> list[Decision]:
+        """Every decision that came about, the oldest first; among them gates that failed."""
+        with self._alone() as journal:
+            return journal.decisions
 
     def package_folder(self, version: int) -> Path:
         """Where the package of a version lies; a store elsewhere is copied from.
@@ -109,15 +105,8 @@ class Registry:
         Raises:
             RideDurationError: There is no such version, or its files are gone.
         """
-        import mlflow
-
-        self._tags_of(version)
-        try:
-            root = Path(mlflow.artifacts.download_artifacts(f"models:/{self.name}/{version}"))
-        except (OSError, mlflow.MlflowException) as error:
-            raise RideDurationError(f"the files of version {version} are gone ({_first_line(error)})") from error
-        [folder] = [path for path in (root / _DATA).iterdir() if path.is_dir()]
-        return folder
+        with self._alone():
+            return self._folder(self._version(version))
 
     def package(self, version: int, threads: int = 1) -> ModelPackage:
         """The package of a version, after each hash was compared.
@@ -127,7 +116,6 @@ class Registry:
         """
         return ModelPackage.load(self.package_folder(version), threads, version)
 
-    @_deciding
     def note_gate(self, report: dict[str, Any], page: str, run_id: str, by: str) -> str:
         """Keep what a gate found.
 
@@ -140,14 +128,13 @@ class Registry:
         Returns:
             Id of the run that keeps it.
         """
-        gate = self._open("gate", None, by, report["verdict"], {"passed": str(report["passed"]).lower()})
-        self._client.set_tag(gate, "trained_by", run_id)
-        self._client.log_dict(gate, report, "gate_report.json")
-        self._client.log_text(gate, page, "gate_report.html")
-        self._client.set_terminated(gate, "FINISHED")
-        return gate
+        with self._alone() as journal:
+            passed = str(report["passed"]).lower()
+            gate = journal.open("gate", None, by, report["verdict"], passed=passed, trained_by=run_id)
+            self._client.log_dict(gate.run_id, report, "gate_report.json")
+            self._client.log_text(gate.run_id, page, "gate_report.html")
+            return journal.finish(gate).run_id
 
-    @_deciding
     def register(self, model_uri: str, run_id: str, gate: str, approval: str, facts: dict[str, str]) -> int:
         """Make a package a version.
 
@@ -164,209 +151,153 @@ class Registry:
         import mlflow
 
         tags = {**facts, "approval": approval, "gate": gate}
-        with redirect_stderr(StringIO()):  # MLflow says there what we say in better words
-            made = mlflow.register_model(model_uri, self.name, tags=tags)
-        self._client.set_tag(gate, "version", made.version)
-        self._client.set_tag(run_id, "model_version", made.version)
+        with self._alone():
+            with redirect_stderr(StringIO()):  # MLflow says there what we say in better words
+                made = mlflow.register_model(model_uri, self.name, tags=tags)
+            for run in (gate, run_id):  # a link for those who look in MLflow's own pages; nothing here reads it
+                self._client.set_tag(run, "model_version", made.version)
         return int(made.version)
 
-    @_deciding
-    def promote(self, version: int, by: str, why: str) -> None:
-        """Make a version the champion.
+    def promote(self, version: int, by: str, why: str) -> Decision:
+        """Make a candidate the champion, or a former champion once more.
 
         Raises:
-            RideDurationError: There is no such version, it is champion already, awaits approval or was rejected, or
-                its package was changed.
+            RideDurationError: There is no such version, it is champion already, awaits approval or was rejected, it
+                was judged against another champion, or its package was changed.
         """
-        status = self._known_status(version)
-        if status in ("awaiting approval", "rejected"):
-            raise RideDurationError(
-                f"version {version} is {status}; "
-                f"`kedro models approve {version} --by NAME --why TEXT` lets it become champion"
-                if status == "awaiting approval"
-                else f"version {version} was rejected; train and release a better one"
-            )
-        self._move("promotion", version, by, why)
+        with self._alone() as journal:
+            found = self._version(version)
+            status = _status(found, journal)
+            if status == AWAITING:
+                approve = f"`kedro models approve {version} --by NAME --why TEXT` makes it champion"
+                raise RideDurationError(f"version {version} awaits approval; {approve}")
+            if status == REJECTED:
+                raise RideDurationError(f"version {version} was rejected; train and release a better one")
+            if status == CANDIDATE:
+                _refuse_judged_against_another(found, journal)
+            return self._move(journal, "promotion", found, by, why)
 
-    @_deciding
-    def approve(self, version: int, by: str, why: str) -> None:
+    def approve(self, version: int, by: str, why: str) -> Decision:
         """Make a version that awaits approval the champion.
 
         Raises:
-            RideDurationError: It does not await approval, or its package was changed.
+            RideDurationError: It does not await approval, it was judged against another champion, or its package was
+                changed.
         """
-        self._refuse_unless_awaiting(version, "approved")
-        self._move("approval", version, by, why)
+        with self._alone() as journal:
+            found = self._version(version)
+            status = _status(found, journal)
+            if status != AWAITING:
+                raise RideDurationError(
+                    f"version {version} cannot be approved: its status is {status}; see `kedro models list`"
+                )
+            _refuse_judged_against_another(found, journal)
+            return self._move(journal, "approval", found, by, why)
 
-    @_deciding
-    def reject(self, version: int, by: str, why: str) -> None:
-        """Refuse a version that awaits approval, for good.
+    def reject(self, version: int, by: str, why: str) -> Decision:
+        """Refuse a version that was never champion, for good.
 
         Raises:
-            RideDurationError: It does not await approval.
+            RideDurationError: There is no such version, it is or was champion, or it was rejected before.
         """
-        self._refuse_unless_awaiting(version, "rejected")
-        self._client.set_terminated(self._open("rejection", version, by, why), "FINISHED")
+        with self._alone() as journal:
+            found = self._version(version)
+            status = _status(found, journal)
+            if status not in (AWAITING, CANDIDATE):
+                raise RideDurationError(
+                    f"version {version} cannot be rejected: its status is {status}; see `kedro models list`"
+                )
+            return journal.finish(journal.open("rejection", version, by, why, gate=found.tags.get("gate", "")))
 
-    @_deciding
-    def rollback(self, by: str, why: str) -> int:
+    def rollback(self, by: str, why: str) -> Decision:
         """Make the champion's predecessor champion again.
-
-        Returns:
-            Its number.
 
         Raises:
             RideDurationError: There is none, or its package was changed.
         """
-        previous = previous_champion(self._decisions())
-        if previous is None:
-            raise RideDurationError("there is no earlier champion to go back to; `kedro models history` shows them all")
-        self._move("rollback", previous, by, why)
-        return previous
+        with self._alone() as journal:
+            previous = previous_champion(journal.decisions)
+            if previous is None:
+                raise RideDurationError(
+                    "there is no earlier champion to go back to; `kedro models history` shows who was champion"
+                )
+            return self._move(journal, "rollback", self._version(previous), by, why)
 
-    def _move(self, kind: str, version: int, by: str, why: str) -> None:
-        if version == self._champion():
+    def _move(self, journal: Journal, kind: str, found: Any, by: str, why: str) -> Decision:
+        version, champion = int(found.version), journal.champion
+        if version == champion:
             raise RideDurationError(f"version {version} is the champion already")
-        self.package(version)
-        decision = self._open(kind, version, by, why)
+        try:
+            ModelPackage.load(self._folder(found))
+        except RideDurationError as error:
+            stays = "there is still no champion" if champion is None else f"version {champion} stays champion"
+            raise RideDurationError(f"version {version} cannot become champion: {error}; {stays}") from error
+        decision = journal.open(kind, version, by, why, gate=found.tags.get("gate", ""))
         self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
-        self._client.set_terminated(decision, "FINISHED")
+        return journal.finish(decision)
 
-    def _open(self, kind: str, version: int | None, by: str, why: str, more: dict[str, str] | None = None) -> str:
-        last = max((int(run.data.tags["number"]) for run in self._runs("")), default=0)
-        previous = self._champion()
-        tags = {"model": self.name, "number": str(last + 1), "kind": kind, "by": by, "why": why, **(more or {})}
-        tags |= {"version": str(version)} if version else {}
-        tags |= {"previous": str(previous)} if previous else {}
-        run = self._client.create_run(self._experiment, tags=tags, run_name=f"{kind} {version or ''}".strip())
-        return str(run.info.run_id)
-
-    def _close_open(self) -> None:
-        """End what a kill left RUNNING: it came about just if the alias says so."""
-        for run in self._runs(" AND attributes.status = 'RUNNING'"):
-            tags = run.data.tags
-            done = tags["kind"] in MOVING and tags.get("version") == str(self._champion())
-            self._client.set_terminated(run.info.run_id, "FINISHED" if done else "KILLED")
-
-    def _decisions(self) -> list[Decision]:
-        runs = self._runs(" AND attributes.status = 'FINISHED'")
-        return sorted(Decision.of_run(run) for run in runs)
-
-    def _runs(self, condition: str) -> list[Any]:
-        wanted = f"tags.model = '{self.name}'{condition}"
-        found: list[Any] = []
-        token = None
-        while True:
-            page = self._client.search_runs([self._experiment], wanted, max_results=1000, page_token=token)
-            found += page
-            token = page.token
-            if not token:
-                return found
-
-    def _champion(self) -> int | None:
-        if not self._is_there:
-            return None
-        champion = self._client.get_registered_model(self.name).aliases.get(CHAMPION)
-        return int(champion) if champion else None
-
-    @property
-    def _is_there(self) -> bool:
-        return bool(self._client.search_registered_models(f"name = '{self.name}'"))
-
-    def _tags_of(self, version: int) -> Any:
-        found = self._client.search_model_versions(f"name = '{self.name}'") if self._is_there else []
-        numbers = {int(each.version): each for each in found}
-        if version not in numbers:
-            there = ", ".join(str(number) for number in sorted(numbers)) or "none yet; `kedro run` releases the first"
+    def _version(self, version: int) -> Any:
+        versions = self._versions()
+        if version not in versions:
+            there = ", ".join(str(number) for number in sorted(versions)) or "none yet; `kedro run` releases the first"
             raise RideDurationError(f"there is no version {version} of {self.name}; there are: {there}")
-        return numbers[version]
+        return versions[version]
 
-    def _known_status(self, version: int) -> str:
-        return _status(self._tags_of(version), self._decisions(), self._champion())
+    def _versions(self) -> dict[int, Any]:
+        found = self._client.search_model_versions(f"name = '{self.name}'")
+        return {int(version.version): version for version in found}
 
-    def _refuse_unless_awaiting(self, version: int, done: str) -> None:
-        status = self._known_status(version)
-        if status != "awaiting approval":
-            raise RideDurationError(f"version {version} cannot be {done}: it is {status}; see `kedro models list`")
-
-    @cached_property
-    def _experiment(self) -> str:
-        return connect(self._project, self._settings, RELEASES)
-
-    @cached_property
-    def _client(self) -> Any:
-        _ = self._experiment
-        import mlflow
-
-        return mlflow.MlflowClient()
+    def _folder(self, found: Any) -> Path:
+        return folder_of_package(self._client, found, self.project / self._settings["artifacts"])
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> Iterator[Journal]:
+        """One command at a time, with the journal as it stands, read anew."""
         import filelock
 
-        folder = self._project / "data"
+        folder = self.project / "data"
         folder.mkdir(exist_ok=True)
         try:
-            with filelock.FileLock(folder / ".registry.lock", timeout=_PATIENCE):
-                yield
+            lock = filelock.FileLock(folder / ".registry.lock").acquire(timeout=_PATIENCE)
         except filelock.Timeout:
             raise RideDurationError(
                 f"another command has been deciding about models for {_PATIENCE} s; wait for it, then try again"
             ) from None
+        with lock:
+            yield self._journal()
+
+    def _journal(self) -> Journal:
+        experiment = connect(self.project, self._settings, RELEASES)
+        import mlflow
+
+        self._client = mlflow.MlflowClient()
+        return Journal(self._client, [experiment, *experiments_before(RELEASES)], self.name, self._aliased())
+
+    def _aliased(self) -> int | None:
+        """The one place that says which version is champion."""
+        import mlflow
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+        try:
+            champion = self._client.get_registered_model(self.name).aliases.get(CHAMPION)
+        except mlflow.MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                raise
+            return None
+        return int(champion) if champion else None
 
 
-def log_package(folder: Path, metadata: dict[str, Any]) -> str:
-    """Log a package as an MLflow model (pyfunc) of the active run, with its signature and an input example.
-
-    Returns:
-        The address by which MLflow knows it.
-    """
-    import mlflow
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    asked = Schema(
-        [
-            ColSpec("long", "PULocationID"),
-            ColSpec("long", "DOLocationID"),
-            ColSpec("datetime", "pickup_datetime"),
-            ColSpec("double", "trip_distance", required=False),
-        ]
-    )
-    answered = Schema([ColSpec("double", name) for name in ("duration", "lower", "upper")])
-    logged = mlflow.pyfunc.log_model(
-        name="model_package",
-        loader_module="ride_duration.model_package.pyfunc",
-        data_path=str(folder),
-        signature=ModelSignature(inputs=asked, outputs=answered),
-        input_example=_example(json.loads((folder / "golden_rides.json").read_text())["rides"][:2]),
-        pip_requirements=["ride_duration"],
-        metadata=metadata,
-    )
-    return str(logged.model_uri)
+def _status(found: Any, journal: Journal) -> str:
+    return status_of(int(found.version), found.tags.get("approval", ""), journal.decisions, journal.champion)
 
 
-def _example(rides: list[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    zones = ["PULocationID", "DOLocationID"]
-    example = pd.DataFrame(rides).assign(pickup_datetime=lambda frame: pd.to_datetime(frame["pickup_datetime"]))
-    example[zones] = example[zones].astype("Float64").fillna(_UNKNOWN_ZONE).astype("int64")
-    example["trip_distance"] = example["trip_distance"].astype(float)
-    return example
-
-
-def _status(version: Any, decisions: list[Decision], champion: int | None) -> str:
-    number = int(version.version)
-    if number == champion:
-        return "champion"
-    about = [decision.kind for decision in decisions if decision.version == number]
-    if "rejection" in about:
-        return "rejected"
-    if set(about) & set(MOVING):
-        return "former champion"
-    return "awaiting approval" if version.tags.get("approval") == "manual" else "candidate"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _refuse_judged_against_another(found: Any, journal: Journal) -> None:
+    """What a gate found is of use only as long as the champion is the one that it compared with."""
+    gate = judged_against(found.tags.get("gate"), journal.decisions)
+    if gate is None or gate.previous != journal.champion:
+        then = "none" if gate is None or gate.previous is None else f"version {gate.previous}"
+        now = "there is none" if journal.champion is None else f"version {journal.champion} is"
+        raise RideDurationError(
+            f"version {found.version} was judged when the champion was {then}, and {now} now; "
+            "`kedro run` with the --params of that version judges and releases it anew"
+        )

@@ -53,8 +53,8 @@ def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[
     """Answer one ride as a customer would ask for it: before it begins, if the model can.
 
     Returns:
-        The question in words, `minutes`, `lower`, `upper`, the `coverage` of that interval, `reasons` (minutes that each
-        adds to a usual ride), `distance_used` (miles, or None before the ride), and whether all this is `simulated`.
+        The question in words, `minutes`, `lower`, `upper`, the `coverage` of that interval, `reasons` (minutes that
+        each adds to a usual ride), `distance_used` (miles, or None before the ride), and whether this is `simulated`.
     """
     needed = model_package.manifest["distance"] == "required"
     ride = Rides(

@@ -1,0 +1,38 @@
+"""What the project's commands have in common: options, and the configuration that they choose."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+from kedro.framework.cli.utils import _split_params
+
+if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
+
+traceback_option = click.option(
+    "--traceback", is_flag=True, help="Show the whole traceback of an error, for developers."
+)
+
+params_option = click.option(
+    "--params",
+    type=click.UNPROCESSED,
+    default="",
+    callback=_split_params,
+    help="Parameters as in `kedro run`, for instance source=tlc or service=yellow.",
+)
+
+
+def load_context(env: str | None, params: dict[str, Any] | None = None) -> KedroContext:
+    """The project's context in an environment, with parameters as `kedro run --params` takes them."""
+    from kedro.framework.session import KedroSession
+
+    with KedroSession.create(env=env or os.environ.get("KEDRO_ENV"), runtime_params=params) as session:
+        return cast("KedroSession", session).load_context()
+
+
+def same_choice(env: str | None, params: dict[str, Any]) -> str:
+    """The options that choose the same again, to be added to a command that is proposed."""
+    given = ",".join(f"{name}={value}" for name, value in params.items())
+    return (f" --env {env}" if env else "") + (f" --params={given}" if given else "")

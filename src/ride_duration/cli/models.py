@@ -1,0 +1,195 @@
+"""`kedro models`: which versions there are, which one answers, and who decided so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ride_duration.cli.context import load_context, params_option, same_choice, traceback_option
+from ride_duration.cli.run import told_clearly
+from ride_duration.cli.tables import history_entries, history_table, version_entries, version_table
+from ride_duration.errors import RideDurationError
+from ride_duration.provenance import author
+
+if TYPE_CHECKING:
+    from ride_duration.registry import Decision, Registry
+
+_NO_REASON = "no reason given"
+
+
+class _AboutVersion(click.Command):
+    """A command about a version: `-1` is no option that does not exist, but no version either."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for given in args:
+            if re.fullmatch(r"-\d+", given):
+                raise click.ClickException(_no_version(given))
+        return super().parse_args(ctx, args)
+
+
+def _version(_context: click.Context, _param: click.Parameter, given: str) -> int:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", given, re.ASCII):
+        raise click.ClickException(_no_version(given))
+    return int(given)
+
+
+def _no_version(given: str) -> str:
+    return f"'{given}' is no version; versions are counted 1, 2, 3, ..., and `kedro models list` shows them"
+
+
+def _words(_context: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not given.strip():
+        raise click.ClickException(f"--{param.name} is blank; what is decided is kept with who decided it and why")
+    return given
+
+
+def _chosen(command: Callable[..., None]) -> Callable[..., None]:
+    env = click.option("--env", "-e", default=None, help="Environment whose models are meant.")
+    return env(params_option(traceback_option(command)))
+
+
+def _decided(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    default = "" if required else "; default: git's user name"
+    by = click.option("--by", metavar="NAME", required=required, callback=_words, help=f"Who decides{default}.")
+    why = click.option("--why", metavar="TEXT", required=required, callback=_words, help="Why, for the history.")
+    return lambda command: by(why(_chosen(command)))
+
+
+_version_argument = click.argument("version", callback=_version)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
+
+
+def _examples(*commands: str) -> str:
+    return "\n".join(["\b", "Examples:", *(f"  kedro models {command}" for command in commands)])
+
+
+@click.group(epilog=_examples("list", "history", "rollback", 'approve 3 --by Ana --why "fair on every borough"'))
+def models() -> None:
+    """See which model answers rides, and decide which one does.
+
+    A model that passes its gate becomes a version of `ride-duration-SERVICE-SOURCE`; --env and --params choose which.
+    """
+
+
+@models.command("list", epilog=_examples("list", "list --env tlc --params=service=yellow", "list --json"))
+@_json_option
+@_chosen
+def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
+    """List the versions, the newest first: what each is, what it learnt from, and how good it was."""
+    with told_clearly(traceback):
+        registry, same = _registry(env, params), same_choice(env, params)
+        versions = registry.versions()
+        if as_json:
+            click.echo(json.dumps(version_entries(versions), indent=2))
+        elif not versions:
+            click.echo(f"There is no version of {registry.name} yet.\nNext: `kedro run{same}` releases the first.")
+        else:
+            version_table(registry.name, versions)
+            awaiting = [version.number for version in versions if version.status == "awaiting approval"]
+            if awaiting:
+                click.echo(f'Next: `kedro models approve {awaiting[0]} --by NAME --why "..."{same}`, or `reject`.')
+            else:
+                click.echo(f"Next: `kedro models history{same}` shows who was champion when.")
+
+
+@models.command(epilog=_examples("history", "history --env tlc", "history --json"))
+@_json_option
+@_chosen
+def history(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
+    """Show who was champion from when to when (local time), by whom and why, the oldest first.
+
+    The last column begins the id of the MLflow run that keeps the report of the version's gate.
+    """
+    with told_clearly(traceback):
+        registry, same = _registry(env, params), same_choice(env, params)
+        reigns = registry.history()
+        if as_json:
+            click.echo(json.dumps(history_entries(reigns), indent=2))
+        elif not reigns:
+            click.echo(f"No version of {registry.name} has been champion yet.\nNext: `kedro models list{same}`.")
+        else:
+            history_table(registry.name, reigns)
+            click.echo("Next: `make ui` shows each report (experiment `releases`, the artifacts of the run).")
+
+
+@models.command(cls=_AboutVersion, epilog=_examples("promote 3", 'promote 3 --by Ana --why "best on snow days"'))
+@_version_argument
+@_decided(required=False)
+def promote(version: int, **options: Any) -> None:
+    """Make VERSION the champion: a candidate, or a former champion once more."""
+    _decide(lambda registry, by, why: registry.promote(version, by, why), **options)
+
+
+@models.command(epilog=_examples("rollback", 'rollback --by Ana --why "too long to JFK since Monday"'))
+@_decided(required=False)
+def rollback(**options: Any) -> None:
+    """Make the champion's predecessor champion again, after each of its files was checked.
+
+    Each rollback undoes the latest promotion that none has undone yet.
+    """
+    _decide(lambda registry, by, why: registry.rollback(by, why), **options)
+
+
+@models.command(cls=_AboutVersion, epilog=_examples('approve 3 --by Ana --why "fair on every borough"'))
+@_version_argument
+@_decided(required=True)
+def approve(version: int, **options: Any) -> None:
+    """Make VERSION, which awaits approval, the champion."""
+    _decide(lambda registry, by, why: registry.approve(version, by, why), **options)
+
+
+@models.command(cls=_AboutVersion, epilog=_examples('reject 3 --by Ana --why "the Bronx is too short"'))
+@_version_argument
+@_decided(required=True)
+def reject(version: int, **options: Any) -> None:
+    """Refuse VERSION, which was never champion, for good."""
+    _decide(lambda registry, by, why: registry.reject(version, by, why), **options)
+
+
+def _decide(
+    act: Callable[[Registry, str, str], Decision],
+    by: str | None,
+    why: str | None,
+    env: str | None,
+    params: dict[str, Any],
+    traceback: bool,
+) -> None:
+    with told_clearly(traceback):
+        registry, same = _registry(env, params), same_choice(env, params)
+        decision = act(registry, by or author(registry.project), why or _NO_REASON)
+        click.echo(_outcome(decision))
+        can_undo = decision.kind in ("promotion", "approval") and decision.previous
+        undo = f"; `kedro models rollback{same}` undoes this" if can_undo else ""
+        click.echo(f"Next: `kedro models history{same}` shows who was champion when{undo}.")
+
+
+def _outcome(decision: Decision) -> str:
+    version, previous = decision.version, decision.previous
+    if decision.kind == "rejection":
+        return f"Version {version} is rejected; " + (
+            f"version {previous} stays champion." if previous else "there is no champion yet."
+        )
+    if decision.kind == "rollback":
+        return f"Version {version} is champion again, in place of version {previous}."
+    return f"Version {version} is champion now" + (f", after version {previous}." if previous else ".")
+
+
+def _registry(env: str | None, params: dict[str, Any]) -> Registry:
+    from pydantic import ValidationError
+
+    from ride_duration.pipelines.parameters import TripSource
+    from ride_duration.registry import Registry, model_name
+
+    context = load_context(env, params)
+    parameters = context.config_loader["parameters"]
+    try:
+        chosen = TripSource.model_validate({name: parameters[name] for name in TripSource.model_fields})
+    except ValidationError as error:
+        said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        raise RideDurationError("\n  ".join(said)) from error
+    name = model_name(chosen.service, chosen.source)
+    return Registry(context.project_path, context.config_loader["globals"]["tracking"], name)

@@ -1,0 +1,124 @@
+"""Versions and their history, as tables for people and as JSON for scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ride_duration.registry import Reign, Version
+
+#: Columns of a table that goes to a file or another program: nothing is folded.
+_WIDE = 1000
+
+
+def version_entries(versions: Sequence[Version]) -> list[dict[str, Any]]:
+    """Versions in terms of JSON: RMSE in minutes, null where the model cannot answer; times are UTC."""
+    return [
+        {
+            "version": version.number,
+            "status": version.status,
+            "model": version.tags.get("model"),
+            "train_data": version.tags.get("train_data"),
+            "val_data": version.tags.get("val_data"),
+            "rmse": _float(version.tags.get("rmse")),
+            "rmse_without_distance": _float(version.tags.get("rmse_without_distance")),
+            "simulated": version.tags.get("simulated") == "True",
+            "released": version.released.isoformat(timespec="seconds"),
+            "run_id": version.run_id,
+            "gate": version.tags.get("gate"),
+        }
+        for version in versions
+    ]
+
+
+def history_entries(reigns: Sequence[Reign]) -> list[dict[str, Any]]:
+    """Reigns in terms of JSON; times are UTC, `until` is null for the champion."""
+    return [
+        {
+            "version": reign.version,
+            "since": reign.since.isoformat(timespec="milliseconds"),
+            "until": reign.until.isoformat(timespec="milliseconds") if reign.until else None,
+            "decision": reign.decision.kind,
+            "by": reign.decision.by,
+            "why": reign.decision.why,
+            "run_id": reign.decision.run_id,
+            "gate": reign.decision.report,
+        }
+        for reign in reigns
+    ]
+
+
+def version_table(title: str, versions: Sequence[Version]) -> None:
+    """Print versions; RMSE in minutes, after the ride and before it (without its distance)."""
+    columns = (
+        "version",
+        "status",
+        "model",
+        "learnt from, judged on",
+        "RMSE after / before the ride",
+        "released",
+        "run",
+    )
+    rows = [
+        (
+            str(entry["version"]),
+            entry["status"],
+            entry["model"] or "",
+            f"{entry['train_data']}, {entry['val_data']}" if entry["train_data"] else "",
+            _rmse(entry),
+            _local(version.released),
+            version.run_id[:8],
+        )
+        for version, entry in zip(versions, version_entries(versions), strict=True)
+    ]
+    _print(title, columns, rows)
+
+
+def history_table(title: str, reigns: Sequence[Reign]) -> None:
+    """Print reigns."""
+    columns = ("version", "from", "until", "decision", "by", "why", "report")
+    rows = [
+        (
+            str(reign.version),
+            _local(reign.since),
+            _local(reign.until) if reign.until else "now",
+            reign.decision.kind,
+            reign.decision.by,
+            reign.decision.why,
+            (reign.decision.report or "")[:8],
+        )
+        for reign in reigns
+    ]
+    _print(title, columns, rows)
+
+
+def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(value) for value in row))
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console.print(Text(title), shown, sep="\n")
+
+
+def _rmse(entry: dict[str, Any]) -> str:
+    after, before = (
+        "cannot say" if entry[name] is None else f"{entry[name]:.3f}" for name in ("rmse", "rmse_without_distance")
+    )
+    return f"{after} / {before}{' (simulated)' if entry['simulated'] else ''}"
+
+
+def _float(text: str | None) -> float | None:
+    return None if text is None else float(text)
+
+
+def _local(time: datetime) -> str:
+    return f"{time.astimezone():%Y-%m-%d %H:%M}"

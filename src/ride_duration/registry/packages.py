@@ -1,0 +1,90 @@
+"""Packages as MLflow keeps them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ride_duration.errors import RideDurationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Where a package lies inside the MLflow model that it is logged as.
+_DATA = "data"
+
+#: The TLC's own id for a zone that is not known, for examples: MLflow takes no missing integers.
+_UNKNOWN_ZONE = 264
+
+
+def log_package(folder: Path, metadata: dict[str, Any]) -> str:
+    """Log a package as an MLflow model (pyfunc) of the active run, with its signature and an input example.
+
+    Returns:
+        The address by which MLflow knows it.
+    """
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    asked = Schema(
+        [
+            ColSpec("long", "PULocationID"),
+            ColSpec("long", "DOLocationID"),
+            ColSpec("datetime", "pickup_datetime"),
+            ColSpec("double", "trip_distance", required=False),
+        ]
+    )
+    answered = Schema([ColSpec("double", name) for name in ("duration", "lower", "upper")])
+    logged = mlflow.pyfunc.log_model(
+        name="model_package",
+        loader_module="ride_duration.model_package.pyfunc",
+        data_path=str(folder),
+        signature=ModelSignature(inputs=asked, outputs=answered),
+        input_example=_example(json.loads((folder / "golden_rides.json").read_text())["rides"][:2]),
+        pip_requirements=["ride_duration"],
+        metadata=metadata,
+    )
+    return str(logged.model_uri)
+
+
+def _example(rides: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    zones = ["PULocationID", "DOLocationID"]
+    example = pd.DataFrame(rides).assign(pickup_datetime=lambda frame: pd.to_datetime(frame["pickup_datetime"]))
+    example[zones] = example[zones].astype("Float64").fillna(_UNKNOWN_ZONE).astype("int64")
+    example["trip_distance"] = example["trip_distance"].astype(float)
+    return example
+
+
+def folder_of_package(client: Any, version: Any, artifacts: Path) -> Path:
+    """Where the package of a version lies; one in a store elsewhere is copied from there.
+
+    MLflow keeps absolute paths. Of those on this machine only the part below the experiment's folder is believed, so
+    that packages are found after the project was moved, and those of a copied project are its own.
+
+    Args:
+        client: MLflow's.
+        version: As the client gives it.
+        artifacts: The folder of the project's artifacts.
+
+    Raises:
+        RideDurationError: The files are gone.
+    """
+    import mlflow
+
+    try:
+        logged = client.get_logged_model(version.source.removeprefix("models:/"))
+        location = logged.artifact_location
+        if "://" in location:
+            root = Path(mlflow.artifacts.download_artifacts(location))
+        else:
+            kept_in = client.get_experiment(logged.experiment_id).artifact_location
+            root = artifacts / PurePosixPath(location).relative_to(kept_in)
+        [folder] = [path for path in (root / _DATA).iterdir() if path.is_dir()]
+    except (OSError, ValueError, mlflow.MlflowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise RideDurationError(f"the files of version {version.version} are gone ({reason})") from error
+    return folder

@@ -1,0 +1,113 @@
+"""What saving a release does."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from kedro.io import DatasetError
+
+from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, Release, ReleaseDataset
+from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.registry import Registry, model_name
+from tests.registry.store import SETTINGS, Store, tiny_package
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    yield Store(tmp_path_factory.mktemp("releases") / "project")
+    mlflow.set_tracking_uri(None)
+
+
+class Run:
+    """A service of the test's own, whose packages are released as a run would."""
+
+    def __init__(self, store: Store, service: str) -> None:
+        self.store = store
+        self.registry = Registry(store.project, SETTINGS, model_name(service, "simulated"))
+        self.of_registry = {
+            "path": str(store.project / "data"),
+            "tracking": SETTINGS,
+            "service": service,
+            "source": "simulated",
+        }
+        self.package = ModelPackageDataset(str(store.project / "data/06_models/model_package"))
+        self.champion = ChampionDataset(**self.of_registry)
+        self.release = ReleaseDataset(
+            package={"path": str(store.project / "data/06_models/model_package")},
+            filepath=str(store.project / f"data/release_{service}.json"),
+            **self.of_registry,
+        )
+
+    def __call__(self, minutes_a_mile: float, approval: str = "auto", **report: Any) -> dict[str, Any]:
+        self.package.save(tiny_package(minutes_a_mile))
+        judged = {"passed": True, "verdict": "passed all 3 checks", "same_as_champion": False, **report}
+        with mlflow.start_run(experiment_id=connect(self.store.project, SETTINGS, EXPERIMENT)):
+            self.release.save(Release(judged, "<h1>Gate</h1>", approval))
+        return self.release.load()
+
+
+@pytest.fixture
+def run(store: Store, request: pytest.FixtureRequest) -> Run:
+    return Run(store, request.node.name.removeprefix("test_"))
+
+
+def test_each_better_package_becomes_champion(run: Run) -> None:
+    assert run.champion.load() is None
+    assert run(3.0) == {"version": 1, "champion": 1, "outcome": "Version 1 is champion now."}
+    assert run(4.0)["outcome"] == "Version 2 is champion now, after version 1."
+    champion = run.champion.load()
+    assert champion is not None
+    assert champion.contents == tiny_package(4.0)
+    newest, _ = run.registry.versions()
+    assert newest.tags["identity"] == champion.identity
+    noted = {name: newest.tags[name] for name in ("model", "simulated", "rmse", "train_data", "val_data")}
+    expected = {"model": "tiny", "simulated": "True", "rmse": "5.0", "train_data": "2021-01+2021-02"}
+    assert noted == {**expected, "val_data": "2021-03"}
+    assert "rmse_without_distance" not in newest.tags
+
+
+def test_manual_approval_leaves_it_to_a_person(run: Run) -> None:
+    run(3.0)
+    released = run(4.0, "manual")
+    assert (released["version"], released["champion"]) == (2, 1)
+    assert "Version 2 awaits approval: `kedro models approve 2" in released["outcome"]
+    assert "version 1 stays champion" in released["outcome"]
+
+
+def test_a_failed_gate_leaves_no_version_but_its_report(run: Run) -> None:
+    released = run(3.0, passed=False, verdict="failed: size")
+    assert released == {
+        "version": None,
+        "champion": None,
+        "outcome": "Not released; there is no champion yet.",
+    }
+    assert run.registry.versions() == []
+    [gate] = run.registry.decisions()
+    assert (gate.kind, gate.why) == ("gate", "failed: size")
+
+
+def test_the_champion_is_not_released_again(run: Run) -> None:
+    run(3.0)
+    released = run(3.0, same_as_champion=True)
+    assert released["outcome"] == "It answers just as version 1 does, which stays champion."
+    assert len(run.registry.versions()) == 1
+
+
+def test_without_tracking_nothing_is_released(run: Run) -> None:
+    run.package.save(tiny_package())
+    run.release.save(Release({"passed": True}, "", "auto"))
+    assert json.loads(Path(run.release._outcome).read_text())["version"] is None
+    assert "this run is not tracked" in run.release.load()["outcome"]
+    assert run.registry.versions() == []
+
+
+def test_a_damaged_champion_is_named_with_the_way_out(run: Run) -> None:
+    run(3.0)
+    run.store.damage(run.registry, 1)
+    with pytest.raises(
+        DatasetError, match=r"the champion, version 1, .*lower\.onnx is not what.*kedro models rollback"
+    ):
+        run.champion.load()

@@ -1,0 +1,177 @@
+"""Random decisions, killed at random steps, beside a model of them in plain Python."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+from unittest.mock import patch
+
+import mlflow
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ride_duration.errors import RideDurationError
+from ride_duration.registry.decisions import MOVING, previous_champion, reigns
+from tests.registry.store import Store
+
+#: Everything that a decision does to the store, as methods of MLflow's client.
+WRITES = (
+    *("create_run", "set_tag", "set_terminated", "log_dict", "log_text"),
+    *("create_registered_model", "_create_model_version", "set_logged_model_tags", "set_registered_model_alias"),
+)
+
+
+class Kill(BaseException):
+    """What SIGKILL is to a process: nothing catches it."""
+
+
+@contextmanager
+def killed(moment: int | None) -> Iterator[list[str]]:
+    """Kill what happens inside before write number `moment // 2`, or after it if odd; None: never.
+
+    Yields:
+        The writes that were done, in their order.
+    """
+    done: list[str] = []
+
+    def counted(name: str, write: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(write)
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            if moment == 2 * len(done):
+                raise Kill
+            answer = write(*args, **kwargs)
+            done.append(name)
+            if moment == 2 * len(done) - 1:
+                raise Kill
+            return answer
+
+        return counting
+
+    wrapped = {name: counted(name, getattr(mlflow.MlflowClient, name)) for name in WRITES}
+    with patch.multiple(mlflow.MlflowClient, **wrapped):
+        yield done
+
+
+MOMENTS = st.none() | st.integers(0, 9)
+
+
+def machine_of(store: Store) -> type[RuleBasedStateMachine]:
+    """The machine over a store; each example has a model of its own."""
+
+    class Decisions(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.name = store.new().name
+            self.statuses: dict[int, str] = {}
+            self.judged: dict[int, int | None] = {}
+            self.reigned: list[int] = []
+            self.undo: list[int] = []
+
+        @property
+        def champion(self) -> int | None:
+            return self.reigned[-1] if self.reigned else None
+
+        def decide(self, allowed: bool, moment: int | None, commit: str, act: Callable[..., Any]) -> bool:
+            """Whether the decision came about: it was allowed, and not killed before the write `commit`."""
+            with killed(moment) as done:
+                try:
+                    act(store.registry(self.name))
+                except RideDurationError:
+                    assert not allowed
+                    return False
+                except Kill:
+                    own = done[done.index("create_run") :] if "create_run" in done else []
+                    return commit in own
+            assert allowed
+            return True
+
+        def move(self, version: int) -> None:
+            if self.champion is not None:
+                self.statuses[self.champion] = "former champion"
+            self.statuses[version] = "champion"
+            self.reigned.append(version)
+
+        @rule(approval=st.sampled_from(["auto", "manual"]), moment=st.none() | st.integers(0, 20))
+        def release(self, approval: str, moment: int | None) -> None:
+            if self.decide(True, moment, "_create_model_version", lambda registry: store.release(registry, approval)):
+                number = len(self.statuses) + 1
+                self.statuses[number] = "candidate" if approval == "auto" else "awaiting approval"
+                self.judged[number] = self.champion
+
+        @precondition(lambda self: self.statuses)
+        @rule(moment=MOMENTS, data=st.data())
+        def promote(self, moment: int | None, data: st.DataObject) -> None:
+            version = data.draw(st.integers(1, len(self.statuses) + 1))
+            status = self.statuses.get(version)
+            fresh = status == "candidate" and self.judged[version] == self.champion
+            allowed = fresh or status == "former champion"
+            act = functools.partial(_promote, version=version)
+            if self.decide(allowed, moment, "set_registered_model_alias", act):
+                self.move(version)
+                self.undo.append(version)
+
+        @precondition(lambda self: self.statuses)
+        @rule(moment=MOMENTS, data=st.data())
+        def approve(self, moment: int | None, data: st.DataObject) -> None:
+            version = data.draw(st.integers(1, len(self.statuses)))
+            allowed = self.statuses[version] == "awaiting approval" and self.judged[version] == self.champion
+            act = functools.partial(_approve, version=version)
+            if self.decide(allowed, moment, "set_registered_model_alias", act):
+                self.move(version)
+                self.undo.append(version)
+
+        @precondition(lambda self: self.statuses)
+        @rule(moment=MOMENTS, data=st.data())
+        def reject(self, moment: int | None, data: st.DataObject) -> None:
+            version = data.draw(st.integers(1, len(self.statuses)))
+            allowed = self.statuses[version] in ("awaiting approval", "candidate")
+            if self.decide(allowed, moment, "set_terminated", functools.partial(_reject, version=version)):
+                self.statuses[version] = "rejected"
+
+        @precondition(lambda self: self.reigned)
+        @rule(moment=MOMENTS)
+        def rollback(self, moment: int | None) -> None:
+            if self.decide(len(self.undo) > 1, moment, "set_registered_model_alias", _rollback):
+                self.undo.pop()
+                self.move(self.undo[-1])
+
+        @invariant()
+        def agrees_with_the_model(self) -> None:
+            registry = store.registry(self.name)
+            assert {version.number: version.status for version in registry.versions()} == self.statuses
+            decisions = registry.decisions()
+            assert [*self.statuses.values()].count("champion") == bool(self.reigned)
+            history = reigns(decisions)
+            assert [reign.version for reign in history] == self.reigned
+            assert previous_champion(decisions) == (self.undo[-2] if len(self.undo) > 1 else None)
+            assert all(earlier.until == later.since for earlier, later in pairwise(history))
+            assert not history or history[-1].until is None
+            assert all(earlier.number < later.number for earlier, later in pairwise(decisions))
+            moves = [decision for decision in decisions if decision.kind in MOVING]
+            assert [move.previous for move in moves] == [None, *self.reigned][: len(moves)]
+            assert {decision.by for decision in decisions} <= {"Ana"}
+            for decision in decisions:
+                if decision.kind == "rejection":
+                    assert decision.version not in self.reigned
+            experiment = mlflow.get_experiment_by_name("releases").experiment_id
+            running = f"tags.model = '{self.name}' AND attributes.status = 'RUNNING'"
+            assert not mlflow.MlflowClient().search_runs([experiment], running)
+
+    return Decisions
+
+
+def _promote(registry: Any, version: int) -> None:
+    registry.promote(version, "Ana", "better")
+
+
+def _approve(registry: Any, version: int) -> None:
+    registry.approve(version, "Ana", "fair")
+
+
+def _reject(registry: Any, version: int) -> None:
+    registry.reject(version, "Ana", "unfair")
+
+
+def _rollback(registry: Any) -> None:
+    registry.rollback("Ana", "worse")

@@ -1,0 +1,106 @@
+"""What follows from decisions."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ride_duration.registry.decisions import MOVING, Decision, judged_against, previous_champion, reigns, status_of
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def decision(number: int, kind: str, version: int | None, previous: int | None = None) -> Decision:
+    run = f"run {number}"
+    at = NOON + timedelta(minutes=number // 2)
+    return Decision(number, kind, version, previous, at, "Ana", "because", run, run if kind == "gate" else None)
+
+
+def story(*told: tuple[str, int | None]) -> list[Decision]:
+    return [decision(number, kind, version) for number, (kind, version) in enumerate(told, start=1)]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[list[Decision], list[int]]:
+    """Decisions as a registry would let them happen, and the promotions that no rollback has undone."""
+    told: list[tuple[str, int | None]] = []
+    standing: list[int] = []
+    for kind in draw(
+        st.lists(st.sampled_from(["gate", "promotion", "approval", "rejection", "rollback"]), max_size=30)
+    ):
+        if kind == "rollback":
+            if len(standing) > 1:
+                standing.pop()
+                told.append((kind, standing[-1]))
+        elif kind in MOVING:
+            standing.append(draw(st.integers(1, 6).filter(lambda version: [version] != standing[-1:])))
+            told.append((kind, standing[-1]))
+        else:
+            told.append((kind, None if kind == "gate" else 7))
+    return story(*told), standing
+
+
+@given(stories())
+def test_reigns_have_no_gaps_and_only_the_last_is_open(told: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = told
+    history = reigns(decisions)
+    assert [reign.version for reign in history] == [d.version for d in decisions if d.kind in MOVING]
+    assert all(earlier.until == later.since for earlier, later in pairwise(history))
+    assert [reign.until is None for reign in history] == [False] * (len(history) - 1) + [True] * bool(history)
+    assert all(reign.since <= reign.until for reign in history if reign.until)
+    assert [reign.version for reign in history[-1:]] == standing[-1:]
+
+
+@given(stories())
+def test_a_rollback_undoes_the_latest_promotion_that_stands(told: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = told
+    assert previous_champion(decisions) == (standing[-2] if len(standing) > 1 else None)
+
+
+@given(stories(), st.integers(1, 9))
+def test_rollbacks_in_a_row_go_back_to_the_first_champion(told: tuple[list[Decision], list[int]], version: int) -> None:
+    decisions, standing = told
+    for expected in reversed(standing[:-1]):
+        assert previous_champion(decisions) == expected
+        decisions = [*decisions, decision(len(decisions) + 1, "rollback", expected)]
+    assert previous_champion(decisions) is None
+
+
+def test_a_version_may_be_champion_twice() -> None:
+    decisions = story(("promotion", 1), ("promotion", 2), ("rollback", 1), ("promotion", 3), ("promotion", 2))
+    assert [reign.version for reign in reigns(decisions)] == [1, 2, 1, 3, 2]
+    assert previous_champion(decisions) == 3
+
+
+def test_before_the_first_decision_there_is_no_history() -> None:
+    assert reigns([]) == []
+    assert previous_champion([]) is None
+
+
+@pytest.mark.parametrize(
+    ("about", "approval", "champion", "status"),
+    [
+        ([], "auto", None, "candidate"),
+        ([], "manual", None, "awaiting approval"),
+        (["rejection"], "manual", 2, "rejected"),
+        (["rejection"], "auto", None, "rejected"),
+        (["approval"], "manual", 1, "champion"),
+        (["approval"], "manual", 2, "former champion"),
+        (["promotion"], "auto", 2, "former champion"),
+        (["promotion", "rollback"], "auto", 2, "former champion"),
+    ],
+)
+def test_the_status_of_a_version(about: list[str], approval: str, champion: int | None, status: str) -> None:
+    decisions = story(*((kind, 1) for kind in about), ("promotion", 2))
+    assert status_of(1, approval, decisions, champion) == status
+
+
+def test_the_gate_of_a_version_is_found_by_its_run() -> None:
+    decisions = [decision(1, "gate", None, 4), decision(2, "promotion", 5, 4), decision(3, "gate", None, 5)]
+    gate = judged_against("run 3", decisions)
+    assert gate is not None
+    assert gate.previous == 5
+    assert judged_against("run 2", decisions) is None
+    assert judged_against(None, decisions) is None
