@@ -74,6 +74,22 @@ def _assert_one_message(ended: Ended, *words: str) -> None:
         ("model=lasso,models.lasso.hyper_parameters.alpha=-1", ["models.lasso.hyper_parameters.alpha", "negative"]),
         ("models.xgboost.hyper_parameters.max_leafs=3", ["max_leafs", "max_leaves"]),
         ("models.xgboost.search_space.gamma.low=60", ["Error: models.xgboost.search_space.gamma: low is 60 and high"]),
+        (
+            "models.xgboost.hyper_parameters.booster=gblinear",
+            ["models.xgboost cannot be released", "gblinear", "--pipelines=ing"],
+        ),
+        (
+            "models.xgboost.hyper_parameters.objective=reg:gamma",
+            ["cannot be released", "reg:squarederror", "--pipelines=ing"],
+        ),
+        (
+            "model=hist_gradient_boosting,models.hist_gradient_boosting.hyper_parameters.loss=poisson",
+            ["models.hist_gradient_boosting cannot be released", "loss=poisson", "use squared_error"],
+        ),
+        ("intervals.model.hyper_parameters.max_leafs=3", ["intervals.model.hyper_parameters", "max_leaves"]),
+        ("intervals.coverage=2", ["coverage", "less than 1"]),
+        ("gate.champion_worse=-1", ["champion_worse", "greater than or equal to 0"]),
+        ("release.approval=later", ["approval", "'auto' or 'manual'"]),
         ("engine_threads=0", ["engine_threads", "greater than 0"]),
         ("seed=-1", ["seed", "greater than or equal to 0"]),
         ("example_ride.pickup_zone=300", ["pickup_zone", "265"]),

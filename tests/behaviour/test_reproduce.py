@@ -180,7 +180,7 @@ def test_without_git_no_commit_can_be_run(finished: Project, tmp_path: Path) -> 
 def test_an_unknown_run_is_named(tracked: Tracked) -> None:
     ended = tracked.project.kedro("runs", "reproduce", "nosuchrun")
     assert ended.code == 1
-    assert "no run has an id that begins with 'nosuchrun'" in ended.err
+    assert "no training run has an id that begins with 'nosuchrun'" in ended.err
 
 
 def test_help_shows_an_example(tracked: Tracked) -> None:

@@ -1,0 +1,33 @@
+"""Intervals as configured, on a whole month of the simulated city that nobody has learnt from."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ride_duration.model_package.intervals import buckets
+from ride_duration.pipelines.data_science.intervals import Intervals, fit_intervals
+from ride_duration.pipelines.data_science.models import without_distance
+from tests.conftest import Project
+from tests.pipelines.test_data_science_zoo import ZOO, training
+
+CONFIGURED = Intervals(**ZOO["intervals"])
+
+
+@pytest.mark.xdist_group("intervals")
+def test_intervals_of_a_month_hold_nine_in_ten_rides_of_the_next(finished: Project) -> None:
+    train, val = (
+        pd.read_parquet(finished.data(f"05_model_input/{split}_features.parquet")) for split in ("train", "val")
+    )
+    with finished.data("06_models/model.pickle").open("rb") as file:
+        model = pickle.load(file)
+    learnt = fit_intervals(train, training("xgboost"), CONFIGURED)
+    bucket = buckets(val["straight_distance"].to_numpy(), CONFIGURED.bucket_edges)
+    for rows in (val, without_distance(val)):
+        lower, upper = learnt.bounds(rows, model.predict(rows))
+        held = (lower <= val["duration"]) & (val["duration"] <= upper)
+        assert 0.86 <= held.mean() <= 0.94
+        for number in np.unique(bucket):
+            if (bucket == number).sum() >= 500:
+                assert held[bucket == number].mean() >= 0.78
