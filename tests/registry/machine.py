@@ -138,10 +138,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def agrees_with_the_model(self) -> None:
-            registry = store.registry(self.name)
-            assert {version.number: version.status for version in registry.versions()} == self.statuses
-            decisions = registry.decisions()
-            assert [*self.statuses.values()].count("champion") == bool(self.reigned)
+            decisions = store.registry(self.name).decisions()
             history = reigns(decisions)
             assert [reign.version for reign in history] == self.reigned
             assert previous_champion(decisions) == (self.undo[-2] if len(self.undo) > 1 else None)
@@ -157,6 +154,12 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             experiment = mlflow.get_experiment_by_name("releases").experiment_id
             running = f"tags.model = '{self.name}' AND attributes.status = 'RUNNING'"
             assert not mlflow.MlflowClient().search_runs([experiment], running)
+
+        def teardown(self) -> None:
+            registry = store.registry(self.name)
+            assert {version.number: version.status for version in registry.versions()} == self.statuses
+            assert [*self.statuses.values()].count("champion") == bool(self.reigned)
+            assert registry.champion() == self.champion
 
     return Decisions
 
