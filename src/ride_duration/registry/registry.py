@@ -232,8 +232,8 @@ class Registry:
         except RideDurationError as error:
             stays = "there is still no champion" if champion is None else f"version {champion} stays champion"
             raise RideDurationError(f"version {version} cannot become champion: {error}; {stays}") from error
-        self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
         decision = journal.open(kind, version, by, why, gate=found.tags.get("gate", ""))
+        self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
         return journal.finish(decision)
 
     def _version(self, version: int) -> Any:
