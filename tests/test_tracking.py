@@ -33,6 +33,7 @@ PLOTS = {
     "predicted_plot.json",
     "residual_by_distance_plot.json",
     "residual_by_hour_plot.json",
+    "shap_plot.json",
     "plots.html",
 }
 
@@ -201,7 +202,7 @@ def test_the_exact_configuration_is_an_artifact(trained: Project, tmp_path: Path
 def test_the_plots_page_needs_no_network(trained: Project, tmp_path: Path) -> None:
     path = client(trained).download_artifacts(runs(trained)[0].info.run_id, "plots/plots.html", str(tmp_path))
     page = Path(path).read_text()
-    assert page.count('class="plotly-graph-div"') == 4
+    assert page.count('class="plotly-graph-div"') == 5
     assert "<script src=" not in page
 
 

@@ -56,10 +56,10 @@ def test_a_run_ends_with_a_summary_and_what_to_type_next(project: Project) -> No
 def test_progress_names_each_step(project: Project) -> None:
     process = project.start("kedro", "run", "--env=test", "--params=model=mean")
     out, err = process.communicate(timeout=120)
-    assert "[ 1/28]" in err
-    assert "[28/28]" in err
+    assert "[ 1/29]" in err
+    assert "[29/29]" in err
     assert "simulating green_tripdata_2021-01" in err
-    assert "[28/28]" not in out
+    assert "[29/29]" not in out
 
 
 def test_the_same_command_gives_the_same_bytes_whatever_the_threads(project: Project) -> None:

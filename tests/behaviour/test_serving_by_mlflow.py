@@ -16,7 +16,7 @@ import pytest
 
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.pyfunc import rides_of_frame
-from ride_duration.registry.registry import _example
+from ride_duration.registry.packages import _example
 from tests.conftest import Project
 from tests.test_tracking import client
 

@@ -69,7 +69,7 @@ def test_each_trial_is_a_run_below_the_one_of_tuning(tuned: tuple[Project, str])
     project, _ = tuned
     by_kind = kinds(project)
     [parent] = by_kind["tuning"]
-    assert (parent.info.run_name, parent.info.status) == ("tuning ridge 2021-01", "FINISHED")
+    assert (parent.info.run_name, parent.info.status) == ("tuning of ridge 2021-01", "FINISHED")
     assert parent.data.params["search_space.alpha.high"] == "100.0"
     assert parent.data.params["tuning.trials"] == "4"
     trials = pd.read_csv(project.data(TRIALS))

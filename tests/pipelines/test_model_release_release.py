@@ -123,8 +123,9 @@ def test_the_summary_says_what_the_gate_found_and_what_became_of_the_package() -
     lines = summary().splitlines()
     assert lines[:4] == ["how good it is", "", "Gate: passed all 10 checks", "Version 3 is champion now."]
     assert re.fullmatch(
-        r"JFK Airport to Times Sq, Monday 17:30: about \d+ min, nine times in ten \d+ to \d+ \(simulated\)", lines[-1]
+        r"JFK Airport to Times Sq, Monday 17:30: about \d+ min, nine times in ten \d+ to \d+ \(simulated\)", lines[-2]
     )
+    assert re.fullmatch(r"Beside a usual ride, in minutes: time [+-]\d+, distance [+-]\d+, place [+-]\d+", lines[-1])
 
 
 def test_the_summary_names_each_check_that_failed_with_its_reason() -> None:

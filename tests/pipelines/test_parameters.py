@@ -281,7 +281,7 @@ def test_a_search_range_knows_what_it_holds() -> None:
 )
 def test_a_search_space_that_an_estimator_does_not_know_is_refused(searched: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=r"models\.m") as told:
-        check_hyper_parameters("m", ModelChoice(**RIDGE | {"search_space": searched}))
+        check_hyper_parameters("models.m", ModelChoice(**RIDGE | {"search_space": searched}))
     assert words in str(told.value)
 
 
