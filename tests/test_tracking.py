@@ -17,6 +17,9 @@ from ride_duration.provenance import _user
 from ride_duration.tracking import _flat
 from tests.conftest import Ended, Project
 
+#: One worker makes what these tests share.
+pytestmark = pytest.mark.xdist_group("tracking")
+
 ARTIFACTS = {
     "parameters.json",
     "metrics.json",

@@ -5,6 +5,9 @@ import pytest
 
 from tests.conftest import Project
 
+#: One worker makes what these tests share.
+pytestmark = pytest.mark.xdist_group("runs")
+
 
 @pytest.fixture(scope="module")
 def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Project:
