@@ -144,7 +144,9 @@ def test_the_edges_of_the_coverage_pass() -> None:
         ([held + 1e-6, 1], False),
         ([0, held - 1e-6], False),
     ):
-        checks = gate_module._coverage(package(), val, gate(coverage=coverage, bucket_coverage=0))
+        checks = gate_module._coverage(
+            package(), val, gate_module._answers(package(), val), gate(coverage=coverage, bucket_coverage=0)
+        )
         assert checks[0].passed is passed, coverage
 
 

@@ -32,11 +32,12 @@ def gate_package(
         `passed`, `verdict` (a sentence), `same_as_champion`, the model's facts and the `checks`.
     """
     judged = pd.concat([val_features, test_features], ignore_index=True)
+    answers = _answers(model_package, val_features)
     checks = [
         _data_quality(model_package, gate),
-        *_beats_baselines(model_package, val_features),
+        *_beats_baselines(model_package, val_features, answers),
         *compare_with_champion(model_package, champion_package, judged, gate),
-        *_coverage(model_package, val_features, gate),
+        *_coverage(model_package, val_features, answers, gate),
         _golden(model_package, gate),
         _size(model_package, gate),
         _latency(model_package, gate),
@@ -68,9 +69,9 @@ def _data_quality(package: ModelPackage, gate: Gate) -> Check:
 _KINDS = ("rejected", "repaired", "flagged")
 
 
-def _beats_baselines(package: ModelPackage, val: pd.DataFrame) -> list[Check]:
+def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers]) -> list[Check]:
     actual = val["duration"].to_numpy()
-    own = {suffix: _rmse(answers.duration, actual) for suffix, answers in _answers(package, val).items()}
+    own = {suffix: _rmse(answered.duration, actual) for suffix, answered in answers.items()}
     checks = []
     for name, measures in package.read_json("metrics.json")["baselines"].items():
         theirs = {suffix: measures[f"rmse{suffix}"] for suffix in own}
@@ -100,15 +101,15 @@ def _rmse(answers: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean((answers - actual) ** 2)))
 
 
-def _coverage(package: ModelPackage, val: pd.DataFrame, gate: Gate) -> list[Check]:
+def _coverage(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers], gate: Gate) -> list[Check]:
     low, high = gate.coverage
     edges = package.calibration.edges
     names = bucket_names(edges)
     bucket = buckets(val["straight_distance"].to_numpy(dtype=np.float64), edges)
     actual = val["duration"].to_numpy()
     checks = []
-    for suffix, answers in _answers(package, val).items():
-        held = (answers.lower <= actual) & (actual <= answers.upper)
+    for suffix, answered in answers.items():
+        held = (answered.lower <= actual) & (actual <= answered.upper)
         shares = {
             names[number]: float(held[bucket == number].mean())
             for number in np.unique(bucket)
@@ -117,7 +118,7 @@ def _coverage(package: ModelPackage, val: pd.DataFrame, gate: Gate) -> list[Chec
         short = [f"{share:.1%} {name}" for name, share in shares.items() if share < gate.bucket_coverage]
         overall = float(held.mean())
         worst = min(shares, key=shares.__getitem__, default="none")
-        found = f"{overall:.1%}, mean width {np.mean(answers.upper - answers.lower):.1f} {_said(package)}"
+        found = f"{overall:.1%}, mean width {np.mean(answered.upper - answered.lower):.1f} {_said(package)}"
         if shares:
             found += f"; least {shares[worst]:.1%} {worst}"
         demand = f"{low:.0%} to {high:.0%} in all, {gate.bucket_coverage:.0%} in each bucket of {gate.bucket_trips:,}"
