@@ -205,6 +205,6 @@ run = click.Command(
         *kedro_run.params,
         click.Option(["--traceback"], is_flag=True, help="Show the whole traceback of an error, for developers."),
     ],
-    help="Run the pipeline: raw months to trips, features, model, metrics and plots.",
+    help="Run the pipeline: raw months to trips, features, model, metrics, plots, and a release past the gate.",
     epilog=_EXAMPLES,
 )
