@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -46,7 +47,8 @@ def server(finished: Project) -> Iterator[str]:
     """`mlflow models serve` of the champion; its address."""
     address, port = "127.0.0.1", free_port()
     command = ["mlflow", "models", "serve", "--model-uri", str(champion_of(finished)), "--env-manager", "local"]
-    process = finished.start(*command, "--host", address, "--port", str(port), "--workers", "1")
+    path = f'export PATH="{Path(sys.executable).parent}:$PATH";'  # MLflow starts uvicorn by its name
+    process = finished.start(*command, "--host", address, "--port", str(port), "--workers", "1", shell=path)
     try:
         _wait_for(f"http://{address}:{port}/ping", process)
         yield f"http://{address}:{port}/invocations"
