@@ -50,8 +50,7 @@ def compare_with_champion(
     found, worse = [], []
     passed = True
     for when, part in _askings(package, champion, rows).items():
-        new = _squared_errors(package, part)
-        errors = new, new if champion.identity == package.identity else _squared_errors(champion, part)
+        errors = _squared_errors(package, part), _squared_errors(champion, part)
         difference = rmse_difference(*errors, _days(rows), gate.seed)
         passed &= difference.high <= gate.champion_worse
         found.append(f"{difference.middle:+.2%} (at most {difference.high:+.2%}) {when}")
