@@ -203,11 +203,23 @@ class ModelPackage:
             reason = str(error).partition("\n")[0]
             raise RideDurationError(f"the model package cannot be run by ONNX Runtime ({reason})") from error
 
+    @cached_property
+    def _precision(self) -> dict[str, type]:
+        """What each graph takes numbers as."""
+        kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+        return {
+            output: kinds[read.type]
+            for output, session in self._sessions.items()
+            for read in session.get_inputs()
+            if read.name == "numbers"
+        }
+
     def _run(self, output: str, columns: dict[str, Any], order: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         reads = self._inputs["outputs"][output]
         fed: dict[str, Any] = {name: columns[name].reshape(-1, 1) for name in reads["text"]}
         if reads["numeric"]:
-            numbers = np.column_stack([columns[name] for name in reads["numeric"]]).astype(np.float32)
+            stacked = np.column_stack([columns[name] for name in reads["numeric"]])
+            numbers: NDArray[Any] = stacked.astype(self._precision[output])
             fed["numbers"] = numbers if order is None else numbers[order]
         if order is not None:
             fed |= {name: fed[name][order] for name in reads["text"]}
