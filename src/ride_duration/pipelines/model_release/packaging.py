@@ -12,6 +12,7 @@ from pydantic import model_validator
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.files import pack
+from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
 from ride_duration.pipelines.data_science.intervals import IntervalModel
 from ride_duration.pipelines.data_science.models import DurationModel
@@ -194,17 +195,8 @@ def _golden(package: ModelPackage, val_features: pd.DataFrame) -> dict[str, Any]
             chosen["pickup_zone"], chosen["dropoff_zone"], chosen["pickup_datetime"], distance, strict=True
         )
     ]
-    answers = package.answer(golden_as_rides(rides))
+    answers = package.answer(as_rides(rides))
     return {"rides": rides, "answers": {name: list(minutes) for name, minutes in answers._asdict().items()}}
-
-
-def golden_as_rides(rides: list[dict[str, Any]]) -> Rides:
-    """The rides of `golden_rides.json` as arrays."""
-    frame = pd.DataFrame(rides)
-    pickup, dropoff, miles = (
-        np.array(frame[name], dtype=np.float64) for name in ("PULocationID", "DOLocationID", "trip_distance")
-    )
-    return Rides(pickup, dropoff, frame["pickup_datetime"].to_numpy(dtype="datetime64[s]"), miles)
 
 
 def _json(values: Any) -> bytes:
