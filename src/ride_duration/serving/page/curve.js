@@ -1,0 +1,64 @@
+/** How the answer changes over the day: a line with its interval, and the chosen time on it. */
+
+import { spoken, spokenHour } from "./clock.js";
+import { draw } from "./svg.js";
+
+const EDGE = { left: 30, right: 10, top: 12, bottom: 24 };
+
+/**
+ * Draws `points`, [{minute, duration, lower, upper}] in order of the day, into `svg`; a click gives the minute to `pick`.
+ * Returns `mark`, which puts the chosen time {minute, duration} onto it.
+ */
+export function curve(svg, points, pick) {
+  const [width, height] = [svg.clientWidth, svg.clientHeight];
+  const most = Math.max(...points.map((point) => point.upper));
+  const step = [5, 10, 20, 30, 60, 120].find((minutes) => most / minutes <= 4) ?? 240;
+  const top = Math.ceil(most / step) * step;
+  const x = (minute) => EDGE.left + (minute / 1440) * (width - EDGE.left - EDGE.right);
+  const y = (duration) => height - EDGE.bottom - (duration / top) * (height - EDGE.top - EDGE.bottom);
+  const line = (key, order = points) => order.map((point) => `${x(point.minute).toFixed(1)} ${y(point[key]).toFixed(1)}`).join("L");
+
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const marker = draw("g", { class: "marker" });
+  const reading = draw("g", { class: "reading" });
+  svg.replaceChildren();
+  for (let minutes = 0; minutes <= top; minutes += step) {
+    svg.append(
+      draw("line", { x1: EDGE.left, x2: width - EDGE.right, y1: y(minutes), y2: y(minutes), class: minutes ? "grid" : "ground" }),
+      draw("text", { x: EDGE.left - 6, y: y(minutes), class: "tick left" }, `${minutes}`),
+    );
+  }
+  for (let minute = 0; minute <= 1440; minute += 360) {
+    const anchor = { 0: " first", 1440: " last" }[minute] ?? "";
+    svg.append(draw("text", { x: x(minute), y: height - 6, class: `tick under${anchor}` }, spokenHour(minute)));
+  }
+  svg.append(
+    draw("path", { d: `M${line("upper")}L${line("lower", [...points].reverse())}Z`, class: "band" }),
+    draw("path", { d: `M${line("duration")}`, class: "line" }),
+    marker,
+    reading,
+  );
+
+  const minuteAt = (event) => {
+    const share = (event.clientX - svg.getBoundingClientRect().left - EDGE.left) / (width - EDGE.left - EDGE.right);
+    return Math.min(Math.max(Math.round((share * 1440) / 30) * 30, 0), 1410);
+  };
+  svg.onpointermove = (event) => {
+    const point = points.find((other) => other.minute === minuteAt(event));
+    if (!point) return;
+    const text = `${spoken(point.minute)} · ${Math.round(point.duration)} min`;
+    const at = Math.min(Math.max(x(point.minute), EDGE.left + 50), width - EDGE.right - 50);
+    reading.replaceChildren(
+      draw("circle", { cx: x(point.minute), cy: y(point.duration), r: 3.5 }),
+      draw("text", { x: at, y: 10 }, text),
+    );
+  };
+  svg.onpointerleave = () => reading.replaceChildren();
+  svg.onclick = (event) => pick(minuteAt(event));
+
+  return ({ minute, duration }) =>
+    marker.replaceChildren(
+      draw("line", { x1: x(minute), x2: x(minute), y1: EDGE.top, y2: y(0) }),
+      draw("circle", { cx: x(minute), cy: y(duration), r: 6 }),
+    );
+}

@@ -1,0 +1,93 @@
+/** The live panel: asks the service how it is, while somebody looks. */
+
+import { ask } from "./api.js";
+import { draw } from "./svg.js";
+
+const EVERY = 3000;
+const KEPT = 60;
+const part = (name) => document.getElementById(name);
+
+/** Polls while the tab is visible; `heard` gets each answer of /live, or the refusal in its place. */
+export function watch(heard) {
+  let timer = 0;
+  const rates = [];
+
+  async function poll() {
+    clearTimeout(timer);
+    if (document.hidden) return;
+    try {
+      const live = await ask("live");
+      rates.push(live.requests_per_second);
+      if (rates.length > KEPT) rates.shift();
+      show(live);
+      pace(rates);
+      heard(live, null);
+    } catch (refusal) {
+      part("live").classList.add("lost");
+      part("live-state").textContent = "no word from the service";
+      heard(null, refusal);
+    }
+    timer = setTimeout(poll, EVERY);
+  }
+
+  document.addEventListener("visibilitychange", poll);
+  return poll();
+}
+
+function show({ requests_per_second, requests, errors, p50_ms, p99_ms, queue_depth, model, variants }) {
+  part("live").classList.remove("lost");
+  part("live-state").textContent = `${number(requests)} answered${errors ? `, ${number(errors)} in error` : ""}`;
+  part("live-rate").textContent = number(requests_per_second);
+  part("live-p50").textContent = milliseconds(p50_ms);
+  part("live-p99").textContent = milliseconds(p99_ms);
+  part("live-queue").textContent = number(queue_depth);
+  part("live-model").textContent = model ? `Version ${model.version}, ${age(model.age_days)}${model.simulated ? ", simulated city" : ""}` : "No model yet";
+  shares(variants ?? []);
+}
+
+function shares(variants) {
+  const parts = variants.filter(({ share }) => share > 0);
+  part("shares").replaceChildren(
+    ...parts.map(({ variant, share }) => {
+      const bar = document.createElement("span");
+      bar.className = variant;
+      bar.style.flexGrow = share;
+      return bar;
+    }),
+  );
+  part("variants").replaceChildren(
+    ...variants.map(({ variant, version, share }) => {
+      const item = document.createElement("li");
+      item.className = variant;
+      const told = document.createElement("span");
+      told.textContent = share > 0 ? `${number(share * 100)} % of rides` : "only logged";
+      item.append(`${variant}, version ${version} `, told);
+      return item;
+    }),
+  );
+}
+
+function pace(rates) {
+  const svg = part("pace");
+  const [width, height] = [svg.clientWidth, svg.clientHeight];
+  const most = Math.max(1, ...rates);
+  const points = rates.map((rate, i) => `${width - (rates.length - 1 - i) * (width / (KEPT - 1))},${height - 2 - (rate / most) * (height - 6)}`);
+  svg.replaceChildren(draw("polyline", { points: points.join(" ") }));
+}
+
+function number(value) {
+  if (!Number.isFinite(value)) return "–";
+  return value.toLocaleString("en-US", { maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+function milliseconds(value) {
+  return Number.isFinite(value) ? `${number(value)} ms` : "–";
+}
+
+/** "4 hours old" */
+function age(days) {
+  if (!Number.isFinite(days)) return "of unknown age";
+  const [amount, unit] = days >= 1 ? [days, "day"] : days * 24 >= 1 ? [days * 24, "hour"] : [days * 1440, "minute"];
+  const whole = Math.max(1, Math.round(amount));
+  return `${whole} ${unit}${whole === 1 ? "" : "s"} old`;
+}

@@ -1,0 +1,75 @@
+/** The taxi zones: names that tell them apart, search, and their cells on a plane of miles. */
+
+const MILES_A_DEGREE = 69.05;
+const MIDDLE = { longitude: -73.97, latitude: 40.71 };
+const EAST = Math.cos((MIDDLE.latitude * Math.PI) / 180);
+/** A zone is no disc: this many times as far as a disc of its area it may reach. */
+const REACH = 1.5;
+
+/** Miles east and south of the middle of the map. */
+export function place({ longitude, latitude }) {
+  return [(longitude - MIDDLE.longitude) * EAST * MILES_A_DEGREE, (MIDDLE.latitude - latitude) * MILES_A_DEGREE];
+}
+
+/** The service's zones by id, each with a `label` of its own, its `at` in miles and its `cell`, a polygon. */
+export function readZones(rows) {
+  const times = new Map();
+  for (const { zone, borough } of rows) times.set(zone + borough, (times.get(zone + borough) ?? 0) + 1);
+  const zones = rows.map((row) => ({
+    id: row.LocationID,
+    borough: row.borough === "EWR" ? "New Jersey" : row.borough,
+    label: times.get(row.zone + row.borough) > 1 ? `${row.zone} (${row.LocationID})` : row.zone,
+    at: place(row),
+    radius: Math.sqrt(row.square_miles / Math.PI) * REACH,
+  }));
+  for (const zone of zones) {
+    zone.cell = cell(zone, zones);
+    zone.words = plain(`${zone.label} ${zone.borough}`).split(/[^a-z0-9]+/);
+  }
+  return new Map(zones.map((zone) => [zone.id, zone]));
+}
+
+/** Miles between two zones as the crow flies. */
+export function milesBetween(one, other) {
+  return Math.hypot(one.at[0] - other.at[0], one.at[1] - other.at[1]);
+}
+
+/** Zones of which each typed word begins a word (name, borough or number), those first whose name begins so. */
+export function search(zones, typed) {
+  const wanted = plain(typed).split(/[^a-z0-9]+/).filter(Boolean);
+  const rank = (zone) => (plain(zone.label).startsWith(plain(typed).trim()) ? 0 : 1);
+  return [...zones.values()]
+    .filter((zone) => wanted.every((word) => zone.words.some((other) => other.startsWith(word)) || word === `${zone.id}`))
+    .sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
+}
+
+function plain(text) {
+  return text.normalize("NFD").replace(/[\u0300-\u036f']/g, "").toLowerCase();
+}
+
+/** The part of the zone's disc that is nearer to it than to any other zone (a clipped Voronoi cell). */
+function cell({ at: [x, y], radius }, zones) {
+  let corners = Array.from({ length: 48 }, (_, i) => {
+    const angle = (i / 24) * Math.PI;
+    return [x + radius * Math.cos(angle), y + radius * Math.sin(angle)];
+  });
+  for (const other of zones) {
+    const [across, down] = [other.at[0] - x, other.at[1] - y];
+    const apart = Math.hypot(across, down);
+    if (apart === 0 || apart > 2 * radius) continue;
+    corners = clip(corners, ([u, v]) => ((u - x) * across + (v - y) * down) / apart - apart / 2);
+  }
+  return corners;
+}
+
+/** Sutherland-Hodgman for one edge: keeps where `beyond` is not positive. */
+function clip(corners, beyond) {
+  return corners.flatMap((corner, i) => {
+    const before = corners.at(i - 1);
+    const [here, there] = [beyond(corner), beyond(before)];
+    const share = there / (there - here);
+    const cut = [before[0] + share * (corner[0] - before[0]), before[1] + share * (corner[1] - before[1])];
+    if (here <= 0) return there > 0 ? [cut, corner] : [corner];
+    return there <= 0 ? [cut] : [];
+  });
+}
