@@ -63,7 +63,8 @@ class RegistryReader:
         Raises:
             RideDurationError: The registry cannot be reached.
         """
-        return _reached(self._store.champion)
+        version: int | None = _reached(self._store.champion)
+        return version
 
     def folder(self, version: int) -> Path:
         """Where the package of a version lies; one in a store elsewhere is copied from there.

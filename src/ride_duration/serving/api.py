@@ -169,7 +169,7 @@ class _Routes:
             status_code=status,
             response_class=Response,
             openapi_extra=extra,
-            responses={status: _answered(gives), **{code: _PROBLEM for code in (*statuses, *((404, 409) * operator))}},
+            responses={status: _answered(gives), **dict.fromkeys((*statuses, *((404, 409) * operator)), _PROBLEM)},
         )(_encoded(handler, status))
 
     def get(self, path: str, call: Callable[[], Any], summary: str) -> None:
@@ -181,7 +181,10 @@ class _Routes:
             path,
             summary=summary,
             response_class=Response,
-            responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **dict.fromkeys(codes, _PROBLEM)},
+            responses={
+                200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+                **dict.fromkeys(codes, _PROBLEM),
+            },
         )(_encoded(handler, 200))
 
 

@@ -89,7 +89,9 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     def store_url(self) -> str:
         """Where predictions are kept, SQLite files by absolute path."""
         prefix = "sqlite:///"
-        return f"{prefix}{self.project / self.store.removeprefix(prefix)}" if self.store.startswith(prefix) else self.store
+        return (
+            f"{prefix}{self.project / self.store.removeprefix(prefix)}" if self.store.startswith(prefix) else self.store
+        )
 
 
 def read_settings(path: Path) -> ServiceSettings:
