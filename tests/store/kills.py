@@ -19,7 +19,7 @@ def kill(store_url: str, folder: Path, times: int, seed: int) -> None:
         command = [sys.executable, "-m", "tests.store.writer", store_url, str(folder), str(turn)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         assert process.stdout
-        count = randomness.randrange(500, 8000)
+        count = randomness.randrange(500, 5000)
         for number in range(count):
             assert process.stdout.readline() == b"%d\n" % number
         process.kill()
