@@ -37,8 +37,12 @@ def test_what_is_appended_arrives(open_log: OpenLog, store_url: str, durability:
     log.append([actual("a", "ride 1", 5.0), actual("b", "nobody asked", 5.0)])
     until(lambda: log.queue_depth == 0)
     assert log.last_error is None
+    log.append([])
     log.append([prediction("last")])
     log.close()
+    with pytest.raises(LogFull, match="is closed"):
+        log.append([prediction("too late")])
+    assert not log.writable
     assert kept(store_url) == sorted([*(f"p{i}" for i in range(2500)), "last"])
     assert kept(store_url, "actuals") == ["a", "b"]
     assert [path.name for path in (tmp_path / "journal/default").iterdir()] == [".lock"]

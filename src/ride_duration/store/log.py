@@ -82,9 +82,12 @@ class PredictionLog:
         """Take records, all or none; it costs microseconds, and does not wait for the database.
 
         Raises:
-            LogFull: Too many wait already, or the disk is full.
+            LogFull: Too many wait already, the disk is full, or the log is closed.
         """
-        self._backlog.append(records)
+        if self._stop.is_set():
+            raise LogFull("the prediction log is closed, because the service is stopping")
+        if records:
+            self._backlog.append(records)
 
     @property
     def queue_depth(self) -> int:
@@ -92,7 +95,7 @@ class PredictionLog:
 
     @property
     def writable(self) -> bool:
-        return self._thread.is_alive() and not self._backlog.full
+        return not self._stop.is_set() and self._thread.is_alive() and not self._backlog.full
 
     @property
     def refused(self) -> int:
