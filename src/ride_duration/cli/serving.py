@@ -55,7 +55,7 @@ def serve(host: str | None, port: int | None, env: str | None, params: dict[str,
         _write(file, settings)
         sys.stdout.flush()
         # In this process's place, and not in it: the service needs nothing of what Kedro has loaded here.
-        os.execv(sys.executable, [sys.executable, "-m", "ride_duration.serving", str(file)])
+        os.execv(sys.executable, [sys.executable, "-m", "ride_duration.serving", str(file)])  # noqa: S606 a path of our own
 
 
 @click.group(epilog=_KEYS_EXAMPLES)
@@ -110,8 +110,7 @@ def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) 
 
 
 def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
-    settings = _settings(env, params, {})
-    return settings.project / settings.api_keys
+    return _settings(env, params, {}).keys_path
 
 
 def _settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) -> ServiceSettings:

@@ -228,9 +228,8 @@ def problem_response(refused: Refused) -> Response:
     return Response(refused.body(), refused.status, headers, MEDIA_TYPE.decode())
 
 
-async def _http_problem(_: Request, error: Exception) -> Response:
+async def _http_problem(_: Request, error: Any) -> Response:
     """Routes that do not exist, and methods that they do not have."""
-    assert isinstance(error, HTTPException)
     details = {404: "there is nothing here; /openapi.json lists what there is", 405: "this method is not for this path"}
     response = problem_response(Refused(error.status_code, details.get(error.status_code, error.detail)))
     response.headers.update(error.headers or {})

@@ -45,7 +45,7 @@ class Guard:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._required = settings.keys_required
-        self._file = settings.project / settings.api_keys
+        self._file = settings.keys_path
         self._limits = settings.limits
         self._behind_proxy = settings.behind_proxy
         self._buckets: dict[str, tuple[float, float]] = {}

@@ -48,7 +48,7 @@ def serve(settings: ServiceSettings) -> None:
         ThreadPoolExecutor(1, "many-rides") as worker,
     ):
         metrics = Metrics()
-        reader = RegistryReader(settings.project, settings.tracking, settings.model)
+        reader = RegistryReader(settings.project_path, settings.tracking, settings.model)
         reconciler = Reconciler(reader, PackageCache(settings.own_folder / "packages"))
         service = Service(reconciler, predictions, metrics, worker)
         app = App(settings, service, Operations(settings, reconciler, predictions, metrics), metrics)
@@ -91,7 +91,7 @@ def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
 def _predictions_kept(settings: ServiceSettings) -> Iterator[PredictionLog]:
     predictions = PredictionLog(
         settings.store_url,
-        settings.project / settings.folder,
+        settings.folder_path,
         settings.durability,
         settings.name,
         journal_bytes=settings.journal_bytes,

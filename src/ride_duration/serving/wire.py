@@ -23,7 +23,7 @@ _TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d
 LocationId = Annotated[int, Meta(ge=1, le=265, description="TLC location id of a taxi zone.", examples=[10])]
 RideId = (
     Annotated[str, Meta(pattern="^[!-~]{1,100}$", description="Visible ASCII.", examples=["4711"])]
-    | Annotated[int, Meta(ge=0, lt=2**63)]
+    | Annotated[int, Meta(ge=0, le=2**63 - 1)]
 )
 Moment = Annotated[
     datetime,
