@@ -80,16 +80,17 @@ start_colour() {
     fi
     say "$colour starts: ${line[*]}"
     started=$colour
-    printf '\n--- %s\n' "${line[*]}" >>"$folder/$colour.log"
+    printf -- '--- %s\n' "${line[*]}" >>"$folder/$colour.log"
     (
         flock 8
         exec setsid "${line[@]}" </dev/null
     ) >>"$folder/$colour.log" 2>&1 8>"$folder/$colour.lock" 9>&- &
     local process=$!
     echo "$process" >"$folder/$colour.pid"
+    echo "$number" >"$folder/$colour.port"
     until ask --fail --output /dev/null "http://127.0.0.1:$number/ready" 2>/dev/null; do
         kill -0 "$process" 2>/dev/null ||
-            die "$colour ended while it started; $folder/$colour.log ends with:"$'\n'"$(tail -n 5 "$folder/$colour.log")"
+            die "$colour ended while it started; $folder/$colour.log ends with:"$'\n'"$(tac "$folder/$colour.log" | sed '/^--- /q' | tac | tail -n 5)"
         [ $SECONDS -lt $deadline ] ||
             die "$colour was not ready after $patience s; see $folder/$colour.log, and RIDE_DURATION_PATIENCE"
         sleep 0.1
@@ -174,7 +175,10 @@ as_it_was() {
     local code=$?
     trap - EXIT
     [ $code -ne 0 ] || exit 0
-    [ -z "$switched_from" ] || set_live "$switched_from"
+    if [ -n "$switched_from" ]; then
+        set_live "$switched_from"
+        drain "$started"
+    fi
     [ -z "$started_nginx" ] || stop_nginx || true
     [ -z "$started" ] || stop_colour "$started" || printf '%s\n' "$problem" >&2
     printf 'Nothing has changed: %s.\n' "$(told_status)" >&2
@@ -248,4 +252,7 @@ mkdir -p "$folder/temp" || die "the folder $folder cannot be made; choose anothe
 folder=$(cd "$folder" && pwd)
 exec 9>"$folder/lock"
 [ "$wanted" = status ] || flock --nonblock 9 || die "another blue_green.sh is at work in $folder; wait until it has ended"
+for colour in blue green; do # one that runs already listens where it was told to
+    ! runs $colour || port[$colour]=$(<"$folder/$colour.port")
+done
 "$wanted"
