@@ -1,8 +1,8 @@
 """The service's start: seconds from `kedro models serve` to the first answer, and the memory that it takes.
 
-`python benchmarks/measure_start.py [--times 5] [--env tlc]`, in a project that has a champion; on Linux, since memory is
-read from `/proc`. Prints the median and the worst of the starts, where their time goes, and the resident memory after
-the first answer and after 2,000 more.
+`python benchmarks/measure_start.py [--times 5] [--env tlc]`, in a project that has a champion; on Linux, since memory
+is read from `/proc`. Prints the median and the worst of the starts: until Kedro has written the service's settings,
+until the first answer, and the resident memory then, after 2,000 more answers, and at its peak.
 """
 
 import argparse

@@ -81,9 +81,7 @@ class Load:
         """Ask one ride; whether the connection may be used again."""
         body = json.dumps({"PULocationID": 132, "DOLocationID": 230, "trip_distance": 17.5, "ride_id": ride_id})
         started = time.monotonic()
-        writer.write(
-            f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        )
+        writer.write(f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         head = b""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
