@@ -55,6 +55,8 @@ nginx_address() {
     esac
 }
 
+others_reach_it() { ! [[ $listen =~ ^(127\.[0-9.]+|localhost|\[::1\]):[0-9]+$ ]]; }
+
 # --- asking; the key goes by a file descriptor, since arguments can be read by others
 ask() {
     curl --silent --show-error --max-time 10 --noproxy '*' \
@@ -97,6 +99,9 @@ start_colour() {
     done
     answers_ride "127.0.0.1:$number" ||
         die "$colour is ready, but does not answer a ride; $problem"$'\n'"If it wants a key, set RIDE_DURATION_KEY."
+    if others_reach_it && RIDE_DURATION_KEY='' answers_ride "127.0.0.1:$number"; then
+        die "others reach nginx on $listen, and $colour answers without an API key; set serving.require_keys=true"
+    fi
 }
 stop_colour() {
     local colour=$1 deadline=$((SECONDS + patience))

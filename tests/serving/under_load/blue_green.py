@@ -36,10 +36,12 @@ class BlueGreen:
         for service in self.services.values():
             service.write_settings()
 
-    def __call__(self, *arguments: str, key: str = "", patience: int = 30) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str, key: str = "", patience: int = 30, listen: str = "127.0.0.1:{port}"
+    ) -> subprocess.CompletedProcess[str]:
         """Run it."""
         settings = {
-            "RIDE_DURATION_LISTEN": f"127.0.0.1:{self.port}",
+            "RIDE_DURATION_LISTEN": listen.format(port=self.port),
             "RIDE_DURATION_BLUE_PORT": str(self.services["blue"].port),
             "RIDE_DURATION_GREEN_PORT": str(self.services["green"].port),
             "RIDE_DURATION_FOLDER": str(self.folder),

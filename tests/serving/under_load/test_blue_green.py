@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -27,11 +28,11 @@ def script(pair: Pair) -> Iterator[BlueGreen]:
         yield script
 
 
-def check_fails(script: BlueGreen, said: str, *command: str, patience: int = 30) -> None:
+def check_fails(script: BlueGreen, said: str, *command: str, **given: Any) -> None:
     process = script.process("green")
     with Load(script.port) as load:
         load.more()
-        done = script("deploy", *command, patience=patience)
+        done = script("deploy", *command, **given)
         load.more()
     assert done.returncode == 1
     assert said in done.stderr
@@ -58,6 +59,10 @@ def test_a_service_that_answers_no_ride_changes_nothing(script: BlueGreen, pair:
     check_fails(script, "this needs an API key", *script.command("locked.json"))
 
 
+def test_a_service_without_keys_is_not_shown_to_others(script: BlueGreen) -> None:
+    check_fails(script, "blue answers without an API key", *script.command(), listen="{port}")
+
+
 def test_a_taken_port_is_named(script: BlueGreen) -> None:
     blue, green = (script.services[colour].port for colour in ("blue", "green"))
     script.services["blue"].port = green
@@ -82,7 +87,7 @@ def test_a_killed_service_is_noticed_and_started_again(script: BlueGreen) -> Non
     assert "green is live and does not run" in status.stdout
     with pytest.raises(HTTPError) as refused:
         urlopen(f"http://127.0.0.1:{script.port}/ready")
-    assert refused.value.code == 503
+    assert refused.value.code == 502
     assert refused.value.headers["Content-Type"] == "application/problem+json"
     assert refused.value.headers["Retry-After"] == "2"
     assert "green is live and runs" in script("start", *script.command()).stdout
