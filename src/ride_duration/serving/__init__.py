@@ -1,0 +1,1 @@
+"""The web service: rides in, minutes out."""

@@ -72,6 +72,7 @@ def fault(ride: dict[str, Any]) -> dict[str, Any] | None:
 class StandIn(BaseHTTPRequestHandler):
     """Answers one request."""
 
+    protocol_version = "HTTP/1.1"
     asked = 0
 
     def do_GET(self) -> None:

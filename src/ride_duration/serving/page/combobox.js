@@ -39,7 +39,7 @@ export function combobox(input, list, zones, pick) {
   function option(zone, index) {
     const item = document.createElement("li");
     item.id = `${list.id}-${index}`;
-    item.role = "option";
+    item.setAttribute("role", "option");
     const borough = document.createElement("span");
     borough.textContent = zone.borough;
     item.append(zone.label, " ", borough);
@@ -48,8 +48,8 @@ export function combobox(input, list, zones, pick) {
 
   function nothing() {
     const item = document.createElement("li");
-    item.role = "option";
-    item.ariaDisabled = "true";
+    item.setAttribute("role", "option");
+    item.setAttribute("aria-disabled", "true");
     item.textContent = "No zone is called so";
     return item;
   }
@@ -64,6 +64,7 @@ export function combobox(input, list, zones, pick) {
     input.setAttribute("aria-activedescendant", item.id);
   }
 
+  input.setAttribute("aria-autocomplete", "list");
   input.addEventListener("input", () => open(input.value));
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => list.hidden && open(""));

@@ -1,13 +1,12 @@
 /** The live panel: asks the service how it is, while somebody looks. */
 
 import { ask } from "./api.js";
-import { draw } from "./svg.js";
+import { draw, part } from "./dom.js";
 
 const EVERY = 3000;
 const KEPT = 60;
-const part = (name) => document.getElementById(name);
 
-/** Polls while the tab is visible; `heard` gets each answer of /live, or the refusal in its place. */
+/** Polls while the tab is visible; `heard` gets each answer of /live. */
 export function watch(heard) {
   let timer = 0;
   const rates = [];
@@ -21,11 +20,10 @@ export function watch(heard) {
       if (rates.length > KEPT) rates.shift();
       show(live);
       pace(rates);
-      heard(live, null);
-    } catch (refusal) {
+      heard(live);
+    } catch {
       part("live").classList.add("lost");
       part("live-state").textContent = "no word from the service";
-      heard(null, refusal);
     }
     timer = setTimeout(poll, EVERY);
   }
