@@ -15,9 +15,13 @@ ARTIFACTS = Path(__file__).parents[3] / "build" / "page"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 #: What the tests ask for again and again: JFK Airport to Times Square, a Monday at half past five.
 RIDE = "#from=132&to=230&on=2026-11-23&at=17:30"
-REPORT_VIOLATIONS = (
-    "addEventListener('securitypolicyviolation', event => console.error('CSP:', event.violatedDirective, event.blockedURI))"
-)
+REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
+  console.error("CSP:", event.violatedDirective, event.blockedURI))"""
+SETTINGS: dict[str, Any] = {
+    "viewport": {"width": 1440, "height": 900},
+    "locale": "en-US",
+    "reduced_motion": "reduce",
+}
 
 OpenPage = Callable[..., Page]
 
@@ -46,7 +50,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, service_url: str) -> Iterator[OpenPage]:
-    """Opens the page at an address, with routes of the service replaced and the clock in the test's hands where it wants so.
+    """Opens the page at an address; `routes` of the service are replaced, `clock` puts time into the test's hands.
 
     Further options go to the browser's context.
 
@@ -59,8 +63,7 @@ def open_page(browser: Browser, service_url: str) -> Iterator[OpenPage]:
     def open_(
         address: str = "", *, routes: dict[str, Callable[..., Any]] | None = None, clock: bool = False, **options: Any
     ) -> Page:
-        settings = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US", "reduced_motion": "reduce", **options}
-        context = browser.new_context(**settings)
+        context = browser.new_context(**{**SETTINGS, **options})
         context.set_default_timeout(5_000)
         contexts.append(context)
         page = context.new_page()

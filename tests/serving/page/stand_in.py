@@ -115,7 +115,11 @@ class StandIn(BaseHTTPRequestHandler):
 
     def send(self, status: int, kind: str, content: bytes) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), "Cache-Control": "no-cache"}.items():
+        for name, value in {
+            "Content-Type": kind,
+            "Content-Length": str(len(content)),
+            "Cache-Control": "no-cache",
+        }.items():
             self.send_header(name, value)
         self.send_header("Content-Security-Policy", CSP)
         self.send_header("X-Content-Type-Options", "nosniff")

@@ -17,6 +17,7 @@ export function showNone({ pickup, dropoff }) {
 
 /** The answer is being asked for (`busy`), or what is shown is no longer true. */
 export function showStale(busy) {
+  for (const name of ["hint", "next"]) part(name).hidden = true;
   part("answer").classList.add("stale");
   if (busy) part("answer").setAttribute("aria-busy", "true");
   else part("answer").removeAttribute("aria-busy");
@@ -30,7 +31,6 @@ export function showAnswer({ duration, lower, upper, reasons = {} }, time) {
   part("minutes").replaceChildren(`${minutes}`, unit);
   part("interval").textContent = Number.isFinite(lower) ? `${Math.round(lower)} to ${Math.round(upper)} minutes in 9 of 10 rides` : "";
   part("arrival").textContent = `Leave at ${spoken(minuteOf(time))}, there about ${spoken(minuteOf(time) + duration)}`;
-  for (const name of ["hint", "next"]) part(name).hidden = true;
   for (const name of ["minutes", "interval", "arrival", "about"]) part(name).hidden = false;
   part("answer").removeAttribute("aria-busy");
   part("answer").classList.remove("stale");

@@ -120,6 +120,7 @@ function keep() {
 
 /** After every change: the fields, the address, the map, and, when it has settled, the question. */
 function changed() {
+  if (!map) return undefined; // the zones are still to come
   clearTimeout(settling);
   asking.abort();
   answer = null;
@@ -165,7 +166,7 @@ async function question() {
     map.show(ride.pickup, ride.dropoff, `${showAnswer(answer, ride.time)} min`);
     showModel(answer);
     await askDay(signal);
-    await askModel(signal);
+    await askModel(signal).catch(() => {}); // the version is named already
   } catch (refusal) {
     if (signal.aborted) return;
     showStale(false);
@@ -202,5 +203,5 @@ async function askModel(signal) {
   showModel(answer, known());
 }
 
-if (innerWidth >= 900 && innerWidth < 1280) part("live").open = false; // it would cover the map
+if (innerWidth >= 900 && innerWidth < 1400) part("live").open = false; // it would cover the map
 begin();

@@ -65,6 +65,7 @@ export function combobox(input, list, zones, pick) {
   }
 
   input.setAttribute("aria-autocomplete", "list");
+  input.autocomplete = "off";
   input.addEventListener("input", () => open(input.value));
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => list.hidden && open(""));

@@ -21,9 +21,9 @@ export function watch(heard) {
       show(live);
       pace(rates);
       heard(live);
-    } catch {
+    } catch (refusal) {
       part("live").classList.add("lost");
-      part("live-state").textContent = "no word from the service";
+      part("live-state").textContent = refusal.title || "no answer";
     }
     timer = setTimeout(poll, EVERY);
   }
