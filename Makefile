@@ -11,13 +11,16 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint ui viz notebook lock clean
+.PHONY: help run serve test soak system-deps lint bench-serving ui viz notebook lock clean
 
 help: ## List what there is to make
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/installed ## Do the main job on the offline default: simulated months to a judged model
 	@$(BIN)/kedro run
+
+serve: $(VENV)/installed ## Answer rides on the current champion, with a page for people (http://127.0.0.1:9696)
+	@$(BIN)/kedro models serve
 
 test: lint ## Run every test, linter, type check and import contract
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
@@ -26,6 +29,12 @@ test: lint ## Run every test, linter, type check and import contract
 
 soak: $(VENV)/installed-dev ## Run the long tests: many kills, many seeds, thousands of cases
 	@$(BIN)/python -m pytest -m soak
+
+system-deps: ## Install the programs that some tests need, by apt-get: Chromium, nginx, wrk
+	@.ci/system-deps
+
+bench-serving: $(VENV)/installed-dev ## Measure the service beside MLflow's server and a bare one; needs wrk
+	@$(BIN)/python benchmarks/measure_serving.py
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
@@ -45,8 +54,10 @@ notebook: $(VENV)/installed ## Open the notebooks in JupyterLab
 
 lock: $(VENV)/installed ## Resolve the dependencies anew
 	@$(INSTALL) uv
-	@$(BIN)/uv pip compile $(LOCK) --extra tracking --extra tuning --extra explore --extra build -o requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) $(LEVELS:%=--extra %) -o requirements.lock
 	@$(BIN)/uv pip compile $(LOCK) --all-extras --constraints requirements.lock -o requirements-dev.lock
+	@$(BIN)/uv pip compile $(LOCK) --extra serving --extra build --constraints requirements.lock -o requirements-serving.lock
+LEVELS := training tracking tuning explore serving build
 LOCK := pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 clean: ## Remove the environment and everything that runs have made; raw months stay
@@ -54,8 +65,8 @@ clean: ## Remove the environment and everything that runs have made; raw months 
 	find data -type f ! -name .gitkeep ! -path 'data/01_raw/*' -delete
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+	  || { echo "Python 3.11 to 3.14 is needed; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "Making the environment $(VENV); this takes a minute or two."
 	@$(PYTHON) -m venv $(VENV)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import kedro.framework.project  # noqa: F401  configures logging now, so that caplog sees what follows
 import pytest
@@ -88,6 +89,11 @@ def real_month(month: str) -> Path:
     return path
 
 
+def program(name: str) -> str:
+    """Path of a program of the system, also where only administrators look; empty where it is not installed."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") or ""
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project of the test's own."""
@@ -109,12 +115,28 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked `needs` is skipped where a program is not installed, before any fixture begins."""
+    for name in (name for marker in item.iter_markers("needs") for name in marker.args):
+        if not program(name):
+            pytest.skip(f"{name} is not installed; `make system-deps` installs it on Debian")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Where FORBID_SKIPS names a marker of the test, a skip is a failure."""
-    report = yield
-    forbidden = os.environ.get("FORBID_SKIPS", "").split(",")
-    if report.skipped and not hasattr(report, "wasxfail") and any(item.get_closest_marker(name) for name in forbidden):
+    """Where FORBID_SKIPS is set, a skipped test is a failure."""
+    return _judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Where FORBID_SKIPS is set, so is a module that skips itself."""
+    return _judged((yield))
+
+
+def _judged(report: Any) -> Any:
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("FORBID_SKIPS"):
         report.outcome = "failed"
-        report.longrepr = f"skipped, though FORBID_SKIPS={','.join(forbidden)}: {report.longrepr}"
+        report.longrepr = f"skipped, though FORBID_SKIPS is set: {report.longrepr}"
     return report

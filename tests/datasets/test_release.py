@@ -12,7 +12,8 @@ from kedro.io import DatasetError
 from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, Release, ReleaseDataset
 from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.registry import Registry, model_name
-from tests.registry.store import SETTINGS, Store, tiny_package
+from tests.model_package.tiny import tiny_package
+from tests.registry.store import SETTINGS, Store
 
 
 @pytest.fixture(scope="module")

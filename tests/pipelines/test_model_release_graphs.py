@@ -71,7 +71,7 @@ def answered(model: DurationModel, rows: pd.DataFrame) -> NDArray[np.float64]:
     columns = model.feature_set
     fed: dict[str, Any] = {name: rows[[name]].to_numpy(dtype=object) for name in columns.categorical}
     if columns.numeric:
-        fed["numbers"] = rows[list(columns.numeric)].to_numpy(dtype=np.float32)
+        fed["numbers"] = rows[list(columns.numeric)].to_numpy(np.float64 if columns.encode else np.float32)
     [minutes] = session.run(None, fed)
     assert minutes.shape == (len(rows), 1)
     return np.asarray(minutes[:, 0], dtype=np.float64)
@@ -79,7 +79,7 @@ def answered(model: DurationModel, rows: pd.DataFrame) -> NDArray[np.float64]:
 
 def assert_same_answers(model: DurationModel, rows: pd.DataFrame) -> None:
     expected = model.predict(rows)
-    assert answered(model, rows) == pytest.approx(expected, abs=1e-4, rel=1e-6)
+    assert answered(model, rows) == pytest.approx(expected, abs=1e-4, rel=1e-9)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.files import MANIFEST, pack
+from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
 from ride_duration.pipelines.data_science.evaluation import compute_slices
 from ride_duration.pipelines.model_release import packaging as packaging_module
@@ -21,7 +22,6 @@ from ride_duration.pipelines.model_release.packaging import (
     UNITS,
     Packaging,
     compare_outputs,
-    golden_as_rides,
     package_model,
     rides_to_compare,
 )
@@ -144,7 +144,7 @@ def test_every_column_that_a_model_may_read_has_a_unit() -> None:
 @pytest.mark.parametrize("model", ["xgboost", "ridge"])
 def test_golden_rides_are_asked_before_and_after_and_answered_as_kept(model: str) -> None:
     golden = package(model).read_json("golden_rides.json")
-    answers = package(model).answer(golden_as_rides(golden["rides"]))._asdict()
+    answers = package(model).answer(as_rides(golden["rides"]))._asdict()
     known = [ride["trip_distance"] is not None for ride in golden["rides"]]
     assert 0 < sum(known) <= len(known) / 2
     for name, minutes in golden["answers"].items():
@@ -264,7 +264,7 @@ def test_golden_rides_of_trips_without_zones_or_distances_are_answered_too() -> 
     val = splits()["val_features"].assign(pickup_zone=np.nan, trip_distance_raw=np.nan)
     golden = packaging_module._golden(package(), val)
     assert {ride["PULocationID"] for ride in golden["rides"]} == {None}
-    assert np.isfinite(package().answer(golden_as_rides(golden["rides"])).duration).all()
+    assert np.isfinite(package().answer(as_rides(golden["rides"])).duration).all()
 
 
 def test_what_is_usual_is_there_where_no_trip_has_it() -> None:

@@ -19,8 +19,9 @@ from ride_duration.errors import RideDurationError
 from ride_duration.model_package import Rides
 from ride_duration.registry import Decision, Registry
 from ride_duration.registry import registry as registry_module
+from tests.model_package.tiny import tiny_package
 from tests.registry.machine import Kill, killed, machine_of
-from tests.registry.store import SETTINGS, Store, runs, tiny_package
+from tests.registry.store import SETTINGS, Store, runs
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@
 Knows NumPy and ONNX Runtime, and nothing of training, Kedro or MLflow.
 """
 
+from ride_duration.model_package.golden import golden_error, golden_rides
 from ride_duration.model_package.intervals import Calibration
 from ride_duration.model_package.package import Answers, ModelPackage, Rides
+from ride_duration.model_package.single import Answer, SingleRides
 
-__all__ = ["Answers", "Calibration", "ModelPackage", "Rides"]
+__all__ = ["Answer", "Answers", "Calibration", "ModelPackage", "Rides", "SingleRides", "golden_error", "golden_rides"]

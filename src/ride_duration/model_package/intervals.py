@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,16 @@ class Calibration:
             for tail in ("lower", "upper")
         )
         return np.minimum(np.maximum(lower - below, 0.0), duration), np.maximum(upper + above, duration)
+
+    def bounds_of_ride(
+        self, duration: float, lower: float, upper: float, straight_distance: float, trip_distance: float
+    ) -> tuple[float, float]:
+        """The same as `bounds`, for one ride."""
+        placed = not isnan(straight_distance)
+        bucket = bisect_right(self.edges, straight_distance) if placed else len(self.edges) + 1
+        margins = self.margins["without_distance" if isnan(trip_distance) else "with_distance"]
+        below, above = lower - margins["lower"][bucket], upper + margins["upper"][bucket]
+        return min(max(below, 0.0), duration), max(above, duration)
 
     def _margin(self, known: str, tail: str, bucket: NDArray[np.intp]) -> NDArray[np.float64]:
         return np.asarray(self.margins[known][tail], dtype=np.float64)[bucket]

@@ -154,7 +154,7 @@ class ModelPackage:
         }
 
     def _usual(self, names: tuple[str, ...], columns: dict[str, Any]) -> dict[str, Any]:
-        usual = self._inputs["usual"]
+        usual = self.inputs["usual"]
         replaced = {
             name: np.full(len(columns[name]), usual[name], dtype=columns[name].dtype)
             for name in names
@@ -166,7 +166,7 @@ class ModelPackage:
 
     def columns(self, rides: Rides) -> dict[str, Any]:
         """The columns that the graphs read, arrays (n,) by name."""
-        columns: dict[str, Any] = features_of_rides(*rides, self._places)
+        columns: dict[str, Any] = features_of_rides(*rides, self.places)
         columns["trip_distance_raw"] = rides.trip_distance
         if "zone_pair" in self._text_columns:
             columns["zone_pair"] = _pairs(rides.pickup_zone, rides.dropoff_zone)
@@ -175,19 +175,26 @@ class ModelPackage:
         return columns
 
     @cached_property
-    def _inputs(self) -> dict[str, Any]:
+    def inputs(self) -> dict[str, Any]:
+        """The columns that each graph reads, and what stands for one that is occluded."""
         return dict(self.read_json("inputs.json"))
 
     @cached_property
     def _text_columns(self) -> set[str]:
-        return {name for output in OUTPUTS for name in self._inputs["outputs"][output]["text"]}
+        return {name for output in OUTPUTS for name in self.inputs["outputs"][output]["text"]}
 
     @cached_property
-    def _places(self) -> Places:
+    def places(self) -> Places:
+        """Where the zones of the zone table are, in local miles."""
         return places_of_zones(self.zones)
 
     @cached_property
-    def _sessions(self) -> dict[str, InferenceSession]:
+    def sessions(self) -> dict[str, InferenceSession]:
+        """The graphs, ready to run, by output.
+
+        Raises:
+            RideDurationError: ONNX Runtime refuses one.
+        """
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -203,15 +210,27 @@ class ModelPackage:
             reason = str(error).partition("\n")[0]
             raise RideDurationError(f"the model package cannot be run by ONNX Runtime ({reason})") from error
 
+    @cached_property
+    def precision(self) -> dict[str, type]:
+        """What each graph takes numbers as."""
+        kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+        return {
+            output: kinds[read.type]
+            for output, session in self.sessions.items()
+            for read in session.get_inputs()
+            if read.name == "numbers"
+        }
+
     def _run(self, output: str, columns: dict[str, Any], order: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
-        reads = self._inputs["outputs"][output]
+        reads = self.inputs["outputs"][output]
         fed: dict[str, Any] = {name: columns[name].reshape(-1, 1) for name in reads["text"]}
         if reads["numeric"]:
-            numbers = np.column_stack([columns[name] for name in reads["numeric"]]).astype(np.float32)
+            stacked = np.column_stack([columns[name] for name in reads["numeric"]])
+            numbers: NDArray[Any] = stacked.astype(self.precision[output])
             fed["numbers"] = numbers if order is None else numbers[order]
         if order is not None:
             fed |= {name: fed[name][order] for name in reads["text"]}
-        [answered] = self._sessions[output].run(None, fed)
+        [answered] = self.sessions[output].run(None, fed)
         flat: NDArray[np.float64] = answered.reshape(-1).astype(np.float64)
         if order is None:
             return flat

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
+from ride_duration.registry.reader import package_folder
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Where a package lies inside the MLflow model that it is logged as.
-_DATA = "data"
 
 #: The TLC's own id for a zone that is not known, for examples: MLflow takes no missing integers.
 _UNKNOWN_ZONE = 264
@@ -62,9 +60,6 @@ def _example(rides: list[dict[str, Any]]) -> pd.DataFrame:
 def folder_of_package(client: Any, version: Any, artifacts: Path) -> Path:
     """Where the package of a version lies; one in a store elsewhere is copied from there.
 
-    MLflow keeps absolute paths. Of those on this machine only the part below the experiment's folder is believed, so
-    that packages are found after the project was moved, and those of a copied project are its own.
-
     Args:
         client: MLflow's.
         version: As the client gives it.
@@ -75,16 +70,13 @@ def folder_of_package(client: Any, version: Any, artifacts: Path) -> Path:
     """
     import mlflow
 
+    def download(address: str) -> Path:
+        return Path(mlflow.artifacts.download_artifacts(address))
+
     try:
         logged = client.get_logged_model(version.source.removeprefix("models:/"))
-        location = logged.artifact_location
-        if "://" in location:
-            root = Path(mlflow.artifacts.download_artifacts(location))
-        else:
-            kept_in = client.get_experiment(logged.experiment_id).artifact_location
-            root = artifacts / PurePosixPath(location).relative_to(kept_in)
-        [folder] = [path for path in (root / _DATA).iterdir() if path.is_dir()]
+        experiment = client.get_experiment(logged.experiment_id).artifact_location
+        return package_folder(logged.artifact_location, experiment, artifacts, download)
     except (OSError, ValueError, mlflow.MlflowException) as error:
         reason = str(error).partition("\n")[0]
         raise RideDurationError(f"the files of version {version.version} are gone ({reason})") from error
-    return folder

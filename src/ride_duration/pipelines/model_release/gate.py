@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ride_duration.model_package import Answers, ModelPackage
+from ride_duration.model_package import Answers, ModelPackage, golden_error, golden_rides
 from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.models import without_distance
 from ride_duration.pipelines.model_release.champion import compare_with_champion
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
-from ride_duration.pipelines.model_release.packaging import golden_as_rides
 
 _TIMED_RIDES = 200
 
@@ -127,11 +126,9 @@ def _coverage(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answe
 
 
 def _golden(package: ModelPackage, gate: Gate) -> Check:
-    golden = package.read_json("golden_rides.json")
-    answers = package.answer(golden_as_rides(golden["rides"]))._asdict()
-    off = max(float(np.max(np.abs(answers[name] - expected))) for name, expected in golden["answers"].items())
+    rides, off = len(golden_rides(package).pickup_zone), golden_error(package)
     demand = f"answers to golden rides within {gate.golden_minutes} minutes"
-    return Check("golden rides", demand, off <= gate.golden_minutes, f"{len(golden['rides'])} rides, off by {off:.2g}")
+    return Check("golden rides", demand, off <= gate.golden_minutes, f"{rides} rides, off by {off:.2g}")
 
 
 def _size(package: ModelPackage, gate: Gate) -> Check:
@@ -140,7 +137,7 @@ def _size(package: ModelPackage, gate: Gate) -> Check:
 
 
 def _latency(package: ModelPackage, gate: Gate) -> Check:
-    rides = golden_as_rides(package.read_json("golden_rides.json")["rides"])
+    rides = golden_rides(package)
     took = []
     for number in range(_TIMED_RIDES):
         ride = rides.one(number % len(rides.pickup_zone))

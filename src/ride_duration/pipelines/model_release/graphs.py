@@ -43,8 +43,9 @@ def reason_against(estimator: Any, columns: FeatureSet) -> str | None:
 def onnx_graph(model: DurationModel) -> bytes:
     """The graph of a fitted model.
 
-    Its inputs are `numbers` (n, numeric columns; float32, NaN where missing) if the model reads any, and one text
-    column (n, 1) for each that it reads, by name. Its output is `minutes` (n, 1).
+    Its inputs are `numbers` (n, numeric columns; NaN where missing) if the model reads any, and one text column (n, 1)
+    for each that it reads, by name. Its output is `minutes` (n, 1). Numbers are float64 where columns are encoded, as
+    for linear models, which answer an absurd distance with half a million minutes; else float32.
 
     Raises:
         RideDurationError: Its estimator cannot be written as a graph.
@@ -63,12 +64,24 @@ def _model(model: DurationModel) -> ModelProto:
     inputs = [helper.make_tensor_value_info(name, TensorProto.STRING, [None, 1]) for name in columns.categorical]
     if columns.numeric:
         shape = [None, len(columns.numeric)]
-        inputs.append(helper.make_tensor_value_info("numbers", TensorProto.FLOAT, shape))
-    answer = helper.make_tensor_value_info(_ANSWER, TensorProto.FLOAT, [None, 1])
+        inputs.append(helper.make_tensor_value_info("numbers", _kind(model), shape))
+    answer = helper.make_tensor_value_info(_ANSWER, _kind(model), [None, 1])
     nodes, constants = _nodes(model)
     graph: GraphProto = helper.make_graph(nodes, model.name, inputs, [answer], constants)
     opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()]
     return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="ride_duration")
+
+
+def _kind(model: DurationModel) -> Any:
+    from onnx import TensorProto
+
+    return TensorProto.DOUBLE if model.feature_set.encode else TensorProto.FLOAT
+
+
+def _constant(values: Any, name: str, model: DurationModel) -> Any:
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.asarray(values, np.float64 if model.feature_set.encode else np.float32), name)
 
 
 def _nodes(model: DurationModel) -> tuple[list[NodeProto], list[Any]]:
@@ -134,7 +147,7 @@ def _tree_node(forest: Forest, start: int, output: str, base: float) -> NodeProt
 
 
 def _linear_nodes(model: DurationModel, estimator: Any) -> tuple[list[NodeProto], list[Any]]:
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     weights = np.ravel(estimator.coef_)
     nodes, terms = [], []
@@ -142,12 +155,13 @@ def _linear_nodes(model: DurationModel, estimator: Any) -> tuple[list[NodeProto]
         categories = model.estimator.steps[0][1].transformers_[0][1].categories_
         for column, values in zip(model.feature_set.categorical, categories, strict=True):
             own, weights = weights[: len(values)], weights[len(values) :]
-            nodes.append(_look_up(column, list(values), own, 0.0, f"{column}_term"))
+            nodes.append(_look_up(column, list(values), own, 0.0, f"{column}_weight"))
+            nodes.append(helper.make_node("Cast", [f"{column}_weight"], [f"{column}_term"], to=_kind(model)))
             terms.append(f"{column}_term")
     constants = [
-        numpy_helper.from_array(np.zeros(1, dtype=np.float32), "zero"),
-        numpy_helper.from_array(weights.astype(np.float32).reshape(-1, 1), "weights"),
-        numpy_helper.from_array(np.array([estimator.intercept_], dtype=np.float32), "intercept"),
+        _constant([0.0], "zero", model),
+        _constant(weights.reshape(-1, 1), "weights", model),
+        _constant([estimator.intercept_], "intercept", model),
     ]
     nodes += [
         helper.make_node("IsNaN", ["numbers"], ["missing"]),
@@ -179,8 +193,6 @@ def _constant_nodes(value: float, model: DurationModel) -> tuple[list[NodeProto]
     nodes = [
         helper.make_node("Shape", [read], ["rows"], start=0, end=1),
         helper.make_node("Concat", ["rows", "one"], ["shape"], axis=0),
-        helper.make_node(
-            "ConstantOfShape", ["shape"], [_ANSWER], value=numpy_helper.from_array(np.array([value], dtype=np.float32))
-        ),
+        helper.make_node("ConstantOfShape", ["shape"], [_ANSWER], value=_constant([value], "value", model)),
     ]
     return nodes, [numpy_helper.from_array(np.array([1], dtype=np.int64), "one")]

@@ -1,0 +1,30 @@
+"""Golden rides: what a package must answer, wherever it is loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ride_duration.model_package.package import ModelPackage, Rides
+
+
+def golden_rides(package: ModelPackage) -> Rides:
+    """The rides of `golden_rides.json`."""
+    return as_rides(package.read_json("golden_rides.json")["rides"])
+
+
+def golden_error(package: ModelPackage) -> float:
+    """By how many minutes the worst answer to a golden ride is off; 0 where nothing is to be compared."""
+    answers = package.answer(golden_rides(package))._asdict()
+    kept = package.read_json("golden_rides.json")["answers"]
+    return max((float(np.max(np.abs(answers[name] - expected))) for name, expected in kept.items()), default=0.0)
+
+
+def as_rides(rides: list[dict[str, Any]]) -> Rides:
+    """Rides (n) in terms of JSON as arrays: `PULocationID`, `DOLocationID`, `pickup_datetime`, `trip_distance`."""
+    pickup, dropoff, miles = (
+        np.array([ride[name] for ride in rides], dtype=np.float64)
+        for name in ("PULocationID", "DOLocationID", "trip_distance")
+    )
+    return Rides(pickup, dropoff, np.array([ride["pickup_datetime"] for ride in rides], dtype="datetime64[s]"), miles)

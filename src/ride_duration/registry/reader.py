@@ -1,0 +1,180 @@
+"""The champion, read without MLflow: importing it takes five seconds and 200 MB, which a service would rather not spend.
+
+Reads what `registry` has written, from MLflow's database or from an MLflow server; nothing is ever written. That both
+give what MLflow itself gives is held by tests, since the tables of the database are MLflow's own affair.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from ride_duration.errors import RideDurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: How long a server or a database may take (seconds).
+_PATIENCE = 5
+
+_ALIAS = "SELECT version FROM registered_model_aliases WHERE name = :name AND alias = 'champion'"
+_LOGGED = """
+    SELECT logged_models.artifact_location, experiments.artifact_location
+    FROM model_versions
+    JOIN logged_models ON model_versions.source = 'models:/' || logged_models.model_id
+    JOIN experiments ON experiments.experiment_id = logged_models.experiment_id
+    WHERE model_versions.name = :name AND model_versions.version = :version
+"""
+
+
+class Place(NamedTuple):
+    """Where MLflow keeps the files of a version, and where it keeps those of the experiment."""
+
+    location: str
+    experiment: str
+
+
+class RegistryReader:
+    """Reads the registry of one model.
+
+    Args:
+        project: Folder of the project.
+        settings: `uri` and `artifacts` of the tracking store.
+        name: Of the registered model.
+    """
+
+    def __init__(self, project: Path, settings: dict[str, str], name: str) -> None:
+        self._artifacts = project / settings["artifacts"]
+        remote = settings["uri"].startswith(("http://", "https://"))
+        self._store: _Server | _Database = (
+            _Server(settings["uri"], name) if remote else _Database(project, settings["uri"], name)
+        )
+
+    def champion(self) -> int | None:
+        """The version that the alias names, if there is one.
+
+        Raises:
+            RideDurationError: The registry cannot be reached.
+        """
+        return _reached(self._store.champion)
+
+    def folder(self, version: int) -> Path:
+        """Where the package of a version lies; one in a store elsewhere is copied from there.
+
+        Raises:
+            RideDurationError: There is no such version, its files are gone, or the registry cannot be reached.
+        """
+        place = _reached(lambda: self._store.place(version))
+        try:
+            return package_folder(place.location, place.experiment, self._artifacts, _download)
+        except (OSError, ValueError) as error:
+            raise RideDurationError(f"the files of version {version} are gone ({error})") from error
+
+
+def package_folder(location: str, experiment: str, artifacts: Path, download: Callable[[str], Path]) -> Path:
+    """The folder of a package below the place where MLflow keeps a logged model.
+
+    MLflow keeps absolute paths. Of those on this machine only the part below the experiment's folder is believed, so
+    that packages are found after the project was moved, and those of a copied project are its own.
+
+    Args:
+        location: Of the logged model.
+        experiment: Where its experiment keeps files.
+        artifacts: The folder of the project's artifacts.
+        download: Copies files from an address.
+
+    Raises:
+        OSError: There is no such folder.
+        ValueError: There is not one package in it.
+    """
+    root = download(location) if "://" in location else artifacts / PurePosixPath(location).relative_to(experiment)
+    [folder] = [path for path in (root / "data").iterdir() if path.is_dir()]
+    return folder
+
+
+def _reached(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except RideDurationError:
+        raise
+    except Exception as error:  # each driver has errors of its own
+        raise RideDurationError(f"the registry cannot be reached ({str(error).partition(chr(10))[0]})") from error
+
+
+def _download(address: str) -> Path:
+    if find_spec("mlflow") is None:
+        raise RideDurationError(f"MLflow copies packages from {address}; `pip install 'ride_duration[tracking]'`")
+    folder = tempfile.mkdtemp(prefix="ride_duration_package_")
+    command = [sys.executable, "-m", "mlflow", "artifacts", "download", "--artifact-uri", address, "--dst-path", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"{address}: {done.stderr.strip().splitlines()[-1:]}")
+    [copied] = Path(folder).iterdir()
+    return copied if (copied / "data").is_dir() else Path(folder)
+
+
+class _Database:
+    def __init__(self, project: Path, uri: str, name: str) -> None:
+        from sqlalchemy import create_engine
+
+        self._name = name
+        self._file = None
+        wait: dict[str, Any] = {"connect_timeout": _PATIENCE}
+        if uri.startswith("sqlite:///"):
+            self._file = project / uri.removeprefix("sqlite:///")
+            uri, wait = f"sqlite:///file:{self._file}?mode=ro&uri=true", {"timeout": _PATIENCE}
+        uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
+        self._engine = create_engine(uri, connect_args=wait, pool_pre_ping=True)
+
+    def champion(self) -> int | None:
+        if self._file is not None and not self._file.exists():
+            return None
+        found = self._ask(_ALIAS)
+        return int(found[0]) if found else None
+
+    def place(self, version: int) -> Place:
+        found = self._ask(_LOGGED, version=version)
+        if found is None:
+            raise RideDurationError(f"there is no version {version} of {self._name}")
+        return Place(*found)
+
+    def _ask(self, question: str, **values: Any) -> Any:
+        from sqlalchemy import text
+
+        with self._engine.connect() as connection:
+            return connection.execute(text(question), {"name": self._name, **values}).first()
+
+
+class _Server:
+    def __init__(self, uri: str, name: str) -> None:
+        self._api = f"{uri.rstrip('/')}/api/2.0/mlflow"
+        self._name = name
+
+    def champion(self) -> int | None:
+        from urllib.error import HTTPError
+
+        try:
+            found = self._ask("registered-models/alias", name=self._name, alias="champion")
+        except HTTPError as error:
+            told = error.read()
+            if b"RESOURCE_DOES_NOT_EXIST" in told or b"INVALID_PARAMETER_VALUE" in told:
+                return None
+            raise
+        return int(found["model_version"]["version"])
+
+    def place(self, version: int) -> Place:
+        found = self._ask("model-versions/get", name=self._name, version=version)["model_version"]
+        logged = self._ask(f"logged-models/{found['source'].removeprefix('models:/')}")["model"]["info"]
+        experiment = self._ask("experiments/get", experiment_id=logged["experiment_id"])["experiment"]
+        return Place(logged["artifact_uri"], experiment["artifact_location"])
+
+    def _ask(self, path: str, **values: Any) -> Any:
+        with urlopen(f"{self._api}/{path}?{urlencode(values)}", timeout=_PATIENCE) as answer:  # noqa: S310 http(s) alone
+            return json.load(answer)

@@ -1,0 +1,50 @@
+"""Where in the city a position lies."""
+
+from __future__ import annotations
+
+from math import hypot, isnan, pi, sqrt
+from typing import TYPE_CHECKING
+
+from ride_duration.trips.zones import local_miles
+
+if TYPE_CHECKING:
+    from ride_duration.trips.zones import Zone
+
+_KILOMETRES = 1.609344
+
+#: A position is outside the city where the nearest zone's edge, were the zone a disc, is further off than this: 0.6
+#: of its radius and a quarter of a mile. Zones are longer than they are wide, and most lie side by side.
+_OF_RADIUS, _MILES = 0.6, 0.25
+
+
+class City:
+    """The zones as discs about their centroids: as large as the zones, which is all that the zone table knows.
+
+    Args:
+        zones: The zone table.
+    """
+
+    def __init__(self, zones: dict[int, Zone]) -> None:
+        self._discs = [(zone, radius_of(zone)) for zone in zones.values() if not isnan(zone.x)]
+        self._placed = frozenset(zone.location_id for zone, _ in self._discs)
+
+    def has_places(self, pickup_zone: int, dropoff_zone: int) -> bool:
+        """Whether it is known where two zones lie; of ids such as 264 (unknown) it is not."""
+        return pickup_zone in self._placed and dropoff_zone in self._placed
+
+    def zone_at(self, latitude: float, longitude: float) -> Zone | None:
+        """The zone whose disc is nearest, by power distance; None outside the city.
+
+        Args:
+            latitude: Degrees (WGS84).
+            longitude: Degrees (WGS84).
+        """
+        x, y = local_miles(longitude, latitude)
+        zone, radius = min(self._discs, key=lambda disc: (disc[0].x - x) ** 2 + (disc[0].y - y) ** 2 - disc[1] ** 2)
+        outside = hypot(zone.x - x, zone.y - y) - radius
+        return None if outside > _OF_RADIUS * radius + _MILES else zone
+
+
+def radius_of(zone: Zone) -> float:
+    """Miles: of the disc that is as large as a zone."""
+    return sqrt(zone.area / pi) / _KILOMETRES

@@ -1,0 +1,83 @@
+"""What is loaded, and who answers which ride."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ride_duration.errors import RideDurationError
+from ride_duration.model_package import ModelPackage, SingleRides, golden_error
+from ride_duration.serving.city import City
+from ride_duration.serving.variants import chosen
+
+CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
+
+#: Minutes that an answer to a golden ride may be off.
+_GOLDEN_MINUTES = 0.01
+
+
+class Model:
+    """A package that has shown that it answers as it should.
+
+    Args:
+        package: Its hashes were compared.
+
+    Attributes:
+        version: In the registry.
+        facts: What its manifest says.
+        loaded_at: Seconds since 1970 (UTC).
+
+    Raises:
+        RideDurationError: It cannot be run, or answers golden rides otherwise than it should.
+    """
+
+    def __init__(self, package: ModelPackage) -> None:
+        off = golden_error(package)  # warms the graphs up as well
+        if not off <= _GOLDEN_MINUTES:
+            raise RideDurationError(f"version {package.version} answers golden rides {off:.3g} minutes off")
+        if package.version is None:
+            raise RideDurationError("a package without a version cannot be served")
+        self.package = package
+        self.version = package.version
+        self.label = str(package.version)
+        self.facts: dict[str, Any] = package.manifest
+        self.needs_distance = self.facts.get("distance") == "required"
+        self.answer = SingleRides(package).answer
+        self.city = City(package.zones)
+        self.loaded_at = time.time()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Who answers: replaced as a whole, so that no ride sees half of a change.
+
+    Attributes:
+        champion: Answers, unless the challenger does.
+        challenger: Answers a share of the rides.
+        share: Of rides, from 0 to 1; 0 is the shadow: the challenger answers all, and nobody gets its answers.
+    """
+
+    champion: Model
+    challenger: Model | None = None
+    share: float = 0.0
+
+    def model_for(self, ride_id: str) -> tuple[Model, str]:
+        """Who answers a ride: always the same for the same id, and challengers keep theirs as their share grows."""
+        challenger = self.challenger
+        if challenger is not None and self.share and chosen(ride_id, self.share, challenger.label):
+            return challenger, CHALLENGER
+        return self.champion, CHAMPION
+
+    @property
+    def shadow(self) -> Model | None:
+        """The challenger whose answers nobody gets."""
+        return None if self.share else self.challenger
+
+    @property
+    def variants(self) -> list[tuple[str, Model, float]]:
+        """Each model with the name of its part, and its share of the answers."""
+        if self.challenger is None:
+            return [(CHAMPION, self.champion, 1.0)]
+        name = CHALLENGER if self.share else SHADOW
+        return [(CHAMPION, self.champion, 1.0 - self.share), (name, self.challenger, self.share)]

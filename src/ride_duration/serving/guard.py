@@ -1,0 +1,147 @@
+"""Who may ask, and how much: keys, rates, sizes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ride_duration.errors import RideDurationError
+from ride_duration.serving.keys import FEEDBACK, OPERATE, PREDICT, Key, hash_of, read_keys
+from ride_duration.serving.problems import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ride_duration.serving.settings import Limits, ServiceSettings
+
+#: What a key must allow, by path. Paths that are not here need any key, those in _OPEN none.
+_NEEDED = {
+    "/predict": PREDICT,
+    "/predict/batch": PREDICT,
+    "/stream": PREDICT,
+    "/actuals": FEEDBACK,
+    "/deployments": OPERATE,
+    "/deployments/rollback": OPERATE,
+}
+_OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json")
+_OPEN_BELOW = "/page/"
+
+#: Clients whose rate is remembered; beyond it those that were quiet for longest are forgotten.
+_CLIENTS = 10_000
+
+#: Seconds between looks at the file of keys.
+_KEYS_SECONDS = 1.0
+
+
+class Guard:
+    """Admits requests.
+
+    Args:
+        settings: Of the service.
+
+    Raises:
+        RideDurationError: Keys are required and there are none.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._required = settings.keys_required
+        self._file = settings.project / settings.api_keys
+        self._limits = settings.limits
+        self._behind_proxy = settings.behind_proxy
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self._keys: dict[str, Key] = read_keys(self._file)
+        self._read_at = time.monotonic()
+        if self._required and not self._keys:
+            raise RideDurationError(
+                f"a service that others reach needs API keys, and there are none in {self._file}; "
+                "`kedro models keys add NAME --scope predict` makes one"
+            )
+
+    def admit(self, scope: dict[str, Any], now: float) -> None:
+        """Let a request pass.
+
+        Args:
+            scope: ASGI's.
+            now: `time.monotonic()`.
+
+        Raises:
+            Refused: It has no key or the wrong one, comes from another site's page, or there were too many.
+        """
+        key = origin = host = forwarded = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                key = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"host":
+                host = value
+            elif name == b"x-forwarded-for":
+                forwarded = value
+        if origin is not None and origin.partition(b"://")[2] != host:
+            raise Refused(403, "pages of other sites may not use this service")
+        client = scope["client"][0] if scope["client"] else ""
+        if self._behind_proxy and forwarded is not None:
+            client = forwarded.rpartition(b",")[2].strip().decode("latin-1")
+        name = self._allowed(scope["path"], key, now)
+        self._count(name or client, now)
+
+    def _allowed(self, path: str, key: bytes | None, now: float) -> str:
+        needed = _NEEDED.get(path)
+        if needed != OPERATE and (not self._required or path in _OPEN or path.startswith(_OPEN_BELOW)):
+            return ""
+        if now - self._read_at > _KEYS_SECONDS:
+            self._keys, self._read_at = read_keys(self._file), now
+        scheme, _, given = (key or b"").partition(b" ")
+        found = self._keys.get(hash_of(given.strip().decode("latin-1"))) if scheme.lower() == b"bearer" else None
+        if found is None:
+            scope = f" with the scope `{needed}`" if needed else ""
+            raise Refused(401, f"this needs an API key{scope}: send the header `Authorization: Bearer KEY`")
+        if needed and needed not in found.scopes:
+            raise Refused(403, f"the key of '{found.name}' has not the scope `{needed}`")
+        return f"key {found.name}"
+
+    def _count(self, client: str, now: float) -> None:
+        """A bucket of tokens for each client, which fills at the rate that is allowed."""
+        rate, burst = self._limits.requests_per_second, self._limits.burst
+        tokens, before = self._buckets.pop(client, (float(burst), now))
+        tokens = min(burst, tokens + (now - before) * rate)
+        if len(self._buckets) >= _CLIENTS:
+            del self._buckets[next(iter(self._buckets))]
+        if tokens < 1.0:
+            self._buckets[client] = (tokens, now)
+            raise Refused(429, f"more than {rate:g} requests a second", retry_after=max(1, round((1 - tokens) / rate)))
+        self._buckets[client] = (tokens - 1.0, now)
+
+
+async def read_body(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], limits: Limits
+) -> bytes | None:
+    """The body of a request; None if the client went away, or was too slow for `protocol`.
+
+    Raises:
+        Refused: It is too large.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > limits.body_bytes:
+            raise _too_large(limits)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) > limits.body_bytes:
+            raise _too_large(limits)
+        return body
+    parts, size = [], 0
+    while message["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limits.body_bytes:
+            raise _too_large(limits)
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+    return None
+
+
+def _too_large(limits: Limits) -> Refused:
+    return Refused(413, f"a request may have {limits.body_bytes:,} bytes")

@@ -1,0 +1,71 @@
+"""The packages that the service has loaded, kept where it runs: it starts again also when the registry is away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ride_duration.errors import RideDurationError
+from ride_duration.model_package import ModelPackage
+from ride_duration.model_package.files import read_folder, write_folder
+
+#: Packages that are kept besides those in use, for a rollback while the registry is away.
+_KEPT = 3
+
+
+class PackageCache:
+    """A folder of packages by version, and the number of the last champion.
+
+    Args:
+        folder: Of this service alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last = folder / "champion"
+
+    def package(self, version: int, source: Path | None = None) -> ModelPackage:
+        """The package of a version, after each hash was compared.
+
+        Args:
+            version: Its number.
+            source: Where it lies in the registry, to be copied from; None where the registry is away.
+
+        Raises:
+            RideDurationError: It is not here and there is no source, or a file was changed.
+        """
+        own = self._folder / str(version)
+        if source is not None:
+            package = ModelPackage(read_folder(source), 1, version)
+            if not own.exists() or self._differs(own, package):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                write_folder(own, package.contents)
+            return package
+        if not own.exists():
+            raise RideDurationError(f"version {version} was never loaded here, and the registry is away")
+        return ModelPackage(read_folder(own), 1, version)
+
+    def note_champion(self, version: int) -> None:
+        """Remember a champion that answers, and forget packages that were loaded long ago."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self._last.with_suffix(".partial")
+        unfinished.write_text(f"{version}\n")
+        os.replace(unfinished, self._last)
+        folders = [path for path in self._folder.iterdir() if path.name.isdigit() and path.name != str(version)]
+        for old in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def last_champion(self) -> int | None:
+        """The champion that answered last."""
+        try:
+            return int(self._last.read_text())
+        except (OSError, ValueError):
+            return None
+
+    @staticmethod
+    def _differs(own: Path, package: ModelPackage) -> bool:
+        try:
+            return read_folder(own) != package.contents
+        except RideDurationError:
+            return True

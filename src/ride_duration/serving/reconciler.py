@@ -1,0 +1,115 @@
+"""Brings the service to what the registry says: verify, load, warm up, golden rides, swap."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ride_duration.errors import RideDurationError
+from ride_duration.registry.reader import RegistryReader
+from ride_duration.serving.deployment import Deployment, Model
+from ride_duration.serving.package_cache import PackageCache
+
+log = logging.getLogger(__name__)
+
+#: A version that could not be loaded is tried again after so long (seconds), or as soon as another is wanted.
+_TRY_AGAIN = 30.0
+
+
+class Challenge(NamedTuple):
+    """A challenger, and its share of the answers; 0 for the shadow."""
+
+    version: int
+    share: float
+
+
+class Reconciler:
+    """Keeps a deployment as the registry says.
+
+    Args:
+        reader: Of the registry.
+        cache: Of packages.
+        challenge: Who challenges the champion at the moment, if anybody.
+
+    Attributes:
+        deployment: Who answers; None as long as no model could be loaded.
+        reachable: Whether the registry answered last.
+        failures: How often a package was refused.
+        problem: What is wrong at the moment, in words; None if nothing is.
+    """
+
+    def __init__(
+        self, reader: RegistryReader, cache: PackageCache, challenge: Callable[[], Challenge | None] = lambda: None
+    ) -> None:
+        self._reader = reader
+        self._cache = cache
+        self._challenge = challenge
+        self._lock = threading.Lock()
+        self._refused: dict[int, float] = {}
+        self.deployment: Deployment | None = None
+        self.reachable = False
+        self.failures = 0
+        self.problem: str | None = None
+
+    def reconcile(self) -> Deployment | None:
+        """Look at the registry, and swap if another model should answer; what answers now stays if anything fails."""
+        with self._lock:
+            self.problem = None
+            champion = self._champion()
+            if champion is not None:
+                challenger, share = self._challenger(champion)
+                self.deployment = Deployment(champion, challenger, share)
+            return self.deployment
+
+    def _champion(self) -> Model | None:
+        present = self.deployment.champion if self.deployment else None
+        try:
+            wanted = self._reader.champion()
+            self.reachable = True
+        except RideDurationError as error:
+            self.reachable = False
+            self.problem = str(error)
+            wanted = present.version if present else self._cache.last_champion()
+        if wanted is None:
+            self.problem = self.problem or "there is no champion yet; `kedro run` releases one"
+            return present
+        if present is not None and present.version == wanted:
+            return present
+        loaded = self._loaded(wanted, registry=self.reachable) or present
+        last = self._cache.last_champion()
+        if loaded is None and last is not None:  # a start with a bad package in the registry
+            loaded = self._load(last, registry=False)
+        if loaded is not None and loaded is not present:
+            self._cache.note_champion(loaded.version)
+            log.info("version %d answers now", loaded.version)
+        return loaded
+
+    def _challenger(self, champion: Model) -> tuple[Model | None, float]:
+        wanted = self._challenge()
+        if wanted is None or wanted.version == champion.version:
+            return None, 0.0
+        present = self.deployment.challenger if self.deployment else None
+        if present is None or present.version != wanted.version:
+            present = self._loaded(wanted.version, registry=self.reachable)
+        return present, wanted.share if present else 0.0
+
+    def _loaded(self, version: int, registry: bool) -> Model | None:
+        if time.monotonic() < self._refused.get(version, 0.0):
+            self.problem = f"version {version} was refused, and is tried again soon"
+            return None
+        return self._load(version, registry)
+
+    def _load(self, version: int, registry: bool) -> Model | None:
+        try:
+            model = Model(self._cache.package(version, self._reader.folder(version) if registry else None))
+        except Exception as error:  # whatever a package does, the one before goes on answering
+            self._refused[version] = time.monotonic() + _TRY_AGAIN
+            self.failures += 1
+            self.problem = f"version {version} cannot answer: {error}"
+            log.error("%s", self.problem)
+            return None
+        self._refused.pop(version, None)
+        return model

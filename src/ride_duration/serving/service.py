@@ -1,0 +1,250 @@
+"""The service without HTTP: what each request does."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET
+
+from ride_duration.serving.answering import (
+    Answered,
+    Asked,
+    answer,
+    answer_many,
+    reasons_of,
+    shadow_answer,
+    understood,
+    unique_ids,
+    wall_clock,
+)
+from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment
+from ride_duration.serving.problems import Refused, not_understood
+from ride_duration.serving.wire import (
+    Accepted,
+    Actual,
+    Actuals,
+    Batch,
+    Prediction,
+    Predictions,
+    Ride,
+    Stream,
+    StreamMinutes,
+    StreamPrediction,
+    StreamPredictions,
+    StreamRefused,
+    StreamRide,
+)
+from ride_duration.store import LogFull
+from ride_duration.store.records import Actual as ActualRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ride_duration.serving.metrics import Metrics
+    from ride_duration.serving.reconciler import Reconciler
+    from ride_duration.store import PredictionLog
+    from ride_duration.store.records import Record
+
+log = logging.getLogger(__name__)
+
+#: What the reference calls its model in the answers of its stream.
+_STREAM_MODEL = "ride_duration_prediction_model"
+
+_DECODERS = {kind: msgspec.json.Decoder(kind) for kind in (Ride, Batch, Actual, Actuals, Stream, StreamRide)}
+
+
+class Service:
+    """Answers rides, and keeps what it answered.
+
+    Args:
+        reconciler: Has the models.
+        predictions: The log.
+        metrics: Are told everything.
+        worker: Takes what would hold up single rides.
+    """
+
+    def __init__(
+        self, reconciler: Reconciler, predictions: PredictionLog, metrics: Metrics, worker: ThreadPoolExecutor
+    ) -> None:
+        self._reconciler = reconciler
+        self._log = predictions
+        self._metrics = metrics
+        self._worker = worker
+        self._new_id = unique_ids()
+
+    @property
+    def deployment(self) -> Deployment:
+        """Who answers.
+
+        Raises:
+            Refused: Nobody can.
+        """
+        deployment = self._reconciler.deployment
+        if deployment is None:
+            raise Refused(503, f"no model answers yet: {self._reconciler.problem or 'it is loading'}", retry_after=2)
+        return deployment
+
+    async def predict(self, body: bytes) -> Prediction:
+        """Answer one ride."""
+        answered = await self._answer(decoded(body, Ride))
+        return answered.prediction()
+
+    async def predict_and_explain(self, body: bytes) -> Prediction:
+        """Answer one ride, with reasons."""
+        answered = await self._answer(decoded(body, Ride))
+        return answered.prediction(await self._aside(reasons_of, answered))
+
+    async def _answer(self, ride: Ride) -> Answered:
+        started, deployment = time.perf_counter(), self.deployment
+        asked = understood(ride, deployment, self._new_id())
+        try:
+            answered = answer(asked, deployment)
+        except Exception:
+            if not deployment.share:
+                raise
+            answered = self._without_challenger(asked, deployment)
+        records = [answered.record(time.time(), 1000 * (time.perf_counter() - started))]
+        if deployment.shadow is not None:
+            records += self._shadows([asked], deployment)
+        await self._keep(records)
+        self._metrics.prediction(answered)
+        return answered
+
+    def _without_challenger(self, asked: Asked, deployment: Deployment) -> Answered:
+        """A challenger that fails costs nobody an answer."""
+        if deployment.challenger is not None:
+            log.exception("the challenger, version %d, failed", deployment.challenger.version)
+            self._metrics.variant_failed(deployment.challenger.version, CHALLENGER)
+        return answer(asked, Deployment(deployment.champion))
+
+    async def predict_batch(self, body: bytes) -> Predictions:
+        """Answer many rides."""
+        rides, deployment = decoded(body, Batch).rides, self.deployment
+        asked = []
+        for number, ride in enumerate(rides):
+            try:
+                asked.append(understood(ride, deployment, self._new_id()))
+            except Refused as refused:
+                raise refused.below(f"rides[{number}]") from None
+        return Predictions([answered.prediction() for answered in await self._answer_many(asked, deployment)])
+
+    async def _answer_many(self, asked: list[Asked], deployment: Deployment) -> list[Answered]:
+        started = time.perf_counter()
+        try:
+            answered = await self._aside(answer_many, asked, deployment)
+        except Exception:
+            if not deployment.share:
+                raise
+            answered = [self._without_challenger(ride, deployment) for ride in asked]
+        each = 1000 * (time.perf_counter() - started) / len(asked)
+        now = time.time()
+        records = [one.record(now, each) for one in answered]
+        if deployment.shadow is not None:
+            records += await self._aside(self._shadows, asked, deployment)
+        await self._keep(records)
+        for one in answered:
+            self._metrics.prediction(one)
+        return answered
+
+    def _shadows(self, asked: list[Asked], deployment: Deployment) -> list[Record]:
+        model, records = deployment.shadow, []
+        for ride in asked if model is not None else ():
+            started = time.perf_counter()
+            try:
+                answered = shadow_answer(ride, model)
+            except Exception:
+                log.exception("the shadow, version %d, failed", model.version)
+                self._metrics.variant_failed(model.version, SHADOW)
+                continue
+            self._metrics.prediction(answered)
+            records.append(answered.record(time.time(), 1000 * (time.perf_counter() - started)))
+        return records
+
+    async def stream(self, body: bytes) -> StreamPredictions:
+        """Answer the records of a stream; those that cannot be understood are told, and hold up no others."""
+        records, deployment = decoded(body, Stream).Records, self.deployment
+        asked, refused = [], []
+        for number, record in enumerate(records):
+            try:
+                told = decoded(_unwrapped(record.kinesis.data), StreamRide)
+                told.ride.ride_id = told.ride_id
+                asked.append(understood(told.ride, deployment, self._new_id()))
+            except Refused as problem:
+                where = f"{problem.field}: " if problem.field else ""
+                refused.append(StreamRefused(number, f"{where}{problem.detail}"))
+        answered = await self._answer_many(asked, deployment) if asked else []
+        predictions = [
+            StreamPrediction(_STREAM_MODEL, one.model.label, StreamMinutes(one.duration, one.asked.ride_id))
+            for one in answered
+        ]
+        return StreamPredictions(predictions, refused)
+
+    async def actuals(self, body: bytes) -> Accepted:
+        """Keep what really happened."""
+        many = "actuals" in decoded_object(body)
+        reports = decoded(body, Actuals).actuals if many else [decoded(body, Actual)]
+        now, records = time.time(), []
+        for number, report in enumerate(reports):
+            try:
+                records.append(_actual(report, self._new_id(), now))
+            except Refused as refused:
+                raise refused.below(f"actuals[{number}]" if many else "") from None
+        await self._keep(records)
+        self._metrics.actual()
+        return Accepted(len(records))
+
+    async def _keep(self, records: Sequence[Record]) -> None:
+        try:
+            self._log.append(records)
+            await self._log.durable()
+        except LogFull as error:
+            raise Refused(503, f"answers cannot be logged at the moment: {error}", retry_after=5) from error
+
+    async def _aside(self, call: Callable[..., Any], *values: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, call, *values)
+
+
+def decoded(body: bytes, kind: Any) -> Any:
+    """A request's body.
+
+    Raises:
+        Refused: It is something else; names the field.
+    """
+    try:
+        return _DECODERS[kind].decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise not_understood(error) from None
+
+
+def decoded_object(body: bytes) -> dict[str, Any]:
+    """The fields of a body, as they are.
+
+    Raises:
+        Refused: It is no object.
+    """
+    try:
+        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise not_understood(error) from None
+
+
+def _unwrapped(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(422, "this is no base64", "kinesis.data") from None
+
+
+def _actual(report: Actual, actual_id: str, now: float) -> ActualRecord:
+    duration, dropoff = report.duration, report.dropoff_datetime
+    if (duration is UNSET) == (dropoff is UNSET):
+        raise Refused(422, "give either duration (minutes) or dropoff_datetime", "duration")
+    ended = None if dropoff is UNSET else wall_clock(dropoff, "dropoff_datetime")
+    return ActualRecord(actual_id, str(report.ride_id), now, None if duration is UNSET else duration, ended)

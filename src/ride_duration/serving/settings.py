@@ -1,0 +1,119 @@
+"""What the service is told when it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ride_duration.errors import RideDurationError
+
+#: Addresses that only this machine reaches.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How much one client, and all of them, may ask.
+
+    Attributes:
+        body_bytes: Of one request.
+        body_seconds: In which a request must have arrived, its header and its body each.
+        requests_per_second: Of one client, on the average.
+        burst: Requests that a client may send at once after a pause.
+        concurrency: Requests that wait for an answer at the same time; those that still arrive are not counted.
+    """
+
+    body_bytes: int
+    body_seconds: float
+    requests_per_second: float
+    burst: int
+    concurrency: int
+
+
+class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """All settings of the service.
+
+    Attributes:
+        project: Folder that other paths are relative to.
+        model: Name of the registered model.
+        tracking: `uri` and `artifacts` of the registry.
+        host: Address to listen on.
+        port: Port to listen on.
+        instance: Name of this one among several services of the project; default: its port.
+        store: Where predictions are kept, an SQLAlchemy URL; SQLite files are relative to the project.
+        folder: For the journal and the cache of packages; each instance has a sub-folder.
+        durability: What an acknowledged prediction survives: nothing, kill -9, or a power cut.
+        journal_bytes: Most bytes that wait in the journal while the database is away.
+        registry_seconds: Between looks at the registry.
+        api_keys: File of API keys; they are required as soon as the host is not this machine's own.
+        require_keys: Require them in any case, for instance behind a proxy.
+        behind_proxy: Whether X-Forwarded-For of this machine's proxy is believed.
+        limits: How much may be asked.
+        rollout: The plan by which a challenger takes over.
+    """
+
+    project: Path
+    model: str
+    tracking: dict[str, str]
+    host: str = "127.0.0.1"
+    port: int = 9696
+    instance: str = ""
+    store: str
+    folder: Path
+    durability: Literal["memory", "journal", "sync"] = "journal"
+    journal_bytes: int
+    registry_seconds: float
+    api_keys: Path
+    require_keys: bool
+    behind_proxy: bool
+    limits: Limits
+    rollout: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Of this instance."""
+        return self.instance or str(self.port)
+
+    @property
+    def own_folder(self) -> Path:
+        """Of this instance."""
+        return self.project / self.folder / self.name
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether requests need an API key."""
+        return self.require_keys or self.host not in LOOPBACK
+
+    @property
+    def store_url(self) -> str:
+        """Where predictions are kept, SQLite files by absolute path."""
+        prefix = "sqlite:///"
+        return f"{prefix}{self.project / self.store.removeprefix(prefix)}" if self.store.startswith(prefix) else self.store
+
+
+def read_settings(path: Path) -> ServiceSettings:
+    """Settings from a JSON file.
+
+    Raises:
+        RideDurationError: There is no such file, or it says something else; names the field.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ServiceSettings)
+    except OSError as error:
+        raise RideDurationError(f"the settings {path} cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise RideDurationError(f"the settings {path} cannot be used: {error}") from error
+
+
+def checked_settings(given: dict[str, Any]) -> ServiceSettings:
+    """Settings from what `conf/` says.
+
+    Raises:
+        RideDurationError: A value cannot be used; names it.
+    """
+    try:
+        return msgspec.convert(given, ServiceSettings, strict=False)
+    except msgspec.ValidationError as error:
+        said = str(error).replace("`$.", "`serving.").replace("`", "")
+        raise RideDurationError(f"the service cannot be started: {said}") from error

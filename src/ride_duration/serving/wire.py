@@ -1,0 +1,216 @@
+"""What comes in and what goes out, as JSON: the reference's contract, and what was added to it.
+
+The same definitions decode requests, encode answers and make the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+#: Rides of one batch, and reports of one call.
+MANY = 1000
+
+#: Years of pick-ups: the TLC's records begin in 2009.
+YEARS = (2009, 2039)
+
+_DATE = r"20(09|[12]\d|3\d)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d)?"
+
+LocationId = Annotated[int, Meta(ge=1, le=265, description="TLC location id of a taxi zone.", examples=[10])]
+RideId = (
+    Annotated[str, Meta(pattern="^[!-~]{1,100}$", description="Visible ASCII.", examples=["4711"])]
+    | Annotated[int, Meta(ge=0, lt=2**63)]
+)
+Moment = Annotated[
+    datetime,
+    Meta(
+        description=f"RFC 3339; without an offset it is New York wall clock. Years {YEARS[0]} to {YEARS[1]}.",
+        examples=["2021-02-03T08:30:00"],
+        extra_json_schema={"pattern": f"^{_DATE}T{_TIME}$"},
+    ),
+]
+Minutes = Annotated[float, Meta(ge=0, le=10_000, description="Minutes.", examples=[17.5])]
+
+
+class Position(Struct, forbid_unknown_fields=True):
+    """A place in the city (WGS84)."""
+
+    latitude: Annotated[float, Meta(ge=-90, le=90, examples=[40.758])]
+    longitude: Annotated[float, Meta(ge=-180, le=180, examples=[-73.9855])]
+
+
+class Ride(Struct, forbid_unknown_fields=True):
+    """A ride to be answered. Each end is a zone id, or a position in the city."""
+
+    PULocationID: LocationId | UnsetType = UNSET
+    DOLocationID: LocationId | UnsetType = UNSET
+    trip_distance: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(
+            description="Miles that the ride takes, if known. Distances above 100 are not believed.",
+            examples=[3.4],
+        ),
+    ] = None
+    ride_id: RideId | UnsetType = UNSET
+    pickup_datetime: Moment | UnsetType = UNSET
+    pickup: Position | UnsetType = UNSET
+    dropoff: Position | UnsetType = UNSET
+
+
+class Place(Struct):
+    """The zone that a position lies in."""
+
+    LocationID: int
+    zone: str
+    borough: str
+
+
+class Prediction(Struct):
+    """An answer: minutes, and an interval that holds nine of ten rides."""
+
+    duration: Annotated[float, Meta(description="Minutes from pick-up to drop-off.", examples=[27.41])]
+    model_version: Annotated[str, Meta(description="Version in the registry.", examples=["2"])]
+    ride_id: RideId
+    lower: Annotated[float, Meta(description="One ride of twenty is shorter (minutes).", examples=[18.2])]
+    upper: Annotated[float, Meta(description="One ride of twenty is longer (minutes).", examples=[39.0])]
+    variant: Annotated[str, Meta(description="`champion`, or `challenger` during a rollout.", examples=["champion"])]
+    distance_used: Annotated[bool, Meta(description="Whether the model believed, and used, the distance.")]
+    pickup: Place | UnsetType = UNSET
+    dropoff: Place | UnsetType = UNSET
+    reasons: (
+        Annotated[
+            dict[str, float],
+            Meta(
+                description="Minutes that time of day, distance and place add to what is usual; only with ?explain=true.",
+                examples=[{"time": 1.2, "distance": 3.4, "place": -0.8}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class Batch(Struct, forbid_unknown_fields=True):
+    """Rides to be answered together."""
+
+    rides: Annotated[list[Ride], Meta(min_length=1, max_length=MANY)]
+
+
+class Predictions(Struct):
+    """Answers, in the order of the rides."""
+
+    predictions: list[Prediction]
+
+
+class Actual(Struct, forbid_unknown_fields=True):
+    """What really happened to a ride. A later report about the same ride corrects earlier ones."""
+
+    ride_id: RideId
+    duration: Minutes | UnsetType = UNSET
+    dropoff_datetime: Moment | UnsetType = UNSET
+
+
+class Actuals(Struct, forbid_unknown_fields=True):
+    """Many reports."""
+
+    actuals: Annotated[list[Actual], Meta(min_length=1, max_length=MANY)]
+
+
+class Accepted(Struct):
+    """How many reports were taken."""
+
+    accepted: int
+
+
+class StreamData(Struct):
+    """A record's payload: base64 of `{"ride": {...}, "ride_id": ...}`."""
+
+    data: Annotated[str, Meta(max_length=20_000, extra_json_schema={"contentEncoding": "base64"})]
+
+
+class StreamRecord(Struct):
+    """A record in the envelope of a Kinesis stream."""
+
+    kinesis: StreamData
+
+
+class Stream(Struct):
+    """Records of a stream."""
+
+    Records: Annotated[list[StreamRecord], Meta(min_length=1, max_length=MANY)]
+
+
+class StreamRide(Struct):
+    """What lies in a record."""
+
+    ride: Ride
+    ride_id: RideId
+
+
+class StreamMinutes(Struct):
+    """A ride's minutes."""
+
+    ride_duration: float
+    ride_id: RideId
+
+
+class StreamPrediction(Struct):
+    """An answer in the stream's form."""
+
+    model: str
+    version: str
+    prediction: StreamMinutes
+
+
+class StreamRefused(Struct):
+    """A record that could not be answered; the others of its call were."""
+
+    record: int
+    detail: str
+
+
+class StreamPredictions(Struct):
+    """Answers, in the order of the records; records that cannot be understood are told, and hold up no others."""
+
+    predictions: list[StreamPrediction]
+    refused: list[StreamRefused]
+
+
+class Version(Struct, forbid_unknown_fields=True):
+    """A version in the registry: a number, never a path or an address."""
+
+    version: Annotated[int, Meta(ge=1, lt=10**9, examples=[3])]
+    why: Annotated[str, Meta(min_length=1, max_length=1000, description="For the history.")] = "no reason given"
+
+
+class Why(Struct, forbid_unknown_fields=True):
+    """A reason for the history."""
+
+    why: Annotated[str, Meta(min_length=1, max_length=1000, description="For the history.")] = "no reason given"
+
+
+class Deployed(Struct):
+    """The version that answers now."""
+
+    version: int
+    previous: int | None
+
+
+class Fault(Struct):
+    """One field that was refused."""
+
+    field: str
+    detail: str
+
+
+class Problem(Struct, omit_defaults=True):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] = []
+

@@ -1,0 +1,110 @@
+"""The database of the prediction log: SQLite or PostgreSQL, opened the way that the log needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ride_duration.errors import RideDurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_SECONDS = 5  # to wait for a lock, or for a server
+#: Any number: it tells our migrations from other users of PostgreSQL's advisory locks.
+_MIGRATION_LOCK = 7_239_416_604
+
+
+def engine_for_writing(store_url: str, synchronous: str = "NORMAL") -> Engine:
+    """An engine for the one thread that writes. It does not connect yet; a missing folder of SQLite is made.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        synchronous: SQLite's, in WAL mode: NORMAL outlives the process, FULL a power cut too. (PostgreSQL's commits
+            outlive both as long as its `synchronous_commit` says so.)
+
+    Raises:
+        RideDurationError: The URL cannot be used.
+    """
+    from sqlalchemy import create_engine, event, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(store_url)
+    except ArgumentError:
+        raise RideDurationError(_advice("the store's URL cannot be read")) from None
+    if url.get_backend_name() == "postgresql" and url.get_driver_name() == "psycopg":
+        # A server that is gone without a word is noticed, too.
+        arguments = {"connect_timeout": _SECONDS, "tcp_user_timeout": 1000 * _SECONDS}
+        return create_engine(url, pool_size=1, max_overflow=0, connect_args=arguments)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        raise RideDurationError(_advice(f"{url.render_as_string()} is no store"))
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RideDurationError(f"the folder of {url.database} cannot be made: {error.strerror}") from None
+    engine = create_engine(url, connect_args={"timeout": _SECONDS, "check_same_thread": False, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def engine_for_reading(store_url: str) -> Engine:
+    """An engine for questions to a store that a service has written to; it holds up nobody.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+
+    Raises:
+        RideDurationError: There is no such store, or it cannot be reached.
+    """
+    from sqlalchemy import create_engine, inspect, make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+    try:
+        url = make_url(store_url)
+        sqlite = url.get_backend_name() == "sqlite"
+        if sqlite and not Path(url.database or "").is_file():
+            raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
+        arguments = {"timeout": _SECONDS} if sqlite else {"connect_timeout": _SECONDS}
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
+        known = inspect(engine).has_table("predictions")
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        raise RideDurationError(_advice("the store's URL cannot be read")) from None
+    except OperationalError as error:
+        raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
+    if not known:
+        raise RideDurationError(f"{url.render_as_string()} keeps no predictions yet; `kedro models serve` begins them")
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to their newest form; of two processes at once, one waits for the other.
+
+    Args:
+        engine: Of `engine_for_writing`.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import text
+
+    config = Config()
+    config.set_main_option("script_location", "ride_duration.store:migrations")
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE keeps others out
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _advice(what: str) -> str:
+    return f"{what}; name a file as sqlite:///data/predictions.db, or a server as postgresql+psycopg://user@host/name"

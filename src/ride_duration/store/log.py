@@ -1,0 +1,192 @@
+"""The prediction log: taken at once, kept in a journal, and brought to the database by a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from ride_duration.errors import RideDurationError
+from ride_duration.store.backlog import Backlog, LogFull, MemoryBacklog
+from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.insertion import Insertion
+from ride_duration.store.journal import Journal
+from ride_duration.store.records import Record
+from ride_duration.store.refused import Refused
+
+log = logging.getLogger(__name__)
+
+Durability = Literal["memory", "journal", "sync"]
+
+_BATCH = 1000
+_PAUSE = 0.05  # seconds between batches that are not full
+_BACK_OFF = (0.1, 5.0)  # seconds between attempts while the database is away: the first, the longest
+
+
+class PredictionLog:
+    """Keeps predictions and actuals; each once, however often the process or the database goes away.
+
+    `append`, `durable` and `close` belong to one thread, that of the event loop.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`. It need not be reachable yet.
+        folder: Keeps a sub-folder for each instance with its journal and `refused.jsonl`.
+        durability: What an appended record survives. `memory`: nothing. `journal`: `kill -9`. `sync`: a power cut
+            too, once `durable` has returned.
+        instance: Name of this instance; two that run at once need two names.
+        capacity: Most records that wait in `memory`.
+        journal_bytes: Most bytes that wait in the journal.
+
+    Attributes:
+        queue_depth: Records that are not in the database yet.
+        writable: Would a record be taken now?
+        last_error: Why the database cannot be written; None if it can.
+        refused: Records that the database would never take, since the start.
+
+    Raises:
+        RideDurationError: The URL or the folder cannot be used, or another process uses this instance's name.
+    """
+
+    def __init__(
+        self,
+        store_url: str,
+        folder: Path,
+        durability: Durability = "journal",
+        instance: str = "default",
+        capacity: int = 100_000,
+        journal_bytes: int = 256_000_000,
+    ) -> None:
+        import filelock
+
+        self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL")
+        own = folder / instance
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(own / ".lock")
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise RideDurationError(
+                f"another service writes to {own}; stop it, or give this one another instance name"
+            ) from None
+        except OSError as error:
+            raise RideDurationError(f"the journal's folder {own} cannot be used: {error.strerror}") from None
+        self._refused = Refused(own / "refused.jsonl")
+        self._sync = durability == "sync"
+        self._backlog: Backlog = (
+            MemoryBacklog(capacity)
+            if durability == "memory"
+            else Journal(own, journal_bytes, self._refused, synced=self._sync)
+        )
+        self._synced = 0
+        self._syncing: asyncio.Future[None] | None = None
+        self.last_error: str | None = None
+        self._stop = threading.Event()
+        self._give_up_at = float("inf")
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        self._thread.start()
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Take records, all or none; it costs microseconds, and does not wait for the database.
+
+        Raises:
+            LogFull: Too many wait already, or the disk is full.
+        """
+        self._backlog.append(records)
+
+    @property
+    def queue_depth(self) -> int:
+        return self._backlog.depth
+
+    @property
+    def writable(self) -> bool:
+        return self._thread.is_alive() and not self._backlog.full
+
+    @property
+    def refused(self) -> int:
+        return self._refused.count
+
+    async def durable(self) -> None:
+        """Wait until everything that was appended so far is as durable as promised; only `sync` takes time.
+
+        Whoever waits at the same time shares one fsync, made in a thread.
+
+        Raises:
+            LogFull: The disk refused it; the answer must not be given.
+        """
+        if not self._sync:
+            return
+        mine = self._backlog.appended
+        while self._synced < mine:
+            if self._syncing is None:
+                self._syncing = asyncio.ensure_future(self._sync_once())
+            await asyncio.shield(self._syncing)
+
+    def close(self, patience: float = 10.0) -> None:
+        """Stop taking records, bring those that wait to the database, and let another process have the folder.
+
+        Args:
+            patience: Seconds after which the rest is left in the journal for the next start, or is lost if it was in
+                memory.
+        """
+        self._give_up_at = time.monotonic() + patience
+        self._stop.set()
+        self._thread.join()
+        if self._backlog.pending:
+            log.warning(
+                "%d records are not in the database yet: %s", self.queue_depth, self.last_error or "it is too slow"
+            )
+        self._backlog.close()
+        self._engine.dispose()
+        self._lock.release()
+
+    async def _sync_once(self) -> None:
+        until = self._backlog.appended
+        try:
+            await asyncio.to_thread(self._backlog.sync)
+            self._synced = until
+        except OSError as error:
+            raise LogFull(f"the journal cannot be brought to the disk: {error.strerror}") from None
+        finally:
+            self._syncing = None
+
+    def _run(self) -> None:
+        insertion = Insertion(self._engine)
+        migrated = False
+        back_off = _BACK_OFF[0]
+        while True:
+            try:
+                if not migrated:
+                    migrate(self._engine)
+                    migrated = True
+                records = self._backlog.take(_BATCH)
+                if records:
+                    insertion.insert(records, self._refused.keep)
+                    self._backlog.advance()
+            except Exception as error:  # whatever it is, the next attempt may succeed; the journal waits
+                self._failed(error)
+                pause, back_off = back_off, min(2 * back_off, _BACK_OFF[1])
+            else:
+                self._succeeded()
+                pause, back_off = 0.0 if len(records) >= _BATCH else _PAUSE, _BACK_OFF[0]
+            if not self._stop.is_set():
+                self._stop.wait(pause)
+            elif not self._backlog.pending or time.monotonic() > self._give_up_at:
+                return
+            elif self.last_error:
+                time.sleep(_BACK_OFF[0])
+
+    def _failed(self, error: Exception) -> None:
+        reason = str(getattr(error, "orig", None) or error or type(error).__name__).splitlines()[0]
+        if self.last_error is None:
+            log.warning("the prediction log's database cannot be written, and is tried again: %s", reason)
+        self.last_error = reason
+        self._engine.dispose()
+
+    def _succeeded(self) -> None:
+        if self.last_error is not None:
+            log.warning("the prediction log's database can be written again")
+        self.last_error = None

@@ -1,0 +1,1 @@
+"""How the tables came to be what they are; applied in order when a service opens its store."""

@@ -1,0 +1,8 @@
+"""What Alembic runs: the migrations, on the connection that it is handed, inside its transaction."""
+
+from alembic import context
+
+from ride_duration.store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+context.run_migrations()

@@ -1,0 +1,64 @@
+"""The two kinds of records that the log keeps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction", gc=False):
+    """One answer of the service.
+
+    A record of the journal is an array of these values: a field is added only at the end, with a default.
+
+    Attributes:
+        prediction_id: Unique for ever; what is logged twice under one id is kept once.
+        ride_id: The ride that was asked about; many predictions may share it.
+        asked_at: Seconds since 1970-01-01 UTC.
+        pickup_datetime: New York wall clock, naive.
+        pickup_zone: TLC location id, if known.
+        dropoff_zone: TLC location id, if known.
+        trip_distance: Miles, if given.
+        duration: Minutes.
+        lower: Lower end of the interval, minutes.
+        upper: Upper end of the interval, minutes.
+        model_version: Number of the registered version.
+        variant: champion, challenger or shadow.
+        milliseconds: How long the answer took.
+    """
+
+    prediction_id: str
+    ride_id: str
+    asked_at: float
+    pickup_datetime: datetime
+    pickup_zone: int | None
+    dropoff_zone: int | None
+    trip_distance: float | None
+    duration: float
+    lower: float
+    upper: float
+    model_version: int
+    variant: str
+    milliseconds: float
+
+
+class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=False):
+    """What really happened to a ride, as somebody reported it; a later report about the same ride is a correction.
+
+    Attributes:
+        actual_id: Unique for ever; what is logged twice under one id is kept once.
+        ride_id: The ride, whether it was predicted or not.
+        received_at: Seconds since 1970-01-01 UTC.
+        duration: Minutes; None if `dropoff_datetime` says it.
+        dropoff_datetime: New York wall clock, naive; None if `duration` says it.
+    """
+
+    actual_id: str
+    ride_id: str
+    received_at: float
+    duration: float | None = None
+    dropoff_datetime: datetime | None = None
+
+
+Record = Prediction | Actual

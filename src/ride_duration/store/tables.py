@@ -1,0 +1,62 @@
+"""Tables of the prediction log, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, DateTime, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.sqlite import DATETIME
+
+#: Constraints have the same names in every database, so that migrations can name them.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: Counts rows in the order of their arrival. SQLite counts in INTEGER alone.
+Arrival = BigInteger().with_variant(Integer, "sqlite")
+
+#: New York wall clock, naive. SQLite keeps it as ISO text, which sorts by time.
+WallClock = DateTime().with_variant(
+    DATETIME(  # type: ignore[no-untyped-call]
+        storage_format="%(year)04d-%(month)02d-%(day)02dT%(hour)02d:%(minute)02d:%(second)02d"
+    ),
+    "sqlite",
+)
+
+#: Columns beside `arrival` stand in the order of the fields of `records.Prediction`.
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("arrival", Arrival, primary_key=True, autoincrement=True),
+    Column("prediction_id", Text, nullable=False, unique=True),
+    Column("ride_id", Text, nullable=False),
+    Column("asked_at", Double, nullable=False),
+    Column("pickup_datetime", WallClock, nullable=False),
+    Column("pickup_zone", Integer),
+    Column("dropoff_zone", Integer),
+    Column("trip_distance", Double),
+    Column("duration", Double, nullable=False),
+    Column("lower", Double, nullable=False),
+    Column("upper", Double, nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("milliseconds", Double, nullable=False),
+    Index(None, "ride_id", "asked_at"),
+    Index(None, "asked_at"),
+)
+
+#: Columns beside `arrival` stand in the order of the fields of `records.Actual`.
+actuals = Table(
+    "actuals",
+    metadata,
+    Column("arrival", Arrival, primary_key=True, autoincrement=True),
+    Column("actual_id", Text, nullable=False, unique=True),
+    Column("ride_id", Text, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("duration", Double),
+    Column("dropoff_datetime", WallClock),
+    Index(None, "ride_id", "received_at"),
+    Index(None, "received_at"),
+)

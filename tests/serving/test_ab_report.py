@@ -1,0 +1,72 @@
+"""The report of a comparison."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ride_duration.serving.ab_report import Answered, ab_report, differences
+from ride_duration.serving.rollout import Step
+
+
+def answered(*parts: tuple[str, float, slice, float], unknown: int = 0) -> Answered:
+    """Simulated rides: variant, share, which rides, and by how many minutes the variant is wrong besides the noise."""
+    generator = np.random.default_rng(21)
+    actual = generator.uniform(5, 40, 3_000)
+    noise = generator.normal(0, 2, 3_000)
+    rides = np.arange(3_000).astype(str)
+    columns = []
+    for variant, share, which, off in parts:
+        duration = (actual + noise + off)[which]
+        n = duration.size
+        known = np.where(np.arange(n) < unknown, np.nan, actual[which])
+        columns.append(
+            (rides[which], np.full(n, variant), np.full(n, share), duration, duration - 3, duration + 3, known)
+        )
+    return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def test_a_shadow_is_compared_on_the_same_rides() -> None:
+    both = answered(("champion", 0, slice(None), 0.0), ("shadow", 0, slice(1_000, 3_000), 0.5), unknown=100)
+    report = ab_report(both)
+    champion, shadow = report["variants"]
+    assert (champion["variant"], champion["predicted"], champion["joined"]) == ("champion", 3_000, 2_900)
+    assert (shadow["variant"], shadow["predicted"], shadow["joined"]) == ("shadow", 2_000, 1_900)
+    assert shadow["bias"] - champion["bias"] == pytest.approx(0.5, abs=0.1)
+    assert champion["rmse"] == pytest.approx(2, rel=0.1)
+    assert champion["coverage"] == pytest.approx(0.866, abs=0.03)
+    absolute, squared = report["differences"]
+    assert (absolute["rides"], absolute["champion"], absolute["challenger"]) == ("the same", 1_900, 1_900)
+    assert (absolute["loss"], squared["loss"]) == ("absolute error", "squared error")
+    assert absolute["verdict"].startswith("challenger worse by 0.")
+    assert report["verdict"] == absolute["verdict"]
+    assert report["next"] == "decide, or look again later: looking costs nothing"
+
+
+def test_traffic_is_compared_within_its_share() -> None:
+    rides = answered(
+        ("champion", 0, slice(0, 1_000), 9.0),
+        ("champion", 0.5, slice(1_000, 2_000), 0.0),
+        ("challenger", 0.5, slice(2_000, 3_000), 0.0),
+    )
+    absolute, _ = differences(rides)
+    assert (absolute.paired, absolute.champion, absolute.challenger) == (False, 1_000, 1_000)
+    assert absolute.low < 0 < absolute.high
+
+
+def test_what_is_not_known_is_null_and_the_step_is_told() -> None:
+    early = answered(("champion", 0.05, slice(0, 200), 0.0), ("challenger", 0.05, slice(200, 210), 0.0), unknown=10)
+    report = ab_report(early, Step("stay", "5 %: awaits 30 more minutes", None))
+    counts = {"variant": "challenger", "predicted": 10, "joined": 0}
+    assert report["variants"][1] == counts | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
+    assert report["differences"][0]["low"] is None
+    assert report["verdict"] == "too early to say: 0 joined rides of 100 that each variant needs"
+    assert report["next"] == "stay: 5 %: awaits 30 more minutes"
+    json.dumps(report, allow_nan=False)
+    assert ab_report(early)["next"] == "send actual durations: each variant needs 100 joined rides"
+
+
+def test_a_champion_alone_has_no_rival() -> None:
+    report = ab_report(answered(("champion", 0, slice(0, 50), 0.0)))
+    assert (report["differences"], report["verdict"]) == ([], "there is no challenger")
+    assert "shadow" in report["next"]

@@ -1,0 +1,92 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from ride_duration.errors import RideDurationError
+from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.tables import metadata
+
+MIGRATE = """
+import sys
+from ride_duration.store.database import engine_for_writing, migrate
+engine = engine_for_writing(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+migrate(engine)
+"""
+
+
+def test_migrations_lead_from_nothing_to_the_tables(store_url: str) -> None:
+    engine = engine_for_writing(store_url)
+    migrate(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    migrate(engine)  # there is nothing left to do
+    engine.dispose()
+
+
+def test_two_services_may_migrate_at_once(store_url: str) -> None:
+    command = [sys.executable, "-c", MIGRATE, store_url]
+    services = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for service in services:
+        assert service.stdout
+        assert service.stdout.readline() == "ready\n"
+    for service in services:
+        assert service.stdin
+        service.stdin.write("go\n")
+        service.stdin.flush()
+    assert [service.communicate(timeout=60)[1] for service in services] == ["", ""]
+    assert [service.returncode for service in services] == [0, 0]
+
+
+def test_sqlite_is_opened_for_one_writer_beside_readers(tmp_path: Path) -> None:
+    engine = engine_for_writing(f"sqlite:///{tmp_path}/new/folder/predictions.db", "FULL")
+    with engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        assert connection.scalar(text("PRAGMA synchronous")) == 2
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("store_url", "message"),
+    [
+        ("predictions.db", "cannot be read; name a file as sqlite:///data/predictions.db"),
+        ("mysql://root:secret@host/db", r"mysql://root:\*\*\*@host/db is no store"),
+        ("sqlite://", "is no store"),
+        ("sqlite:////dev/null/predictions.db", "cannot be made"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_said_without_its_password(store_url: str, message: str) -> None:
+    with pytest.raises(RideDurationError, match=message) as raised:
+        engine_for_writing(store_url)
+    assert "secret" not in str(raised.value)
+
+
+MESSAGES = {
+    "missing": "there is no prediction log",
+    "empty": "keeps no predictions yet",
+    "gone": "cannot be read: conn",
+}
+
+
+@pytest.mark.parametrize("store", MESSAGES)
+def test_a_store_without_predictions_is_said_and_not_made(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    urls: dict[str, Callable[[], str]] = {
+        "missing": lambda: f"sqlite:///{tmp_path}/predictions.db",
+        "empty": lambda: request.getfixturevalue("postgres").database(),
+        "gone": lambda: f"postgresql+psycopg://postgres@/predictions?host={tmp_path}",
+    }
+    with pytest.raises(RideDurationError, match=MESSAGES[store]):
+        engine_for_reading(urls[store]())
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,46 @@
+from datetime import datetime
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ride_duration.store.entries import entry_of, records_of, whole_entries
+from ride_duration.store.records import Actual, Prediction
+
+texts = st.text(max_size=20)
+numbers = st.floats(allow_nan=False)
+times = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1))
+zones = st.none() | st.integers(0, 265)
+records = st.builds(
+    Prediction, texts, texts, numbers, times, zones, zones, st.none() | numbers, numbers, numbers, numbers,
+    st.integers(1, 2**31), st.sampled_from(["champion", "challenger", "shadow"]), numbers,
+) | st.builds(Actual, texts, texts, numbers, st.none() | numbers, st.none() | times)  # fmt: skip
+
+
+@given(st.lists(st.lists(records, min_size=1, max_size=3), min_size=1, max_size=3))
+def test_entries_read_back_whole_from_a_journal_torn_at_any_byte(appended: list[list[Prediction | Actual]]) -> None:
+    entries = [entry_of(group) for group in appended]
+    ends = [sum(map(len, entries[: i + 1])) for i in range(len(entries))]
+    data = b"".join(entries)
+    for torn in range(len(data) + 1):
+        whole = list(whole_entries(data[:torn]))
+        assert [end for end, _, _ in whole] == [end for end in ends if end <= torn]
+    assert [records_of(payload) for _, _, payload in whole] == appended
+    assert [count for _, count, _ in whole] == [len(group) for group in appended]
+
+
+@given(st.lists(records, min_size=1, max_size=2), st.data())
+def test_a_damaged_entry_is_not_taken_for_a_whole_one(group: list[Prediction | Actual], data: st.DataObject) -> None:
+    entry = bytearray(entry_of(group))
+    entry[data.draw(st.integers(0, len(entry) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    assert not list(whole_entries(bytes(entry)))
+
+
+def test_zeros_after_a_power_cut_are_no_entries() -> None:
+    entry = entry_of([Actual("a", "r", 1.0, 2.0)])
+    assert [end for end, _, _ in whole_entries(entry + bytes(4096))] == [len(entry)]
+
+
+def test_fields_may_be_added_at_the_end() -> None:
+    payload = msgspec.msgpack.encode([["actual", "a", "r", 1.0]])
+    assert records_of(memoryview(payload)) == [Actual("a", "r", 1.0, None, None)]

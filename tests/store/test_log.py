@@ -1,0 +1,145 @@
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ride_duration.errors import RideDurationError
+from ride_duration.store import LogFull, PredictionLog
+from tests.store.samples import actual, kept, prediction, predictions, until
+
+OpenLog = Callable[..., PredictionLog]
+
+
+@pytest.fixture
+def open_log(tmp_path: Path) -> Iterator[OpenLog]:
+    """Opens prediction logs, and closes those that are still open when the test ends."""
+    opened: list[PredictionLog] = []
+
+    def open_log(store_url: str, **options: object) -> PredictionLog:
+        opened.append(PredictionLog(store_url, tmp_path / "journal", **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_log
+    for log in opened:
+        if log._thread.is_alive():
+            log.close(patience=0.0)
+
+
+@pytest.mark.parametrize("durability", ["memory", "journal", "sync"])
+def test_what_is_appended_arrives(open_log: OpenLog, store_url: str, durability: str, tmp_path: Path) -> None:
+    log = open_log(store_url, durability=durability)
+    assert log.writable
+    for record in predictions(2500):
+        log.append([record])
+    log.append([actual("a", "ride 1", 5.0), actual("b", "nobody asked", 5.0)])
+    until(lambda: log.queue_depth == 0)
+    assert log.last_error is None
+    log.append([prediction("last")])
+    log.close()
+    assert kept(store_url) == sorted([*(f"p{i}" for i in range(2500)), "last"])
+    assert kept(store_url, "actuals") == ["a", "b"]
+    assert [path.name for path in (tmp_path / "journal/default").iterdir()] == [".lock"]
+
+
+def test_waiting_for_the_disk_is_shared(open_log: OpenLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(f"sqlite:///{tmp_path}/predictions.db", durability="sync")
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), fsync(fd)))
+
+    async def answer(i: int) -> None:
+        log.append([prediction(f"p{i}")])
+        await log.durable()
+
+    async def answer_many() -> None:
+        await asyncio.gather(*(answer(i) for i in range(200)))
+
+    asyncio.run(answer_many())
+    assert 1 <= len(synced) <= 2
+
+
+def test_an_answer_is_not_acknowledged_if_the_disk_refuses(
+    open_log: OpenLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    log = open_log(f"sqlite:///{tmp_path}/predictions.db", durability="sync")
+    monkeypatch.setattr(os, "fsync", refuse)
+    log.append([prediction("p")])
+    with pytest.raises(LogFull, match="cannot be brought to the disk: Input/output error"):
+        asyncio.run(log.durable())
+    monkeypatch.undo()
+    asyncio.run(log.durable())
+
+
+def test_an_instance_has_its_journal_to_itself(open_log: OpenLog, tmp_path: Path) -> None:
+    store_url = f"sqlite:///{tmp_path}/predictions.db"
+    blue = open_log(store_url, instance="blue")
+    with pytest.raises(RideDurationError, match=r"another service writes to .*/blue; stop it, or give"):
+        open_log(store_url, instance="blue")
+    green = open_log(store_url, instance="green")
+    for name, log in {"blue": blue, "green": green}.items():
+        log.append(predictions(100, name))
+        log.close()
+    assert len(kept(store_url)) == 200
+    open_log(store_url, instance="blue")
+
+
+def test_a_folder_that_cannot_be_used_is_said(open_log: OpenLog, tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text("a file")
+    with pytest.raises(RideDurationError, match=r"the journal's folder .* cannot be used: Not a directory"):
+        open_log(f"sqlite:///{tmp_path}/predictions.db")
+
+
+@pytest.mark.parametrize("durability", ["memory", "journal"])
+def test_while_the_database_is_locked_the_log_is_bounded_and_then_catches_up(
+    open_log: OpenLog, tmp_path: Path, durability: str
+) -> None:
+    database = tmp_path / "predictions.db"
+    log = open_log(f"sqlite:///{database}", durability=durability, capacity=2000, journal_bytes=300_000)
+    log.append([prediction("first")])
+    until(lambda: log.queue_depth == 0)
+    other = sqlite3.connect(database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    taken = 1
+    with pytest.raises(LogFull):  # noqa: PT012  until it is full
+        while True:
+            log.append([prediction(f"p{taken}")])
+            taken += 1
+    assert not log.writable
+    other.execute("ROLLBACK")
+    other.close()
+    until(lambda: log.queue_depth == 0)
+    assert log.writable
+    log.append([prediction("after")])
+    log.close()
+    assert len(kept(f"sqlite:///{database}")) == taken + 1
+
+
+def test_what_the_database_never_saw_waits_for_the_next_start(open_log: OpenLog, tmp_path: Path) -> None:
+    nowhere = f"postgresql+psycopg://postgres@/predictions?host={tmp_path}"
+    log = open_log(nowhere)
+    log.append(predictions(1500))
+    until(lambda: log.last_error)
+    assert log.writable
+    assert str(log.last_error).startswith("connection is bad")
+    log.close(patience=0.0)
+    store_url = f"sqlite:///{tmp_path}/predictions.db"
+    log = open_log(store_url)
+    log.close()
+    assert len(kept(store_url)) == 1500
+
+
+def test_a_record_that_no_database_takes_is_set_aside(open_log: OpenLog, store_url: str, tmp_path: Path) -> None:
+    log = open_log(store_url)
+    log.append([prediction("good"), prediction("bad", duration=float("nan")), prediction("better")])
+    log.close()
+    assert kept(store_url) == ["better", "good"]
+    assert log.refused == 1
+    (line,) = (tmp_path / "journal/default/refused.jsonl").read_text().splitlines()
+    assert json.loads(line)["what"][1] == "bad"
