@@ -1,7 +1,7 @@
 /** The answer in words and bars. */
 
 import { minuteOf, spoken } from "./clock.js";
-import { part } from "./dom.js";
+import { part, span } from "./dom.js";
 
 const REASONS = { time: "Day and hour", distance: "Distance", place: "Where" };
 const ANSWER = ["minutes", "interval", "arrival", "about", "why", "day"];
@@ -26,9 +26,7 @@ export function showStale(busy) {
 /** Shows an answer to a ride that leaves at `time`; returns its minutes. */
 export function showAnswer({ duration, lower, upper, reasons = {} }, time) {
   const minutes = Math.round(duration);
-  const unit = document.createElement("span");
-  unit.textContent = minutes === 1 ? " minute" : " minutes";
-  part("minutes").replaceChildren(`${minutes}`, unit);
+  part("minutes").replaceChildren(`${minutes}`, span(minutes === 1 ? " minute" : " minutes"));
   part("interval").textContent = Number.isFinite(lower) ? `${Math.round(lower)} to ${Math.round(upper)} minutes in 9 of 10 rides` : "";
   part("arrival").textContent = `Leave at ${spoken(minuteOf(time))}, there about ${spoken(minuteOf(time) + duration)}`;
   for (const name of ["minutes", "interval", "arrival", "about"]) part(name).hidden = false;
@@ -49,16 +47,17 @@ function reason(name, adds, most) {
   words.className = "words";
   bar.className = adds > 0 ? "bar adds" : "bar saves";
   bar.setAttribute("aria-hidden", "true");
-  const length = document.createElement("span");
+  const length = span();
   length.style.width = `${(Math.abs(adds) / most) * 50}%`;
   bar.append(length);
   return [term, bar, words];
 }
 
-/** Names the model that answered, and what the service tells of it ({trained_on, rmse}, as far as it is known). */
-export function showModel({ model_version, variant }, { trained_on, rmse } = {}) {
+/** Names the model that answered, and what /models tells of it, as far as that is known. */
+export function showModel({ model_version, variant, distance_used }, { train_data, val_data, rmse, rmse_without_distance } = {}) {
   const told = [`Answered by version ${model_version} (${variant})`];
-  if (trained_on?.length) told.push(`, learned from ${trained_on.join(", ")}`);
-  if (Number.isFinite(rmse)) told.push(`. RMSE ${rmse.toFixed(1)} minutes when it was judged`);
+  const error = distance_used ? rmse : rmse_without_distance;
+  if (train_data) told.push(`, learned from ${train_data}`);
+  if (Number.isFinite(error)) told.push(`. Its error (RMSE) on ${val_data}: ${error.toFixed(1)} minutes`);
   part("model").textContent = `${told.join("")}.`;
 }

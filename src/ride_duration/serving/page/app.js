@@ -5,13 +5,16 @@ import { ask } from "./api.js";
 import { minuteOf, now, spoken, spokenDay, timeOf } from "./clock.js";
 import { combobox } from "./combobox.js";
 import { curve } from "./curve.js";
-import { part } from "./dom.js";
+import { part, span } from "./dom.js";
 import { watch } from "./live.js";
 import { cityMap } from "./map.js";
 import { clear, fault, hasModel, refused } from "./trouble.js";
 import { milesBetween, readZones } from "./zones.js";
 
 const SETTLED = 150; // milliseconds without another change before the service is asked
+
+/** Names this visit, so that one variant answers all of it, and the log can tell the page's rides from others. */
+const VISIT = `page-${Math.random().toString(36).slice(2)}`;
 
 const ride = { pickup: null, dropoff: null, ...now(), leavesNow: true, miles: "" };
 const fields = {};
@@ -90,9 +93,7 @@ function point(zone, at) {
   const tip = part("tip");
   tip.hidden = !zone;
   if (!zone) return;
-  const borough = document.createElement("span");
-  borough.textContent = zone.borough;
-  tip.replaceChildren(zone.label, " ", borough);
+  tip.replaceChildren(zone.label, " ", span(zone.borough));
   const room = part("map").clientWidth - tip.offsetWidth - 8;
   tip.style.left = `${Math.max(8, Math.min(at[0] + 14, room))}px`;
   tip.style.top = `${Math.max(8, at[1] - tip.offsetHeight - 12)}px`;
@@ -153,8 +154,8 @@ function miles() {
 }
 
 function asked(time) {
-  const said = { PULocationID: ride.pickup.id, DOLocationID: ride.dropoff.id, pickup_datetime: `${ride.date}T${time}:00` };
-  return ride.miles ? { ...said, trip_distance: miles() } : said;
+  const ends = { PULocationID: ride.pickup.id, DOLocationID: ride.dropoff.id };
+  return { ...ends, pickup_datetime: `${ride.date}T${time}:00`, trip_distance: ride.miles ? miles() : null, ride_id: VISIT };
 }
 
 async function question() {
@@ -165,6 +166,7 @@ async function question() {
     clear();
     map.show(ride.pickup, ride.dropoff, `${showAnswer(answer, ride.time)} min`);
     showModel(answer);
+    if (ride.miles && !answer.distance_used) part("miles-hint").textContent = "Not believed, so not used";
     await askDay(signal);
     await askModel(signal).catch(() => {}); // the version is named already
   } catch (refusal) {

@@ -1,5 +1,6 @@
 /** A text field that searches zones (ARIA combobox with a listbox). */
 
+import { span } from "./dom.js";
 import { search } from "./zones.js";
 
 /**
@@ -40,9 +41,7 @@ export function combobox(input, list, zones, pick) {
     const item = document.createElement("li");
     item.id = `${list.id}-${index}`;
     item.setAttribute("role", "option");
-    const borough = document.createElement("span");
-    borough.textContent = zone.borough;
-    item.append(zone.label, " ", borough);
+    item.append(zone.label, " ", span(zone.borough));
     return item;
   }
 

@@ -1,7 +1,7 @@
 /** The live panel: asks the service how it is, while somebody looks. */
 
 import { ask } from "./api.js";
-import { draw, part } from "./dom.js";
+import { draw, part, span } from "./dom.js";
 
 const EVERY = 3000;
 const KEPT = 60;
@@ -47,7 +47,7 @@ function shares(variants) {
   const parts = variants.filter(({ share }) => share > 0);
   part("shares").replaceChildren(
     ...parts.map(({ variant, share }) => {
-      const bar = document.createElement("span");
+      const bar = span();
       bar.className = variant;
       bar.style.flexGrow = share;
       return bar;
@@ -57,9 +57,8 @@ function shares(variants) {
     ...variants.map(({ variant, version, share }) => {
       const item = document.createElement("li");
       item.className = variant;
-      const told = document.createElement("span");
-      told.textContent = share > 0 ? `${number(share * 100)} % of rides` : "only logged";
-      item.append(`${variant}, version ${version} `, told);
+      const told = share > 0 ? `${number(share * 100)} % of rides` : "only logged";
+      item.append(`${variant}, version ${version} `, span(told));
       return item;
     }),
   );
