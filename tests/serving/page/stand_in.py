@@ -91,7 +91,7 @@ class StandIn(BaseHTTPRequestHandler):
             times = {"p50_ms": 0.41, "p99_ms": 2.13, "queue_depth": 0}
             self.reply(200, {**counts, **times, "model": model, "variants": variants})
         elif path == "models":
-            told = {"train_data": "2021-01", "val_data": "2021-02", "rmse": 5.27, "rmse_without_distance": 6.16}
+            told = {"train_data": ["2021-01"], "val_data": ["2021-02"], "rmse": 5.27, "rmse_without_distance": 6.16}
             self.reply(200, {"model": "ride-duration", "variants": [{**variant, **told} for variant in variants]})
         elif path in {"", *(f"page/{file.name}" for file in PAGE.iterdir())}:
             file = PAGE / (path.removeprefix("page/") or "index.html")

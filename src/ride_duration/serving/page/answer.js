@@ -57,7 +57,7 @@ function reason(name, adds, most) {
 export function showModel({ model_version, variant, distance_used }, { train_data, val_data, rmse, rmse_without_distance } = {}) {
   const told = [`Answered by version ${model_version} (${variant})`];
   const error = distance_used ? rmse : rmse_without_distance;
-  if (train_data) told.push(`, learned from ${train_data}`);
-  if (Number.isFinite(error)) told.push(`. Its error (RMSE) on ${val_data}: ${error.toFixed(1)} minutes`);
+  if (train_data) told.push(`, learned from ${train_data.join(", ")}`);
+  if (Number.isFinite(error)) told.push(`. Its error (RMSE) on ${val_data.join(", ")}: ${error.toFixed(1)} minutes`);
   part("model").textContent = `${told.join("")}.`;
 }
