@@ -39,7 +39,7 @@ function show({ requests_per_second, requests, errors, p50_ms, p99_ms, queue_dep
   part("live-p50").textContent = milliseconds(p50_ms);
   part("live-p99").textContent = milliseconds(p99_ms);
   part("live-queue").textContent = number(queue_depth);
-  part("live-model").textContent = model ? `Version ${model.version}, ${age(model.age_days)}${model.simulated ? ", simulated city" : ""}` : "No model yet";
+  part("live-model").textContent = model ? `Version ${model.version}${model.simulated ? " (simulated)" : ""}, ${age(model.age_days)}` : "No model yet";
   shares(variants ?? []);
 }
 
