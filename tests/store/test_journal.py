@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 import struct
 import zlib
@@ -121,6 +122,25 @@ def test_a_write_that_the_disk_cuts_short_leaves_nothing_behind(open_journal: Ca
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     journal.append([prediction("p00002")])
     assert drained(journal) == [prediction("p00000"), prediction("p00002")]
+
+
+def test_nothing_follows_what_cannot_be_cut_off(
+    open_journal: Callable[..., Journal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    write = os.write
+    journal = open_journal()
+    journal.append([prediction("before")])
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:9]))
+    monkeypatch.setattr(os, "ftruncate", fail)
+    with pytest.raises(LogFull, match="the disk is full"):
+        journal.append([prediction("torn")])
+    monkeypatch.undo()
+    journal.append([prediction("after")])
+    whole = [prediction("before"), prediction("after")]
+    assert drained(open_journal()) == whole  # after a kill
 
 
 def test_syncing_closes_the_files_that_were_rotated_away(open_journal: Callable[..., Journal]) -> None:

@@ -73,3 +73,7 @@ def test_a_range_that_ends_before_it_begins_is_shown_the_right_way_round(first: 
     with pytest.raises(RideDurationError, match="ends before it begins") as told:
         parse_months(f"{late}..{early}")
     assert f"'{early}..{late}'" in str(told.value)
+
+
+def test_a_month_of_long_ago_is_read_as_it_is_written() -> None:
+    assert parse_months("0099-12..0100-01") == ("0099-12", "0100-01")

@@ -5,6 +5,7 @@ import click
 from ride_duration.cli.models import models
 from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
+from ride_duration.cli.serving import keys, serve
 
 
 @click.group(name="ride_duration")
@@ -12,6 +13,8 @@ def cli() -> None:
     """Commands of the project."""
 
 
+models.add_command(serve)
+models.add_command(keys)
 cli.add_command(run)
 cli.add_command(runs)
 cli.add_command(models)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from kedro.framework.cli.utils import _split_params
 
+from ride_duration.errors import RideDurationError
+
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
 
@@ -30,6 +32,26 @@ def load_context(env: str | None, params: dict[str, Any] | None = None) -> Kedro
 
     with KedroSession.create(env=env or os.environ.get("KEDRO_ENV"), runtime_params=params) as session:
         return cast("KedroSession", session).load_context()
+
+
+def chosen_model(context: KedroContext) -> str:
+    """Name of the registered model that service and source choose.
+
+    Raises:
+        RideDurationError: There is no such service or source.
+    """
+    from pydantic import ValidationError
+
+    from ride_duration.pipelines.parameters import TripSource
+    from ride_duration.registry import model_name
+
+    parameters = context.config_loader["parameters"]
+    try:
+        chosen = TripSource.model_validate({name: parameters[name] for name in TripSource.model_fields})
+    except ValidationError as error:
+        said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        raise RideDurationError("\n  ".join(said)) from error
+    return model_name(chosen.service, chosen.source)
 
 
 def same_choice(env: str | None, params: dict[str, Any]) -> str:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ride_duration.cli.context import load_context, params_option, same_choice, traceback_option
+from ride_duration.cli.context import chosen_model, load_context, params_option, same_choice, traceback_option
 from ride_duration.cli.run import told_clearly
 from ride_duration.cli.tables import history_entries, history_table, version_entries, version_table
-from ride_duration.errors import RideDurationError
 from ride_duration.provenance import author
 
 if TYPE_CHECKING:
@@ -179,17 +178,8 @@ def _outcome(decision: Decision) -> str:
 
 
 def _registry(env: str | None, params: dict[str, Any]) -> Registry:
-    from pydantic import ValidationError
-
-    from ride_duration.pipelines.parameters import TripSource
-    from ride_duration.registry import Registry, model_name
+    from ride_duration.registry import Registry
 
     context = load_context(env, params)
-    parameters = context.config_loader["parameters"]
-    try:
-        chosen = TripSource.model_validate({name: parameters[name] for name in TripSource.model_fields})
-    except ValidationError as error:
-        said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
-        raise RideDurationError("\n  ".join(said)) from error
-    name = model_name(chosen.service, chosen.source)
-    return Registry(context.project_path, context.config_loader["globals"]["tracking"], name)
+    tracking = context.config_loader["globals"]["tracking"]
+    return Registry(context.project_path, tracking, chosen_model(context))

@@ -1,4 +1,4 @@
-"""The champion, read without MLflow: importing it takes five seconds and 200 MB, which a service would rather not spend.
+"""The champion, read without MLflow, whose import takes five seconds and 200 MB: a service has no room for that.
 
 Reads what `registry` has written, from MLflow's database or from an MLflow server; nothing is ever written. That both
 give what MLflow itself gives is held by tests, since the tables of the database are MLflow's own affair.
@@ -63,7 +63,8 @@ class RegistryReader:
         Raises:
             RideDurationError: The registry cannot be reached.
         """
-        return _reached(self._store.champion)
+        version: int | None = _reached(self._store.champion)
+        return version
 
     def folder(self, version: int) -> Path:
         """Where the package of a version lies; one in a store elsewhere is copied from there.

@@ -33,7 +33,7 @@ MINIMUM = 100
 #: Pairs of rides at which the interval is narrowest: differences of a few per cent show after some thousands.
 PLANNED = 5_000
 #: No forecast goes beyond so many times the rides seen.
-_FARTHEST = 1e4
+_FARTHEST = 100
 
 #: The best `r` for a number of rides known before; Waudby-Smith and others, appendix B.2.
 _BEST = -2 * math.log(ALPHA) + math.log(-2 * math.log(ALPHA)) + 1
@@ -115,7 +115,7 @@ class Difference(msgspec.Struct, frozen=True):
         high: Upper bound.
         p: That there is no difference; may be looked at after each ride.
         more: About how many more joined rides would show a difference, if it stays as it looks; None if it is shown, if
-            there are too few rides to tell, or if it would take thousands of times as many.
+            there are too few rides to tell, or if it would take more than a hundred times as many.
     """
 
     loss: Loss

@@ -169,7 +169,7 @@ class _Routes:
             status_code=status,
             response_class=Response,
             openapi_extra=extra,
-            responses={status: _answered(gives), **{code: _PROBLEM for code in (*statuses, *((404, 409) * operator))}},
+            responses={status: _answered(gives), **dict.fromkeys((*statuses, *((404, 409) * operator)), _PROBLEM)},
         )(_encoded(handler, status))
 
     def get(self, path: str, call: Callable[[], Any], summary: str) -> None:
@@ -181,7 +181,10 @@ class _Routes:
             path,
             summary=summary,
             response_class=Response,
-            responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, **dict.fromkeys(codes, _PROBLEM)},
+            responses={
+                200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+                **dict.fromkeys(codes, _PROBLEM),
+            },
         )(_encoded(handler, 200))
 
 
@@ -225,9 +228,8 @@ def problem_response(refused: Refused) -> Response:
     return Response(refused.body(), refused.status, headers, MEDIA_TYPE.decode())
 
 
-async def _http_problem(_: Request, error: Exception) -> Response:
+async def _http_problem(_: Request, error: Any) -> Response:
     """Routes that do not exist, and methods that they do not have."""
-    assert isinstance(error, HTTPException)
     details = {404: "there is nothing here; /openapi.json lists what there is", 405: "this method is not for this path"}
     response = problem_response(Refused(error.status_code, details.get(error.status_code, error.detail)))
     response.headers.update(error.headers or {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
@@ -46,7 +45,7 @@ class Guard:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._required = settings.keys_required
-        self._file = settings.project / settings.api_keys
+        self._file = settings.keys_path
         self._limits = settings.limits
         self._behind_proxy = settings.behind_proxy
         self._buckets: dict[str, tuple[float, float]] = {}
@@ -58,12 +57,15 @@ class Guard:
                 "`kedro models keys add NAME --scope predict` makes one"
             )
 
-    def admit(self, scope: dict[str, Any], now: float) -> None:
+    def admit(self, scope: dict[str, Any], now: float) -> str:
         """Let a request pass.
 
         Args:
             scope: ASGI's.
             now: `time.monotonic()`.
+
+        Returns:
+            Whose key it has; empty if it needs none.
 
         Raises:
             Refused: It has no key or the wrong one, comes from another site's page, or there were too many.
@@ -85,6 +87,7 @@ class Guard:
             client = forwarded.rpartition(b",")[2].strip().decode("latin-1")
         name = self._allowed(scope["path"], key, now)
         self._count(name or client, now)
+        return name
 
     def _allowed(self, path: str, key: bytes | None, now: float) -> str:
         needed = _NEEDED.get(path)
@@ -99,7 +102,7 @@ class Guard:
             raise Refused(401, f"this needs an API key{scope}: send the header `Authorization: Bearer KEY`")
         if needed and needed not in found.scopes:
             raise Refused(403, f"the key of '{found.name}' has not the scope `{needed}`")
-        return f"key {found.name}"
+        return found.name
 
     def _count(self, client: str, now: float) -> None:
         """A bucket of tokens for each client, which fills at the rate that is allowed."""

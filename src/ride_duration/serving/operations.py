@@ -167,7 +167,7 @@ class Operations:
 
     async def _decide(self, decision: dict[str, Any]) -> Deployed:
         settings = self._settings
-        asked = decision | {"project": str(settings.project), "tracking": settings.tracking, "model": settings.model}
+        asked = decision | {"project": settings.project, "tracking": settings.tracking, "model": settings.model}
         async with self._deciding:
             decided = await asyncio.to_thread(_decided, asked)
             deployment = await asyncio.to_thread(self._reconciler.reconcile)

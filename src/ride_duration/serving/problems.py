@@ -17,7 +17,7 @@ _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\
 _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 
 
-class Refused(RideDurationError):
+class Refused(RideDurationError):  # noqa: N818 what happened to the request
     """A request that is not answered.
 
     Args:

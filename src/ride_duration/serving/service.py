@@ -23,7 +23,7 @@ from ride_duration.serving.answering import (
     unique_ids,
     wall_clock,
 )
-from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment
+from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment, Model
 from ride_duration.serving.problems import Refused, not_understood
 from ride_duration.serving.wire import (
     Accepted,
@@ -110,9 +110,9 @@ class Service:
             if not deployment.share:
                 raise
             answered = self._without_challenger(asked, deployment)
-        records = [answered.record(time.time(), 1000 * (time.perf_counter() - started))]
+        records: list[Record] = [answered.record(time.time(), 1000 * (time.perf_counter() - started))]
         if deployment.shadow is not None:
-            records += self._shadows([asked], deployment)
+            records += self._shadows([asked], deployment.shadow)
         await self._keep(records)
         self._metrics.prediction(answered)
         return answered
@@ -120,7 +120,7 @@ class Service:
     def _without_challenger(self, asked: Asked, deployment: Deployment) -> Answered:
         """A challenger that fails costs nobody an answer."""
         if deployment.challenger is not None:
-            log.exception("the challenger, version %d, failed", deployment.challenger.version)
+            log.exception("the challenger, version %d, failed", deployment.challenger.version)  # noqa: LOG004
             self._metrics.variant_failed(deployment.challenger.version, CHALLENGER)
         return answer(asked, Deployment(deployment.champion))
 
@@ -138,24 +138,24 @@ class Service:
     async def _answer_many(self, asked: list[Asked], deployment: Deployment) -> list[Answered]:
         started = time.perf_counter()
         try:
-            answered = await self._aside(answer_many, asked, deployment)
+            answered: list[Answered] = await self._aside(answer_many, asked, deployment)
         except Exception:
             if not deployment.share:
                 raise
             answered = [self._without_challenger(ride, deployment) for ride in asked]
         each = 1000 * (time.perf_counter() - started) / len(asked)
         now = time.time()
-        records = [one.record(now, each) for one in answered]
+        records: list[Record] = [one.record(now, each) for one in answered]
         if deployment.shadow is not None:
-            records += await self._aside(self._shadows, asked, deployment)
+            records += await self._aside(self._shadows, asked, deployment.shadow)
         await self._keep(records)
         for one in answered:
             self._metrics.prediction(one)
         return answered
 
-    def _shadows(self, asked: list[Asked], deployment: Deployment) -> list[Record]:
-        model, records = deployment.shadow, []
-        for ride in asked if model is not None else ():
+    def _shadows(self, asked: list[Asked], model: Model) -> list[Record]:
+        records: list[Record] = []
+        for ride in asked:
             started = time.perf_counter()
             try:
                 answered = shadow_answer(ride, model)

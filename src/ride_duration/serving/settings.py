@@ -53,18 +53,18 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         rollout: The plan by which a challenger takes over.
     """
 
-    project: Path
+    project: str
     model: str
     tracking: dict[str, str]
     host: str = "127.0.0.1"
     port: int = 9696
     instance: str = ""
     store: str
-    folder: Path
+    folder: str
     durability: Literal["memory", "journal", "sync"] = "journal"
     journal_bytes: int
     registry_seconds: float
-    api_keys: Path
+    api_keys: str
     require_keys: bool
     behind_proxy: bool
     limits: Limits
@@ -78,7 +78,22 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     @property
     def own_folder(self) -> Path:
         """Of this instance."""
-        return self.project / self.folder / self.name
+        return self.folder_path / self.name
+
+    @property
+    def project_path(self) -> Path:
+        """Folder that other paths are relative to."""
+        return Path(self.project)
+
+    @property
+    def folder_path(self) -> Path:
+        """For all instances."""
+        return self.project_path / self.folder
+
+    @property
+    def keys_path(self) -> Path:
+        """File of API keys."""
+        return self.project_path / self.api_keys
 
     @property
     def keys_required(self) -> bool:
@@ -89,7 +104,9 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     def store_url(self) -> str:
         """Where predictions are kept, SQLite files by absolute path."""
         prefix = "sqlite:///"
-        return f"{prefix}{self.project / self.store.removeprefix(prefix)}" if self.store.startswith(prefix) else self.store
+        if not self.store.startswith(prefix):
+            return self.store
+        return f"{prefix}{self.project_path / self.store.removeprefix(prefix)}"
 
 
 def read_settings(path: Path) -> ServiceSettings:

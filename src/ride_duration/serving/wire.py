@@ -16,13 +16,14 @@ MANY = 1000
 #: Years of pick-ups: the TLC's records begin in 2009.
 YEARS = (2009, 2039)
 
-_DATE = r"20(09|[12]\d|3\d)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
+_MONTH_DAY = r"(0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8])"
+_DATE = rf"20(09|[12]\d|3\d)-({_MONTH_DAY})"
 _TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d)?"
 
 LocationId = Annotated[int, Meta(ge=1, le=265, description="TLC location id of a taxi zone.", examples=[10])]
 RideId = (
     Annotated[str, Meta(pattern="^[!-~]{1,100}$", description="Visible ASCII.", examples=["4711"])]
-    | Annotated[int, Meta(ge=0, lt=2**63)]
+    | Annotated[int, Meta(ge=0, le=2**63 - 1)]
 )
 Moment = Annotated[
     datetime,
@@ -84,7 +85,7 @@ class Prediction(Struct):
         Annotated[
             dict[str, float],
             Meta(
-                description="Minutes that time of day, distance and place add to what is usual; only with ?explain=true.",
+                description="Minutes that time of day, distance and place add to what is usual; with ?explain=true.",
                 examples=[{"time": 1.2, "distance": 3.4, "place": -0.8}],
             ),
         ]
@@ -213,4 +214,3 @@ class Problem(Struct, omit_defaults=True):
     status: int
     detail: str
     errors: list[Fault] = []
-

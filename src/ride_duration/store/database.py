@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
 _SECONDS = 5  # to wait for a lock, or for a server
 #: Any number: it tells our migrations from other users of PostgreSQL's advisory locks.
@@ -26,21 +26,15 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL") -> Engine:
     Raises:
         RideDurationError: The URL cannot be used.
     """
-    from sqlalchemy import create_engine, event, make_url
-    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy import create_engine, event
 
-    try:
-        url = make_url(store_url)
-    except ArgumentError:
-        raise RideDurationError(_advice("the store's URL cannot be read")) from None
-    if url.get_backend_name() == "postgresql" and url.get_driver_name() == "psycopg":
+    url = _url(store_url)
+    if url.get_backend_name() == "postgresql":
         # A server that is gone without a word is noticed, too.
         arguments = {"connect_timeout": _SECONDS, "tcp_user_timeout": 1000 * _SECONDS}
         return create_engine(url, pool_size=1, max_overflow=0, connect_args=arguments)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        raise RideDurationError(_advice(f"{url.render_as_string()} is no store"))
     try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RideDurationError(f"the folder of {url.database} cannot be made: {error.strerror}") from None
     engine = create_engine(url, connect_args={"timeout": _SECONDS, "check_same_thread": False, "isolation_level": None})
@@ -66,19 +60,17 @@ def engine_for_reading(store_url: str) -> Engine:
     Raises:
         RideDurationError: There is no such store, or it cannot be reached.
     """
-    from sqlalchemy import create_engine, inspect, make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.exc import OperationalError
 
+    url = _url(store_url)
+    sqlite = url.get_backend_name() == "sqlite"
+    if sqlite and not Path(url.database or "").is_file():
+        raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
+    arguments = {"timeout": _SECONDS} if sqlite else {"connect_timeout": _SECONDS}
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
     try:
-        url = make_url(store_url)
-        sqlite = url.get_backend_name() == "sqlite"
-        if sqlite and not Path(url.database or "").is_file():
-            raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
-        arguments = {"timeout": _SECONDS} if sqlite else {"connect_timeout": _SECONDS}
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
         known = inspect(engine).has_table("predictions")
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
-        raise RideDurationError(_advice("the store's URL cannot be read")) from None
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
     if not known:
@@ -106,5 +98,16 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _advice(what: str) -> str:
-    return f"{what}; name a file as sqlite:///data/predictions.db, or a server as postgresql+psycopg://user@host/name"
+def _url(store_url: str) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    advice = "name a file as sqlite:///data/predictions.db, or a server as postgresql+psycopg://user@host/name"
+    try:
+        url = make_url(store_url)
+    except ArgumentError:
+        raise RideDurationError(f"the store's URL cannot be read; {advice}") from None
+    file = url.drivername == "sqlite" and url.database not in {None, "", ":memory:"}
+    if not file and url.drivername != "postgresql+psycopg":
+        raise RideDurationError(f"{url.render_as_string()} is no store; {advice}")
+    return url

@@ -15,7 +15,7 @@ from ride_duration.store.records import Actual
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Engine, RowMapping
+    from sqlalchemy import ColumnElement, Engine, Join, RowMapping
 
 
 class Joined(NamedTuple):
@@ -81,41 +81,16 @@ def joined(
 
     from ride_duration.store.tables import actuals, predictions
 
-    later, other = predictions.alias("later"), actuals.alias("other")
-    same_line = (later.c.variant == "shadow") == (predictions.c.variant == "shadow")
-    newest_answer = (
-        select(later.c.arrival)
-        .where(later.c.ride_id == predictions.c.ride_id, same_line)
-        .order_by(later.c.asked_at.desc(), later.c.arrival.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    newest_report = (
-        select(other.c.arrival)
-        .where(other.c.ride_id == predictions.c.ride_id)
-        .order_by(other.c.received_at.desc(), other.c.arrival.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    wanted: list[ColumnElement[bool]] = []
-    if since is not None:
-        wanted.append(predictions.c.asked_at >= since)
-    if until is not None:
-        wanted.append(predictions.c.asked_at < until)
-    if variant is not None:
-        wanted.append(predictions.c.variant == variant)
-    if model_version is not None:
-        wanted.append(predictions.c.model_version == model_version)
     question = (
         select(
             *[column for column in predictions.c if column.name != "arrival"],
             actuals.c.duration.label("reported"),
             actuals.c.dropoff_datetime,
             actuals.c.received_at,
-            (newest_answer == predictions.c.arrival).label("counts"),
+            _counts().label("counts"),
         )
-        .select_from(predictions.outerjoin(actuals, actuals.c.arrival == newest_report))
-        .where(*wanted)
+        .select_from(_with_truth())
+        .where(*_wanted(since, until, variant, model_version))
         .order_by(predictions.c.asked_at, predictions.c.arrival)
     )
     with engine.connect() as connection:
@@ -139,11 +114,24 @@ def accuracy(
         believed: Shortest and longest ride in minutes whose report is believed; the model learnt from such alone.
     """
     import numpy as np
+    from sqlalchemy import func, select
 
-    rows = [row for row in joined(engine, since, variant=variant, model_version=model_version) if row.counts]
-    known = [row for row in rows if row.actual is not None and believed[0] <= row.actual <= believed[1]]
-    known.sort(key=lambda row: row.received_at or 0.0)
-    return Accuracy(len(rows), np.array([row.duration - (row.actual or 0.0) for row in known], dtype=np.float64))
+    from ride_duration.store.tables import actuals, predictions
+
+    wanted = [*_wanted(since, None, variant, model_version), _counts()]
+    number = select(func.count()).select_from(predictions).where(*wanted)
+    truths = (
+        select(predictions.c.duration, predictions.c.pickup_datetime, actuals.c.duration, actuals.c.dropoff_datetime)
+        .select_from(_with_truth())
+        .where(*wanted, actuals.c.arrival.is_not(None))
+        .order_by(actuals.c.received_at, actuals.c.arrival)
+    )
+    with engine.connect() as connection:
+        predicted = connection.scalar(number) or 0
+        rows: list[Any] = list(connection.execute(truths))
+    pairs = [(duration, _minutes(pickup, reported, dropoff)) for duration, pickup, reported, dropoff in rows]
+    errors = [duration - actual for duration, actual in pairs if believed[0] <= actual <= believed[1]]
+    return Accuracy(predicted, np.array(errors, dtype=np.float64))
 
 
 def revisions(engine: Engine, ride_id: str) -> list[Actual]:
@@ -184,8 +172,67 @@ def unknown_rides(engine: Engine, since: float | None = None) -> list[str]:
         return sorted(connection.scalars(question))
 
 
+def _with_truth() -> Join:
+    """Predictions, each with the report about its ride that holds, if there is one."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import actuals, predictions
+
+    other = actuals.alias("other")
+    newest = (
+        select(other.c.arrival)
+        .where(other.c.ride_id == predictions.c.ride_id)
+        .order_by(other.c.received_at.desc(), other.c.arrival.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return predictions.outerjoin(actuals, actuals.c.arrival == newest)
+
+
+def _counts() -> ColumnElement[bool]:
+    """Is a prediction the newest answer about its ride, or the newest of the shadow?"""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import predictions
+
+    other = predictions.alias("later")
+    same_line = (other.c.variant == "shadow") == (predictions.c.variant == "shadow")
+    newest = (
+        select(other.c.arrival)
+        .where(other.c.ride_id == predictions.c.ride_id, same_line)
+        .order_by(other.c.asked_at.desc(), other.c.arrival.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return predictions.c.arrival == newest
+
+
+def _wanted(
+    since: float | None, until: float | None, variant: str | None, model_version: int | None
+) -> list[ColumnElement[bool]]:
+    from ride_duration.store.tables import predictions
+
+    column = predictions.c
+    wanted: list[ColumnElement[bool]] = []
+    if since is not None:
+        wanted.append(column.asked_at >= since)
+    if until is not None:
+        wanted.append(column.asked_at < until)
+    if variant is not None:
+        wanted.append(column.variant == variant)
+    if model_version is not None:
+        wanted.append(column.model_version == model_version)
+    return wanted
+
+
+def _minutes(pickup: datetime, reported: float | None, dropoff: datetime | None) -> float:
+    """One of the two is given."""
+    return (dropoff - pickup).total_seconds() / 60.0 if dropoff else reported or 0.0
+
+
 def _joined(row: RowMapping) -> Joined:
     fields: dict[str, Any] = dict(row)
     reported, dropoff = fields.pop("reported"), fields.pop("dropoff_datetime")
-    actual = reported if dropoff is None else (dropoff - fields["pickup_datetime"]).total_seconds() / 60.0
-    return Joined(**fields | {"actual": actual, "counts": bool(fields["counts"])})
+    known = fields["received_at"] is not None
+    actual = _minutes(fields["pickup_datetime"], reported, dropoff) if known else None
+    return Joined(**fields, actual=actual)

@@ -59,6 +59,7 @@ class Journal:
         self._refused = refused
         self._synced = synced
         self._failed_at = -math.inf
+        self._torn = False
         self._written = self._freed = self.appended = self._advanced = 0
         self._segments: deque[_Segment] = deque()
         for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -93,7 +94,7 @@ class Journal:
                 "cannot be written; see to the database, or to the disk"
             )
         segment = self._segments[-1]
-        if segment.size and segment.size + len(entry) > self._segment_bytes:
+        if self._torn or (segment.size and segment.size + len(entry) > self._segment_bytes):
             self._rotate()
             segment = self._segments[-1]
         try:
@@ -185,10 +186,14 @@ class Journal:
         else:
             os.close(self._fd)
         self._fd = following
+        self._torn = False
 
     def _failure(self, why: str | None) -> LogFull:
         self._failed_at = time.monotonic()
-        os.ftruncate(self._fd, self._segments[-1].size)
+        try:
+            os.ftruncate(self._fd, self._segments[-1].size)
+        except OSError:
+            self._torn = True  # so nothing may follow in this file
         return LogFull(f"the journal {self._folder} cannot be written ({why}); see to the disk")
 
     def _read(self, segment: _Segment) -> bytes:
@@ -204,8 +209,9 @@ class Journal:
 
     def _drop(self) -> None:
         self._close_reader()
-        segment = self._segments.popleft()
+        segment = self._segments[0]
         segment.path.unlink(missing_ok=True)
+        self._segments.popleft()
         self._freed += segment.size
         self._offset = self._next = 0
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from ride_duration.errors import RideDurationError
 from ride_duration.store.backlog import Backlog, LogFull, MemoryBacklog
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.insertion import Insertion
+from ride_duration.store.instances import take_folder
 from ride_duration.store.journal import Journal
 from ride_duration.store.records import Record
 from ride_duration.store.refused import Refused
@@ -34,10 +34,11 @@ class PredictionLog:
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`. It need not be reachable yet.
-        folder: Keeps a sub-folder for each instance with its journal and `refused.jsonl`.
+        folder: Of all instances; keeps a sub-folder for each, with its journal and `refused.jsonl`.
         durability: What an appended record survives. `memory`: nothing. `journal`: `kill -9`. `sync`: a power cut
             too, once `durable` has returned.
-        instance: Name of this instance; two that run at once need two names.
+        instance: Name of this instance; two that run at once need two names. What another instance left when it was
+            killed is inherited.
         capacity: Most records that wait in `memory`.
         journal_bytes: Most bytes that wait in the journal.
 
@@ -60,20 +61,8 @@ class PredictionLog:
         capacity: int = 100_000,
         journal_bytes: int = 256_000_000,
     ) -> None:
-        import filelock
-
         self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL")
-        own = folder / instance
-        try:
-            own.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(own / ".lock")
-            self._lock.acquire(blocking=False)
-        except filelock.Timeout:
-            raise RideDurationError(
-                f"another service writes to {own}; stop it, or give this one another instance name"
-            ) from None
-        except OSError as error:
-            raise RideDurationError(f"the journal's folder {own} cannot be used: {error.strerror}") from None
+        own, self._lock = take_folder(folder, instance)
         self._refused = Refused(own / "refused.jsonl")
         self._sync = durability == "sync"
         self._backlog: Backlog = (
@@ -93,9 +82,12 @@ class PredictionLog:
         """Take records, all or none; it costs microseconds, and does not wait for the database.
 
         Raises:
-            LogFull: Too many wait already, or the disk is full.
+            LogFull: Too many wait already, the disk is full, or the log is closed.
         """
-        self._backlog.append(records)
+        if self._stop.is_set():
+            raise LogFull("the prediction log is closed, because the service is stopping")
+        if records:
+            self._backlog.append(records)
 
     @property
     def queue_depth(self) -> int:
@@ -103,7 +95,7 @@ class PredictionLog:
 
     @property
     def writable(self) -> bool:
-        return self._thread.is_alive() and not self._backlog.full
+        return not self._stop.is_set() and self._thread.is_alive() and not self._backlog.full
 
     @property
     def refused(self) -> int:

@@ -27,7 +27,7 @@ def _parse_part(part: str, text: str) -> list[str]:
     start, end = _number(first, text), _number(last if dots else first, text)
     if end < start:
         raise RideDurationError(f"the range '{part}' ends before it begins; write '{last}..{first}'")
-    return [f"{number // 12}-{number % 12 + 1:02d}" for number in range(start, end + 1)]
+    return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(start, end + 1)]
 
 
 def _number(month: str, text: str) -> int:

@@ -1,0 +1,156 @@
+"""`kedro models serve` and `kedro models keys`: the web service, and who may use it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ride_duration.cli.context import chosen_model, load_context, params_option, same_choice, traceback_option
+from ride_duration.cli.run import told_clearly
+from ride_duration.errors import RideDurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ride_duration.serving.settings import ServiceSettings
+
+_SERVE_EXAMPLES = """\b
+Examples:
+  kedro models serve
+  kedro models serve --port 8000 --env tlc
+  curl localhost:9696/predict -d '{"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}'
+"""
+
+_KEYS_EXAMPLES = """\b
+Examples:
+  kedro models keys add dispatch --scope predict --scope feedback
+  kedro models keys list
+  kedro models keys remove dispatch
+"""
+
+
+def _chosen(command: Callable[..., None]) -> Callable[..., None]:
+    env = click.option("--env", "-e", default=None, help="Environment whose settings and models are meant.")
+    return env(params_option(traceback_option(command)))
+
+
+@click.command(epilog=_SERVE_EXAMPLES)
+@click.option("--host", default=None, help="Address to listen on; default: 127.0.0.1, which only this machine reaches.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=None, help="Port to listen on; default: 9696.")
+@_chosen
+def serve(host: str | None, port: int | None, env: str | None, params: dict[str, Any], traceback: bool) -> None:
+    """Answer rides with the champion: a page for people at /, and POST /predict for programs.
+
+    Another champion takes over within seconds, without a pause. Ctrl-C stops the service, and loses nothing.
+    """
+    with told_clearly(traceback):
+        given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+        settings = service_settings(env, params, given)
+        file = settings.own_folder / "settings.json"
+        _write(file, settings)
+        sys.stdout.flush()
+        # In this process's place, and not in it: the service needs nothing of what Kedro has loaded here.
+        os.execv(sys.executable, [sys.executable, "-m", "ride_duration.serving", str(file)])  # noqa: S606 a path of our own
+
+
+@click.group(epilog=_KEYS_EXAMPLES)
+def keys() -> None:
+    """Make and remove API keys of the service.
+
+    They are required as soon as the service listens on another address than this machine's own, and by operators.
+    """
+
+
+@keys.command(epilog=_KEYS_EXAMPLES)
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="predict, feedback or operate; may be repeated.")
+@_chosen
+def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, Any], traceback: bool) -> None:
+    """Make a key for NAME, and show it once: it is kept as a hash alone."""
+    with told_clearly(traceback):
+        file = _keys_file(env, params)
+        from ride_duration.serving.keys import add_key
+
+        made = add_key(file, name, tuple(dict.fromkeys(scopes)))
+        click.echo(made)
+        click.echo(
+            f"It may {', '.join(scopes)}, and is shown only now; send it as `Authorization: Bearer KEY`.", err=True
+        )
+
+
+@keys.command("list")
+@_chosen
+def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
+    """List whose keys there are, and what they may do."""
+    with told_clearly(traceback):
+        file = _keys_file(env, params)
+        from ride_duration.serving.keys import read_keys
+
+        for key in read_keys(file).values():
+            click.echo(f"{key.name}: {', '.join(key.scopes)}")
+        click.echo(f"Next: `kedro models keys add NAME --scope predict{same_choice(env, params)}` makes one.", err=True)
+
+
+@keys.command()
+@click.argument("name")
+@_chosen
+def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
+    """Take the key of NAME its rights away; services notice within a second."""
+    with told_clearly(traceback):
+        file = _keys_file(env, params)
+        from ride_duration.serving.keys import remove_key
+
+        remove_key(file, name)
+        click.echo(f"The key of {name} is worth nothing any more.")
+
+
+def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
+    return service_settings(env, params, {}).keys_path
+
+
+def service_settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) -> ServiceSettings:
+    """What the service is told in an environment.
+
+    Args:
+        env: Of Kedro.
+        params: As `--params` gives them.
+        given: Settings that come before those of `conf/`.
+
+    Raises:
+        RideDurationError: The service is not installed, or a setting cannot be used.
+    """
+    if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
+        raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
+    from ride_duration.serving.rollout_plan import parse_plan
+    from ride_duration.serving.settings import checked_settings
+
+    context = load_context(env, params)
+    parameters = context.config_loader["parameters"]
+    parse_plan(parameters["rollout"])
+    return checked_settings(
+        {
+            "project": str(context.project_path),
+            "model": chosen_model(context),
+            "tracking": context.config_loader["globals"]["tracking"],
+            "rollout": parameters["rollout"],
+            **parameters["serving"],
+            **given,
+        }
+    )
+
+
+def _write(file: Path, settings: ServiceSettings) -> None:
+    import msgspec
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_name(f".{file.name}.partial")
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
+        os.replace(unfinished, file)
+    except OSError as error:
+        raise RideDurationError(f"{file.parent} cannot be used: {error.strerror}") from error

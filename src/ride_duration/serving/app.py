@@ -1,0 +1,136 @@
+"""The ASGI application: lets requests pass, answers single rides at once, and hands the rest to the routes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ride_duration.serving.api import api
+from ride_duration.serving.guard import Guard, read_body
+from ride_duration.serving.page_files import page_files
+from ride_duration.serving.problems import MEDIA_TYPE, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ride_duration.serving.metrics import Metrics
+    from ride_duration.serving.operations import Operations
+    from ride_duration.serving.service import Service
+    from ride_duration.serving.settings import ServiceSettings
+
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+_SECURITY = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+_JSON = (b"content-type", b"application/json")
+
+
+class App:
+    """The service as ASGI.
+
+    Args:
+        settings: Of the service.
+        service: Answers rides.
+        operations: Everything else.
+        metrics: Are told of each request.
+    """
+
+    def __init__(self, settings: ServiceSettings, service: Service, operations: Operations, metrics: Metrics) -> None:
+        self._guard = Guard(settings)
+        self._limits = settings.limits
+        self._service = service
+        self._metrics = metrics
+        self._routes = api(service, operations, keys_required=settings.keys_required)
+        self._paths = {route.path for route in self._routes.routes if hasattr(route, "path")}
+        self._page = page_files()
+        self._waiting = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        started = time.monotonic()
+        path = scope["path"]
+        try:
+            status = await self._answer(scope, receive, send, path, started)
+        except Refused as refused:
+            status = await self._refuse(refused, send)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], path)
+            status = await self._refuse(Refused(500, "something went wrong here; the service's log says what"), send)
+        now = time.monotonic()
+        route = path if path in self._paths else "page" if path in self._page else "other"
+        self._metrics.request(route, status, now - started, now)
+
+    async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send, path: str, now: float) -> int:
+        scope["ride_duration.by"] = self._guard.admit(scope, now)
+        body = await read_body(scope, receive, self._limits)
+        if body is None:
+            return 499  # the client went away
+        if self._waiting >= self._limits.concurrency:
+            raise Refused(503, f"{self._waiting} requests are waiting already", retry_after=1)
+        self._waiting += 1
+        try:
+            if path == "/predict" and scope["method"] == "POST" and not scope["query_string"]:
+                return await _send(send, 200, msgspec.json.encode(await self._service.predict(body)), [_JSON])
+            if scope["method"] in ("GET", "HEAD") and path in self._page:
+                return await self._send_page(scope, send, path)
+            return await self._by_routes(scope, body, receive, send)
+        finally:
+            self._waiting -= 1
+
+    async def _by_routes(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Send) -> int:
+        status = 500
+        given = False
+
+        async def whole_body() -> dict[str, Any]:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def noted(message: dict[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_SECURITY]
+            await send(message)
+
+        await self._routes(scope, whole_body, noted)  # type: ignore[arg-type]
+        return status
+
+    async def _send_page(self, scope: dict[str, Any], send: Send, path: str) -> int:
+        file = self._page[path]
+        known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
+        if known is not None and (b"etag", known) in file.headers:
+            unchanged = [header for header in file.headers if header[0] != b"content-length"]
+            await send({"type": "http.response.start", "status": 304, "headers": unchanged})
+            await send({"type": "http.response.body", "body": b""})
+            return 304
+        await send({"type": "http.response.start", "status": 200, "headers": file.headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else file.content})
+        return 200
+
+    @staticmethod
+    async def _refuse(refused: Refused, send: Send) -> int:
+        headers = [(b"content-type", MEDIA_TYPE)]
+        if refused.retry_after is not None:
+            headers.append((b"retry-after", str(refused.retry_after).encode()))
+        if refused.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        if refused.status in (408, 413):
+            headers.append((b"connection", b"close"))  # the rest of the body is not read
+        return await _send(send, refused.status, refused.body(), headers)
+
+
+async def _send(send: Send, status: int, content: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    length = (b"content-length", str(len(content)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length, *_SECURITY]})
+    await send({"type": "http.response.body", "body": content})
+    return status

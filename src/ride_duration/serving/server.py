@@ -1,0 +1,134 @@
+"""Starts and stops the service."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from ride_duration.errors import RideDurationError
+from ride_duration.registry.reader import RegistryReader
+from ride_duration.serving.app import App
+from ride_duration.serving.metrics import Metrics
+from ride_duration.serving.operations import Operations
+from ride_duration.serving.package_cache import PackageCache
+from ride_duration.serving.protocol import protocol_with_patience
+from ride_duration.serving.reconciler import Reconciler
+from ride_duration.serving.service import Service
+from ride_duration.store import PredictionLog
+
+if TYPE_CHECKING:
+    from ride_duration.serving.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+#: Connections that the operating system holds while the service is busy.
+_BACKLOG = 2048
+
+#: Seconds that requests may take to end after the service was told to stop.
+_GRACE = 10
+
+
+def serve(settings: ServiceSettings) -> None:
+    """Answer until SIGTERM or Ctrl-C; what has been asked until then is answered and logged.
+
+    Raises:
+        RideDurationError: The port is taken, keys are missing, or the log cannot be written.
+    """
+    with (
+        _listening(settings) as listening,
+        _predictions_kept(settings) as predictions,
+        ThreadPoolExecutor(1, "many-rides") as worker,
+    ):
+        metrics = Metrics()
+        reader = RegistryReader(settings.project_path, settings.tracking, settings.model)
+        reconciler = Reconciler(reader, PackageCache(settings.own_folder / "packages"))
+        service = Service(reconciler, predictions, metrics, worker)
+        app = App(settings, service, Operations(settings, reconciler, predictions, metrics), metrics)
+        config = uvicorn.Config(
+            app,
+            http=protocol_with_patience(settings.limits.body_seconds),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers drain, and then hand on to these
+            signal.signal(number, lambda *_: None)
+        with _following(reconciler, settings.registry_seconds):
+            _tell(settings, reconciler)
+            uvicorn.Server(config).run([listening])
+    log.info("Stopped; every prediction that was acknowledged is kept.")
+
+
+@contextmanager
+def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((settings.host, settings.port))
+        except OSError as error:
+            raise RideDurationError(
+                f"the service cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
+                "stop what listens there, or choose another --port"
+            ) from error
+        yield listening
+
+
+@contextmanager
+def _predictions_kept(settings: ServiceSettings) -> Iterator[PredictionLog]:
+    predictions = PredictionLog(
+        settings.store_url,
+        settings.folder_path,
+        settings.durability,
+        settings.name,
+        journal_bytes=settings.journal_bytes,
+    )
+    try:
+        yield predictions
+    finally:
+        predictions.close()
+
+
+@contextmanager
+def _following(reconciler: Reconciler, seconds: float) -> Iterator[None]:
+    """Look at the registry now, and from time to time."""
+    reconciler.reconcile()
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.wait(seconds):
+            try:
+                reconciler.reconcile()
+            except Exception:
+                log.exception("the registry could not be followed")
+
+    follower = threading.Thread(target=follow, name="reconciler", daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        follower.join()
+
+
+def _tell(settings: ServiceSettings, reconciler: Reconciler) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    deployment = reconciler.deployment
+    if deployment is None:
+        log.warning("%s answers nobody yet: %s", settings.model, reconciler.problem)
+    else:
+        log.info("Version %s of %s answers.", deployment.champion.label, settings.model)
+    log.info("Open http://%s:%d in a browser, or ask it: POST /predict. Ctrl-C stops it.", host, settings.port)

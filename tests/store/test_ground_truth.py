@@ -1,0 +1,119 @@
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete
+
+from ride_duration.store import Actual, Prediction
+from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.ground_truth import accuracy, joined, revisions, unknown_rides
+from ride_duration.store.insertion import Insertion
+from ride_duration.store.tables import actuals, predictions
+from tests.store.samples import PICKUP, actual, prediction
+
+
+class Store:
+    """A store to fill and to ask."""
+
+    def __init__(self, store_url: str) -> None:
+        self.writing = engine_for_writing(store_url)
+        migrate(self.writing)
+        self.reading: Engine = engine_for_reading(store_url)
+
+    def fill(self, *records: Prediction | Actual) -> Engine:
+        """Let it keep these records, and nothing else."""
+        with self.writing.begin() as connection:
+            connection.execute(delete(predictions))
+            connection.execute(delete(actuals))
+        Insertion(self.writing).insert(records, lambda record, error: pytest.fail(f"{record}: {error}"))
+        return self.reading
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store."""
+    store = Store(store_url)
+    yield store
+    store.writing.dispose()
+    store.reading.dispose()
+
+
+rides = st.sampled_from(["a", "b", "c"])
+moments = st.integers(0, 3).map(float)
+asked = st.builds(
+    lambda ride, at, duration, variant: prediction("", ride, at, duration, 1 + (variant == "challenger"), variant),
+    rides, moments, st.sampled_from([10.0, 20.0]), st.sampled_from(["champion", "challenger", "shadow"]),
+)  # fmt: skip
+told = st.builds(
+    lambda ride, at, minutes, by_dropoff: Actual(
+        "", ride, at, None if by_dropoff else minutes, PICKUP + timedelta(minutes=minutes) if by_dropoff else None
+    ),
+    rides, moments, st.sampled_from([5.0, 15.5]), st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(asked, max_size=6), st.lists(told, max_size=6))
+def test_the_newest_revision_holds_and_the_newest_answer_counts(
+    store: Store, answers: list[Prediction], reports: list[Actual]
+) -> None:
+    answers = [replaced(answer, f"p{i}") for i, answer in enumerate(answers)]
+    reports = [replaced(report, f"a{i}") for i, report in enumerate(reports)]
+    engine = store.fill(*answers, *reports)
+    by_receipt = sorted(reports, key=lambda report: report.received_at)  # stable: then by arrival
+    by_time = sorted(answers, key=lambda answer: answer.asked_at)
+    truth = {report.ride_id: report for report in by_receipt}
+    newest = {(answer.ride_id, answer.variant == "shadow"): answer.prediction_id for answer in by_time}
+    assert [(row.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
+        (
+            answer.prediction_id,
+            minutes(truth.get(answer.ride_id)),
+            truth[answer.ride_id].received_at if answer.ride_id in truth else None,
+            newest[answer.ride_id, answer.variant == "shadow"] == answer.prediction_id,
+        )
+        for answer in by_time
+    ]
+    assert revisions(engine, "a") == [report for report in by_receipt if report.ride_id == "a"]
+    assert unknown_rides(engine) == sorted(truth.keys() - {answer.ride_id for answer in answers})
+
+
+def replaced(record: Prediction | Actual, name: str) -> Prediction | Actual:
+    fields = record.__struct_fields__
+    return type(record)(name, *(getattr(record, field) for field in fields[1:]))
+
+
+def minutes(report: Actual | None) -> float | None:
+    if report is None or report.duration is not None:
+        return report.duration if report else None
+    assert report.dropoff_datetime
+    return (report.dropoff_datetime - PICKUP).total_seconds() / 60
+
+
+def test_a_window_holds_what_was_asked_in_it(store: Store) -> None:
+    engine = store.fill(*(prediction(f"p{i}", f"r{i}", float(i)) for i in range(5)), actual("late", "r1", 1e9))
+    assert [row.prediction_id for row in joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
+    assert [row.actual for row in joined(engine, since=1.0, until=3.0)] == [25.0, None]
+    assert unknown_rides(engine, since=2e9) == []
+
+
+def test_accuracy_is_that_of_one_version_as_one_variant(store: Store) -> None:
+    engine = store.fill(
+        prediction("old", "r1", 1.0, 99.0),
+        prediction("retried", "r1", 5.0, 22.0),
+        prediction("other version", "r2", 5.0, 22.0, model_version=2),
+        prediction("shadow", "r1", 6.0, 30.0, variant="shadow"),
+        prediction("unknown", "r3", 6.0),
+        prediction("unbelievable", "r4", 6.0),
+        prediction("second", "r5", 4.0, 24.0),
+        actual("a1", "r1", 9.0, 50.0),
+        actual("a1 corrected", "r1", 10.0, 25.0),
+        actual("a4", "r4", 7.0, 6000.0),
+        actual("a5", "r5", 8.0, 25.0),
+    )
+    found = accuracy(engine, "champion", 1, since=0.0, believed=(1.0, 60.0))
+    assert found.predictions == 4
+    assert found.errors.tolist() == [-1.0, -3.0]  # in the order in which the truth became known
+    assert accuracy(engine, "shadow", 1, 0.0, (1.0, 60.0)).errors.tolist() == [5.0]
+    assert accuracy(engine, "champion", 1, 5.5, (1.0, 60.0)).errors.tolist() == []
