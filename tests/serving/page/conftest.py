@@ -1,6 +1,5 @@
 """A real browser, and the page in it: whatever it loads, logs and violates is looked at when the test ends."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.conftest import program
 from tests.serving.page.stand_in import stand_in
 
 ARTIFACTS = Path(__file__).parents[3] / "build" / "page"
@@ -39,11 +39,8 @@ def service_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests."""
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("chromium is not installed: `make system-deps`")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=program("chromium"), args=QUIET)
         yield browser
         browser.close()
 
