@@ -50,7 +50,7 @@ def serve(host: str | None, port: int | None, env: str | None, params: dict[str,
     """
     with told_clearly(traceback):
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-        settings = _settings(env, params, given)
+        settings = service_settings(env, params, given)
         file = settings.own_folder / "settings.json"
         _write(file, settings)
         sys.stdout.flush()
@@ -110,10 +110,20 @@ def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) 
 
 
 def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
-    return _settings(env, params, {}).keys_path
+    return service_settings(env, params, {}).keys_path
 
 
-def _settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) -> ServiceSettings:
+def service_settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) -> ServiceSettings:
+    """What the service is told in an environment.
+
+    Args:
+        env: Of Kedro.
+        params: As `--params` gives them.
+        given: Settings that come before those of `conf/`.
+
+    Raises:
+        RideDurationError: The service is not installed, or a setting cannot be used.
+    """
     if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
         raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
     from ride_duration.serving.rollout_plan import parse_plan
