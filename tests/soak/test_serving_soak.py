@@ -22,7 +22,7 @@ def test_thirty_model_swaps_fail_nobody(pair: Pair, tmp_path: Path) -> None:  # 
     check_nobody_failed(swap_models(pair, tmp_path, times=30))
 
 
-@pytest.mark.needs("nginx")
+@pytest.mark.needs("nginx", "curl")
 def test_ten_blue_green_switches_fail_nobody(pair: Pair) -> None:  # noqa: F811
     check_nobody_failed(switch_colours(pair, times=10))
 

@@ -17,7 +17,7 @@ from tests.serving.under_load.load import Load
 from tests.serving.under_load.processes import ServiceProcess
 from tests.serving.under_load.trials import Pair
 
-pytestmark = [pytest.mark.xdist_group("under_load"), pytest.mark.needs("nginx")]
+pytestmark = [pytest.mark.xdist_group("under_load"), pytest.mark.needs("nginx", "curl")]
 
 
 @pytest.fixture(scope="module")

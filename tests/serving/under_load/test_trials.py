@@ -52,7 +52,7 @@ def test_sigterm_under_load_keeps_what_was_acknowledged_and_truncates_nothing(pa
     check_kept(load.acknowledged, service.settings["store"])
 
 
-@pytest.mark.needs("nginx")
+@pytest.mark.needs("nginx", "curl")
 def test_one_colour_takes_over_from_the_other_without_a_failure(pair: Pair) -> None:
     load = switch_colours(pair, times=1)
     assert set(load.statuses) == {200}
