@@ -13,7 +13,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
 from ride_duration.errors import RideDurationError
@@ -126,17 +126,18 @@ class _Database:
         from sqlalchemy import create_engine
 
         self._name = name
+        self._uri = uri
         self._file = None
         wait: dict[str, Any] = {"connect_timeout": _PATIENCE}
         if uri.startswith("sqlite:///"):
             self._file = project / uri.removeprefix("sqlite:///")
-            uri, wait = f"sqlite:///file:{self._file}?mode=ro&uri=true", {"timeout": _PATIENCE}
+            uri, wait = f"sqlite:///file:{quote(str(self._file))}?mode=ro&uri=true", {"timeout": _PATIENCE}
         uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
         self._engine = create_engine(uri, connect_args=wait, pool_pre_ping=True)
 
     def champion(self) -> int | None:
         if self._file is not None and not self._file.exists():
-            return None
+            raise RideDurationError(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         found = self._ask(_ALIAS)
         return int(found[0]) if found else None
 

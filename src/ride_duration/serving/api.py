@@ -72,15 +72,19 @@ def api(service: Service, operations: Operations, *, keys_required: bool) -> Fas
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
     )
     routes = _Routes(app, keys_required)
 
     async def predict(request: Request) -> wire.Prediction:
-        explain = request.query_params.get("explain", "false").lower()
-        if explain not in ("true", "false", "1", "0"):
+        said = request.query_params
+        if unknown := [name for name in said if name != "explain"]:
+            raise Refused(422, "there is no such parameter", unknown[0][:100])
+        explain = said.get("explain", "false")
+        if explain not in ("true", "false"):
             raise Refused(422, "say true or false", "explain")
         body = await request.body()
-        return await (service.predict_and_explain(body) if explain in ("true", "1") else service.predict(body))
+        return await (service.predict_and_explain(body) if explain == "true" else service.predict(body))
 
     async def predict_batch(request: Request) -> wire.Predictions:
         return await service.predict_batch(await request.body())
@@ -222,10 +226,7 @@ def _json(answer: Any, status: int = 200) -> Response:
 
 def problem_response(refused: Refused) -> Response:
     """A refusal as a response."""
-    headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
-    if refused.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(refused.body(), refused.status, headers, MEDIA_TYPE.decode())
+    return Response(refused.body(), refused.status, refused.headers, MEDIA_TYPE.decode())
 
 
 async def _http_problem(_: Request, error: Any) -> Response:

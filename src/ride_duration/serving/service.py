@@ -127,12 +127,9 @@ class Service:
     async def predict_batch(self, body: bytes) -> Predictions:
         """Answer many rides."""
         rides, deployment = decoded(body, Batch).rides, self.deployment
-        asked = []
-        for number, ride in enumerate(rides):
-            try:
-                asked.append(understood(ride, deployment, self._new_id()))
-            except Refused as refused:
-                raise refused.below(f"rides[{number}]") from None
+        asked = [
+            _understood_in(f"rides[{number}]", ride, deployment, self._new_id()) for number, ride in enumerate(rides)
+        ]
         return Predictions([answered.prediction() for answered in await self._answer_many(asked, deployment)])
 
     async def _answer_many(self, asked: list[Asked], deployment: Deployment) -> list[Answered]:
@@ -175,7 +172,7 @@ class Service:
             try:
                 told = decoded(_unwrapped(record.kinesis.data), StreamRide)
                 told.ride.ride_id = told.ride_id
-                asked.append(understood(told.ride, deployment, self._new_id()))
+                asked.append(_understood_in("ride", told.ride, deployment, self._new_id()))
             except Refused as problem:
                 where = f"{problem.field}: " if problem.field else ""
                 refused.append(StreamRefused(number, f"{where}{problem.detail}"))
@@ -220,7 +217,7 @@ def decoded(body: bytes, kind: Any) -> Any:
     try:
         return _DECODERS[kind].decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise not_understood(error) from None
+        raise not_understood(error, body) from None
 
 
 def decoded_object(body: bytes) -> dict[str, Any]:
@@ -232,7 +229,14 @@ def decoded_object(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise not_understood(error) from None
+        raise not_understood(error, body) from None
+
+
+def _understood_in(place: str, ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
+    try:
+        return understood(ride, deployment, prediction_id)
+    except Refused as refused:
+        raise refused.below(place) from None
 
 
 def _unwrapped(data: str) -> bytes:
