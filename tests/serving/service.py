@@ -131,8 +131,8 @@ class Running:
 
     @property
     def said(self) -> str:
-        """What it has written so far."""
-        return self.log.read_text() if self.log.exists() else ""
+        """The end of what it has written so far."""
+        return self.log.read_text()[-5000:] if self.log.exists() else ""
 
     @property
     def url(self) -> str:

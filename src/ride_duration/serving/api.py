@@ -216,6 +216,9 @@ def _encoded(handler: Handler, status: int) -> Callable[[Request], Awaitable[Res
             return _json(await handler(request), status)
         except Refused as refused:
             return problem_response(refused)
+        except Exception:
+            log.exception("%s failed", request.url.path)
+            return problem_response(Refused(500, "something went wrong here; the service's log says what"))
 
     return endpoint
 

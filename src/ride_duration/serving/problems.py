@@ -20,6 +20,9 @@ _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 
+#: Of an absolute path, all but the last part.
+_FOLDERS = re.compile(r"(?<![^\s(\"'])/(?:[^/\n]+/)+")
+
 
 class Refused(RideDurationError):  # noqa: N818 what happened to the request
     """A request that is not answered.
@@ -84,6 +87,11 @@ def not_understood(error: Exception, body: bytes) -> Refused:
     found = _AT.match(said)
     what, where = (found[1], found[2]) if found else (said, None)
     return Refused(422, _shortened(what.replace("`", "")), _shortened(where or "body"))
+
+
+def without_folders(reason: str) -> str:
+    """A reason for those who have no business with the folders of this machine."""
+    return _FOLDERS.sub("", reason)
 
 
 def _field_without_number(body: bytes) -> str:

@@ -47,7 +47,7 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
                 if self._header_bytes > _HEADER_BYTES:
                     self._refuse(Refused(431, f"a header may have {_HEADER_BYTES:,} bytes"))
 
-        def eof_received(self) -> bool:
+        def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
             """Who has said everything still gets the answer."""
             return self.cycle is not None and not self._arriving and not self.cycle.response_complete
 

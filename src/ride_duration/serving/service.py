@@ -24,7 +24,7 @@ from ride_duration.serving.answering import (
     wall_clock,
 )
 from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment, Model
-from ride_duration.serving.problems import Refused, not_understood
+from ride_duration.serving.problems import Refused, not_understood, without_folders
 from ride_duration.serving.wire import (
     Accepted,
     Actual,
@@ -39,6 +39,8 @@ from ride_duration.serving.wire import (
     StreamPredictions,
     StreamRefused,
     StreamRide,
+    Version,
+    Why,
 )
 from ride_duration.store import LogFull
 from ride_duration.store.records import Actual as ActualRecord
@@ -57,7 +59,8 @@ log = logging.getLogger(__name__)
 #: What the reference calls its model in the answers of its stream.
 _STREAM_MODEL = "ride_duration_prediction_model"
 
-_DECODERS = {kind: msgspec.json.Decoder(kind) for kind in (Ride, Batch, Actual, Actuals, Stream, StreamRide)}
+_TAKEN = (Ride, Batch, Actual, Actuals, Stream, StreamRide, Version, Why)
+_DECODERS = {kind: msgspec.json.Decoder(kind) for kind in _TAKEN}
 
 
 class Service:
@@ -88,7 +91,8 @@ class Service:
         """
         deployment = self._reconciler.deployment
         if deployment is None:
-            raise Refused(503, f"no model answers yet: {self._reconciler.problem or 'it is loading'}", retry_after=2)
+            why = without_folders(self._reconciler.problem or "it is loading")
+            raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         return deployment
 
     async def predict(self, body: bytes) -> Prediction:
