@@ -239,5 +239,5 @@ def test_the_reader_finds_what_mlflow_finds(models: Models, tmp_path: Path) -> N
 def test_a_registry_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"nothing of the kind" * 100)
     settings = {"uri": "sqlite:///mlflow.db", "artifacts": "artifacts"}
-    with pytest.raises(RideDurationError, match="the registry cannot be reached .*not a database"):
+    with pytest.raises(RideDurationError, match=r"the registry cannot be reached .*not a database"):
         RegistryReader(tmp_path, settings, "any").champion()

@@ -83,6 +83,14 @@ def test_a_bad_field_is_named(service: Running, said: str, field: str) -> None:
     assert refused(many, 422, f"rides[1].{named}")
 
 
+def test_a_whole_number_may_be_written_with_a_point(service: Running) -> None:
+    body = b'{"PULocationID": 10.0, "DOLocationID": 5e1, "trip_distance": 1E300, "ride_id": 4711.00}'
+    told = service.post("/predict", body)
+    assert (told.status, told.json["ride_id"]) == (200, 4711)
+    for wrong in (b"10.5", b"1e3", b"1e30", b"-0.0"):
+        refused(service.post("/predict", body.replace(b"10.0", wrong)), 422, "PULocationID")
+
+
 @pytest.mark.parametrize(
     ("ride", "field"),
     [

@@ -101,7 +101,7 @@ class Guard:
 
     def _allowed(self, path: str, key: bytes | None, now: float) -> str:
         needed = _NEEDED.get(path)
-        if needed != OPERATE and (not self._required or path in _OPEN or path.startswith(_OPEN_BELOW)):
+        if not needs_key(path, required=self._required):
             return ""
         if now - self._read_at > _KEYS_SECONDS:
             self._read_keys(now)
@@ -132,6 +132,13 @@ class Guard:
             self._buckets[client] = (tokens, now)
             raise Refused(429, f"more than {rate:g} requests a second", retry_after=max(1, round((1 - tokens) / rate)))
         self._buckets[client] = (tokens - 1.0, now)
+
+
+def needs_key(path: str, *, required: bool) -> bool:
+    """Whether a path needs an API key: those of operators always, most others if the service requires keys."""
+    if _NEEDED.get(path) == OPERATE:
+        return True
+    return required and path not in _OPEN and not path.startswith(_OPEN_BELOW)
 
 
 class Bodies:

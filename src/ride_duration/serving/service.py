@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,11 @@ log = logging.getLogger(__name__)
 
 #: What the reference calls its model in the answers of its stream.
 _STREAM_MODEL = "ride_duration_prediction_model"
+
+_UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+#: A number that may be whole and is not written so.
+_WHOLE = re.compile(rb"\d(?:\.0+(?!\d)|[eE])")
 
 _TAKEN = (Ride, Batch, Actual, Actuals, Stream, StreamRide, Version, Why)
 _DECODERS = {kind: msgspec.json.Decoder(kind) for kind in _TAKEN}
@@ -220,8 +226,26 @@ def decoded(body: bytes, kind: Any) -> Any:
     """
     try:
         return _DECODERS[kind].decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except _UNDECODABLE as error:
+        if _WHOLE.search(body) is None:
+            raise not_understood(error, body) from None
+        try:
+            said = _with_whole_numbers(msgspec.json.decode(body))
+        except _UNDECODABLE:
+            raise not_understood(error, body) from None
+    try:
+        return msgspec.convert(said, kind)
+    except msgspec.ValidationError as error:
         raise not_understood(error, body) from None
+
+
+def _with_whole_numbers(said: Any) -> Any:
+    """The same with 10.0 as 10: to JSON both are one number, and programs with tables of floats write ids so."""
+    if isinstance(said, dict):
+        return {name: _with_whole_numbers(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [_with_whole_numbers(value) for value in said]
+    return int(said) if isinstance(said, float) and said.is_integer() else said
 
 
 def decoded_object(body: bytes) -> dict[str, Any]:
@@ -232,7 +256,7 @@ def decoded_object(body: bytes) -> dict[str, Any]:
     """
     try:
         return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except _UNDECODABLE as error:
         raise not_understood(error, body) from None
 
 
