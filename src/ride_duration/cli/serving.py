@@ -50,7 +50,7 @@ def serve(host: str | None, port: int | None, env: str | None, params: dict[str,
     """
     with told_clearly(traceback):
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-        settings = _settings(env, params, given)
+        settings = service_settings(env, params, given)
         file = settings.own_folder / "settings.json"
         _write(file, settings)
         sys.stdout.flush()
@@ -110,10 +110,22 @@ def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) 
 
 
 def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
-    return _settings(env, params, {}).keys_path
+    return service_settings(env, params).keys_path
 
 
-def _settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) -> ServiceSettings:
+def service_settings(
+    env: str | None, params: dict[str, Any], given: dict[str, Any] | None = None
+) -> ServiceSettings:
+    """The service's settings in an environment, checked.
+
+    Args:
+        env: The environment.
+        params: Parameters of the command line.
+        given: Settings of the command line.
+
+    Raises:
+        RideDurationError: A setting cannot be used, or the service is not installed.
+    """
     if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
         raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
     from ride_duration.serving.rollout_plan import parse_plan
@@ -129,7 +141,7 @@ def _settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) ->
             "tracking": context.config_loader["globals"]["tracking"],
             "rollout": parameters["rollout"],
             **parameters["serving"],
-            **given,
+            **(given or {}),
         }
     )
 

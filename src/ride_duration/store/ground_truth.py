@@ -87,9 +87,9 @@ def joined(
             actuals.c.duration.label("reported"),
             actuals.c.dropoff_datetime,
             actuals.c.received_at,
-            _counts().label("counts"),
+            counting().label("counts"),
         )
-        .select_from(_with_truth())
+        .select_from(with_truth())
         .where(*_wanted(since, until, variant, model_version))
         .order_by(predictions.c.asked_at, predictions.c.arrival)
     )
@@ -118,11 +118,11 @@ def accuracy(
 
     from ride_duration.store.tables import actuals, predictions
 
-    wanted = [*_wanted(since, None, variant, model_version), _counts()]
+    wanted = [*_wanted(since, None, variant, model_version), counting()]
     number = select(func.count()).select_from(predictions).where(*wanted)
     truths = (
         select(predictions.c.duration, predictions.c.pickup_datetime, actuals.c.duration, actuals.c.dropoff_datetime)
-        .select_from(_with_truth())
+        .select_from(with_truth())
         .where(*wanted, actuals.c.arrival.is_not(None))
         .order_by(actuals.c.received_at, actuals.c.arrival)
     )
@@ -172,7 +172,7 @@ def unknown_rides(engine: Engine, since: float | None = None) -> list[str]:
         return sorted(connection.scalars(question))
 
 
-def _with_truth() -> Join:
+def with_truth() -> Join:
     """Predictions, each with the report about its ride that holds, if there is one."""
     from sqlalchemy import select
 
@@ -189,7 +189,7 @@ def _with_truth() -> Join:
     return predictions.outerjoin(actuals, actuals.c.arrival == newest)
 
 
-def _counts() -> ColumnElement[bool]:
+def counting() -> ColumnElement[bool]:
     """Is a prediction the newest answer about its ride, or the newest of the shadow?"""
     from sqlalchemy import select
 
