@@ -54,6 +54,7 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     known = outcomes(engine, answers, BELIEVED, known=True)
     assert dict(zip(known.ride_id, known.actual, strict=True)) == {"ride 1": 60, "ride 4": 1, "ride 0": 12}
     assert outcomes(engine, Answers(1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == ["ride 1", "ride 2"]
+    assert outcomes(engine, Answers(1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, "what came later"
     assert outcomes(engine, Answers(7, "champion", 0.0), BELIEVED).actual.shape == (0,)
     engine.dispose()
 

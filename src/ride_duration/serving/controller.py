@@ -124,7 +124,7 @@ class Controller:
         except RideDurationError as error:
             self._away(error)
             return
-        if self.problem:
+        if self.problem and self.rollout is not None:
             log.warning("the store can be read again")
         self.problem, self._seen_at = None, self._now()
         going_on = last if last is not None and last.ended_at is None else None
@@ -154,12 +154,12 @@ class Controller:
             self._promote_anew(rollout)
             return
         if step.kind == "stay":
-            began = time.monotonic()
-            if began < self._next_look:
+            if self._now() < self._next_look:
                 return
+            began = time.perf_counter()
             evidence = evidence_of(self._rollouts.engine, rollout, champion)
             step = next_step(self._plan, state_of(rollout), evidence, at)
-            self._next_look = time.monotonic() + (time.monotonic() - began) / _BUSY
+            self._next_look = self._now() + (time.perf_counter() - began) / _BUSY
         self._awaited = step.why
         self._take(rollout, step, champion)
 

@@ -189,17 +189,22 @@ def with_truth() -> Join:
     return predictions.outerjoin(actuals, actuals.c.arrival == newest)
 
 
-def counting() -> ColumnElement[bool]:
-    """Is a prediction the newest answer about its ride, or the newest of the shadow?"""
+def counting(until: float | None = None) -> ColumnElement[bool]:
+    """Is a prediction the newest answer about its ride, or the newest of the shadow?
+
+    Args:
+        until: Answers asked for at this time or later do not count (seconds since 1970-01-01 UTC).
+    """
     from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
     other = predictions.alias("later")
     same_line = (other.c.variant == "shadow") == (predictions.c.variant == "shadow")
+    earlier = () if until is None else (other.c.asked_at < until,)
     newest = (
         select(other.c.arrival)
-        .where(other.c.ride_id == predictions.c.ride_id, same_line)
+        .where(other.c.ride_id == predictions.c.ride_id, same_line, *earlier)
         .order_by(other.c.asked_at.desc(), other.c.arrival.desc())
         .limit(1)
         .scalar_subquery()

@@ -29,7 +29,7 @@ class Answers(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """Answers that count (the newest about each ride), each of shape (n,).
+    """Answers that count (the newest about each ride until then), each of shape (n,).
 
     Attributes:
         ride_id: The ride.
@@ -88,7 +88,7 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float], *,
     column = predictions.c
     driven = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", column.pickup_datetime)
     reported = case((actuals.c.duration.is_not(None), actuals.c.duration), else_=cast(driven, Double) / 60.0)
-    wanted = [*_wanted(answers), counting()]
+    wanted = [*_wanted(answers), counting(answers.until)]
     if known:
         wanted.append(reported.between(*believed))
     question = (
