@@ -171,5 +171,5 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     report = town.told("ab", "--json")
     assert report["next"] == "nothing: the rollout is finished (version 3 is champion)"
     assert report["variants"][0]["variant"] == "challenger"
-    assert report["variants"][0]["joined"] == len(seen), "the last stage had all rides"
+    assert report["variants"][0]["predicted"] == len(seen), "the last stage had all rides"
     assert "Version 3" in town.told("rollout", "status")

@@ -101,7 +101,9 @@ def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], trac
         while stopped is None:  # the service may have made a step meanwhile
             last = rollouts.last()
             if last is None or last.ended_at is not None:
-                raise RideDurationError("no rollout goes on; `kedro models rollout status` shows how the last one ended")
+                raise RideDurationError(
+                    "no rollout goes on; `kedro models rollout status` shows how the last one ended"
+                )
             if last.status == "promoting":
                 raise RideDurationError(
                     f"version {last.version} has done all stages and is becoming champion right now; "

@@ -113,9 +113,7 @@ def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
     return service_settings(env, params).keys_path
 
 
-def service_settings(
-    env: str | None, params: dict[str, Any], given: dict[str, Any] | None = None
-) -> ServiceSettings:
+def service_settings(env: str | None, params: dict[str, Any], given: dict[str, Any] | None = None) -> ServiceSettings:
     """The service's settings in an environment, checked.
 
     Args:
