@@ -82,13 +82,16 @@ class Town(Project):
             return False
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
+        return json.loads(self.raw(method, path, body))
+
+    def raw(self, method: str, path: str, body: Any = None) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request(method, path, None if body is None else json.dumps(body))
         response = connection.getresponse()
         told = response.read()
         connection.close()
         assert response.status in (200, 202), told
-        return json.loads(told)
+        return told
 
     def drive(self) -> dict[str, tuple[str, str]]:
         """All rides: who answered which. Each takes as long as the first champion says."""
@@ -157,6 +160,7 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
         rollout = town.ask("GET", "/models")["rollout"]
         return rollout is None or rollout["status"] == "promoting"
 
+    assert b'ride_duration_rollout_share{stage="shadow",version="3"} 0.0' in town.raw("GET", "/metrics")
     until(promoting, 60)
     until(lambda: town.ask("GET", "/version")["model_version"] == "3", 60)
     drive()

@@ -9,7 +9,7 @@ from ride_duration.store import Actual
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.ground_truth import joined
 from ride_duration.store.insertion import Insertion
-from ride_duration.store.outcomes import Answers, number_of, outcomes, slowest
+from ride_duration.store.outcomes import Answers, losses, number_of, outcomes, slowest
 from ride_duration.store.records import Prediction, Record
 from tests.store.samples import PICKUP, prediction
 
@@ -51,8 +51,10 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     assert found.duration.tolist() == [row.duration for row in rows]
     believed = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
     np.testing.assert_array_equal(found.actual, np.array(believed))
-    known = outcomes(engine, answers, BELIEVED, known=True)
-    assert dict(zip(known.ride_id, known.actual, strict=True)) == {"ride 1": 60, "ride 4": 1, "ride 0": 12}
+    off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
+    assert off.tolist() == [49.0, 13.0, 87.0]
+    assert losses(engine, answers, BELIEVED) == pytest.approx((3, off.mean(), np.sum((off - off.mean()) ** 2)))
+    assert losses(engine, Answers(7, "champion", 0.0), BELIEVED) == (0, 0, 0)
     assert outcomes(engine, Answers(1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == ["ride 1", "ride 2"]
     assert outcomes(engine, Answers(1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, "what came later"
     assert outcomes(engine, Answers(7, "champion", 0.0), BELIEVED).actual.shape == (0,)

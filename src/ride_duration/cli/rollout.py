@@ -94,6 +94,7 @@ def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], trac
     """Let the challenger answer no more; the champion answers as before."""
     with told_clearly(traceback):
         settings = service_settings(env, params)
+        from ride_duration.serving.decisions import PATIENCE
         from ride_duration.store.rollouts import Noted
 
         rollouts = _rollouts(settings)
@@ -104,7 +105,7 @@ def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], trac
                 raise RideDurationError(
                     "no rollout goes on; `kedro models rollout status` shows how the last one ended"
                 )
-            if last.status == "promoting":
+            if last.status == "promoting" and time.time() - last.since < PATIENCE:
                 raise RideDurationError(
                     f"version {last.version} has done all stages and is becoming champion right now; "
                     "`kedro models rollback` undoes that"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ride_duration.serving.ab_report import CHALLENGER, CHAMPION, SHADOW, Answered, differences
+from ride_duration.serving.ab import Difference, Moments, compare_paired, compare_split
+from ride_duration.serving.ab_report import CHALLENGER, CHAMPION, SHADOW, Answered
 from ride_duration.serving.rollout import Evidence, RolloutState
-from ride_duration.store.outcomes import Answers, number_of, outcomes, slowest
+from ride_duration.store.outcomes import Answers, Losses, loss_differences, losses, number_of, outcomes, slowest
 from ride_duration.trips.records import DURATION
 
 if TYPE_CHECKING:
@@ -31,23 +32,31 @@ def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evide
         rollout: As it was read last.
         champion: Who is now; None if nobody.
     """
-    variant = CHALLENGER if rollout.share else SHADOW
-    answers = Answers(rollout.version, variant, rollout.since)
-    found = compared(engine, rollout, rollout.since, known=True)
-    difference = next(iter(differences(found)), None) if rollout.share < 1 else None
-    slow = slowest(engine, answers, 0.01)
+    answers = Answers(rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
+    found = losses(engine, answers, DURATION)
     return Evidence(
         since=datetime.fromtimestamp(rollout.since, UTC),
         champion=champion,
         requests=number_of(engine, answers) + rollout.failed,
         failed=rollout.failed,
-        p99_ms=slow,
-        actuals=int((found.variant == variant).sum()),
-        difference=difference,
+        p99_ms=slowest(engine, answers, 0.01),
+        actuals=found.rides,
+        difference=_difference(engine, rollout, answers, found),
     )
 
 
-def compared(engine: Engine, rollout: Rollout, since: float, *, known: bool = False) -> Answered:
+def _difference(engine: Engine, rollout: Rollout, answers: Answers, found: Losses) -> Difference | None:
+    """Of absolute errors within the stage, as in the report, but summed up by the database."""
+    if rollout.share == 1:
+        return None
+    champion = Answers(rollout.against, CHAMPION, rollout.since)
+    if rollout.share:
+        by_champion = losses(engine, champion, DURATION)
+        return compare_split("absolute error", [(Moments(*by_champion), Moments(*found))])
+    return compare_paired("absolute error", Moments(*loss_differences(engine, answers, champion, DURATION)))
+
+
+def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
     """Answers of both versions since a time within the rollout, with the challenger's share at that time.
 
     Instances follow a step within seconds, so that near to one a few answers are given the share of the stage that
@@ -57,7 +66,6 @@ def compared(engine: Engine, rollout: Rollout, since: float, *, known: bool = Fa
         engine: For reading the prediction log.
         rollout: The one that goes on, or one that has ended.
         since: Asked for at this time or later (seconds since 1970-01-01 UTC).
-        known: Those alone whose actual duration is known.
     """
     begins = [noted.at for noted in rollout.history]
     shares = np.array([noted.share for noted in rollout.history])
@@ -65,7 +73,7 @@ def compared(engine: Engine, rollout: Rollout, since: float, *, known: bool = Fa
     columns = []
     for variant, version in parts:
         answers = Answers(version, variant, max(since, rollout.began_at), rollout.ended_at)
-        found = outcomes(engine, answers, DURATION, known=known)
+        found = outcomes(engine, answers, DURATION)
         share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
         variants = np.full(found.asked_at.size, variant)
         columns.append((found.ride_id, variants, share, found.duration, found.lower, found.upper, found.actual))

@@ -9,7 +9,7 @@ from ride_duration.store.ground_truth import counting, with_truth
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Engine
+    from sqlalchemy import ColumnElement, Engine, FromClause, Select
 
 
 class Answers(NamedTuple):
@@ -48,6 +48,20 @@ class Outcomes(NamedTuple):
     actual: NDArray[np.float64]
 
 
+class Losses(NamedTuple):
+    """Absolute errors in minutes, or differences of them, in short: the database sums up what may be millions.
+
+    Attributes:
+        rides: How many.
+        mean: Their mean; 0 if there are none.
+        squares: Sum of their squared distances from the mean.
+    """
+
+    rides: int
+    mean: float
+    squares: float
+
+
 def number_of(engine: Engine, answers: Answers) -> int:
     """How many answers there are, all counted."""
     from sqlalchemy import func, select
@@ -71,30 +85,42 @@ def slowest(engine: Engine, answers: Answers, share: float) -> float | None:
         return connection.scalar(question)
 
 
-def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float], *, known: bool = False) -> Outcomes:
+def losses(engine: Engine, answers: Answers, believed: tuple[float, float]) -> Losses:
+    """How far answers were off, of those that count and whose truth is known and believed.
+
+    Args:
+        engine: Of `database.engine_for_reading`.
+        answers: Whose.
+        believed: Shortest and longest ride in minutes whose report is believed.
+    """
+    off = _losses(answers, believed).subquery()
+    return _summed(engine, off.c.loss, off)
+
+
+def loss_differences(engine: Engine, first: Answers, second: Answers, believed: tuple[float, float]) -> Losses:
+    """By how much the first were farther off than the second, on rides that both have answered; else as `losses`."""
+    one, other = (_losses(answers, believed).subquery() for answers in (first, second))
+    return _summed(engine, one.c.loss - other.c.loss, one.join(other, one.c.ride_id == other.c.ride_id))
+
+
+def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) -> Outcomes:
     """What came of answers, in the order in which they were asked for.
 
     Args:
         engine: Of `database.engine_for_reading`.
         answers: Whose.
         believed: Shortest and longest ride in minutes whose report is believed; the model learnt from such alone.
-        known: Those alone whose truth is known and believed.
     """
     import numpy as np
-    from sqlalchemy import Double, case, cast, extract, select
+    from sqlalchemy import select
 
-    from ride_duration.store.tables import actuals, predictions
+    from ride_duration.store.tables import predictions
 
     column = predictions.c
-    driven = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", column.pickup_datetime)
-    reported = case((actuals.c.duration.is_not(None), actuals.c.duration), else_=cast(driven, Double) / 60.0)
-    wanted = [*_wanted(answers), counting(answers.until)]
-    if known:
-        wanted.append(reported.between(*believed))
     question = (
-        select(column.ride_id, column.asked_at, column.duration, column.lower, column.upper, reported)
+        select(column.ride_id, column.asked_at, column.duration, column.lower, column.upper, _minutes())
         .select_from(with_truth())
-        .where(*wanted)
+        .where(*_wanted(answers), counting(answers.until))
         .order_by(column.asked_at, column.arrival)
     )
     with engine.connect() as connection:
@@ -103,6 +129,37 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float], *,
     asked_at, duration, lower, upper, actual = (np.array(values, dtype=np.float64) for values in numbers)
     actual = np.where((believed[0] <= actual) & (actual <= believed[1]), actual, np.nan)
     return Outcomes(np.array(ride_id, dtype=np.str_), asked_at, duration, lower, upper, actual)
+
+
+def _minutes() -> ColumnElement[float]:
+    """Minutes that the ride took; NULL if nobody has said."""
+    from sqlalchemy import Double, case, cast, extract
+
+    from ride_duration.store.tables import actuals, predictions
+
+    driven = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
+    return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=cast(driven, Double) / 60.0)
+
+
+def _losses(answers: Answers, believed: tuple[float, float]) -> Select[Any]:
+    from sqlalchemy import func, select
+
+    from ride_duration.store.tables import predictions
+
+    column, actual = predictions.c, _minutes()
+    known = actual.between(*believed)
+    off = select(column.ride_id, func.abs(column.duration - actual).label("loss")).select_from(with_truth())
+    return off.where(*_wanted(answers), counting(answers.until), known)
+
+
+def _summed(engine: Engine, loss: ColumnElement[float], rows: FromClause) -> Losses:
+    from sqlalchemy import func, select
+
+    with engine.connect() as connection:
+        sums = select(func.count(), func.sum(loss), func.sum(loss * loss)).select_from(rows)
+        count, total, squares = connection.execute(sums).one()
+    mean = total / count if count else 0.0
+    return Losses(count, mean, max(0.0, squares - count * mean**2) if count else 0.0)
 
 
 def _wanted(answers: Answers) -> list[ColumnElement[bool]]:
