@@ -56,7 +56,7 @@ def start(
 ) -> None:
     """Let VERSION challenge the champion, by the plan."""
     with told_clearly(traceback):
-        settings = service_settings(env, params)
+        settings = service_settings(env, params, {})
         from ride_duration.serving.rollout_plan import parse_plan
 
         stage = parse_plan(settings.rollout).stages[0]
@@ -74,7 +74,7 @@ def start(
 def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Show where the rollout is, what was seen of the challenger, and what is awaited."""
     with told_clearly(traceback):
-        settings = service_settings(env, params)
+        settings = service_settings(env, params, {})
         rollouts = _rollouts(settings)
         last = rollouts.last()
         if last is None:
@@ -93,7 +93,7 @@ def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bo
 def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Let the challenger answer no more; the champion answers as before."""
     with told_clearly(traceback):
-        settings = service_settings(env, params)
+        settings = service_settings(env, params, {})
         from ride_duration.serving.decisions import PATIENCE
         from ride_duration.store.rollouts import Noted
 
@@ -126,7 +126,7 @@ def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str,
     The intervals hold at all times at once: looking often makes no difference look real.
     """
     with told_clearly(traceback):
-        settings = service_settings(env, params)
+        settings = service_settings(env, params, {})
         rollouts = _rollouts(settings)
         last = rollouts.last()
         if last is None:

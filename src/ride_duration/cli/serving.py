@@ -110,19 +110,19 @@ def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) 
 
 
 def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
-    return service_settings(env, params).keys_path
+    return service_settings(env, params, {}).keys_path
 
 
-def service_settings(env: str | None, params: dict[str, Any], given: dict[str, Any] | None = None) -> ServiceSettings:
-    """The service's settings in an environment, checked.
+def service_settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) -> ServiceSettings:
+    """What the service is told in an environment.
 
     Args:
-        env: The environment.
-        params: Parameters of the command line.
-        given: Settings of the command line.
+        env: Of Kedro.
+        params: As `--params` gives them.
+        given: Settings that come before those of `conf/`.
 
     Raises:
-        RideDurationError: A setting cannot be used, or the service is not installed.
+        RideDurationError: The service is not installed, or a setting cannot be used.
     """
     if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
         raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
@@ -139,7 +139,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "tracking": context.config_loader["globals"]["tracking"],
             "rollout": parameters["rollout"],
             **parameters["serving"],
-            **(given or {}),
+            **given,
         }
     )
 

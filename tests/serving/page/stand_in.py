@@ -43,7 +43,7 @@ def answer(ride: dict[str, Any]) -> dict[str, Any]:
     """Minutes by miles and by a city that is slow at eight and at five."""
     start, end = zones()[ride["PULocationID"]], zones()[ride["DOLocationID"]]
     straight = math.hypot(start.x - end.x, start.y - end.y)
-    miles = ride.get("trip_distance", 1.25 * straight)
+    miles = ride["trip_distance"] or 1.25 * straight
     when = datetime.fromisoformat(ride["pickup_datetime"])
     hour = when.hour + when.minute / 60
     slow = 1 + 0.55 * math.exp(-(((hour - 17.2) / 3.2) ** 2)) + 0.4 * math.exp(-(((hour - 8.4) / 1.9) ** 2))
@@ -56,14 +56,14 @@ def answer(ride: dict[str, Any]) -> dict[str, Any]:
         "lower": minutes * 0.72,
         "upper": minutes * 1.46,
         "variant": "champion",
-        "distance_used": "trip_distance" in ride,
+        "distance_used": ride["trip_distance"] is not None,
         "reasons": {"time": 2.05 * miles * (slow - 1.15), "distance": 2.05 * (miles - 3), "place": -1.6},
     }
 
 
 def fault(ride: dict[str, Any]) -> dict[str, Any] | None:
     """What is wrong with a ride, as a problem."""
-    if 0 < ride.get("trip_distance", 1) <= 200:
+    if ride["trip_distance"] is None or 0 < ride["trip_distance"] <= 200:
         return None
     told = {"field": "trip_distance", "detail": "trip_distance is more than 0 and at most 200 miles."}
     return {"type": "about:blank", "title": "Bad ride", "status": 422, "detail": told["detail"], "errors": [told]}
@@ -72,6 +72,7 @@ def fault(ride: dict[str, Any]) -> dict[str, Any] | None:
 class StandIn(BaseHTTPRequestHandler):
     """Answers one request."""
 
+    protocol_version = "HTTP/1.1"
     asked = 0
 
     def do_GET(self) -> None:
@@ -90,7 +91,7 @@ class StandIn(BaseHTTPRequestHandler):
             times = {"p50_ms": 0.41, "p99_ms": 2.13, "queue_depth": 0}
             self.reply(200, {**counts, **times, "model": model, "variants": variants})
         elif path == "models":
-            told = {"trained_on": ["2021-01"], "rmse": 5.27, "loaded_at": "2026-11-20T10:00:00Z"}
+            told = {"train_data": ["2021-01"], "val_data": ["2021-02"], "rmse": 5.27, "rmse_without_distance": 6.16}
             self.reply(200, {"model": "ride-duration", "variants": [{**variant, **told} for variant in variants]})
         elif path in {"", *(f"page/{file.name}" for file in PAGE.iterdir())}:
             file = PAGE / (path.removeprefix("page/") or "index.html")

@@ -1,5 +1,6 @@
 /** A text field that searches zones (ARIA combobox with a listbox). */
 
+import { span } from "./dom.js";
 import { search } from "./zones.js";
 
 /**
@@ -39,17 +40,15 @@ export function combobox(input, list, zones, pick) {
   function option(zone, index) {
     const item = document.createElement("li");
     item.id = `${list.id}-${index}`;
-    item.role = "option";
-    const borough = document.createElement("span");
-    borough.textContent = zone.borough;
-    item.append(zone.label, " ", borough);
+    item.setAttribute("role", "option");
+    item.append(zone.label, " ", span(zone.borough));
     return item;
   }
 
   function nothing() {
     const item = document.createElement("li");
-    item.role = "option";
-    item.ariaDisabled = "true";
+    item.setAttribute("role", "option");
+    item.setAttribute("aria-disabled", "true");
     item.textContent = "No zone is called so";
     return item;
   }
@@ -64,6 +63,8 @@ export function combobox(input, list, zones, pick) {
     input.setAttribute("aria-activedescendant", item.id);
   }
 
+  input.setAttribute("aria-autocomplete", "list");
+  input.autocomplete = "off";
   input.addEventListener("input", () => open(input.value));
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => list.hidden && open(""));

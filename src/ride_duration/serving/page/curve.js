@@ -1,15 +1,15 @@
 /** How the answer changes over the day: a line with its interval, and the chosen time on it. */
 
 import { spoken, spokenHour } from "./clock.js";
-import { draw } from "./svg.js";
+import { draw } from "./dom.js";
 
 const EDGE = { left: 30, right: 10, top: 12, bottom: 24 };
 
 /**
- * Draws `points`, [{minute, duration, lower, upper}] in order of the day, into `svg`; a click gives the minute to `pick`.
- * Returns `mark`, which puts the chosen time {minute, duration} onto it.
+ * Draws `points`, [{minute, duration, lower, upper}] in order of the day, and the `chosen` one into `svg`; a click gives
+ * a minute to `pick`.
  */
-export function curve(svg, points, pick) {
+export function curve(svg, points, chosen, pick) {
   const [width, height] = [svg.clientWidth, svg.clientHeight];
   const most = Math.max(...points.map((point) => point.upper));
   const step = [5, 10, 20, 30, 60, 120].find((minutes) => most / minutes <= 4) ?? 240;
@@ -19,7 +19,6 @@ export function curve(svg, points, pick) {
   const line = (key, order = points) => order.map((point) => `${x(point.minute).toFixed(1)} ${y(point[key]).toFixed(1)}`).join("L");
 
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const marker = draw("g", { class: "marker" });
   const reading = draw("g", { class: "reading" });
   svg.replaceChildren();
   for (let minutes = 0; minutes <= top; minutes += step) {
@@ -35,7 +34,8 @@ export function curve(svg, points, pick) {
   svg.append(
     draw("path", { d: `M${line("upper")}L${line("lower", [...points].reverse())}Z`, class: "band" }),
     draw("path", { d: `M${line("duration")}`, class: "line" }),
-    marker,
+    draw("line", { x1: x(chosen.minute), x2: x(chosen.minute), y1: EDGE.top, y2: y(0), class: "chosen" }),
+    draw("circle", { cx: x(chosen.minute), cy: y(chosen.duration), r: 6, class: "chosen" }),
     reading,
   );
 
@@ -55,10 +55,4 @@ export function curve(svg, points, pick) {
   };
   svg.onpointerleave = () => reading.replaceChildren();
   svg.onclick = (event) => pick(minuteAt(event));
-
-  return ({ minute, duration }) =>
-    marker.replaceChildren(
-      draw("line", { x1: x(minute), x2: x(minute), y1: EDGE.top, y2: y(0) }),
-      draw("circle", { cx: x(minute), cy: y(duration), r: 6 }),
-    );
 }

@@ -1,13 +1,12 @@
 /** The live panel: asks the service how it is, while somebody looks. */
 
 import { ask } from "./api.js";
-import { draw } from "./svg.js";
+import { draw, part, span } from "./dom.js";
 
 const EVERY = 3000;
 const KEPT = 60;
-const part = (name) => document.getElementById(name);
 
-/** Polls while the tab is visible; `heard` gets each answer of /live, or the refusal in its place. */
+/** Polls while the tab is visible; `heard` gets each answer of /live. */
 export function watch(heard) {
   let timer = 0;
   const rates = [];
@@ -21,11 +20,10 @@ export function watch(heard) {
       if (rates.length > KEPT) rates.shift();
       show(live);
       pace(rates);
-      heard(live, null);
+      heard(live);
     } catch (refusal) {
       part("live").classList.add("lost");
-      part("live-state").textContent = "no word from the service";
-      heard(null, refusal);
+      part("live-state").textContent = refusal.title || "no answer";
     }
     timer = setTimeout(poll, EVERY);
   }
@@ -41,7 +39,7 @@ function show({ requests_per_second, requests, errors, p50_ms, p99_ms, queue_dep
   part("live-p50").textContent = milliseconds(p50_ms);
   part("live-p99").textContent = milliseconds(p99_ms);
   part("live-queue").textContent = number(queue_depth);
-  part("live-model").textContent = model ? `Version ${model.version}, ${age(model.age_days)}${model.simulated ? ", simulated city" : ""}` : "No model yet";
+  part("live-model").textContent = model ? `Version ${model.version}${model.simulated ? " (simulated)" : ""}, ${age(model.age_days)}` : "No model yet";
   shares(variants ?? []);
 }
 
@@ -49,7 +47,7 @@ function shares(variants) {
   const parts = variants.filter(({ share }) => share > 0);
   part("shares").replaceChildren(
     ...parts.map(({ variant, share }) => {
-      const bar = document.createElement("span");
+      const bar = span();
       bar.className = variant;
       bar.style.flexGrow = share;
       return bar;
@@ -59,9 +57,8 @@ function shares(variants) {
     ...variants.map(({ variant, version, share }) => {
       const item = document.createElement("li");
       item.className = variant;
-      const told = document.createElement("span");
-      told.textContent = share > 0 ? `${number(share * 100)} % of rides` : "only logged";
-      item.append(`${variant}, version ${version} `, told);
+      const told = share > 0 ? `${number(share * 100)} % of rides` : "only logged";
+      item.append(`${variant}, version ${version} `, span(told));
       return item;
     }),
   );

@@ -1,6 +1,6 @@
 /** The map: a cell for each zone, the ride as an arc, zoom, and keys that walk from zone to zone. */
 
-import { draw } from "./svg.js";
+import { draw } from "./dom.js";
 import { place } from "./zones.js";
 
 /** Where the names of the boroughs stand: beside Manhattan, on the others. */
@@ -10,7 +10,7 @@ const NAMES = [
   ["Queens", -73.812, 40.722],
   ["Brooklyn", -73.952, 40.642],
   ["Staten Island", -74.148, 40.578],
-  ["Newark Airport", -74.172, 40.657],
+  ["Newark Airport", -74.174, 40.665],
 ].map(([name, longitude, latitude]) => [name, place({ longitude, latitude })]);
 const FARTHEST = 14;
 const MARGIN = 26;

@@ -1,0 +1,63 @@
+/** The answer in words and bars. */
+
+import { minuteOf, spoken } from "./clock.js";
+import { part, span } from "./dom.js";
+
+const REASONS = { time: "Day and hour", distance: "Distance", place: "Where" };
+const ANSWER = ["minutes", "interval", "arrival", "about", "why", "day"];
+
+/** Nothing to answer yet: what is missing. */
+export function showNone({ pickup, dropoff }) {
+  for (const name of ANSWER) part(name).hidden = true;
+  part("answer").removeAttribute("aria-busy");
+  part("hint").hidden = pickup || dropoff;
+  part("next").hidden = !part("hint").hidden;
+  part("next").textContent = pickup ? "Now choose where it ends." : "Now choose where it begins.";
+}
+
+/** The answer is being asked for (`busy`), or what is shown is no longer true. */
+export function showStale(busy) {
+  for (const name of ["hint", "next"]) part(name).hidden = true;
+  part("answer").classList.add("stale");
+  if (busy) part("answer").setAttribute("aria-busy", "true");
+  else part("answer").removeAttribute("aria-busy");
+}
+
+/** Shows an answer to a ride that leaves at `time`; returns its minutes. */
+export function showAnswer({ duration, lower, upper, reasons = {} }, time) {
+  const minutes = Math.round(duration);
+  part("minutes").replaceChildren(`${minutes}`, span(minutes === 1 ? " minute" : " minutes"));
+  part("interval").textContent = Number.isFinite(lower) ? `${Math.round(lower)} to ${Math.round(upper)} minutes in 9 of 10 rides` : "";
+  part("arrival").textContent = `Leave at ${spoken(minuteOf(time))}, there about ${spoken(minuteOf(time) + duration)}`;
+  for (const name of ["minutes", "interval", "arrival", "about"]) part(name).hidden = false;
+  part("answer").removeAttribute("aria-busy");
+  part("answer").classList.remove("stale");
+  const most = Math.max(4, ...Object.values(reasons).map(Math.abs));
+  part("why").hidden = Object.keys(reasons).length === 0;
+  part("reasons").replaceChildren(...Object.entries(reasons).flatMap(([name, adds]) => reason(name, adds, most)));
+  return minutes;
+}
+
+/** A signed bar with words; `most` minutes fill half of it. */
+function reason(name, adds, most) {
+  const [term, bar, words] = ["dt", "dd", "dd"].map((tag) => document.createElement(tag));
+  const whole = Math.round(Math.abs(adds));
+  term.textContent = REASONS[name] ?? name;
+  words.textContent = whole === 0 ? "no difference" : `${adds > 0 ? "adds" : "saves"} ${whole} min`;
+  words.className = "words";
+  bar.className = adds > 0 ? "bar adds" : "bar saves";
+  bar.setAttribute("aria-hidden", "true");
+  const length = span();
+  length.style.width = `${(Math.abs(adds) / most) * 50}%`;
+  bar.append(length);
+  return [term, bar, words];
+}
+
+/** Names the model that answered, and what /models tells of it, as far as that is known. */
+export function showModel({ model_version, variant, distance_used }, { train_data, val_data, rmse, rmse_without_distance } = {}) {
+  const told = [`Answered by version ${model_version} (${variant})`];
+  const error = distance_used ? rmse : rmse_without_distance;
+  if (train_data) told.push(`, learned from ${train_data.join(", ")}`);
+  if (Number.isFinite(error)) told.push(`. Its error (RMSE) on ${val_data.join(", ")}: ${error.toFixed(1)} minutes`);
+  part("model").textContent = `${told.join("")}.`;
+}

@@ -1,0 +1,230 @@
+"""What people do on the page, in real Chromium."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.serving.page.conftest import RIDE, OpenPage
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("chromium")]
+Answered = Callable[..., Page]
+
+
+def minutes(page: Page) -> int:
+    """The minutes of the newest answer."""
+    expect(page.locator("#answer")).not_to_have_attribute("aria-busy", "true")
+    return int(re.findall(r"\d+", page.locator("#minutes").inner_text())[0])
+
+
+def problem(status: int, title: str, detail: str, pause: int = 0, **more: Any) -> Callable[[Route], None]:
+    """A route that refuses (RFC 9457)."""
+    said = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    headers = {"Retry-After": str(pause)} if pause else {}
+    kind = "application/problem+json"
+    return lambda route: route.fulfill(status=status, headers=headers, content_type=kind, body=json.dumps(said))
+
+
+def test_two_zones_by_keyboard_alone_give_minutes(open_page: OpenPage) -> None:
+    page = open_page()
+    page.wait_for_selector(".land path")
+    page.keyboard.press("Tab")
+    expect(page.locator("#pickup")).to_be_focused()
+    page.keyboard.type("jfk")
+    expect(page.get_by_role("option", name="JFK Airport")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("manhattan times")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#minutes")).to_be_visible()
+    assert minutes(page) > 0
+    expect(page.locator("#interval")).to_have_text(re.compile(r"^\d+ to \d+ minutes in 9 of 10 rides$"))
+    assert page.url.endswith("#from=132&to=230")
+
+
+def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zone(answered: Answered) -> None:
+    page = answered()
+    page.locator("#pickup").fill("bron")
+    page.keyboard.press("Escape")
+    expect(page.locator("#pickup")).to_have_value("JFK Airport")
+    expect(page.locator("#pickup-zones")).to_be_hidden()
+    page.locator("#pickup").fill("no such zone")
+    expect(page.locator("#pickup-zones")).to_have_text("No zone is called so")
+    page.locator("#pickup").fill("")
+    page.keyboard.press("Tab")
+    expect(page.locator("#next")).to_have_text("Now choose where it begins.")
+    expect(page.locator("#minutes")).to_be_hidden()
+
+
+def test_two_cells_give_minutes_and_an_arc(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("[data-zone='132']").click()
+    expect(page.locator("#pickup")).to_have_value("JFK Airport")
+    page.locator("[data-zone='7']").click()
+    expect(page.locator("#dropoff")).to_have_value("Astoria")
+    expect(page.locator(".pill-text")).to_have_text(f"{minutes(page)} min")
+    expect(page.locator(".land .picked")).to_have_count(2)
+
+
+def test_the_map_is_walked_by_arrow_keys_and_zoomed(open_page: OpenPage) -> None:
+    page = open_page()
+    cell = page.locator(".land path[tabindex='0']")
+    cell.focus()
+    here = cell.get_attribute("data-zone")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".land path:focus").get_attribute("data-zone") != here
+    page.keyboard.press("Enter")
+    expect(page.locator("#pickup")).not_to_have_value("")
+    page.get_by_role("button", name="Zoom in").click(click_count=3)
+    expect(page.locator(".zone-name").nth(5)).to_be_visible()
+    page.get_by_role("button", name="Whole city").click()
+    expect(page.locator(".borough-name")).to_have_count(5)
+
+
+def test_time_distance_and_direction_change_the_answer(answered: Answered) -> None:
+    page = answered()
+    rush = minutes(page)
+    page.locator("#time").fill("03:30")
+    expect(page.locator("#arrival")).to_contain_text("3:30")
+    night = minutes(page)
+    assert night < rush
+    page.locator("#miles").fill("40")
+    expect(page.locator("#minutes")).not_to_have_text(re.compile(rf"^{night}\b"))
+    assert minutes(page) > night
+    page.locator("#swap").click()
+    expect(page.locator("#pickup")).to_have_value("Times Sq/Theatre District")
+    expect(page.locator("#dropoff")).to_have_value("JFK Airport")
+    minutes(page)
+    assert page.url.endswith("#from=230&to=132&on=2026-11-23&at=03:30&miles=40")
+
+
+def test_the_curve_tells_the_day_and_sets_the_time(answered: Answered) -> None:
+    page = answered()
+    expect(page.locator("#day-title")).to_have_text("Monday, November 23")
+    expect(page.locator("#day-text")).to_have_text(
+        re.compile(r"^(\d+ minutes at .+, \d+ at .+|About \d+ minutes all day)$")
+    )
+    box = page.locator("#curve").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 30 + (box["width"] - 40) / 4, box["y"] + 60)
+    expect(page.locator("#time")).to_have_value("06:00")
+
+
+def test_reasons_and_the_model_are_named(answered: Answered) -> None:
+    page = answered()
+    expect(page.locator("#reasons dt")).to_have_text(["Day and hour", "Distance", "Where"])
+    for words in page.locator("#reasons .words").all_inner_texts():
+        assert re.fullmatch(r"(adds|saves) \d+ min|no difference", words)
+    expect(page.locator("#model")).to_contain_text("Answered by version ")
+
+
+def test_a_distance_that_is_none_is_refused_beside_its_field(answered: Answered) -> None:
+    page = answered()
+    for typed, told in {"far": re.compile("as a number"), "-3": re.compile(r"\w")}.items():
+        page.locator("#miles").fill(typed)
+        expect(page.locator("#miles-error")).to_have_text(told)
+        expect(page.locator("#miles")).to_have_attribute("aria-invalid", "true")
+    page.locator("#miles").fill("12")
+    expect(page.locator("#miles-error")).to_be_hidden()
+    minutes(page)
+
+
+def test_an_address_restores_its_ride(answered: Answered) -> None:
+    page = answered(f"{RIDE}&miles=17.4")
+    for name, value in {"pickup": "JFK Airport", "date": "2026-11-23", "time": "17:30", "miles": "17.4"}.items():
+        expect(page.locator(f"#{name}")).to_have_value(value)
+    page.evaluate("location.hash = '#from=7&to=132'")
+    expect(page.locator("#pickup")).to_have_value("Astoria")
+    expect(page.locator("#now")).to_be_disabled()
+
+
+def test_stale_answers_are_not_shown(answered: Answered) -> None:
+    asked: list[str] = []
+
+    def slow_at_noon(route: Route) -> None:
+        asked.append(route.request.post_data_json["pickup_datetime"])
+        if "T12:00" not in asked[-1]:
+            route.continue_()  # noon is never answered
+
+    page = answered()
+    page.route("**/predict?explain=true", slow_at_noon)
+    with page.expect_request("**/predict?explain=true"):
+        page.locator("#time").fill("12:00")
+    page.locator("#time").fill("13:00")
+    expect(page.locator("#arrival")).to_contain_text("1:00")
+    minutes(page)
+    assert asked == ["2026-11-23T12:00:00", "2026-11-23T13:00:00"]
+
+
+def test_the_live_panel_lives_while_the_tab_is_seen(open_page: OpenPage) -> None:
+    page = open_page(clock=True)
+    expect(page.locator("#live-rate")).to_have_text(re.compile(r"^[\d.]+$"))
+    expect(page.locator("#live-p99")).to_have_text(re.compile(r"ms$"))
+    expect(page.locator("#live-model")).to_contain_text("Version ")
+    expect(page.locator("#variants li").first).to_contain_text("champion")
+    before = page.locator("#live-state").inner_text()
+    page.clock.fast_forward(3_000)
+    expect(page.locator("#live-state")).not_to_have_text(before)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.clock.fast_forward(30_000)
+    page.evaluate("fetch('page/icon.svg')")
+    assert [url.rpartition("/")[2] for url in asked] == ["icon.svg"]
+
+
+def test_a_service_without_a_model_says_how_to_make_one(open_page: OpenPage) -> None:
+    live: dict[str, Any] = {"requests_per_second": 0.0, "requests": 0, "errors": 0, "p50_ms": None, "p99_ms": None}
+    live |= {"queue_depth": 0, "model": None, "variants": []}
+    none = problem(503, "Not ready", "No model is loaded.", pause=60)
+    page = open_page(
+        RIDE, clock=True, routes={"live": lambda route: route.fulfill(json=live), "predict?explain=true": none}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("kedro run")
+    expect(page.locator("#live-model")).to_have_text("No model yet")
+    page.unroute_all()
+    page.clock.fast_forward(3_000)
+    expect(page.locator("#live-model")).to_contain_text("Version ")
+    expect(page.locator("#minutes")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_pause_that_is_asked_for_is_kept_and_the_question_asked_again(open_page: OpenPage) -> None:
+    page = open_page(
+        RIDE, clock=True, routes={"predict?explain=true": problem(429, "Slow down", "Too many rides.", pause=20)}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("Too many rides. This page asks again in 20 seconds.")
+    page.unroute_all()
+    page.clock.fast_forward(20_000)
+    expect(page.locator("#minutes")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_key_is_asked_for_and_kept_in_the_tab_alone(open_page: OpenPage) -> None:
+    def guarded(route: Route) -> None:
+        if route.request.headers.get("authorization") == "Bearer open-sesame":
+            route.continue_()
+        else:
+            problem(401, "Key needed", "Send an API key.")(route)
+
+    page = open_page(RIDE, routes={"zones": guarded, "predict*": guarded})
+    page.get_by_label("This service wants a key").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-text")).to_contain_text("did not take")
+    page.get_by_label("This service wants a key").fill("open-sesame")
+    page.keyboard.press("Enter")
+    expect(page.locator("#minutes")).to_be_visible()
+    assert page.evaluate("[localStorage.length, document.cookie, sessionStorage.length]") == [0, "", 1]
+    assert "sesame" not in page.url
+
+
+def test_what_the_service_says_is_text_and_no_markup(open_page: OpenPage) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    told = {"errors": [{"field": "trip_distance", "detail": evil}]}
+    page = open_page(RIDE, routes={"predict?explain=true": problem(422, evil, evil, **told)})
+    expect(page.locator("#miles-error")).to_have_text(evil)
