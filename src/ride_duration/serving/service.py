@@ -129,7 +129,7 @@ class Service:
 
     def _without_challenger(self, asked: Asked, deployment: Deployment) -> Answered:
         """A challenger that fails costs nobody an answer."""
-        if deployment.challenger is not None:
+        if deployment.challenger is not None and deployment.model_for(str(asked.ride_id))[1] == CHALLENGER:
             log.exception("the challenger, version %d, failed", deployment.challenger.version)  # noqa: LOG004
             self._metrics.variant_failed(deployment.challenger.version, CHALLENGER)
         return answer(asked, Deployment(deployment.champion))
