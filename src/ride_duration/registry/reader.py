@@ -7,13 +7,14 @@ give what MLflow itself gives is held by tests, since the tables of the database
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
 from ride_duration.errors import RideDurationError
@@ -21,8 +22,12 @@ from ride_duration.errors import RideDurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Engine
+
 #: How long a server or a database may take (seconds).
 _PATIENCE = 5
+
+_SQLITE = "sqlite:///"
 
 _ALIAS = "SELECT version FROM registered_model_aliases WHERE name = :name AND alias = 'champion'"
 _LOGGED = """
@@ -121,22 +126,29 @@ def _download(address: str) -> Path:
     return copied if (copied / "data").is_dir() else Path(folder)
 
 
+def _engine(uri: str, file: Path | None) -> Engine:
+    from sqlalchemy import NullPool, create_engine
+
+    if file is None:
+        uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
+        return create_engine(uri, connect_args={"connect_timeout": _PATIENCE}, pool_pre_ping=True)
+
+    def read_only() -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=_PATIENCE)
+
+    return create_engine("sqlite://", creator=read_only, poolclass=NullPool)
+
+
 class _Database:
     def __init__(self, project: Path, uri: str, name: str) -> None:
-        from sqlalchemy import create_engine
-
         self._name = name
-        self._file = None
-        wait: dict[str, Any] = {"connect_timeout": _PATIENCE}
-        if uri.startswith("sqlite:///"):
-            self._file = project / uri.removeprefix("sqlite:///")
-            uri, wait = f"sqlite:///file:{self._file}?mode=ro&uri=true", {"timeout": _PATIENCE}
-        uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
-        self._engine = create_engine(uri, connect_args=wait, pool_pre_ping=True)
+        self._uri = uri
+        self._file = project / uri.removeprefix(_SQLITE) if uri.startswith(_SQLITE) else None
+        self._engine = _engine(uri, self._file)
 
     def champion(self) -> int | None:
         if self._file is not None and not self._file.exists():
-            return None
+            raise RideDurationError(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         found = self._ask(_ALIAS)
         return int(found[0]) if found else None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ride_duration.serving.api import api
-from ride_duration.serving.guard import Guard, read_body
+from ride_duration.serving.guard import Bodies, Guard
 from ride_duration.serving.page_files import page_files
 from ride_duration.serving.problems import MEDIA_TYPE, Refused
 
@@ -42,7 +42,8 @@ class App:
 
     def __init__(self, settings: ServiceSettings, service: Service, operations: Operations, metrics: Metrics) -> None:
         self._guard = Guard(settings)
-        self._limits = settings.limits
+        self._bodies = Bodies(settings.limits)
+        self._concurrency = settings.limits.concurrency
         self._service = service
         self._metrics = metrics
         self._routes = api(service, operations, keys_required=settings.keys_required)
@@ -69,16 +70,16 @@ class App:
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send, path: str, now: float) -> int:
         scope["ride_duration.by"] = self._guard.admit(scope, now)
-        body = await read_body(scope, receive, self._limits)
+        body = await self._bodies.read(scope, receive)
         if body is None:
             return 499  # the client went away
-        if self._waiting >= self._limits.concurrency:
+        if self._waiting >= self._concurrency:
             raise Refused(503, f"{self._waiting} requests are waiting already", retry_after=1)
         self._waiting += 1
         try:
             if path == "/predict" and scope["method"] == "POST" and not scope["query_string"]:
                 return await _send(send, 200, msgspec.json.encode(await self._service.predict(body)), [_JSON])
-            if scope["method"] in ("GET", "HEAD") and path in self._page:
+            if path in self._page:
                 return await self._send_page(scope, send, path)
             return await self._by_routes(scope, body, receive, send)
         finally:
@@ -106,6 +107,8 @@ class App:
         return status
 
     async def _send_page(self, scope: dict[str, Any], send: Send, path: str) -> int:
+        if scope["method"] not in ("GET", "HEAD"):
+            raise Refused(405, "this method is not for this path", allow="GET, HEAD")
         file = self._page[path]
         known = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
         if known is not None and (b"etag", known) in file.headers:
@@ -119,13 +122,8 @@ class App:
 
     @staticmethod
     async def _refuse(refused: Refused, send: Send) -> int:
-        headers = [(b"content-type", MEDIA_TYPE)]
-        if refused.retry_after is not None:
-            headers.append((b"retry-after", str(refused.retry_after).encode()))
-        if refused.status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        if refused.status in (408, 413):
-            headers.append((b"connection", b"close"))  # the rest of the body is not read
+        headers = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
+        headers.append((b"content-type", MEDIA_TYPE))
         return await _send(send, refused.status, refused.body(), headers)
 
 

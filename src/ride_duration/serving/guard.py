@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ride_duration.serving.settings import Limits, ServiceSettings
+
+log = logging.getLogger(__name__)
 
 #: What a key must allow, by path. Paths that are not here need any key, those in _OPEN none.
 _NEEDED = {
@@ -28,6 +31,9 @@ _OPEN_BELOW = "/page/"
 
 #: Clients whose rate is remembered; beyond it those that were quiet for longest are forgotten.
 _CLIENTS = 10_000
+
+#: Of the largest bodies, how many may be arriving at a time.
+_LARGEST = 32
 
 #: Seconds between looks at the file of keys.
 _KEYS_SECONDS = 1.0
@@ -85,16 +91,20 @@ class Guard:
         client = scope["client"][0] if scope["client"] else ""
         if self._behind_proxy and forwarded is not None:
             client = forwarded.rpartition(b",")[2].strip().decode("latin-1")
-        name = self._allowed(scope["path"], key, now)
+        try:
+            name = self._allowed(scope["path"], key, now)
+        except Refused:
+            self._count(client, now)  # who tries keys out is not quicker than others
+            raise
         self._count(name or client, now)
         return name
 
     def _allowed(self, path: str, key: bytes | None, now: float) -> str:
         needed = _NEEDED.get(path)
-        if needed != OPERATE and (not self._required or path in _OPEN or path.startswith(_OPEN_BELOW)):
+        if not needs_key(path, required=self._required):
             return ""
         if now - self._read_at > _KEYS_SECONDS:
-            self._keys, self._read_at = read_keys(self._file), now
+            self._read_keys(now)
         scheme, _, given = (key or b"").partition(b" ")
         found = self._keys.get(hash_of(given.strip().decode("latin-1"))) if scheme.lower() == b"bearer" else None
         if found is None:
@@ -103,6 +113,13 @@ class Guard:
         if needed and needed not in found.scopes:
             raise Refused(403, f"the key of '{found.name}' has not the scope `{needed}`")
         return found.name
+
+    def _read_keys(self, now: float) -> None:
+        self._read_at = now
+        try:
+            self._keys = read_keys(self._file)
+        except RideDurationError as error:
+            log.error("the keys stay what they were: %s", error)
 
     def _count(self, client: str, now: float) -> None:
         """A bucket of tokens for each client, which fills at the rate that is allowed."""
@@ -117,34 +134,60 @@ class Guard:
         self._buckets[client] = (tokens - 1.0, now)
 
 
-async def read_body(
-    scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], limits: Limits
-) -> bytes | None:
-    """The body of a request; None if the client went away, or was too slow for `protocol`.
+def needs_key(path: str, *, required: bool) -> bool:
+    """Whether a path needs an API key: those of operators always, most others if the service requires keys."""
+    if _NEEDED.get(path) == OPERATE:
+        return True
+    return required and path not in _OPEN and not path.startswith(_OPEN_BELOW)
 
-    Raises:
-        Refused: It is too large.
+
+class Bodies:
+    """Reads the bodies of requests.
+
+    Args:
+        limits: How large one may be; all that arrive at a time may be as large as so many of the largest.
     """
-    for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > limits.body_bytes:
-            raise _too_large(limits)
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > limits.body_bytes:
-            raise _too_large(limits)
-        return body
-    parts, size = [], 0
-    while message["type"] == "http.request":
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limits.body_bytes:
-            raise _too_large(limits)
-        if not message.get("more_body"):
-            return b"".join(parts)
+
+    def __init__(self, limits: Limits) -> None:
+        self._each = limits.body_bytes
+        self._together = _LARGEST * limits.body_bytes
+        self._arrived = 0
+
+    async def read(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes | None:
+        """The body of a request; None if the client went away, or was too slow for `protocol`.
+
+        Raises:
+            Refused: It is too large, or too much is arriving.
+        """
+        for name, value in scope["headers"]:
+            if name == b"content-length" and int(value) > self._each:
+                raise self._too_large()
         message = await receive()
-    return None
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            if len(body) > self._each:
+                raise self._too_large()
+            return body
+        return await self._parts(message, receive)
 
+    async def _parts(self, message: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes | None:
+        parts, size = [], 0
+        try:
+            while message["type"] == "http.request":
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                self._arrived += len(part)
+                if size > self._each:
+                    raise self._too_large()
+                if self._arrived > self._together:
+                    raise Refused(503, "too much is arriving at the moment", retry_after=1)
+                if not message.get("more_body"):
+                    return b"".join(parts)
+                message = await receive()
+            return None
+        finally:
+            self._arrived -= size
 
-def _too_large(limits: Limits) -> Refused:
-    return Refused(413, f"a request may have {limits.body_bytes:,} bytes")
+    def _too_large(self) -> Refused:
+        return Refused(413, f"a request may have {self._each:,} bytes")

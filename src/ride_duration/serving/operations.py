@@ -9,7 +9,7 @@ from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.serving.decisions import decide
-from ride_duration.serving.problems import Refused
+from ride_duration.serving.problems import Refused, without_folders
 from ride_duration.serving.rollout_plan import share_name
 from ride_duration.serving.wire import Deployed
 from ride_duration.trips.zones import zones
@@ -83,7 +83,8 @@ class Operations:
         """
         deployment = self._reconciler.deployment
         if deployment is None:
-            raise Refused(503, f"no model answers: {self._reconciler.problem or 'it is loading'}", retry_after=2)
+            why = without_folders(self._reconciler.problem or "it is loading")
+            raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         if not self._log.writable:
             raise Refused(503, f"the prediction log is full: {self._log.last_error}", retry_after=5)
         return {"status": "ready", "model_version": deployment.champion.label}

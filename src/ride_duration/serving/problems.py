@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
+from math import isfinite
+from typing import Any
 
 import msgspec
 
@@ -12,9 +16,12 @@ from ride_duration.serving.wire import Fault, Problem
 
 MEDIA_TYPE = b"application/problem+json"
 
-_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?$")
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
+
+#: Of an absolute path, all but the last part.
+_FOLDERS = re.compile(r"(?<![^\s(\"'])/(?:[^/\n]+/)+")
 
 
 class Refused(RideDurationError):  # noqa: N818 what happened to the request
@@ -25,39 +32,85 @@ class Refused(RideDurationError):  # noqa: N818 what happened to the request
         detail: What, where, what to do.
         field: The field of the body that is at fault, if one is.
         retry_after: Seconds after which it may be tried again, if it may.
+        allow: The methods that the path has, if this was another.
     """
 
-    def __init__(self, status: int, detail: str, field: str = "", retry_after: int | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, field: str = "", retry_after: int | None = None, allow: str = ""
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.field = field
         self.retry_after = retry_after
+        self.allow = allow
 
     def below(self, place: str) -> Refused:
         """The same for a field inside another."""
         field = ".".join(part for part in (place, self.field) if part)
         return Refused(self.status, self.detail, field, self.retry_after)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a client must know to do better."""
+        told = {"retry-after": str(self.retry_after or ""), "allow": self.allow}
+        told["www-authenticate"] = "Bearer" if self.status == 401 else ""
+        return {name: value for name, value in told.items() if value}
+
+    @property
+    def title(self) -> str:
+        """Of the status."""
+        return HTTPStatus(self.status).phrase
+
     def body(self) -> bytes:
         """As JSON."""
         faults = [Fault(self.field, self.detail)] if self.field else []
-        title = HTTPStatus(self.status).phrase
-        return msgspec.json.encode(Problem("about:blank", title, self.status, self.detail, faults))
+        return msgspec.json.encode(Problem("about:blank", self.title, self.status, self.detail, faults))
 
 
-def not_understood(error: Exception) -> Refused:
-    """What msgspec refused, naming the field."""
+def not_understood(error: Exception, body: bytes) -> Refused:
+    """What msgspec refused, naming the field.
+
+    Args:
+        error: Of msgspec.
+        body: That it was given.
+    """
     said = str(error)
     if found := _UNKNOWN_FIELD.match(said):
         return Refused(422, "there is no such field", _shortened(found[1])).below(found[2] or "")
     if found := _MISSING_FIELD.match(said):
         return Refused(422, "this field is missing", found[1]).below(found[2] or "")
     if not isinstance(error, msgspec.ValidationError):
+        if field := _field_without_number(body):
+            return Refused(422, "JSON has neither NaN nor infinities", _shortened(field))
         return Refused(422, f"the body is no JSON: {_shortened(said)}", "body")
     found = _AT.match(said)
     what, where = (found[1], found[2]) if found else (said, None)
     return Refused(422, _shortened(what.replace("`", "")), _shortened(where or "body"))
+
+
+def without_folders(reason: str) -> str:
+    """A reason for those who have no business with the folders of this machine."""
+    return _FOLDERS.sub("", reason)
+
+
+def _field_without_number(body: bytes) -> str:
+    """The first field with NaN or an infinity, which Python and others write as if JSON had them."""
+    try:
+        return next(_not_finite(json.loads(body), ""), "")
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _not_finite(said: Any, place: str) -> Iterator[str]:
+    if isinstance(said, dict):
+        for name, value in said.items():
+            yield from _not_finite(value, f"{place}.{name}".removeprefix("."))
+    elif isinstance(said, list):
+        for number, value in enumerate(said):
+            yield from _not_finite(value, f"{place}[{number}]")
+    elif isinstance(said, float) and not isfinite(said):
+        yield place
 
 
 def _shortened(text: str) -> str:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 by uvicorn, with a limit to how long a request may take to arrive."""
+"""HTTP/1.1 by uvicorn, with limits to how long a request may take to arrive, and to what comes before its body."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ride_duration.serving.problems import MEDIA_TYPE, Refused
+
 if TYPE_CHECKING:
     from asyncio import TimerHandle
 
-_TOO_SLOW = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
-    b"content-length: 94\r\n\r\n"
-    b'{"type":"about:blank","title":"Request Timeout","status":408,"detail":"it arrived too slowly"}'
-)
+#: Bytes of a header that does not come in one piece.
+_HEADER_BYTES = 65_536
+
+#: Requests of one connection that wait for the answer to the one before.
+_PIPELINED = 100
 
 
 def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
@@ -30,26 +32,49 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._arriving = False
+            self._header_bytes = 0
             self._clock: TimerHandle | None = self.loop.call_later(seconds, self._end)
 
         def data_received(self, data: bytes) -> None:
+            header_began = self._in_header
             super().data_received(data)
-            if self._arriving:
-                self._clock = self._clock or self.loop.call_later(seconds, self._end)
-            else:
+            if not self._arriving:
                 self._stop_clock()
+                return
+            self._clock = self._clock or self.loop.call_later(seconds, self._end)
+            if header_began and self._in_header:
+                self._header_bytes += len(data)
+                if self._header_bytes > _HEADER_BYTES:
+                    self._refuse(Refused(431, f"a header may have {_HEADER_BYTES:,} bytes"))
+
+        def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+            """Who has said everything still gets the answer."""
+            return self.cycle is not None and not self._arriving and not self.cycle.response_complete
 
         def on_message_begin(self) -> None:
+            if len(self.pipeline) >= _PIPELINED:
+                raise ValueError("too many requests at once")
             self._arriving = True
+            self._header_bytes = 0
             super().on_message_begin()
 
         def on_message_complete(self) -> None:
             self._arriving = False
+            self._stop_clock()
             super().on_message_complete()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_clock()
             super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            del msg
+            self._arriving = False
+            self._refuse(Refused(400, "this is no HTTP/1.1, or too many requests at once"))
+
+        @property
+        def _in_header(self) -> bool:
+            return self._arriving and "method" not in self.scope
 
         def _stop_clock(self) -> None:
             if self._clock is not None:
@@ -58,9 +83,19 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
 
         def _end(self) -> None:
             self._clock = None
-            if not self.transport.is_closing():
-                if self.cycle is None or not self.cycle.response_started:
-                    self.transport.write(_TOO_SLOW)
+            if self._in_header or self.cycle is None or not self.cycle.response_started:
+                self._refuse(Refused(408, "it arrived too slowly"))
+            else:
                 self.transport.close()
+
+        def _refuse(self, refused: Refused) -> None:
+            if self.transport.is_closing():
+                return
+            body = refused.body()
+            self.transport.write(
+                b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
+                b"content-length: %d\r\n\r\n%b" % (refused.status, refused.title.encode(), MEDIA_TYPE, len(body), body)
+            )
+            self.transport.close()
 
     return PatientProtocol

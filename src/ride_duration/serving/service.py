@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from ride_duration.serving.answering import (
     wall_clock,
 )
 from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment, Model
-from ride_duration.serving.problems import Refused, not_understood
+from ride_duration.serving.problems import Refused, not_understood, without_folders
 from ride_duration.serving.wire import (
     Accepted,
     Actual,
@@ -39,6 +40,8 @@ from ride_duration.serving.wire import (
     StreamPredictions,
     StreamRefused,
     StreamRide,
+    Version,
+    Why,
 )
 from ride_duration.store import LogFull
 from ride_duration.store.records import Actual as ActualRecord
@@ -57,7 +60,13 @@ log = logging.getLogger(__name__)
 #: What the reference calls its model in the answers of its stream.
 _STREAM_MODEL = "ride_duration_prediction_model"
 
-_DECODERS = {kind: msgspec.json.Decoder(kind) for kind in (Ride, Batch, Actual, Actuals, Stream, StreamRide)}
+_UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+#: A number that may be whole and is not written so.
+_WHOLE = re.compile(rb"\d(?:\.0+(?!\d)|[eE])")
+
+_TAKEN = (Ride, Batch, Actual, Actuals, Stream, StreamRide, Version, Why)
+_DECODERS = {kind: msgspec.json.Decoder(kind) for kind in _TAKEN}
 
 
 class Service:
@@ -88,7 +97,8 @@ class Service:
         """
         deployment = self._reconciler.deployment
         if deployment is None:
-            raise Refused(503, f"no model answers yet: {self._reconciler.problem or 'it is loading'}", retry_after=2)
+            why = without_folders(self._reconciler.problem or "it is loading")
+            raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         return deployment
 
     async def predict(self, body: bytes) -> Prediction:
@@ -127,12 +137,9 @@ class Service:
     async def predict_batch(self, body: bytes) -> Predictions:
         """Answer many rides."""
         rides, deployment = decoded(body, Batch).rides, self.deployment
-        asked = []
-        for number, ride in enumerate(rides):
-            try:
-                asked.append(understood(ride, deployment, self._new_id()))
-            except Refused as refused:
-                raise refused.below(f"rides[{number}]") from None
+        asked = [
+            _understood_in(f"rides[{number}]", ride, deployment, self._new_id()) for number, ride in enumerate(rides)
+        ]
         return Predictions([answered.prediction() for answered in await self._answer_many(asked, deployment)])
 
     async def _answer_many(self, asked: list[Asked], deployment: Deployment) -> list[Answered]:
@@ -174,7 +181,7 @@ class Service:
             try:
                 told = decoded(_unwrapped(record.kinesis.data), StreamRide)
                 told.ride.ride_id = told.ride_id
-                asked.append(understood(told.ride, deployment, self._new_id()))
+                asked.append(_understood_in("ride", told.ride, deployment, self._new_id()))
             except Refused as problem:
                 where = f"{problem.field}: " if problem.field else ""
                 refused.append(StreamRefused(number, f"{where}{problem.detail}"))
@@ -218,8 +225,26 @@ def decoded(body: bytes, kind: Any) -> Any:
     """
     try:
         return _DECODERS[kind].decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise not_understood(error) from None
+    except _UNDECODABLE as error:
+        if _WHOLE.search(body) is None:
+            raise not_understood(error, body) from None
+        try:
+            said = _with_whole_numbers(msgspec.json.decode(body))
+        except _UNDECODABLE:
+            raise not_understood(error, body) from None
+    try:
+        return msgspec.convert(said, kind)
+    except msgspec.ValidationError as error:
+        raise not_understood(error, body) from None
+
+
+def _with_whole_numbers(said: Any) -> Any:
+    """The same with 10.0 as 10: to JSON both are one number, and programs with tables of floats write ids so."""
+    if isinstance(said, dict):
+        return {name: _with_whole_numbers(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [_with_whole_numbers(value) for value in said]
+    return int(said) if isinstance(said, float) and said.is_integer() else said
 
 
 def decoded_object(body: bytes) -> dict[str, Any]:
@@ -230,8 +255,15 @@ def decoded_object(body: bytes) -> dict[str, Any]:
     """
     try:
         return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise not_understood(error) from None
+    except _UNDECODABLE as error:
+        raise not_understood(error, body) from None
+
+
+def _understood_in(place: str, ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
+    try:
+        return understood(ride, deployment, prediction_id)
+    except Refused as refused:
+        raise refused.below(place) from None
 
 
 def _unwrapped(data: str) -> bytes:

@@ -128,7 +128,7 @@ class Accepted(Struct):
 class StreamData(Struct):
     """A record's payload: base64 of `{"ride": {...}, "ride_id": ...}`."""
 
-    data: Annotated[str, Meta(max_length=20_000, extra_json_schema={"contentEncoding": "base64"})]
+    data: Annotated[str, Meta(extra_json_schema={"contentEncoding": "base64"})]
 
 
 class StreamRecord(Struct):

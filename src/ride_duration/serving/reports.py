@@ -1,0 +1,112 @@
+"""What GET routes answer, for the OpenAPI document; `operations` tells it, and tests hold both together."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Share = Annotated[float, Meta(ge=0, le=1, description="Of the rides; the shadow's is 0.", examples=[0.95])]
+Name = Annotated[Literal["champion", "challenger", "shadow"], Meta(description="Who it is among those that answer.")]
+Label = Annotated[str, Meta(pattern=r"^\d+$", description="In the registry.", examples=["2"])]
+Milliseconds = Annotated[float, Meta(ge=0, examples=[0.8])]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Health(Struct):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class Ready(Struct):
+    """Rides can be answered, and answers can be logged."""
+
+    status: Literal["ready"]
+    model_version: Label
+
+
+class Versions(Struct):
+    """What runs here."""
+
+    ride_duration: Annotated[str, Meta(description="Of the program.", examples=["0.1.0"])]
+    model: Annotated[str, Meta(description="Name in the registry.", examples=["ride-duration-green-simulated"])]
+    model_version: Label | None
+    instance: Annotated[str, Meta(description="This one among several of the project.", examples=["9696"])]
+
+
+class Facts(Struct):
+    """What a model's package says of it."""
+
+    model: Annotated[str | None, Meta(description="Kind of model.", examples=["lightgbm"])]
+    service: Annotated[str | None, Meta(description="Kind of taxi.", examples=["green"])]
+    source: Annotated[str | None, Meta(description="Of the months it learnt from.", examples=["simulated"])]
+    simulated: Annotated[bool | None, Meta(description="Whether these months are simulated.")]
+    train_data: Annotated[list[str] | None, Meta(description="Months.", examples=[["2021-01", "2021-02"]])]
+    val_data: Annotated[list[str] | None, Meta(description="Months.", examples=[["2021-03"]])]
+    rmse: Annotated[float | None, Meta(description="Minutes.", examples=[5.3])]
+    rmse_without_distance: Annotated[float | None, Meta(description="Minutes, before the ride.", examples=[6.1])]
+
+
+class Variant(Facts, kw_only=True):
+    """One of those that answer."""
+
+    variant: Name
+    version: Label
+    share: Share
+    loaded_at: Annotated[float, Meta(description="Seconds since 1970 (UTC).")]
+
+
+class Models(Struct):
+    """Who answers which share of the rides."""
+
+    model: Annotated[str, Meta(description="Name in the registry.", examples=["ride-duration-green-simulated"])]
+    variants: list[Variant]
+    registry_reachable: bool
+    problem: Annotated[str | None, Meta(description="Why another model should answer and cannot; null if none should.")]
+
+
+class LiveModel(Facts, kw_only=True):
+    """The champion."""
+
+    version: Label
+    age_days: Annotated[float, Meta(ge=0, description="Since it was loaded.")]
+
+
+class LiveVariant(Struct):
+    """One of those that answer."""
+
+    variant: Name
+    version: Label
+    share: Share
+    answered: Annotated[int, Meta(ge=0, description="Rides since the start.")]
+
+
+class Live(Struct):
+    """How it goes at the moment."""
+
+    requests_per_second: Annotated[float, Meta(ge=0, description="Over the last ten seconds.")]
+    requests: Count
+    errors: Count
+    p50_ms: Milliseconds | None
+    p99_ms: Milliseconds | None
+    queue_depth: Annotated[int, Meta(ge=0, description="Records that are not in the database yet.")]
+    model: LiveModel | None
+    variants: list[LiveVariant]
+
+
+class ZoneReport(Struct):
+    """A taxi zone."""
+
+    LocationID: Annotated[int, Meta(ge=1, le=265, examples=[10])]
+    zone: Annotated[str, Meta(examples=["Baisley Park"])]
+    borough: Annotated[str, Meta(examples=["Queens"])]
+    latitude: Annotated[float, Meta(description="Of its centroid (WGS84).", examples=[40.6783])]
+    longitude: Annotated[float, Meta(description="Of its centroid (WGS84).", examples=[-73.7898])]
+    square_miles: Annotated[float, Meta(gt=0)]
+
+
+class ZoneReports(Struct):
+    """The zones that have a place."""
+
+    zones: list[ZoneReport]

@@ -1,0 +1,90 @@
+"""What operators, probes and Prometheus are told."""
+
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.serving.service import Running
+
+pytestmark = pytest.mark.xdist_group("serving")
+
+RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
+
+
+def metrics(service: Running) -> dict[tuple[str, ...], float]:
+    """Each sample by its name and the values of its labels, in the order of their names."""
+    text = service.get("/metrics").content.decode()
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_probes(service: Running) -> None:
+    assert service.get("/health").json == {"status": "ok"}
+    assert service.get("/ready").json == {"status": "ready", "model_version": "1"}
+    told = service.get("/version").json
+    assert told["ride_duration"] == version("ride_duration")
+    assert told["model"] == service.settings["model"]
+    assert (told["model_version"], told["instance"]) == ("1", str(service.port))
+
+
+def test_models_and_live_tell_who_answers(service: Running) -> None:
+    told = service.get("/models").json
+    assert (told["model"], told["problem"], told["registry_reachable"]) == (service.settings["model"], None, True)
+    [champion] = told["variants"]
+    assert (champion["variant"], champion["version"], champion["share"]) == ("champion", "1", 1.0)
+    assert champion["train_data"] == ["2021-01", "2021-02"]
+    assert champion["simulated"] is True
+    before = service.get("/live").json
+    service.post("/predict", RIDE)
+    after = service.get("/live").json
+    assert after["variants"][0]["answered"] == before["variants"][0]["answered"] + 1
+    assert after["requests"] == before["requests"] + 2
+    assert after["p50_ms"] <= after["p99_ms"]
+    assert after["model"]["version"] == "1"
+
+
+def test_zones_are_places_of_the_city(service: Running) -> None:
+    zones: list[dict[str, Any]] = service.get("/zones").json["zones"]
+    assert {zone["LocationID"] for zone in zones} <= set(range(1, 264))
+    assert all(40.4 < zone["latitude"] < 41 and -74.3 < zone["longitude"] < -73.6 for zone in zones)
+    assert all(zone["square_miles"] > 0 for zone in zones)
+
+
+def test_every_metric_is_there_and_moves(service: Running) -> None:
+    before = metrics(service)
+    service.post("/predict", RIDE)
+    service.post("/predict", {"PULocationID": 264, "DOLocationID": 50})
+    service.post("/predict", RIDE | {"trip_distance": 1000})
+    service.post("/predict", {})
+    service.get("/nothing")
+    service.post("/actuals", {"ride_id": 1, "duration": 3})
+    after = metrics(service)
+
+    def more(*sample: str) -> float:
+        return after[sample] - before.get(sample, 0.0)
+
+    assert more("ride_duration_requests_total", "/predict", "200") == 3
+    assert more("ride_duration_requests_total", "/predict", "422") == 1
+    assert more("ride_duration_requests_total", "other", "404") == 1
+    assert more("ride_duration_requests_total", "/actuals", "202") == 1
+    assert more("ride_duration_request_seconds_count", "/predict") == 4
+    assert 0 < more("ride_duration_request_seconds_sum", "/predict") < 5
+    assert more("ride_duration_request_seconds_bucket", "+Inf", "/predict") == 4
+    assert more("ride_duration_predictions_total", "champion", "1") == 3
+    assert more("ride_duration_predicted_minutes_count", "champion") == 3
+    assert more("ride_duration_inputs_total", "missing_distance") == 1
+    assert more("ride_duration_inputs_total", "distance_not_believed") == 1
+    assert more("ride_duration_inputs_total", "unknown_zone") == 1
+    assert more("ride_duration_model_age_seconds") > 0
+    assert after["ride_duration_last_actual_timestamp_seconds",] > 1.6e9
+    assert after["ride_duration_log_queue",] >= 0
+    assert after["ride_duration_log_writable",] == 1
+    assert after["ride_duration_registry_reachable",] == 1
+    assert after["ride_duration_deployment_problem",] == 0
+    assert after["ride_duration_refused_packages",] == 0
+    assert after["ride_duration_deployed_version", "champion"] == 1

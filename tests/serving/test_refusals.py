@@ -1,0 +1,170 @@
+"""What is refused, and how: by problem details (RFC 9457) that name the field and tell nothing of the inside."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.serving.service import Reply, Running
+
+pytestmark = pytest.mark.xdist_group("serving")
+
+RIDE: dict[str, Any] = {"PULocationID": 10, "DOLocationID": 50}
+DEEP = "[" * 10_000
+
+
+def refused(reply: Reply, status: int, *fields: str) -> str:
+    """The detail of a refusal, after a look at its form."""
+    assert reply.status == status, reply
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    problem = reply.json
+    assert set(problem) <= {"type", "title", "status", "detail", "errors"}
+    assert problem["status"] == status
+    assert reply.fields == list(fields)
+    for inside in ("Traceback", ".py", "/home", "/tmp", "msgspec", "ride_duration.", "Object "):
+        assert inside not in problem["detail"]
+    return str(problem["detail"])
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ('"PULocationID": 0', "PULocationID"),
+        ('"PULocationID": 266', "PULocationID"),
+        ('"PULocationID": -1', "PULocationID"),
+        ('"PULocationID": 10.5', "PULocationID"),
+        ('"PULocationID": "10"', "PULocationID"),
+        ('"PULocationID": true', "PULocationID"),
+        ('"PULocationID": null', "PULocationID"),
+        ('"PULocationID": 1e999', "PULocationID"),
+        ('"PULocationID": NaN', "PULocationID"),
+        ('"PULocationID": [[10]]', "PULocationID"),
+        ('"trip_distance": NaN', "trip_distance"),
+        ('"trip_distance": Infinity', "trip_distance"),
+        ('"trip_distance": -Infinity', "trip_distance"),
+        ('"trip_distance": 1e999', "trip_distance"),
+        ('"trip_distance": -0.1', "trip_distance"),
+        ('"trip_distance": "3"', "trip_distance"),
+        ('"trip_distance": true', "trip_distance"),
+        (f'"trip_distance": {DEEP}', "trip_distance"),
+        ('"pickup_datetime": "yesterday"', "pickup_datetime"),
+        ('"pickup_datetime": "2021-02-30T08:30:00"', "pickup_datetime"),
+        ('"pickup_datetime": "2021-02-03T24:00:00"', "pickup_datetime"),
+        ('"pickup_datetime": "2021-02-03"', "pickup_datetime"),
+        ('"pickup_datetime": "2008-12-31T23:59:59"', "pickup_datetime"),
+        ('"pickup_datetime": "2040-01-01T00:00:00Z"', "pickup_datetime"),
+        ('"pickup_datetime": "0001-01-01T00:00:00+14:00"', "pickup_datetime"),
+        ('"pickup_datetime": "9999-12-31T23:59:59-14:00"', "pickup_datetime"),
+        ('"pickup_datetime": 1612341000', "pickup_datetime"),
+        ('"pickup_datetime": null', "pickup_datetime"),
+        ('"ride_id": null', "ride_id"),
+        ('"ride_id": true', "ride_id"),
+        ('"ride_id": 1.5', "ride_id"),
+        ('"ride_id": -1', "ride_id"),
+        ('"ride_id": 9223372036854775808', "ride_id"),
+        ('"ride_id": ""', "ride_id"),
+        ('"ride_id": "a b"', "ride_id"),
+        ('"ride_id": "\\u0000"', "ride_id"),
+        ('"ride_id": "é"', "ride_id"),
+        (f'"ride_id": "{"x" * 101}"', "ride_id"),
+        ('"pickup": {"latitude": 40.7, "longitude": -74}', "pickup"),  # given twice
+        ('"trip_distanc": 3', "trip_distanc"),
+        (f'"deep": {DEEP}', "deep"),
+        ('"line\\nfeed`": 1', "line\nfeed`"),
+    ],
+)
+def test_a_bad_field_is_named(service: Running, said: str, field: str) -> None:
+    body = f'{{"PULocationID": 10, "DOLocationID": 50, {said}}}'.encode()
+    [named] = service.post("/predict", body).fields
+    assert named.replace("\\n", "\n") == field
+    assert refused(service.post("/predict", body), 422, named)
+    many = service.post("/predict/batch", b'{"rides": [{"PULocationID": 1, "DOLocationID": 2}, ' + body + b"]}")
+    assert refused(many, 422, f"rides[1].{named}")
+
+
+def test_a_whole_number_may_be_written_with_a_point(service: Running) -> None:
+    body = b'{"PULocationID": 10.0, "DOLocationID": 5e1, "trip_distance": 1E300, "ride_id": 4711.00}'
+    told = service.post("/predict", body)
+    assert (told.status, told.json["ride_id"]) == (200, 4711)
+    for wrong in (b"10.5", b"1e3", b"1e30", b"-0.0"):
+        refused(service.post("/predict", body.replace(b"10.0", wrong)), 422, "PULocationID")
+
+
+@pytest.mark.parametrize(
+    ("ride", "field"),
+    [
+        ({}, "PULocationID"),
+        ({"PULocationID": 10}, "DOLocationID"),
+        ({"DOLocationID": 10}, "PULocationID"),
+        ({"pickup": {}, "DOLocationID": 10}, "pickup.latitude"),
+        ({"pickup": {"latitude": 40.7}, "DOLocationID": 10}, "pickup.longitude"),
+        ({"pickup": {"latitude": 91, "longitude": -74}, "DOLocationID": 10}, "pickup.latitude"),
+        ({"pickup": {"latitude": "40.7", "longitude": -74}, "DOLocationID": 10}, "pickup.latitude"),
+        ({"pickup": {"latitude": 40.7, "longitude": -74, "altitude": 3}, "DOLocationID": 10}, "pickup.altitude"),
+        ({"pickup": None, "DOLocationID": 10}, "pickup"),
+    ],
+)
+def test_an_end_that_is_missing_or_incomplete_is_named(service: Running, ride: dict[str, Any], field: str) -> None:
+    refused(service.post("/predict", ride), 422, field)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"no JSON", b"\xff\xfe", b"[]", b"3", b"null", DEEP.encode(), b'{"a":' * 10_000, b"{} {}"]
+)
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/stream", "/actuals"])
+def test_what_is_no_json_object_is_refused(service: Running, path: str, body: bytes) -> None:
+    reply = service.post(path, body)
+    assert refused(reply, 422, *reply.fields)
+    assert len(reply.fields) == 1
+
+
+def test_of_a_field_given_twice_the_last_counts(service: Running) -> None:
+    told = service.post("/predict", b'{"PULocationID": 999, "PULocationID": 10, "DOLocationID": 50}')
+    assert told.status == 422  # each is looked at
+    body = b'{"PULocationID": 10, "DOLocationID": 50, "ride_id": 1, "ride_id": 2}'
+    assert service.post("/predict", body).json["ride_id"] == 2
+
+
+def test_there_is_nothing_elsewhere(service: Running) -> None:
+    for path in ("/nothing", "/predict/", "/page/nothing.js", "/page/../settings.json", "//predict", "/docs", "/%00"):
+        refused(service.get(path), 404)
+        refused(service.post(path, RIDE), 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/predict", "POST"), ("/models", "GET"), ("/metrics", "GET"), ("/", "GET, HEAD")]
+)
+def test_other_methods_are_refused_with_those_that_are_allowed(service: Running, path: str, allowed: str) -> None:
+    for method in {"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "POST", "GET"} - set(allowed.split(", ")):
+        reply = service.ask(method, path, RIDE if method == "POST" else None)
+        refused(reply, 405)
+        assert reply.headers["allow"] == allowed
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Running) -> None:
+    refused(service.post("/predict", b" " * 1_000_001), 413)
+    with service.connect() as connection:  # announced, and not sent
+        connection.sendall(b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+    assert service.post("/predict", json.dumps(RIDE).encode() + b" " * 900_000).status == 200
+
+
+def test_actuals_are_refused_like_rides(service: Running) -> None:
+    for body, field in (
+        ({"ride_id": 1}, "duration"),
+        ({"ride_id": 1, "duration": 3, "dropoff_datetime": "2021-02-03T08:30:00"}, "duration"),
+        ({"duration": 3}, "ride_id"),
+        ({"ride_id": 1, "duration": -1}, "duration"),
+        ({"ride_id": 1, "duration": 10_001}, "duration"),
+        ({"ride_id": 1, "dropoff_datetime": "1999-01-01T00:00:00"}, "dropoff_datetime"),
+        ({"ride_id": 1, "minutes": 3}, "minutes"),
+        ({"actuals": [{"ride_id": 1, "duration": 3}, {"ride_id": 2}]}, "actuals[1].duration"),
+        ({"actuals": [{"ride_id": 1, "duration": 3}, {"ride_id": 2, "duration": "3"}]}, "actuals[1].duration"),
+        ({"actuals": []}, "actuals"),
+        ({"actuals": [{"ride_id": 1, "duration": 3}] * 1001}, "actuals"),
+        ({"actuals": [], "ride_id": 1}, "ride_id"),
+    ):
+        reply = service.post("/actuals", body)
+        assert (reply.status, reply.fields if field != "ride_id" else [field]) == (422, [field]), body
+        refused(reply, 422, *reply.fields)
