@@ -18,7 +18,10 @@ from ride_duration.store.database import engine_for_reading
 from tests.registry.store import SETTINGS
 from tests.store.samples import until
 
-ROLLOUT: dict[str, Any] = {"stages": []}
+ROLLOUT: dict[str, Any] = {
+    "stages": [{"share": 1.0, "minutes": 1, "predictions": 100}],
+    "limits": {"requests": 100, "error_rate": 0.01, "p99_ms": 50, "worse_minutes": 0.1},
+}
 
 _LIMITS = {
     "body_bytes": 1_000_000,
