@@ -170,7 +170,7 @@ class Service:
             answered = shadow_answers(asked, model)
         except Exception:
             log.exception("the shadow, version %d, failed", model.version)
-            self._metrics.variant_failed(model.version, SHADOW)
+            self._metrics.variant_failed(model.version, SHADOW, len(asked))
             return []
         for one in answered:
             self._metrics.prediction(one)
