@@ -6,7 +6,7 @@ import pytest
 
 from ride_duration.config_loader import ConfigLoader
 from ride_duration.settings import CONFIG_LOADER_ARGS
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Project
 
 
 def loader(env: str | None, **params: Any) -> ConfigLoader:
@@ -34,6 +34,27 @@ def test_the_source_of_the_environment_is_the_one_that_is_read(
     assert conf["parameters"]["raw_months"]["source"] == source
     assert conf["catalog"]["raw_trips@files"]["path"] == f"data/01_raw/{source}"
     assert conf["catalog"]["champion_package"]["source"] == source
+
+
+def test_production_takes_addresses_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, registry = "postgresql+psycopg://taxi:secret@db/log", "https://mlflow.example"
+    monkeypatch.setenv("RIDE_DURATION_STORE", store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry)
+    conf = loader("production")
+    assert conf["globals"]["tracking"] == {"uri": registry, "artifacts": "data/mlflow/artifacts"}
+    assert conf["parameters"]["source"] == "tlc"
+    serving = conf["parameters"]["serving"]
+    assert (serving["store"], serving["require_keys"], serving["behind_proxy"]) == (store, True, True)
+    assert serving["durability"] == "journal"
+
+
+def test_an_address_that_the_environment_lacks_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
+    monkeypatch.delenv("RIDE_DURATION_STORE", raising=False)
+    ended = project.kedro("models", "serve", "--env", "production")
+    assert ended.code == 1
+    assert "the environment variable RIDE_DURATION_STORE is not set" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_two_environments_in_one_process_do_not_mix() -> None:

@@ -1,5 +1,6 @@
 """Configuration: Kedro's own loader, with parameter names checked and grouped."""
 
+import os
 from functools import cache
 from typing import Any
 
@@ -58,6 +59,18 @@ class ConfigLoader(OmegaConfigLoader):
         self._register_globals_resolver()
         self._register_runtime_params_resolver()
         return parameters
+
+
+def environment_variable(name: str) -> str:
+    """What `${environment:NAME}` in `conf/` stands for: addresses and the like, which no file should tell.
+
+    Raises:
+        RideDurationError: It is not set.
+    """
+    value = os.environ.get(name, "")
+    if not value:
+        raise RideDurationError(f"the environment variable {name} is not set, and `conf/` wants its value; export it")
+    return value
 
 
 def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import warnings
 
-from ride_duration.config_loader import ConfigLoader
+from ride_duration.config_loader import ConfigLoader, environment_variable
 from ride_duration.hooks import ProgressHook, RunLockHook
 from ride_duration.tracking import TrackingHook
 
@@ -18,5 +18,5 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"globals": "soft", "parameters": "soft"},
-    "custom_resolvers": {"cores": lambda: os.cpu_count() or 1},
+    "custom_resolvers": {"cores": lambda: os.cpu_count() or 1, "environment": environment_variable},
 }

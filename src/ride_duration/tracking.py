@@ -22,7 +22,6 @@ from ride_duration.mlflow_store import EXPERIMENT, KIND, connect
 from ride_duration.pipelines import BACKTEST_TAG, RELEASE_TAG, TRAINING_TAG, TUNING_TAG
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import author, code_at_hand
-from ride_duration.trial_tracking import log_trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +107,8 @@ class TrackingHook:
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         if self._run_id and dataset_name == _STUDY:
+            from ride_duration.trial_tracking import log_trial
+
             store: StudyStore = data
             store.listeners.append(partial(log_trial, self._run_id))
 

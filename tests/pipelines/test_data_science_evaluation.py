@@ -65,7 +65,11 @@ def test_every_trip_of_every_split_is_predicted_once() -> None:
         "mean",
         "zone_pair_median",
     ]
-    assert not predictions().isna().any(axis=None)
+    judged = predictions()["split"] != "train"
+    assert not predictions()[judged].isna().any(axis=None)
+    bounds = [name for name in predictions() if name.startswith(("lower", "upper"))]
+    assert predictions().loc[~judged, bounds].isna().all(axis=None), "training trips say nothing of intervals"
+    assert not predictions().drop(columns=bounds).isna().any(axis=None)
 
 
 def test_predictions_are_the_models_own() -> None:
@@ -80,10 +84,11 @@ def test_intervals_hold_the_prediction_and_are_those_of_the_interval_model() -> 
     lower, upper = fitted_intervals().bounds(rows, val["predicted"].to_numpy())
     assert np.array_equal(val["lower"], lower)
     assert np.array_equal(val["upper"], upper)
+    judged = predictions().query("split != 'train'")
     for suffix, predicted in (("", "predicted"), ("_without_distance", "predicted_without_distance")):
-        assert (predictions()[f"lower{suffix}"] >= 0).all()
-        assert (predictions()[f"lower{suffix}"] <= predictions()[predicted]).all()
-        assert (predictions()[predicted] <= predictions()[f"upper{suffix}"]).all()
+        assert (judged[f"lower{suffix}"] >= 0).all()
+        assert (judged[f"lower{suffix}"] <= judged[predicted]).all()
+        assert (judged[predicted] <= judged[f"upper{suffix}"]).all()
 
 
 def test_a_model_that_needs_the_distance_predicts_nothing_before_the_ride() -> None:

@@ -21,7 +21,7 @@ class Store:
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        (project / "data").mkdir(parents=True)
+        (project / "data").mkdir(parents=True, exist_ok=True)
         self.run_id, self.model_uri = self.log(tiny_package())
 
     def log(self, files: dict[str, bytes]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import click
 
 from ride_duration.cli.models import models
+from ride_duration.cli.rollout import ab, rollout
 from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
 from ride_duration.cli.serving import keys, serve
@@ -15,6 +16,8 @@ def cli() -> None:
 
 models.add_command(serve)
 models.add_command(keys)
+models.add_command(rollout)
+models.add_command(ab)
 cli.add_command(run)
 cli.add_command(runs)
 cli.add_command(models)

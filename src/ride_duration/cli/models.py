@@ -17,10 +17,10 @@ from ride_duration.provenance import author
 if TYPE_CHECKING:
     from ride_duration.registry import Decision, Registry
 
-_NO_REASON = "no reason given"
+NO_REASON = "no reason given"
 
 
-class _AboutVersion(click.Command):
+class AboutVersion(click.Command):
     """A command about a version: `-1` is no option that does not exist, but no version either."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -46,27 +46,31 @@ def _words(_context: click.Context, param: click.Parameter, given: str | None) -
     return given
 
 
-def _chosen(command: Callable[..., None]) -> Callable[..., None]:
+def chosen(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that choose the model."""
     env = click.option("--env", "-e", default=None, help="Environment whose models are meant.")
     return env(params_option(traceback_option(command)))
 
 
-def _decided(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    default = "" if required else "; default: git's user name"
-    by = click.option("--by", metavar="NAME", required=required, callback=_words, help=f"Who decides{default}.")
-    why = click.option("--why", metavar="TEXT", required=required, callback=_words, help="Why, for the history.")
-    return lambda command: by(why(_chosen(command)))
+def decided(*required: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options of a decision; `by` and `why` may be required."""
+    default = "" if "by" in required else "; default: git's user name"
+    by = click.option("--by", metavar="NAME", required="by" in required, callback=_words, help=f"Who decides{default}.")
+    text = "Why, for the history."
+    why = click.option("--why", metavar="TEXT", required="why" in required, callback=_words, help=text)
+    return lambda command: by(why(chosen(command)))
 
 
-_version_argument = click.argument("version", callback=_version)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
+version_argument = click.argument("version", callback=_version)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
 
 
-def _examples(*commands: str) -> str:
+def examples(*commands: str) -> str:
+    """Examples below a command's help."""
     return "\n".join(["\b", "Examples:", *(f"  kedro models {command}" for command in commands)])
 
 
-@click.group(epilog=_examples("list", "history", "rollback", 'approve 3 --by Ana --why "fair on every borough"'))
+@click.group(epilog=examples("list", "history", "rollback", 'approve 3 --by Ana --why "fair on every borough"'))
 def models() -> None:
     """See which model answers rides, and decide which one does.
 
@@ -74,13 +78,13 @@ def models() -> None:
     """
 
 
-@models.command("list", epilog=_examples("list", "list --env tlc --params=service=yellow", "list --json"))
-@_json_option
-@_chosen
+@models.command("list", epilog=examples("list", "list --env tlc --params=service=yellow", "list --json"))
+@json_option
+@chosen
 def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """List the versions, the newest first: what each is, what it learnt from, and how good it was."""
     with told_clearly(traceback):
-        registry, same = _registry(env, params), same_choice(env, params)
+        registry, same = chosen_registry(env, params), same_choice(env, params)
         versions = registry.versions()
         if as_json:
             click.echo(json.dumps(version_entries(versions), indent=2))
@@ -95,16 +99,16 @@ def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceb
                 click.echo(f"Next: `kedro models history{same}` shows who was champion when.")
 
 
-@models.command(epilog=_examples("history", "history --env tlc", "history --json"))
-@_json_option
-@_chosen
+@models.command(epilog=examples("history", "history --env tlc", "history --json"))
+@json_option
+@chosen
 def history(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Show who was champion from when to when (local time), by whom and why, the oldest first.
 
     The last column begins the id of the MLflow run that keeps the report of the version's gate.
     """
     with told_clearly(traceback):
-        registry, same = _registry(env, params), same_choice(env, params)
+        registry, same = chosen_registry(env, params), same_choice(env, params)
         reigns = registry.history()
         if as_json:
             click.echo(json.dumps(history_entries(reigns), indent=2))
@@ -115,16 +119,16 @@ def history(as_json: bool, env: str | None, params: dict[str, Any], traceback: b
             click.echo("Next: `make ui` shows each report (experiment `releases`, the artifacts of the run).")
 
 
-@models.command(cls=_AboutVersion, epilog=_examples("promote 3", 'promote 3 --by Ana --why "best on snow days"'))
-@_version_argument
-@_decided(required=False)
+@models.command(cls=AboutVersion, epilog=examples("promote 3", 'promote 3 --by Ana --why "best on snow days"'))
+@version_argument
+@decided()
 def promote(version: int, **options: Any) -> None:
     """Make VERSION the champion: a candidate, or a former champion once more."""
     _decide(lambda registry, by, why: registry.promote(version, by, why), **options)
 
 
-@models.command(epilog=_examples("rollback", 'rollback --by Ana --why "too long to JFK since Monday"'))
-@_decided(required=False)
+@models.command(epilog=examples("rollback", 'rollback --by Ana --why "too long to JFK since Monday"'))
+@decided()
 def rollback(**options: Any) -> None:
     """Make the champion's predecessor champion again, after each of its files was checked.
 
@@ -133,17 +137,17 @@ def rollback(**options: Any) -> None:
     _decide(lambda registry, by, why: registry.rollback(by, why), **options)
 
 
-@models.command(cls=_AboutVersion, epilog=_examples('approve 3 --by Ana --why "fair on every borough"'))
-@_version_argument
-@_decided(required=True)
+@models.command(cls=AboutVersion, epilog=examples('approve 3 --by Ana --why "fair on every borough"'))
+@version_argument
+@decided("by", "why")
 def approve(version: int, **options: Any) -> None:
     """Make VERSION, which awaits approval, the champion."""
     _decide(lambda registry, by, why: registry.approve(version, by, why), **options)
 
 
-@models.command(cls=_AboutVersion, epilog=_examples('reject 3 --by Ana --why "the Bronx is too short"'))
-@_version_argument
-@_decided(required=True)
+@models.command(cls=AboutVersion, epilog=examples('reject 3 --by Ana --why "the Bronx is too short"'))
+@version_argument
+@decided("by", "why")
 def reject(version: int, **options: Any) -> None:
     """Refuse VERSION, which was never champion, for good."""
     _decide(lambda registry, by, why: registry.reject(version, by, why), **options)
@@ -158,8 +162,8 @@ def _decide(
     traceback: bool,
 ) -> None:
     with told_clearly(traceback):
-        registry, same = _registry(env, params), same_choice(env, params)
-        decision = act(registry, by or author(registry.project), why or _NO_REASON)
+        registry, same = chosen_registry(env, params), same_choice(env, params)
+        decision = act(registry, by or author(registry.project), why or NO_REASON)
         click.echo(_outcome(decision))
         can_undo = decision.kind in ("promotion", "approval") and decision.previous
         undo = f"; `kedro models rollback{same}` undoes this" if can_undo else ""
@@ -177,7 +181,8 @@ def _outcome(decision: Decision) -> str:
     return f"Version {version} is champion now" + (f", after version {previous}." if previous else ".")
 
 
-def _registry(env: str | None, params: dict[str, Any]) -> Registry:
+def chosen_registry(env: str | None, params: dict[str, Any]) -> Registry:
+    """The registry of the model that an environment and parameters choose."""
     from ride_duration.registry import Registry
 
     context = load_context(env, params)

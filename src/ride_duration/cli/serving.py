@@ -150,6 +150,7 @@ def _write(file: Path, settings: ServiceSettings) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_name(f".{file.name}.partial")
+        unfinished.touch(mode=0o600)  # addresses of databases have passwords
         unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
         os.replace(unfinished, file)
     except OSError as error:

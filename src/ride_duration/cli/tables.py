@@ -69,12 +69,12 @@ def version_table(title: str, versions: Sequence[Version]) -> None:
             entry["model"] or "",
             f"{entry['train_data']}, {entry['val_data']}" if entry["train_data"] else "",
             _rmse(entry),
-            _local(version.released),
+            local_time(version.released),
             version.run_id[:8],
         )
         for version, entry in zip(versions, version_entries(versions), strict=True)
     ]
-    _print(title, columns, rows)
+    print_table(title, columns, rows)
 
 
 def history_table(title: str, reigns: Sequence[Reign]) -> None:
@@ -83,8 +83,8 @@ def history_table(title: str, reigns: Sequence[Reign]) -> None:
     rows = [
         (
             str(reign.version),
-            _local(reign.since),
-            _local(reign.until) if reign.until else "now",
+            local_time(reign.since),
+            local_time(reign.until) if reign.until else "now",
             reign.decision.kind,
             reign.decision.by,
             reign.decision.why,
@@ -92,10 +92,11 @@ def history_table(title: str, reigns: Sequence[Reign]) -> None:
         )
         for reign in reigns
     ]
-    _print(title, columns, rows)
+    print_table(title, columns, rows)
 
 
-def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table that nothing is cut off from."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -120,5 +121,6 @@ def _float(text: str | None) -> float | None:
     return None if text is None else float(text)
 
 
-def _local(time: datetime) -> str:
+def local_time(time: datetime) -> str:
+    """For instance 2021-02-01 17:30."""
     return f"{time.astimezone():%Y-%m-%d %H:%M}"

@@ -166,16 +166,23 @@ class Registry:
                 was judged against another champion, or its package was changed.
         """
         with self._alone() as journal:
-            found = self._version(version)
-            status = _status(found, journal)
-            if status == AWAITING:
-                approve = f"`kedro models approve {version} --by NAME --why TEXT` makes it champion"
-                raise RideDurationError(f"version {version} awaits approval; {approve}")
-            if status == REJECTED:
-                raise RideDurationError(f"version {version} was rejected; train and release a better one")
-            if status == CANDIDATE:
-                _refuse_judged_against_another(found, journal)
-            return self._move(journal, "promotion", found, by, why)
+            return self._move(journal, "promotion", self._promotable(version, journal), by, why)
+
+    def challenged_by(self, version: int) -> int:
+        """The champion that a version may take over from, as `promote` would do at once.
+
+        Raises:
+            RideDurationError: There is no champion yet, or `promote` would refuse.
+        """
+        with self._alone() as journal:
+            found, champion = self._promotable(version, journal), journal.champion
+            if champion is None:
+                raise RideDurationError(
+                    f"there is no champion yet that version {version} could challenge; "
+                    f"`kedro models promote {version}` makes it champion"
+                )
+            self._check(found, champion)
+            return champion
 
     def approve(self, version: int, by: str, why: str) -> Decision:
         """Make a version that awaits approval the champion.
@@ -223,8 +230,21 @@ class Registry:
                 )
             return self._move(journal, "rollback", self._version(previous), by, why)
 
-    def _move(self, journal: Journal, kind: str, found: Any, by: str, why: str) -> Decision:
-        version, champion = int(found.version), journal.champion
+    def _promotable(self, version: int, journal: Journal) -> Any:
+        found = self._version(version)
+        status = _status(found, journal)
+        if status == AWAITING:
+            approve = f"`kedro models approve {version} --by NAME --why TEXT` makes it champion"
+            raise RideDurationError(f"version {version} awaits approval; {approve}")
+        if status == REJECTED:
+            raise RideDurationError(f"version {version} was rejected; train and release a better one")
+        if status == CANDIDATE:
+            _refuse_judged_against_another(found, journal)
+        return found
+
+    def _check(self, found: Any, champion: int | None) -> None:
+        """Refuse a version that is champion, or whose files are not as they were packed."""
+        version = int(found.version)
         if version == champion:
             raise RideDurationError(f"version {version} is the champion already")
         try:
@@ -232,6 +252,10 @@ class Registry:
         except RideDurationError as error:
             stays = "there is still no champion" if champion is None else f"version {champion} stays champion"
             raise RideDurationError(f"version {version} cannot become champion: {error}; {stays}") from error
+
+    def _move(self, journal: Journal, kind: str, found: Any, by: str, why: str) -> Decision:
+        version = int(found.version)
+        self._check(found, journal.champion)
         decision = journal.open(kind, version, by, why, gate=found.tags.get("gate", ""))
         self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
         return journal.finish(decision)

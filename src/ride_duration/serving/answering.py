@@ -163,10 +163,10 @@ def answer(asked: Asked, deployment: Deployment) -> Answered:
     return Answered(asked, model, variant, *model.answer(*ride))
 
 
-def shadow_answer(asked: Asked, model: Model) -> Answered:
+def shadow_answers(asked: Sequence[Asked], model: Model) -> list[Answered]:
     """What the shadow would have answered."""
-    ride = (asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
-    return Answered(asked, model, SHADOW, *model.answer(*ride))
+    answers = zip(*(minutes.tolist() for minutes in model.package.answer(as_arrays(asked))), strict=True)
+    return [Answered(ride, model, SHADOW, *minutes) for ride, minutes in zip(asked, answers, strict=True)]
 
 
 def answer_many(asked: Sequence[Asked], deployment: Deployment) -> list[Answered]:

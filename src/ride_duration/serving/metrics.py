@@ -24,6 +24,8 @@ class Metrics:
     Attributes:
         errors: Answers with a status of 500 or more since the start.
         requests: Answers since the start.
+        answered: Rides since the start, by version and variant.
+        failed: Rides since the start that a challenger or shadow failed to answer, by version.
     """
 
     def __init__(self) -> None:
@@ -63,6 +65,12 @@ class Metrics:
             ["version", "variant"],
             registry=self.registry,
         )
+        self._rollout_steps = Counter(
+            "ride_duration_rollout_steps_total",
+            "Steps of rollouts that this instance made: advance, finish, promoted, retry, rollback.",
+            ["kind"],
+            registry=self.registry,
+        )
         self._missing = self._inputs.labels("missing_distance")
         self._not_believed = self._inputs.labels("distance_not_believed")
         self._unknown = self._inputs.labels("unknown_zone")
@@ -71,6 +79,7 @@ class Metrics:
         self._of_variant: dict[tuple[int, str], tuple[Any, Any]] = {}
         self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
         self.answered: dict[tuple[int, str], int] = {}
+        self.failed: dict[int, int] = {}
         self.requests = 0
         self.errors = 0
 
@@ -118,6 +127,11 @@ class Metrics:
     def variant_failed(self, version: int, variant: str) -> None:
         """A variant had no answer."""
         self._failed_variants.labels(version, variant).inc()
+        self.failed[version] = self.failed.get(version, 0) + 1
+
+    def rollout_step(self, kind: str) -> None:
+        """This instance moved the rollout on."""
+        self._rollout_steps.labels(kind).inc()
 
     def actual(self) -> None:
         """An actual came."""

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import math
-import subprocess
-import sys
 import time
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.serving.decisions import decide
 from ride_duration.serving.problems import Refused, without_folders
+from ride_duration.serving.rollout_plan import share_name
 from ride_duration.serving.wire import Deployed
 from ride_duration.trips.zones import zones
 
 if TYPE_CHECKING:
+    from ride_duration.serving.controller import Controller
     from ride_duration.serving.deployment import Model
     from ride_duration.serving.metrics import Metrics
     from ride_duration.serving.reconciler import Reconciler
     from ride_duration.serving.settings import ServiceSettings
     from ride_duration.store import PredictionLog
-
-log = logging.getLogger(__name__)
 
 #: Of a model's manifest, what `/models` tells.
 _TOLD = ("model", "service", "source", "simulated", "train_data", "val_data", "rmse", "rmse_without_distance")
@@ -39,12 +36,19 @@ class Operations:
         reconciler: Has the models.
         predictions: The log.
         metrics: Are read here.
+        controller: Knows of the rollout.
     """
 
     def __init__(
-        self, settings: ServiceSettings, reconciler: Reconciler, predictions: PredictionLog, metrics: Metrics
+        self,
+        settings: ServiceSettings,
+        reconciler: Reconciler,
+        predictions: PredictionLog,
+        metrics: Metrics,
+        controller: Controller,
     ) -> None:
         self._settings = settings
+        self._controller = controller
         self._reconciler = reconciler
         self._log = predictions
         self._metrics = metrics
@@ -61,6 +65,9 @@ class Operations:
         )
         gauge("ride_duration_deployment_problem", "Whether another model should answer, and cannot.").set_function(
             lambda: reconciler.problem is not None
+        )
+        self._rollout_share = gauge(
+            "ride_duration_rollout_share", "Of the rides, the rollout's challenger's; 0: shadow.", "version", "stage"
         )
         self._deployed = gauge("ride_duration_deployed_version", "Versions that answer.", "variant")
 
@@ -101,6 +108,7 @@ class Operations:
                 {"variant": name, "version": model.label, "share": share, "loaded_at": model.loaded_at, **_told(model)}
                 for name, model, share in (deployment.variants if deployment else ())
             ],
+            "rollout": self._controller.told(),
             "registry_reachable": self._reconciler.reachable,
             "problem": self._reconciler.problem,
         }
@@ -148,6 +156,10 @@ class Operations:
         deployment = self._reconciler.deployment
         for name, model, _ in deployment.variants if deployment else ():
             self._deployed.labels(name).set(model.version)
+        self._rollout_share.clear()
+        rollout = self._controller.rollout
+        if rollout is not None:
+            self._rollout_share.labels(rollout.version, share_name(rollout.share)).set(rollout.share)
         return self._metrics.text()
 
     async def deploy(self, version: int, why: str, by: str) -> Deployed:
@@ -167,10 +179,8 @@ class Operations:
         return await self._decide({"decision": "rollback", "why": why, "by": by})
 
     async def _decide(self, decision: dict[str, Any]) -> Deployed:
-        settings = self._settings
-        asked = decision | {"project": settings.project, "tracking": settings.tracking, "model": settings.model}
         async with self._deciding:
-            decided = await asyncio.to_thread(_decided, asked)
+            decided = await asyncio.to_thread(decide, self._settings, decision)
             deployment = await asyncio.to_thread(self._reconciler.reconcile)
         if deployment is None or deployment.champion.version != decided["version"]:
             problem = self._reconciler.problem or "it could not be loaded"
@@ -191,17 +201,3 @@ def _told(model: Model) -> dict[str, Any]:
 
 def _days(model: Model) -> float:
     return round((time.time() - model.loaded_at) / 86_400, 3)
-
-
-def _decided(asked: dict[str, Any]) -> dict[str, Any]:
-    """The registry decides in a process of its own, since it needs MLflow, and the service has no room for that."""
-    command = [sys.executable, "-m", "ride_duration.registry"]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
-    try:
-        told: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        log.error("the registry's command ended with %d: %s", done.returncode, done.stderr)
-        raise Refused(503, "the registry cannot be reached; the service's log says more", retry_after=10) from None
-    if "refused" in told:
-        raise Refused(404 if told["unknown"] else 409, told["refused"], "version" if told["unknown"] else "")
-    return told

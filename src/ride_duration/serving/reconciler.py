@@ -37,6 +37,8 @@ class Reconciler:
     Attributes:
         deployment: Who answers; None as long as no model could be loaded.
         reachable: Whether the registry answered last.
+        champion: The version that the registry names, or named when it was last reached; None if none.
+        challenger_problem: Why the challenger cannot answer though the registry has been reached; None if it can.
         failures: How often a package was refused.
         problem: What is wrong at the moment, in words; None if nothing is.
     """
@@ -48,16 +50,18 @@ class Reconciler:
         self._cache = cache
         self._challenge = challenge
         self._lock = threading.Lock()
-        self._refused: dict[int, float] = {}
+        self._refused: dict[tuple[int, bool], tuple[float, str]] = {}
         self.deployment: Deployment | None = None
         self.reachable = False
+        self.champion: int | None = None
+        self.challenger_problem: str | None = None
         self.failures = 0
         self.problem: str | None = None
 
     def reconcile(self) -> Deployment | None:
         """Look at the registry, and swap if another model should answer; what answers now stays if anything fails."""
         with self._lock:
-            self.problem = None
+            self.problem = self.challenger_problem = None
             champion = self._champion()
             if champion is not None:
                 challenger, share = self._challenger(champion)
@@ -72,13 +76,18 @@ class Reconciler:
         except RideDurationError as error:
             self.reachable = False
             self.problem = str(error)
-            wanted = present.version if present else self._cache.last_champion()
+            wanted = self.champion or (present.version if present else self._cache.last_champion())
+        self.champion = wanted
         if wanted is None:
             self.problem = self.problem or "there is no champion yet; `kedro run` releases one"
             return present
         if present is not None and present.version == wanted:
             return present
-        loaded = self._loaded(wanted, registry=self.reachable) or present
+        challenger = self.deployment.challenger if self.deployment else None
+        if challenger is not None and challenger.version == wanted:
+            loaded: Model | None = challenger
+        else:
+            loaded = self._loaded(wanted, registry=self.reachable) or present
         last = self._cache.last_champion()
         if loaded is None and last is not None:  # a start with a bad package in the registry
             loaded = self._load(last, registry=False)
@@ -94,11 +103,14 @@ class Reconciler:
         present = self.deployment.challenger if self.deployment else None
         if present is None or present.version != wanted.version:
             present = self._loaded(wanted.version, registry=self.reachable)
+            if present is None and self.reachable:
+                self.challenger_problem = self._refused[wanted.version, True][1]
         return present, wanted.share if present else 0.0
 
     def _loaded(self, version: int, registry: bool) -> Model | None:
-        if time.monotonic() < self._refused.get(version, 0.0):
-            self.problem = f"version {version} was refused, and is tried again soon"
+        until, problem = self._refused.get((version, registry), (0.0, ""))
+        if time.monotonic() < until:
+            self.problem = problem
             return None
         return self._load(version, registry)
 
@@ -106,10 +118,10 @@ class Reconciler:
         try:
             model = Model(self._cache.package(version, self._reader.folder(version) if registry else None))
         except Exception as error:  # whatever a package does, the one before goes on answering
-            self._refused[version] = time.monotonic() + _TRY_AGAIN
             self.failures += 1
             self.problem = f"version {version} cannot answer: {error}"
+            self._refused[version, registry] = (time.monotonic() + _TRY_AGAIN, self.problem)
             log.error("%s", self.problem)
             return None
-        self._refused.pop(version, None)
+        self._refused.pop((version, registry), None)
         return model

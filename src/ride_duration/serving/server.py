@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -16,13 +17,17 @@ import uvicorn
 from ride_duration.errors import RideDurationError
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.serving.app import App
+from ride_duration.serving.controller import BY, Controller
+from ride_duration.serving.decisions import decide
 from ride_duration.serving.metrics import Metrics
 from ride_duration.serving.operations import Operations
 from ride_duration.serving.package_cache import PackageCache
 from ride_duration.serving.protocol import protocol_with_patience
 from ride_duration.serving.reconciler import Reconciler
+from ride_duration.serving.rollout_plan import parse_plan
 from ride_duration.serving.service import Service
 from ride_duration.store import PredictionLog
+from ride_duration.store.rollouts import Rollouts
 
 if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
@@ -49,9 +54,12 @@ def serve(settings: ServiceSettings) -> None:
     ):
         metrics = Metrics()
         reader = RegistryReader(settings.project_path, settings.tracking, settings.model)
-        reconciler = Reconciler(reader, PackageCache(settings.own_folder / "packages"))
+        rollouts = Rollouts(settings.store_url, settings.model)
+        controller = Controller(parse_plan(settings.rollout), rollouts, metrics, partial(_promoted, settings))
+        reconciler = Reconciler(reader, PackageCache(settings.own_folder / "packages"), controller.challenge)
         service = Service(reconciler, predictions, metrics, worker)
-        app = App(settings, service, Operations(settings, reconciler, predictions, metrics), metrics)
+        operations = Operations(settings, reconciler, predictions, metrics, controller)
+        app = App(settings, service, operations, metrics)
         config = uvicorn.Config(
             app,
             http=protocol_with_patience(settings.limits.body_seconds),
@@ -67,7 +75,7 @@ def serve(settings: ServiceSettings) -> None:
         server = uvicorn.Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers drain, and then hand on to these
             signal.signal(number, server.handle_exit)
-        with _following(reconciler, settings.registry_seconds):
+        with _following(controller, reconciler, settings.registry_seconds):
             _tell(settings, reconciler)
             server.run([listening])
     log.info("Stopped; every prediction that was acknowledged is kept.")
@@ -104,15 +112,16 @@ def _predictions_kept(settings: ServiceSettings) -> Iterator[PredictionLog]:
 
 
 @contextmanager
-def _following(reconciler: Reconciler, seconds: float) -> Iterator[None]:
-    """Look at the registry now, and from time to time."""
+def _following(controller: Controller, reconciler: Reconciler, seconds: float) -> Iterator[None]:
+    """Look at the rollout and at the registry now, and from time to time."""
+    controller.look()
     reconciler.reconcile()
     stop = threading.Event()
 
     def follow() -> None:
         while not stop.wait(seconds):
             try:
-                reconciler.reconcile()
+                controller.follow(reconciler)
             except Exception:
                 log.exception("the registry could not be followed")
 
@@ -122,7 +131,11 @@ def _following(reconciler: Reconciler, seconds: float) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        follower.join()
+        follower.join(_GRACE)  # a decision of the registry that takes longer is noticed at the next start
+
+
+def _promoted(settings: ServiceSettings, version: int, why: str) -> None:
+    decide(settings, {"decision": "promote", "version": version, "by": BY, "why": why})
 
 
 def _tell(settings: ServiceSettings, reconciler: Reconciler) -> None:

@@ -19,7 +19,7 @@ from ride_duration.serving.answering import (
     answer,
     answer_many,
     reasons_of,
-    shadow_answer,
+    shadow_answers,
     understood,
     unique_ids,
     wall_clock,
@@ -129,7 +129,7 @@ class Service:
 
     def _without_challenger(self, asked: Asked, deployment: Deployment) -> Answered:
         """A challenger that fails costs nobody an answer."""
-        if deployment.challenger is not None:
+        if deployment.challenger is not None and deployment.model_for(str(asked.ride_id))[1] == CHALLENGER:
             log.exception("the challenger, version %d, failed", deployment.challenger.version)  # noqa: LOG004
             self._metrics.variant_failed(deployment.challenger.version, CHALLENGER)
         return answer(asked, Deployment(deployment.champion))
@@ -161,18 +161,17 @@ class Service:
         return answered
 
     def _shadows(self, asked: list[Asked], model: Model) -> list[Record]:
-        records: list[Record] = []
-        for ride in asked:
-            started = time.perf_counter()
-            try:
-                answered = shadow_answer(ride, model)
-            except Exception:
-                log.exception("the shadow, version %d, failed", model.version)
-                self._metrics.variant_failed(model.version, SHADOW)
-                continue
-            self._metrics.prediction(answered)
-            records.append(answered.record(time.time(), 1000 * (time.perf_counter() - started)))
-        return records
+        started = time.perf_counter()
+        try:
+            answered = shadow_answers(asked, model)
+        except Exception:
+            log.exception("the shadow, version %d, failed", model.version)
+            self._metrics.variant_failed(model.version, SHADOW)
+            return []
+        for one in answered:
+            self._metrics.prediction(one)
+        each = 1000 * (time.perf_counter() - started) / len(asked)
+        return [one.record(time.time(), each) for one in answered]
 
     async def stream(self, body: bytes) -> StreamPredictions:
         """Answer the records of a stream; those that cannot be understood are told, and hold up no others."""

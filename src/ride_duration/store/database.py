@@ -67,14 +67,18 @@ def engine_for_reading(store_url: str) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(url.database or "").is_file():
         raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
-    arguments = {"timeout": _SECONDS} if sqlite else {"connect_timeout": _SECONDS}
+    away = {"connect_timeout": _SECONDS, "tcp_user_timeout": 1000 * _SECONDS}
+    arguments = {"timeout": _SECONDS} if sqlite else away
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
     try:
-        known = inspect(engine).has_table("predictions")
+        known = inspect(engine).has_table("rollouts")  # the newest table
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
     if not known:
-        raise RideDurationError(f"{url.render_as_string()} keeps no predictions yet; `kedro models serve` begins them")
+        raise RideDurationError(
+            f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
+            "`kedro models serve` makes its tables"
+        )
     return engine
 
 

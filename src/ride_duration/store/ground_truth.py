@@ -87,9 +87,9 @@ def joined(
             actuals.c.duration.label("reported"),
             actuals.c.dropoff_datetime,
             actuals.c.received_at,
-            _counts().label("counts"),
+            counting().label("counts"),
         )
-        .select_from(_with_truth())
+        .select_from(with_truth())
         .where(*_wanted(since, until, variant, model_version))
         .order_by(predictions.c.asked_at, predictions.c.arrival)
     )
@@ -118,11 +118,11 @@ def accuracy(
 
     from ride_duration.store.tables import actuals, predictions
 
-    wanted = [*_wanted(since, None, variant, model_version), _counts()]
+    wanted = [*_wanted(since, None, variant, model_version), counting()]
     number = select(func.count()).select_from(predictions).where(*wanted)
     truths = (
         select(predictions.c.duration, predictions.c.pickup_datetime, actuals.c.duration, actuals.c.dropoff_datetime)
-        .select_from(_with_truth())
+        .select_from(with_truth())
         .where(*wanted, actuals.c.arrival.is_not(None))
         .order_by(actuals.c.received_at, actuals.c.arrival)
     )
@@ -172,7 +172,7 @@ def unknown_rides(engine: Engine, since: float | None = None) -> list[str]:
         return sorted(connection.scalars(question))
 
 
-def _with_truth() -> Join:
+def with_truth() -> Join:
     """Predictions, each with the report about its ride that holds, if there is one."""
     from sqlalchemy import select
 
@@ -189,17 +189,22 @@ def _with_truth() -> Join:
     return predictions.outerjoin(actuals, actuals.c.arrival == newest)
 
 
-def _counts() -> ColumnElement[bool]:
-    """Is a prediction the newest answer about its ride, or the newest of the shadow?"""
+def counting(until: float | None = None) -> ColumnElement[bool]:
+    """Is a prediction the newest answer about its ride, or the newest of the shadow?
+
+    Args:
+        until: Answers asked for at this time or later do not count (seconds since 1970-01-01 UTC).
+    """
     from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
     other = predictions.alias("later")
     same_line = (other.c.variant == "shadow") == (predictions.c.variant == "shadow")
+    earlier = () if until is None else (other.c.asked_at < until,)
     newest = (
         select(other.c.arrival)
-        .where(other.c.ride_id == predictions.c.ride_id, same_line)
+        .where(other.c.ride_id == predictions.c.ride_id, same_line, *earlier)
         .order_by(other.c.asked_at.desc(), other.c.arrival.desc())
         .limit(1)
         .scalar_subquery()

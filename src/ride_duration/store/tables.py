@@ -60,3 +60,30 @@ actuals = Table(
     Index(None, "ride_id", "received_at"),
     Index(None, "received_at"),
 )
+
+#: Rollouts of challengers; times are seconds since 1970-01-01 UTC. `history` is JSON, a list of `rollouts.Noted`.
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("number", Arrival, primary_key=True, autoincrement=True),
+    Column("model", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("against", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("share", Double, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("failed", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("history", Text, nullable=False),
+)
+#: One rollout of a model at a time.
+Index(
+    "uq_rollouts_model_open",
+    rollouts.c.model,
+    unique=True,
+    sqlite_where=rollouts.c.ended_at.is_(None),
+    postgresql_where=rollouts.c.ended_at.is_(None),
+)

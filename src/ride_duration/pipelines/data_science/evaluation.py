@@ -44,6 +44,7 @@ def predict_trips(
         One row a trip: `ride_id`, `split`, `day` of pick-up, `duration`, `predicted`, `predicted_without_distance`
         (NaN if the model needs the distance), the bounds `lower`, `upper`, `lower_without_distance` and
         `upper_without_distance` of their intervals, and one column for each baseline; the last ones in minutes.
+        Training trips have no bounds: what was fitted on them says nothing of how well they hold.
     """
     splits = {"train": train_features, "val": val_features, "test": test_features}
     return pd.concat(
@@ -60,8 +61,10 @@ def _predictions(
     rows: pd.DataFrame,
 ) -> pd.DataFrame:
     predicted, without = model.predict(rows), model.predict_without_distance(rows)
-    lower, upper = interval_model.bounds(rows, predicted)
-    before = (np.nan, np.nan) if without is None else interval_model.bounds(without_distance(rows), without)
+    none = (np.nan, np.nan)
+    judged = split != "train"
+    after = interval_model.bounds(rows, predicted) if judged else none
+    before = interval_model.bounds(without_distance(rows), without) if judged and without is not None else none
     return pd.DataFrame(
         {
             "ride_id": rows["ride_id"],
@@ -70,8 +73,8 @@ def _predictions(
             "duration": rows["duration"],
             "predicted": predicted,
             "predicted_without_distance": np.nan if without is None else without,
-            "lower": lower,
-            "upper": upper,
+            "lower": after[0],
+            "upper": after[1],
             "lower_without_distance": before[0],
             "upper_without_distance": before[1],
             **{name: baseline.predict(rows) for name, baseline in baselines.items()},

@@ -1,0 +1,122 @@
+"""A rollout and a comparison, as tables for people and as JSON for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ride_duration.cli.tables import local_time, print_table
+
+if TYPE_CHECKING:
+    from ride_duration.serving.rollout import Evidence, Step
+    from ride_duration.store.rollouts import Rollout
+
+
+def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None) -> dict[str, Any]:
+    """A rollout in terms of JSON; times are UTC, durations milliseconds or minutes as named.
+
+    Args:
+        rollout: As it is kept.
+        evidence: What was seen in the present stage; None if it has ended.
+        step: What the service does next; None if it has ended.
+    """
+    difference = evidence.difference if evidence else None
+    return {
+        "model": rollout.model,
+        "version": rollout.version,
+        "against": rollout.against,
+        "status": rollout.status,
+        "stage": _stage(rollout.share),
+        "share": rollout.share,
+        "since": _utc(rollout.since),
+        "evidence": evidence
+        and {
+            "requests": evidence.requests,
+            "failed": evidence.failed,
+            "p99_ms": evidence.p99_ms,
+            "actuals": evidence.actuals,
+            "difference": difference and difference.verdict,
+        },
+        "next": step and {"kind": step.kind, "why": step.why},
+        "history": [
+            {
+                "at": _utc(noted.at),
+                "status": noted.status,
+                "stage": _stage(noted.share),
+                "by": noted.by,
+                "why": noted.why,
+            }
+            for noted in rollout.history
+        ],
+    }
+
+
+def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None) -> None:
+    """Print a rollout; arguments as of `rollout_entry`."""
+    click.echo(f"Version {rollout.version} of {rollout.model} against version {rollout.against}: {rollout.status}")
+    rows = [
+        (local_time(datetime.fromtimestamp(noted.at, UTC)), noted.status, _stage(noted.share), noted.by, noted.why)
+        for noted in rollout.history
+    ]
+    print_table("", ("at", "then", "stage", "by", "why"), rows)
+    if evidence is not None and step is not None:
+        p99 = "not measured" if evidence.p99_ms is None else f"{evidence.p99_ms:.2f} ms"
+        verdict = evidence.difference.verdict if evidence.difference else "not compared yet"
+        seen = (
+            ("requests", f"{evidence.requests:,}"),
+            ("failed", f"{evidence.failed:,}"),
+            ("99th percentile of its time", p99),
+            ("actuals", f"{evidence.actuals:,}"),
+            ("absolute error", verdict),
+        )
+        print_table(f"\nSeen in the stage {_stage(rollout.share)}", ("", ""), seen)
+        click.echo(f"The service's next step is to {step.kind}: {step.why}.")
+
+
+def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
+    """Print a comparison.
+
+    Args:
+        rollout: Whose versions are compared.
+        report: Of `ab_report`.
+    """
+    title = f"Version {rollout.version} of {rollout.model} against version {rollout.against}, {rollout.status}"
+    names = ("mae", "rmse", "bias", "coverage")
+    rows = [
+        (row["variant"], f"{row['predicted']:,}", f"{row['joined']:,}", *(_number(row[name]) for name in names))
+        for row in report["variants"]
+    ]
+    columns = ("variant", "predicted", "joined", "MAE (min)", "RMSE (min)", "bias (min)", "coverage")
+    print_table(title, columns, rows)
+    compared = [
+        (row["loss"], row["rides"], f"{row['champion']:,}", f"{row['challenger']:,}", _interval(row), _number(row["p"]))
+        for row in report["differences"]
+    ]
+    columns_of_differences = ("loss", "rides", "champion", "challenger", "challenger - champion (95 %)", "p")
+    print_table("", columns_of_differences, compared)
+    click.echo(f"\nVerdict: {report['verdict']}.\nNext: {report['next']}.")
+
+
+def _interval(row: dict[str, Any]) -> str:
+    bounds: Sequence[float | None] = (row["estimate"], row["low"], row["high"])
+    if any(bound is None for bound in bounds):
+        return "too early to say"
+    estimate, low, high = bounds
+    return f"{estimate:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _stage(share: float) -> str:
+    from ride_duration.serving.rollout_plan import share_name
+
+    return share_name(share)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

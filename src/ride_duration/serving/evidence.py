@@ -1,0 +1,80 @@
+"""What the prediction log shows of a rollout: to the plan, and to people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ride_duration.serving.ab import Difference, Moments, compare_paired, compare_split
+from ride_duration.serving.ab_report import CHALLENGER, CHAMPION, SHADOW, Answered
+from ride_duration.serving.rollout import Evidence, RolloutState
+from ride_duration.store.outcomes import Answers, Losses, loss_differences, losses, number_of, outcomes, slowest
+from ride_duration.trips.records import DURATION
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ride_duration.store.rollouts import Rollout
+
+
+def state_of(rollout: Rollout) -> RolloutState:
+    """A rollout as the plan takes it."""
+    return RolloutState(rollout.version, rollout.against, rollout.share, datetime.fromtimestamp(rollout.since, UTC))
+
+
+def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evidence:
+    """What was seen of the challenger since its stage began, by all instances together.
+
+    Args:
+        engine: For reading the prediction log.
+        rollout: As it was read last.
+        champion: Who is now; None if nobody.
+    """
+    answers = Answers(rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
+    found = losses(engine, answers, DURATION)
+    return Evidence(
+        since=datetime.fromtimestamp(rollout.since, UTC),
+        champion=champion,
+        requests=number_of(engine, answers) + rollout.failed,
+        failed=rollout.failed,
+        p99_ms=slowest(engine, answers, 0.01),
+        actuals=found.rides,
+        difference=_difference(engine, rollout, answers, found),
+    )
+
+
+def _difference(engine: Engine, rollout: Rollout, answers: Answers, found: Losses) -> Difference | None:
+    """Of absolute errors within the stage, as in the report, but summed up by the database."""
+    if rollout.share == 1:
+        return None
+    champion = Answers(rollout.against, CHAMPION, rollout.since)
+    if rollout.share:
+        by_champion = losses(engine, champion, DURATION)
+        return compare_split("absolute error", [(Moments(*by_champion), Moments(*found))])
+    return compare_paired("absolute error", Moments(*loss_differences(engine, answers, champion, DURATION)))
+
+
+def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
+    """Answers of both versions since a time within the rollout, with the challenger's share at that time.
+
+    Instances follow a step within seconds, so that near to one a few answers are given the share of the stage that
+    begins though they are of the one before.
+
+    Args:
+        engine: For reading the prediction log.
+        rollout: The one that goes on, or one that has ended.
+        since: Asked for at this time or later (seconds since 1970-01-01 UTC).
+    """
+    begins = [noted.at for noted in rollout.history]
+    shares = np.array([noted.share for noted in rollout.history])
+    parts = ((CHAMPION, rollout.against), (CHALLENGER, rollout.version), (SHADOW, rollout.version))
+    columns = []
+    for variant, version in parts:
+        answers = Answers(version, variant, max(since, rollout.began_at), rollout.ended_at)
+        found = outcomes(engine, answers, DURATION)
+        share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
+        variants = np.full(found.asked_at.size, variant)
+        columns.append((found.ride_id, variants, share, found.duration, found.lower, found.upper, found.actual))
+    return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -1,0 +1,233 @@
+"""Rollouts of challengers, kept where all instances of the service see them.
+
+A row is changed only by whoever has seen it as it is: each change raises `revision`, and names the one that it goes
+out from. So of two instances that come to the same step, one makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from ride_duration.errors import RideDurationError
+from ride_duration.store.database import engine_for_reading, engine_for_writing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, RowMapping
+
+#: `promoting`: all stages are done, and the registry is asked to make the version champion.
+Status = Literal["running", "promoting", "finished", "rolled back", "stopped"]
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What happened to a rollout.
+
+    Attributes:
+        at: Seconds since 1970-01-01 UTC.
+        status: From then on.
+        share: From then on, of the rides; 0 for the shadow.
+        by: Who decided, `rollout` for the service.
+        why: In their words.
+    """
+
+    at: float
+    status: Status
+    share: float
+    by: str
+    why: str
+
+
+class Rollout(msgspec.Struct, frozen=True):
+    """A rollout as it is now.
+
+    Attributes:
+        number: Counted over all models.
+        model: Name of the registered model.
+        version: The challenger.
+        against: The champion when it began.
+        status: `running` or `promoting`, or how it ended.
+        share: Of the rides that the challenger answers; 0 for the shadow.
+        since: When that share, or the promotion, began (seconds since 1970-01-01 UTC).
+        ended_at: When it ended; None as long as it goes on.
+        failed: Rides since then that the challenger failed to answer, of all instances.
+        revision: Of the row.
+        history: What happened, the oldest first.
+    """
+
+    number: int
+    model: str
+    version: int
+    against: int
+    status: Status
+    share: float
+    since: float
+    ended_at: float | None
+    failed: int
+    revision: int
+    history: list[Noted]
+
+    @property
+    def began_at(self) -> float:
+        """Seconds since 1970-01-01 UTC."""
+        return self.history[0].at
+
+
+class Rollouts:
+    """The rollouts of one model.
+
+    Args:
+        store_url: Of the prediction log.
+        model: Name of the registered model.
+    """
+
+    def __init__(self, store_url: str, model: str) -> None:
+        self._url = store_url
+        self._model = model
+        self._reading: Engine | None = None
+        self._writing = engine_for_writing(store_url)
+
+    @property
+    def engine(self) -> Engine:
+        """For reading, from the first time that there is something to read.
+
+        Raises:
+            RideDurationError: There is no store yet, or it cannot be reached.
+        """
+        if self._reading is None:
+            self._reading = engine_for_reading(self._url)
+        return self._reading
+
+    def last(self) -> Rollout | None:
+        """The one that goes on, or else the last one.
+
+        Raises:
+            RideDurationError: The store cannot be read.
+        """
+        from sqlalchemy import select
+
+        from ride_duration.store.tables import rollouts
+
+        question = select(rollouts).where(rollouts.c.model == self._model).order_by(rollouts.c.number.desc()).limit(1)
+        with _clearly(), self.engine.connect() as connection:
+            row = connection.execute(question).mappings().first()
+        return None if row is None else _rollout(row)
+
+    def begin(self, version: int, against: int, share: float, at: float, by: str, why: str) -> Rollout:
+        """Begin a rollout.
+
+        Args:
+            version: The challenger.
+            against: The champion.
+            share: Of the first stage.
+            at: Now (seconds since 1970-01-01 UTC).
+            by: Who begins it.
+            why: In their words.
+
+        Raises:
+            RideDurationError: Another one goes on, or the store cannot be reached.
+        """
+        from sqlalchemy import insert
+        from sqlalchemy.exc import IntegrityError
+
+        from ride_duration.store.tables import rollouts
+
+        last = self.last()
+        if last is not None and last.ended_at is None:
+            raise _goes_on(last.version)
+        history = [Noted(at, "running", share, by, why)]
+        begun = Rollout(0, self._model, version, against, "running", share, at, None, 0, 0, history)
+        values = _columns(begun)
+        del values["number"]
+        try:
+            with _clearly(), self._writing.begin() as connection:
+                key = connection.execute(insert(rollouts).values(values)).inserted_primary_key
+        except IntegrityError:  # another one began since
+            last = self.last()
+            raise _goes_on(last.version if last else version) from None
+        return msgspec.structs.replace(begun, number=key[0] if key else 0)
+
+    def change(self, seen: Rollout, noted: Noted) -> Rollout | None:
+        """Go on from what was seen, unless somebody else has done so.
+
+        Args:
+            seen: The rollout as it was read.
+            noted: What happens to it.
+
+        Returns:
+            The rollout as it is now; None if it is another one than was seen.
+
+        Raises:
+            RideDurationError: The store cannot be reached.
+        """
+        from sqlalchemy import update
+
+        from ride_duration.store.tables import rollouts
+
+        goes_on = noted.status in ("running", "promoting")
+        changed = msgspec.structs.replace(
+            seen,
+            status=noted.status,
+            share=noted.share,
+            since=noted.at,
+            ended_at=None if goes_on else noted.at,
+            failed=0,
+            revision=seen.revision + 1,
+            history=[*seen.history, noted],
+        )
+        same = (rollouts.c.number == seen.number) & (rollouts.c.revision == seen.revision)
+        with _clearly(), self._writing.begin() as connection:
+            done = connection.execute(update(rollouts).where(same).values(_columns(changed)))
+        return changed if done.rowcount == 1 else None
+
+    def add_failures(self, number: int, failures: int) -> None:
+        """Count rides that the challenger failed to answer.
+
+        Args:
+            number: Of the rollout.
+            failures: Since the last time.
+        """
+        from sqlalchemy import update
+
+        from ride_duration.store.tables import rollouts
+
+        with _clearly(), self._writing.begin() as connection:
+            failed = rollouts.c.failed + failures
+            connection.execute(update(rollouts).where(rollouts.c.number == number).values(failed=failed))
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._writing.dispose()
+        if self._reading is not None:
+            self._reading.dispose()
+
+
+def _goes_on(version: int) -> RideDurationError:
+    stop = "`kedro models rollout stop --why TEXT` ends it"
+    return RideDurationError(f"the rollout of version {version} goes on already; {stop}")
+
+
+def _columns(rollout: Rollout) -> dict[str, Any]:
+    last = rollout.history[-1]
+    history = msgspec.json.encode(rollout.history).decode()
+    return msgspec.structs.asdict(rollout) | {"history": history, "by": last.by, "why": last.why}
+
+
+def _rollout(row: RowMapping) -> Rollout:
+    values: dict[str, Any] = {name: row[name] for name in Rollout.__struct_fields__}
+    return Rollout(**values | {"history": msgspec.json.decode(row["history"], type=list[Noted])})
+
+
+@contextmanager
+def _clearly() -> Iterator[None]:
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise RideDurationError(f"the rollouts in the prediction log cannot be reached: {reason}") from error

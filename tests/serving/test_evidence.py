@@ -1,0 +1,93 @@
+"""What the prediction log shows: the database's sums are those of the report."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from ride_duration.serving.ab_report import differences
+from ride_duration.serving.evidence import compared, evidence_of
+from ride_duration.store import Actual, Prediction
+from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.insertion import Insertion
+from ride_duration.store.records import Record
+from ride_duration.store.rollouts import Noted, Rollout
+from tests.store.conftest import postgres, store_url  # noqa: F401  fixtures
+from tests.store.samples import PICKUP
+
+SHADOW, QUARTER, END = 1_000.0, 2_000.0, 3_000.0
+RIDES = 400
+
+
+def rides() -> Iterator[Record]:
+    """Simulated rides, half of them in the shadow stage and half at 25 %; some took too long, of some nobody knows."""
+    generator = np.random.default_rng(8)
+    for i in range(RIDES):
+        at = SHADOW + i * (END - SHADOW) / RIDES
+        actual, errors = float(generator.uniform(2, 70)), generator.normal(0, 3, 2).tolist()
+        chosen = at >= QUARTER and i % 4 == 0
+        if not chosen:
+            yield answer(i, at, 1, "champion", actual + errors[0])
+        if chosen or at < QUARTER:
+            yield answer(i, at, 2, "challenger" if chosen else "shadow", actual + errors[1])
+        if i % 10:
+            yield Actual(f"{i}", f"{i}", at + 1, actual)
+
+
+def answer(i: int, at: float, version: int, variant: str, duration: float) -> Prediction:
+    return Prediction(
+        f"{i} {variant}", f"{i}", at, PICKUP, 10, 50, None, duration, 0.0, 90.0, version, variant, float(i)
+    )
+
+
+@pytest.fixture
+def engine(store_url: str) -> Iterator[Engine]:  # noqa: F811
+    writing = engine_for_writing(store_url)
+    migrate(writing)
+    Insertion(writing).insert(list(rides()), lambda record, why: pytest.fail(f"{record}: {why}"))
+    writing.dispose()
+    reading = engine_for_reading(store_url)
+    yield reading
+    reading.dispose()
+
+
+def rollout(*stages: tuple[float, float]) -> Rollout:
+    history = [Noted(since, "running", share, "rollout", "") for since, share in stages]
+    since, share = stages[-1]
+    return Rollout(1, "tiny", 2, 1, "running", share, since, None, 3, len(stages), history)
+
+
+def test_the_sums_of_the_shadow(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ride_duration.serving.ab.MINIMUM", 20)
+    stage = rollout((SHADOW, 0.0))
+    evidence, found = evidence_of(engine, stage, 1), compared(engine, stage, SHADOW)
+    assert evidence.difference is not None
+    [expected, *_] = differences(found)
+    assert evidence.difference.estimate == pytest.approx(expected.estimate)
+    assert evidence.difference.low == pytest.approx(expected.low)
+    assert evidence.difference.champion == expected.champion
+    assert (evidence.requests, evidence.failed) == (RIDES / 2 + 3, 3)
+    assert evidence.p99_ms == RIDES / 2 - 3
+    assert evidence.actuals == ((found.variant == "shadow") & ~np.isnan(found.actual)).sum() < RIDES / 2 * 0.9
+
+
+def test_the_sums_of_a_share(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("ab", "ab_report"):
+        monkeypatch.setattr(f"ride_duration.serving.{module}.MINIMUM", 20)
+    stage = rollout((SHADOW, 0.0), (QUARTER, 0.25))
+    evidence, found = evidence_of(engine, stage, 1), compared(engine, stage, SHADOW)
+    assert evidence.difference is not None
+    expected = differences(found)[2]
+    assert not expected.paired
+    assert evidence.difference.estimate == pytest.approx(expected.estimate)
+    assert evidence.difference.high == pytest.approx(expected.high)
+    assert (evidence.difference.champion, evidence.actuals) == (expected.champion, expected.challenger)
+    assert set(found.share[found.variant == "challenger"]) == {0.25}
+    assert set(found.share[found.variant == "shadow"]) == {0.0}
+    assert evidence.requests == RIDES / 8 + 3
+
+
+def test_all_rides_leave_nothing_to_compare_with(engine: Engine) -> None:
+    evidence = evidence_of(engine, rollout((SHADOW, 0.0), (QUARTER, 0.25), (END, 1.0)), None)
+    assert (evidence.difference, evidence.requests, evidence.p99_ms, evidence.champion) == (None, 3, None, None)

@@ -1,0 +1,108 @@
+"""`deploy/blue_green.sh`: what fails changes nothing, and nobody who asks for rides notices."""
+
+import fcntl
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from ride_duration.serving.keys import add_key
+from tests.serving.under_load.blue_green import SCRIPT, BlueGreen, blue_green
+from tests.serving.under_load.load import Load
+from tests.serving.under_load.processes import ServiceProcess
+from tests.serving.under_load.trials import Pair
+
+pytestmark = [pytest.mark.xdist_group("under_load"), pytest.mark.needs("nginx", "curl")]
+
+
+@pytest.fixture(scope="module")
+def script(pair: Pair) -> Iterator[BlueGreen]:
+    """Deployed once, so that green is live."""
+    with blue_green(pair.project, pair.name) as script:
+        assert "green is live" in script.deploy()
+        yield script
+
+
+def check_fails(script: BlueGreen, said: str, *command: str, **given: Any) -> None:
+    process = script.process("green")
+    with Load(script.port) as load:
+        load.more()
+        done = script("deploy", *command, **given)
+        load.more()
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Nothing has changed: green is live and runs" in done.stderr
+    assert set(load.statuses) == {200}
+    assert not load.broken
+    assert script.process("green") == process
+    assert script("status").returncode == 0
+
+
+def test_a_service_that_cannot_start_changes_nothing(script: BlueGreen) -> None:
+    check_fails(script, "nothing.json cannot be read", *script.command("nothing.json"))
+
+
+def test_a_service_that_is_never_ready_changes_nothing(script: BlueGreen) -> None:
+    check_fails(script, "blue was not ready after 1 s", "--", "sleep", "100", patience=1)
+
+
+def test_a_service_that_answers_no_ride_changes_nothing(script: BlueGreen, pair: Pair) -> None:
+    port = script.services["blue"].port
+    locked = ServiceProcess(pair.project, pair.name, script.folder, instance="locked", port=port, require_keys=True)
+    locked.write_settings()
+    add_key(script.folder / "keys.json", "dispatch", ("predict",))
+    check_fails(script, "this needs an API key", *script.command("locked.json"))
+
+
+def test_a_service_without_keys_is_not_shown_to_others(script: BlueGreen) -> None:
+    check_fails(script, "blue answers without an API key", *script.command(), listen="{port}")
+
+
+def test_a_taken_port_is_named(script: BlueGreen) -> None:
+    blue, green = (script.services[colour].port for colour in ("blue", "green"))
+    script.services["blue"].port = green
+    try:
+        check_fails(script, f"something listens on 127.0.0.1:{green} already", *script.command())
+    finally:
+        script.services["blue"].port = blue
+
+
+def test_a_second_one_at_the_same_time_is_refused(script: BlueGreen) -> None:
+    with (script.folder / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = script("deploy")
+    assert done.returncode == 1
+    assert "another blue_green.sh is at work" in done.stderr
+
+
+def test_a_killed_service_is_noticed_and_started_again(script: BlueGreen) -> None:
+    os.kill(script.process("green"), signal.SIGKILL)
+    status = script("status")
+    assert status.returncode == 1
+    assert "green is live and does not run" in status.stdout
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"http://127.0.0.1:{script.port}/ready")
+    assert refused.value.code == 502
+    assert refused.value.headers["Content-Type"] == "application/problem+json"
+    assert refused.value.headers["Retry-After"] == "2"
+    assert "green is live and runs" in script("start", *script.command()).stdout
+    process = script.process("green")
+    assert script("start", *script.command()).returncode == 0
+    assert script.process("green") == process
+
+
+def test_a_service_that_wants_keys_is_asked_with_one(pair: Pair) -> None:
+    with blue_green(pair.project, pair.name, require_keys=True) as script:
+        key = add_key(script.folder / "keys.json", "dispatch", ("predict",))
+        assert "green is live" in script.deploy(key)
+        assert "green does not answer through nginx" in script("start", key="another").stderr
+
+
+def test_it_explains_itself() -> None:
+    done = subprocess.run([SCRIPT, "--help"], capture_output=True, text=True, check=True)
+    assert "Examples:" in done.stdout

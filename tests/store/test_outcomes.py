@@ -1,0 +1,71 @@
+"""What versions answered, as columns."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from ride_duration.store import Actual
+from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.ground_truth import joined
+from ride_duration.store.insertion import Insertion
+from ride_duration.store.outcomes import Answers, losses, number_of, outcomes, slowest
+from ride_duration.store.records import Prediction, Record
+from tests.store.samples import PICKUP, prediction
+
+BELIEVED = (1.0, 60.0)
+
+
+def filled(store_url: str, records: list[Record]) -> None:
+    engine = engine_for_writing(store_url)
+    migrate(engine)
+    Insertion(engine).insert(records, lambda record, why: pytest.fail(f"{record}: {why}"))
+    engine.dispose()
+
+
+def timed(number: int, milliseconds: float) -> Prediction:
+    return Prediction(
+        f"s{number}", f"{number}", 50.0, PICKUP, 10, 50, None, 20.0, 10.0, 30.0, 3, "shadow", milliseconds
+    )
+
+
+def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
+    rides = [prediction(f"p{i}", f"ride {i}", float(i), 10.0 + i) for i in range(8)]
+    actuals = [
+        Actual("a0", "ride 0", 1.0, 12.0),
+        Actual("a1", "ride 1", 1.0, None, PICKUP + timedelta(minutes=60)),
+        Actual("a2", "ride 2", 1.0, None, PICKUP + timedelta(minutes=60, seconds=1)),
+        Actual("a3", "ride 3", 1.0, 30.0),
+        Actual("a3 again", "ride 3", 2.0, 0.5),
+        Actual("a4", "ride 4", 1.0, None, PICKUP + timedelta(minutes=1)),
+        Actual("a9", "nobody asked", 1.0, 9.0),
+    ]
+    others = [prediction("again", "ride 0", 20.0, 99.0), prediction("other", "ride 5", 3.0, model_version=2)]
+    filled(store_url, [*rides, *actuals, *others])
+    engine = engine_for_reading(store_url)
+    answers = Answers(1, "champion", 1.0)
+    found = outcomes(engine, answers, BELIEVED)
+    rows = [row for row in joined(engine, 1.0, variant="champion", model_version=1) if row.counts]
+    assert found.ride_id.tolist() == [row.ride_id for row in rows]
+    assert found.asked_at.tolist() == [row.asked_at for row in rows]
+    assert found.duration.tolist() == [row.duration for row in rows]
+    believed = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
+    np.testing.assert_array_equal(found.actual, np.array(believed))
+    off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
+    assert off.tolist() == [49.0, 13.0, 87.0]
+    assert losses(engine, answers, BELIEVED) == pytest.approx((3, off.mean(), np.sum((off - off.mean()) ** 2)))
+    assert losses(engine, Answers(7, "champion", 0.0), BELIEVED) == (0, 0, 0)
+    assert outcomes(engine, Answers(1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == ["ride 1", "ride 2"]
+    assert outcomes(engine, Answers(1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, "what came later"
+    assert outcomes(engine, Answers(7, "champion", 0.0), BELIEVED).actual.shape == (0,)
+    engine.dispose()
+
+
+def test_the_slowest_answers(store_url: str) -> None:
+    filled(store_url, [timed(number, float(number)) for number in range(1, 201)])
+    engine = engine_for_reading(store_url)
+    answers = Answers(3, "shadow", 50.0)
+    assert number_of(engine, answers) == 200
+    assert slowest(engine, answers, 0.01) == 198.0
+    assert slowest(engine, Answers(3, "shadow", 51.0), 0.01) is None
+    engine.dispose()
