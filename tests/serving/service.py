@@ -83,7 +83,7 @@ class Running:
             **given,
         }
         self.folder = project / self.settings["folder"]
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "service.log"
         self.process: subprocess.Popen[bytes]
 

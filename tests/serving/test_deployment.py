@@ -142,28 +142,30 @@ def test_without_the_registry_the_last_champion_answers_also_after_a_restart(mod
         assert answers(running, 1)
         assert running.get("/ready").status == 200
         assert metrics(running)["ride_duration_registry_reachable",] == 0
-        cached = running.folder / str(running.port) / "packages/1/model.onnx"
-        assert running.end() == 0
-        cached.write_bytes(cached.read_bytes()[:-1])
-        running.start()
-        detail = refused(running.post("/predict", RIDE), 503)
-        assert "1 is refused: model.onnx is not what was packaged" in detail
-        assert running.end() == 0
     finally:
         away.rename(file)
-    running.start()
-    assert answers(running, 1)  # damaged here, whole in the registry
+    running.until("/models", lambda told: told["registry_reachable"])
     assert metrics(running)["ride_duration_registry_reachable",] == 1
 
 
-def test_a_registry_server_that_is_down_is_no_reason_not_to_answer(models: Models, started: Start) -> None:
-    registry = models.champion()
-    first = started(registry)
-    assert first.end() == 0
-    down = {"uri": f"http://127.0.0.1:{free_port()}", "artifacts": SETTINGS["artifacts"]}
-    second = started(registry, tracking=down, port=first.port, folder=first.settings["folder"])
-    assert answers(second, 1)
-    assert "the registry cannot be reached" in second.get("/models").json["problem"]
+def test_a_damaged_cache_is_no_package_until_the_registry_is_back(models: Models, tmp_path: Path) -> None:
+    whole = models.champion().package_folder(1)
+    cache = PackageCache(tmp_path / "cache")
+    expected = cache.package(1, whole).contents
+    assert cache.package(1).contents == expected
+    cached = tmp_path / "cache/1/model.onnx"
+    cached.write_bytes(cached.read_bytes()[:-1])
+    with pytest.raises(RideDurationError, match=r"model\.onnx is not what was packaged"):
+        cache.package(1)
+    assert cache.package(1, whole).contents == cache.package(1).contents == expected
+    with pytest.raises(RideDurationError, match="version 2 was never loaded here, and the registry is away"):
+        cache.package(2)
+
+
+def test_a_registry_server_that_is_down_is_told(tmp_path: Path) -> None:
+    down = {"uri": f"http://127.0.0.1:{free_port()}", "artifacts": "artifacts"}
+    with pytest.raises(RideDurationError, match=r"the registry cannot be reached .*Connection refused"):
+        RegistryReader(tmp_path, down, "any").champion()
 
 
 def test_operators_decide_by_the_number_of_a_version(models: Models, started: Start) -> None:
@@ -187,7 +189,6 @@ def test_operators_decide_by_the_number_of_a_version(models: Models, started: St
     assert running.post("/predict", RIDE).json["model_version"] == "1"
     last = registry.history()[-1].decision
     assert (last.by, last.why) == ("Ben", "shorter")
-    assert "there is no version 9" in refused(running.post("/deployments", {"version": 9}, **key), 404, "version")
 
 
 @pytest.mark.soak
@@ -204,6 +205,7 @@ def test_operators_go_back_and_are_told_what_the_registry_refuses(models: Models
     assert running.post("/predict", RIDE).json["model_version"] == "1"
     assert "awaits approval" in refused(running.post("/deployments", {"version": awaiting}, **key), 409)
     assert "is the champion already" in refused(running.post("/deployments", {"version": 1}, **key), 409)
+    assert "there is no version 9" in refused(running.post("/deployments", {"version": 9}, **key), 404, "version")
 
 
 def test_decisions_are_asked_for_and_told_as_json(models: Models) -> None:

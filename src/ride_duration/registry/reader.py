@@ -7,6 +7,8 @@ give what MLflow itself gives is held by tests, since the tables of the database
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 _PATIENCE = 5
 
 _SQLITE = "sqlite:///"
+
+#: A location that is no path: s3://..., mlflow-artifacts:/...
+_ELSEWHERE = re.compile("[a-z][a-z0-9+.-]+:/")
 
 _ALIAS = "SELECT version FROM registered_model_aliases WHERE name = :name AND alias = 'champion'"
 _LOGGED = """
@@ -65,6 +70,8 @@ class RegistryReader:
 
     def __init__(self, project: Path, settings: dict[str, str], name: str) -> None:
         self._artifacts = project / settings["artifacts"]
+        self._tracking = settings["uri"]
+        self._copied: tempfile.TemporaryDirectory[str] | None = None
         remote = settings["uri"].startswith(("http://", "https://"))
         self._store: _Server | _Database = (
             _Server(settings["uri"], name) if remote else _Database(project, settings["uri"], name)
@@ -80,17 +87,32 @@ class RegistryReader:
         return version
 
     def released(self, version: int) -> Released:
-        """Where the package of a version lies, and since when; one in a store elsewhere is copied from there.
+        """Where the package of a version lies, and since when; one in a store elsewhere is kept until the next call.
 
         Raises:
             RideDurationError: There is no such version, its files are gone, or the registry cannot be reached.
         """
         kept = _reached(lambda: self._store.kept(version))
         try:
-            folder = package_folder(kept.location, kept.experiment, self._artifacts, _download)
+            folder = package_folder(kept.location, kept.experiment, self._artifacts, self._download)
             return Released(folder, kept.since / 1000)
         except (OSError, ValueError) as error:
             raise RideDurationError(f"the files of version {version} are gone ({error})") from error
+
+    def _download(self, address: str) -> Path:
+        if find_spec("mlflow") is None:
+            raise RideDurationError(f"MLflow copies packages from {address}; `pip install 'ride_duration[tracking]'`")
+        if self._copied is not None:
+            self._copied.cleanup()
+        self._copied = tempfile.TemporaryDirectory(prefix="ride_duration_package_")
+        folder = self._copied.name
+        command = [sys.executable, "-m", "mlflow", "artifacts", "download", "-u", address, "--dst-path", folder]
+        own = {**os.environ, "MLFLOW_TRACKING_URI": self._tracking}  # which serves mlflow-artifacts:/...
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=own)
+        if done.returncode:
+            raise OSError(f"{address}: {done.stderr.strip().splitlines()[-1:]}")
+        [found] = Path(folder).rglob("MLmodel")
+        return found.parent
 
 
 def package_folder(location: str, experiment: str, artifacts: Path, download: Callable[[str], Path]) -> Path:
@@ -109,7 +131,11 @@ def package_folder(location: str, experiment: str, artifacts: Path, download: Ca
         OSError: There is no such folder.
         ValueError: There is not one package in it.
     """
-    root = download(location) if "://" in location else artifacts / PurePosixPath(location).relative_to(experiment)
+    root = (
+        download(location)
+        if _ELSEWHERE.match(location)
+        else artifacts / PurePosixPath(location).relative_to(experiment)
+    )
     [folder] = [path for path in (root / "data").iterdir() if path.is_dir()]
     return folder
 
@@ -121,18 +147,6 @@ def _reached(ask: Callable[[], Any]) -> Any:
         raise
     except Exception as error:  # each driver has errors of its own
         raise RideDurationError(f"the registry cannot be reached ({str(error).partition(chr(10))[0]})") from error
-
-
-def _download(address: str) -> Path:
-    if find_spec("mlflow") is None:
-        raise RideDurationError(f"MLflow copies packages from {address}; `pip install 'ride_duration[tracking]'`")
-    folder = tempfile.mkdtemp(prefix="ride_duration_package_")
-    command = [sys.executable, "-m", "mlflow", "artifacts", "download", "--artifact-uri", address, "--dst-path", folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OSError(f"{address}: {done.stderr.strip().splitlines()[-1:]}")
-    [copied] = Path(folder).iterdir()
-    return copied if (copied / "data").is_dir() else Path(folder)
 
 
 def _engine(uri: str, file: Path | None) -> Engine:

@@ -24,6 +24,8 @@ def main(arguments: list[str]) -> int:
     except RideDurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:  # before there was anything to drain
+        return 0
     return 0
 
 

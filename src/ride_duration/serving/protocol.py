@@ -49,7 +49,10 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
 
         def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
             """Who has said everything still gets the answer."""
-            return self.cycle is not None and not self._arriving and not self.cycle.response_complete
+            if self.cycle is None or self._arriving or self.cycle.response_complete:
+                return False
+            self.cycle.keep_alive = False
+            return True
 
         def on_message_begin(self) -> None:
             if len(self.pipeline) >= _PIPELINED:

@@ -72,11 +72,12 @@ def serve(settings: ServiceSettings) -> None:
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE,
         )
+        server = uvicorn.Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers drain, and then hand on to these
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, server.handle_exit)
         with _following(controller, reconciler, settings.registry_seconds):
             _tell(settings, reconciler)
-            uvicorn.Server(config).run([listening])
+            server.run([listening])
     log.info("Stopped; every prediction that was acknowledged is kept.")
 
 

@@ -1,0 +1,141 @@
+"""Whatever some clients do, the service stays up, keeps its memory, and answers the others; more of it in the soak."""
+
+import json
+import select
+from collections.abc import Iterator
+
+import pytest
+
+from tests.serving.conftest import Models
+from tests.serving.hostile import POST, RIDE, Bystander, dribble, everything, flood, garbage, pipeline
+from tests.serving.service import Running
+
+pytestmark = pytest.mark.xdist_group("serving")
+
+#: Megabytes that the service may have.
+MEMORY = 250
+
+#: Seconds that a bystander waits at most, on a machine that runs other tests as well.
+PATIENCE = 2.0
+
+
+@pytest.fixture(scope="module")
+def impatient(models: Models) -> Iterator[Running]:
+    """A service that gives a request half a second to arrive."""
+    with Running(models.project, models.champion().name, limits={"body_seconds": 0.5}) as running:
+        yield running
+        assert running.memory < MEMORY
+        assert running.get("/ready").status == 200
+
+
+def test_who_dribbles_is_sent_away_and_holds_up_nobody(impatient: Running) -> None:
+    with Bystander(impatient) as bystander:
+        answers = dribble(impatient, 100, 0.9)
+    assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 408 Request Timeout"}
+    assert bystander.answered > 10
+    assert bystander.worst < PATIENCE
+    problem = json.loads(answers[0].partition(b"\r\n\r\n")[2])
+    assert problem["status"] == 408
+    with impatient.connect() as silent:
+        assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_far_too_large_is_refused_and_not_kept(service: Running, chunked: bool) -> None:
+    with Bystander(service) as bystander:
+        answers = flood(service, 4, 20, chunked=chunked)
+    assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 413 Request Entity Too Large"}
+    assert bystander.worst < PATIENCE
+    assert service.memory < MEMORY
+
+
+def test_bodies_that_arrive_together_have_a_limit(service: Running) -> None:
+    held = [service.connect() for _ in range(60)]
+    for connection in held:
+        connection.sendall(POST % 1_000_000 + b" " * 900_000)
+    with Bystander(service) as bystander:
+        refused = [connection for connection in held if select.select([connection], [], [], 0.02)[0]]
+    assert len(refused) >= 60 - 36  # 32 MB of 0.9 MB each
+    assert all(connection.recv(1000).startswith(b"HTTP/1.1 503 ") for connection in refused)
+    assert bystander.worst < PATIENCE
+    assert service.memory < MEMORY
+    for connection in held:
+        connection.close()
+
+
+def test_a_header_without_end_is_refused(service: Running) -> None:
+    with service.connect() as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: a\r\n")
+        try:
+            for number in range(1000):
+                connection.sendall(b"x-%d: %s\r\n" % (number, b"a" * 10_000))
+        except OSError:
+            return  # refused, and closed
+        assert connection.recv(1000).startswith(b"HTTP/1.1 431 ")
+
+
+def test_garbage_is_refused(service: Running) -> None:
+    with Bystander(service) as bystander:
+        garbage(service, 200)
+    assert bystander.worst < PATIENCE
+    with service.connect() as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # TLS
+        head, _, body = everything(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request")
+    assert b"application/problem+json" in head
+    assert json.loads(body)["status"] == 400
+
+
+def test_pipelined_requests_are_answered_in_their_order(service: Running) -> None:
+    rides = [json.dumps({"PULocationID": 10, "DOLocationID": 50, "ride_id": number}).encode() for number in range(50)]
+    with service.connect() as connection:
+        connection.sendall(b"".join(POST % len(ride) + ride for ride in rides))
+        received = b""
+        while received.count(b"model_version") < len(rides):
+            received += connection.recv(65_536)
+    told = [json.loads(part[: part.index(b"}") + 1])["ride_id"] for part in received.split(b"\r\n\r\n")[1:]]
+    assert told == list(range(50))
+
+
+def test_too_many_pipelined_requests_are_refused(service: Running) -> None:
+    assert b"HTTP/1.1 400 " in pipeline(service, 150)
+    pipeline(service, 20_000)
+    assert service.memory < MEMORY
+
+
+def test_who_has_said_everything_still_gets_the_answer(service: Running) -> None:
+    assert pipeline(service, 1).startswith(b"HTTP/1.1 200 ")
+    assert b'"duration"' in pipeline(service, 3)
+    with service.connect() as connection:  # half a request, and no more
+        connection.sendall(POST % len(RIDE) + RIDE[:-1])
+    with service.connect() as connection:
+        connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        assert b'{"status":"ok"}' in everything(connection)
+
+
+def test_unknown_ways_of_speaking_are_refused(service: Running) -> None:
+    for line in (
+        b"BREW / HTTP/1.1",
+        b"GET / HTTP/9.9",
+        b"CONNECT a:443 HTTP/1.1",
+        b"GET http:// HTTP/1.1",
+        b"OPTIONS *",
+    ):
+        with service.connect() as connection:
+            connection.sendall(line + b"\r\nhost: a\r\n\r\n")
+            status = int(connection.recv(1000).split(b" ", 2)[1])
+        assert 400 <= status < 500, line
+    with service.connect() as connection:
+        upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: a\r\n"
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: a\r\n" + upgrade + b"\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+    for smuggled in (
+        b"content-length: 5\r\ncontent-length: 6\r\n\r\n{}   ",
+        b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
+        b"content-length: -1\r\n\r\n",
+        b"content-length: 99999999999999999999999\r\n\r\n",
+        b"transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+    ):
+        with service.connect() as connection:
+            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: a\r\n" + smuggled)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 400 "), smuggled

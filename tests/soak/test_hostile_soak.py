@@ -1,0 +1,34 @@
+"""Attacks on the service, larger: hundreds of slow connections, bodies of 100 MB, thousands of broken requests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.serving.conftest import Models, models
+from tests.serving.hostile import Bystander, dribble, flood, garbage, pipeline
+from tests.serving.service import Running
+
+__all__ = ["models"]
+
+pytestmark = pytest.mark.soak
+
+MEMORY = 250
+PATIENCE = 2.0
+
+
+def test_all_attacks_at_their_worst(models: Models, tmp_path: Path) -> None:
+    with Running(models.project, models.champion().name, limits={"body_seconds": 3.0}) as running:
+        for name, attack in {
+            "600 slow connections": lambda: dribble(running, 600, 6.0),
+            "8 bodies of 100 MB": lambda: flood(running, 8, 100, chunked=False),
+            "8 chunked bodies of 100 MB": lambda: flood(running, 8, 100, chunked=True),
+            "5,000 broken requests": lambda: garbage(running, 5000),
+            "20 pipelines of 20,000 requests": lambda: [pipeline(running, 20_000) for _ in range(20)],
+        }.items():
+            with Bystander(running) as bystander:
+                attack()
+            worst, memory = 1000 * bystander.worst, running.memory
+            print(f"{name}: {bystander.answered} others answered, the slowest in {worst:.0f} ms; {memory:.0f} MB")
+            assert bystander.worst < PATIENCE
+            assert memory < MEMORY
+        assert running.get("/ready").status == 200
