@@ -149,7 +149,7 @@ def test_without_the_registry_the_last_champion_answers_also_after_a_restart(mod
 
 
 def test_a_damaged_cache_is_no_package_until_the_registry_is_back(models: Models, tmp_path: Path) -> None:
-    whole = models.champion().package_folder(1)
+    whole = Released(models.champion().package_folder(1), 1e9)
     cache = PackageCache(tmp_path / "cache")
     expected = cache.package(1, whole).contents
     assert cache.package(1).contents == expected
