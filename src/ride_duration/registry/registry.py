@@ -12,19 +12,15 @@ from typing import Any, NamedTuple
 from ride_duration.errors import RideDurationError
 from ride_duration.mlflow_store import connect, experiments_before
 from ride_duration.model_package import ModelPackage
-from ride_duration.registry.decisions import (
-    AWAITING,
-    CANDIDATE,
-    REJECTED,
-    Decision,
-    Reign,
-    judged_against,
-    previous_champion,
-    reigns,
-    status_of,
-)
+from ride_duration.registry.decisions import Decision, Reign, previous_champion, reigns
 from ride_duration.registry.journal import Journal
 from ride_duration.registry.packages import folder_of_package
+from ride_duration.registry.rules import (
+    refuse_unless_approvable,
+    refuse_unless_promotable,
+    refuse_unless_rejectable,
+    status,
+)
 
 CHAMPION = "champion"
 RELEASES = "releases"
@@ -77,7 +73,7 @@ class Registry:
             return [
                 Version(
                     number,
-                    _status(found, journal),
+                    status(found, journal),
                     found.run_id or "",
                     dict(found.tags),
                     datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
@@ -193,12 +189,7 @@ class Registry:
         """
         with self._alone() as journal:
             found = self._version(version)
-            status = _status(found, journal)
-            if status != AWAITING:
-                raise RideDurationError(
-                    f"version {version} cannot be approved: its status is {status}; see `kedro models list`"
-                )
-            _refuse_judged_against_another(found, journal)
+            refuse_unless_approvable(found, journal)
             return self._move(journal, "approval", found, by, why)
 
     def reject(self, version: int, by: str, why: str) -> Decision:
@@ -209,11 +200,7 @@ class Registry:
         """
         with self._alone() as journal:
             found = self._version(version)
-            status = _status(found, journal)
-            if status not in (AWAITING, CANDIDATE):
-                raise RideDurationError(
-                    f"version {version} cannot be rejected: its status is {status}; see `kedro models list`"
-                )
+            refuse_unless_rejectable(found, journal)
             return journal.finish(journal.open("rejection", version, by, why, gate=found.tags.get("gate", "")))
 
     def rollback(self, by: str, why: str) -> Decision:
@@ -232,14 +219,7 @@ class Registry:
 
     def _promotable(self, version: int, journal: Journal) -> Any:
         found = self._version(version)
-        status = _status(found, journal)
-        if status == AWAITING:
-            approve = f"`kedro models approve {version} --by NAME --why TEXT` makes it champion"
-            raise RideDurationError(f"version {version} awaits approval; {approve}")
-        if status == REJECTED:
-            raise RideDurationError(f"version {version} was rejected; train and release a better one")
-        if status == CANDIDATE:
-            _refuse_judged_against_another(found, journal)
+        refuse_unless_promotable(found, journal)
         return found
 
     def _check(self, found: Any, champion: int | None) -> None:
@@ -309,19 +289,3 @@ class Registry:
                 raise
             return None
         return int(champion) if champion else None
-
-
-def _status(found: Any, journal: Journal) -> str:
-    return status_of(int(found.version), found.tags.get("approval", ""), journal.decisions, journal.champion)
-
-
-def _refuse_judged_against_another(found: Any, journal: Journal) -> None:
-    """What a gate found is of use only as long as the champion is the one that it compared with."""
-    gate = judged_against(found.tags.get("gate"), journal.decisions)
-    if gate is None or gate.previous != journal.champion:
-        then = "none" if gate is None or gate.previous is None else f"version {gate.previous}"
-        now = "there is none" if journal.champion is None else f"version {journal.champion} is"
-        raise RideDurationError(
-            f"version {found.version} was judged when the champion was {then}, and {now} now; "
-            "`kedro run` with the --params of that version judges and releases it anew"
-        )

@@ -1,0 +1,74 @@
+"""Which decisions a version's status allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ride_duration.errors import RideDurationError
+from ride_duration.registry.decisions import AWAITING, CANDIDATE, REJECTED, judged_against, status_of
+from ride_duration.registry.journal import Journal
+
+
+def status(found: Any, journal: Journal) -> str:
+    """Champion, former champion, candidate, awaiting approval or rejected.
+
+    Args:
+        found: A version as MLflow gives it.
+        journal: The decisions.
+    """
+    return status_of(int(found.version), found.tags.get("approval", ""), journal.decisions, journal.champion)
+
+
+def refuse_unless_promotable(found: Any, journal: Journal) -> None:
+    """A candidate, or a former champion, may be promoted.
+
+    Raises:
+        RideDurationError: It awaits approval, was rejected, or was judged against another champion.
+    """
+    present = status(found, journal)
+    if present == AWAITING:
+        approve = f"`kedro models approve {found.version} --by NAME --why TEXT` makes it champion"
+        raise RideDurationError(f"version {found.version} awaits approval; {approve}")
+    if present == REJECTED:
+        raise RideDurationError(f"version {found.version} was rejected; train and release a better one")
+    if present == CANDIDATE:
+        _refuse_judged_against_another(found, journal)
+
+
+def refuse_unless_approvable(found: Any, journal: Journal) -> None:
+    """A version that awaits approval may be approved.
+
+    Raises:
+        RideDurationError: It does not, or it was judged against another champion.
+    """
+    _refuse_unless(found, journal, "approved", (AWAITING,))
+    _refuse_judged_against_another(found, journal)
+
+
+def refuse_unless_rejectable(found: Any, journal: Journal) -> None:
+    """A version that was never champion may be rejected.
+
+    Raises:
+        RideDurationError: It was, or it was rejected before.
+    """
+    _refuse_unless(found, journal, "rejected", (AWAITING, CANDIDATE))
+
+
+def _refuse_unless(found: Any, journal: Journal, decided: str, allowed: tuple[str, ...]) -> None:
+    present = status(found, journal)
+    if present not in allowed:
+        raise RideDurationError(
+            f"version {found.version} cannot be {decided}: its status is {present}; see `kedro models list`"
+        )
+
+
+def _refuse_judged_against_another(found: Any, journal: Journal) -> None:
+    """What a gate found is of use only as long as the champion is the one that it compared with."""
+    gate = judged_against(found.tags.get("gate"), journal.decisions)
+    if gate is None or gate.previous != journal.champion:
+        then = "none" if gate is None or gate.previous is None else f"version {gate.previous}"
+        now = "there is none" if journal.champion is None else f"version {journal.champion} is"
+        raise RideDurationError(
+            f"version {found.version} was judged when the champion was {then}, and {now} now; "
+            "`kedro run` with the --params of that version judges and releases it anew"
+        )
