@@ -18,11 +18,12 @@ from ride_duration.store import Prediction, PredictionLog
 
 CLIENTS = 64
 PICKUP = datetime(2021, 2, 1, 17, 30)
+MODEL = "ride-duration-green-simulated"
 
 
 def records(count: int) -> list[Prediction]:
     return [
-        Prediction(uuid4().hex, f"ride {i}", 1e9 + i, PICKUP, 10, 50, 2.5, 20.0, 10.0, 30.0, 1, "champion", 0.5)
+        Prediction(uuid4().hex, f"ride {i}", 1e9 + i, PICKUP, 10, 50, 2.5, 20.0, 10.0, 30.0, 1, "champion", 0.5, MODEL)
         for i in range(count)
     ]
 

@@ -51,6 +51,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Reader:
     """A registry's reader."""
 
+    name = "tiny"
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.number: int | None = 1
@@ -114,7 +116,7 @@ class City:
     def _answer(self, ride: str, version: int, variant: str, duration: float, milliseconds: float) -> Prediction:
         name = f"{ride} {version}"
         return Prediction(
-            name, ride, self.time, PICKUP, 10, 50, None, duration, 10.0, 30.0, version, variant, milliseconds
+            name, ride, self.time, PICKUP, 10, 50, None, duration, 10.0, 30.0, version, variant, milliseconds, "tiny"
         )
 
     @property

@@ -85,7 +85,7 @@ def test_no_byte_of_a_package_may_change(models: Models, tmp_path: Path, last: b
     shutil.copytree(whole, copied)
     cache = PackageCache(tmp_path / "cache")
     source = Released(copied, 1e9)
-    assert Model(cache.package(1, source), cache.released_at(1)).released_at == 1e9
+    assert Model(cache.package(1, source), "tiny", cache.released_at(1)).released_at == 1e9
     for file in sorted(path for path in copied.rglob("*") if path.is_file()):
         content = file.read_bytes()
         at = len(content) - 1 if last else 0

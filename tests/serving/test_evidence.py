@@ -21,7 +21,10 @@ RIDES = 400
 
 
 def rides() -> Iterator[Record]:
-    """Simulated rides, half of them in the shadow stage and half at 25 %; some took too long, of some nobody knows."""
+    """Simulated rides, half of them in the shadow stage and half at 25 %; some took too long, of some nobody knows.
+
+    Another model answers them all, with the same versions.
+    """
     generator = np.random.default_rng(8)
     for i in range(RIDES):
         at = SHADOW + i * (END - SHADOW) / RIDES
@@ -31,13 +34,28 @@ def rides() -> Iterator[Record]:
             yield answer(i, at, 1, "champion", actual + errors[0])
         if chosen or at < QUARTER:
             yield answer(i, at, 2, "challenger" if chosen else "shadow", actual + errors[1])
+        yield answer(i, at, 1, "champion", 99.0, "other")
+        yield answer(i, at, 2, "challenger" if at >= QUARTER else "shadow", 99.0, "other")
         if i % 10:
             yield Actual(f"{i}", f"{i}", at + 1, actual)
 
 
-def answer(i: int, at: float, version: int, variant: str, duration: float) -> Prediction:
+def answer(i: int, at: float, version: int, variant: str, duration: float, model: str = "tiny") -> Prediction:
     return Prediction(
-        f"{i} {variant}", f"{i}", at, PICKUP, 10, 50, None, duration, 0.0, 90.0, version, variant, float(i)
+        f"{i} {variant} {model}",
+        f"{i}",
+        at,
+        PICKUP,
+        10,
+        50,
+        None,
+        duration,
+        0.0,
+        90.0,
+        version,
+        variant,
+        float(i),
+        model,
     )
 
 

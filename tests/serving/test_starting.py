@@ -117,7 +117,8 @@ def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) ->
 
 
 def test_what_was_asked_before_the_signal_is_answered_and_kept(models: Models) -> None:
-    running = Running(models.project, models.champion().name)
+    registry = models.champion()
+    running = Running(models.project, registry.name)
     running.start()
     with running.connect() as connection:
         connection.sendall(POST % len(RIDE) + RIDE[:10])
@@ -134,8 +135,8 @@ def test_what_was_asked_before_the_signal_is_answered_and_kept(models: Models) -
     assert answered.startswith(b"HTTP/1.1 200 "), answered
     told = json.loads(answered.partition(b"\r\n\r\n")[2])
     with sqlite3.connect(running.folder / "predictions.db") as database:
-        kept = database.execute("SELECT ride_id, duration FROM predictions").fetchall()
-    assert kept == [(told["ride_id"], told["duration"])]
+        kept = database.execute("SELECT ride_id, duration, model FROM predictions").fetchall()
+    assert kept == [(told["ride_id"], told["duration"], registry.name)]
     assert "Traceback" not in running.said
     assert running.said.endswith("every prediction that was acknowledged is kept.\n")
 

@@ -19,10 +19,11 @@ def prediction(
     duration: float = 20.0,
     model_version: int = 1,
     variant: str = "champion",
+    model: str = "green",
 ) -> Prediction:
     """An answer about a ride from zone 10 to zone 50."""
     return Prediction(
-        prediction_id, ride_id, asked_at, PICKUP, 10, 50, None, duration, 10.0, 30.0, model_version, variant, 0.5
+        prediction_id, ride_id, asked_at, PICKUP, 10, 50, None, duration, 10.0, 30.0, model_version, variant, 0.5, model
     )
 
 

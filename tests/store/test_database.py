@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.ground_truth import joined
 from ride_duration.store.tables import metadata
 
 MIGRATE = """
@@ -21,6 +22,12 @@ sys.stdin.readline()
 migrate(engine)
 """
 
+INSERT = """
+INSERT INTO predictions (prediction_id, ride_id, asked_at, pickup_datetime, duration, lower, upper, model_version,
+    variant, milliseconds)
+VALUES ('{}', 'ride', 1.0, '2021-02-01T17:30:00', 20.0, 10.0, 30.0, 1, 'champion', 0.5)
+"""
+
 
 def test_migrations_lead_from_nothing_to_the_tables(store_url: str) -> None:
     engine = engine_for_writing(store_url)
@@ -28,6 +35,24 @@ def test_migrations_lead_from_nothing_to_the_tables(store_url: str) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     migrate(engine)  # there is nothing left to do
+    engine.dispose()
+
+
+def test_what_older_services_kept_and_still_keep_is_of_no_known_model(store_url: str) -> None:
+    engine = engine_for_writing(store_url)
+    migrate(engine)
+    with engine.begin() as connection:  # as version 0002 left it
+        connection.execute(text("ALTER TABLE predictions DROP COLUMN model"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+        connection.execute(text(INSERT.format("before")))
+    with pytest.raises(RideDurationError, match="or those of an older version"):
+        engine_for_reading(store_url)
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(text(INSERT.format("after")))
+    engine.dispose()
+    engine = engine_for_reading(store_url)
+    assert [(row.prediction_id, row.model) for row in joined(engine)] == [("before", ""), ("after", "")]
     engine.dispose()
 
 

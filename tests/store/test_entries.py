@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ride_duration.store.entries import entry_of, records_of, whole_entries
 from ride_duration.store.records import Actual, Prediction
+from tests.store.samples import prediction
 
 texts = st.text(max_size=20)
 numbers = st.floats(allow_nan=False)
@@ -13,7 +14,7 @@ times = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1,
 zones = st.none() | st.integers(0, 265)
 records = st.builds(
     Prediction, texts, texts, numbers, times, zones, zones, st.none() | numbers, numbers, numbers, numbers,
-    st.integers(1, 2**31), st.sampled_from(["champion", "challenger", "shadow"]), numbers,
+    st.integers(1, 2**31), st.sampled_from(["champion", "challenger", "shadow"]), numbers, texts,
 ) | st.builds(Actual, texts, texts, numbers, st.none() | numbers, st.none() | times)  # fmt: skip
 
 
@@ -44,3 +45,6 @@ def test_zeros_after_a_power_cut_are_no_entries() -> None:
 def test_fields_may_be_added_at_the_end() -> None:
     payload = msgspec.msgpack.encode([["actual", "a", "r", 1.0]])
     assert records_of(memoryview(payload)) == [Actual("a", "r", 1.0, None, None)]
+    answered = prediction("p", model="")
+    payload = msgspec.msgpack.encode([msgspec.to_builtins(answered)[:-1]])
+    assert records_of(memoryview(payload)) == [answered]

@@ -43,8 +43,11 @@ def store(store_url: str) -> Iterator[Store]:
 rides = st.sampled_from(["a", "b", "c"])
 moments = st.integers(0, 3).map(float)
 asked = st.builds(
-    lambda ride, at, duration, variant: prediction("", ride, at, duration, 1 + (variant == "challenger"), variant),
+    lambda ride, at, duration, variant, model: prediction(
+        "", ride, at, duration, 1 + (variant == "challenger"), variant, model
+    ),
     rides, moments, st.sampled_from([10.0, 20.0]), st.sampled_from(["champion", "challenger", "shadow"]),
+    st.sampled_from(["green", "yellow"]),
 )  # fmt: skip
 told = st.builds(
     lambda ride, at, minutes, by_dropoff: Actual(
@@ -65,18 +68,22 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
     by_receipt = sorted(reports, key=lambda report: report.received_at)  # stable: then by arrival
     by_time = sorted(answers, key=lambda answer: answer.asked_at)
     truth = {report.ride_id: report for report in by_receipt}
-    newest = {(answer.ride_id, answer.variant == "shadow"): answer.prediction_id for answer in by_time}
+    newest = {line(answer): answer.prediction_id for answer in by_time}
     assert [(row.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
         (
             answer.prediction_id,
             minutes(truth.get(answer.ride_id)),
             truth[answer.ride_id].received_at if answer.ride_id in truth else None,
-            newest[answer.ride_id, answer.variant == "shadow"] == answer.prediction_id,
+            newest[line(answer)] == answer.prediction_id,
         )
         for answer in by_time
     ]
     assert revisions(engine, "a") == [report for report in by_receipt if report.ride_id == "a"]
     assert unknown_rides(engine) == sorted(truth.keys() - {answer.ride_id for answer in answers})
+
+
+def line(answer: Prediction) -> tuple[str, str, bool]:
+    return answer.model, answer.ride_id, answer.variant == "shadow"
 
 
 def replaced(record: Prediction | Actual, name: str) -> Prediction | Actual:
@@ -103,6 +110,7 @@ def test_accuracy_is_that_of_one_version_as_one_variant(store: Store) -> None:
         prediction("old", "r1", 1.0, 99.0),
         prediction("retried", "r1", 5.0, 22.0),
         prediction("other version", "r2", 5.0, 22.0, model_version=2),
+        prediction("other model", "r1", 7.0, 23.0, model="yellow"),
         prediction("shadow", "r1", 6.0, 30.0, variant="shadow"),
         prediction("unknown", "r3", 6.0),
         prediction("unbelievable", "r4", 6.0),
@@ -112,8 +120,8 @@ def test_accuracy_is_that_of_one_version_as_one_variant(store: Store) -> None:
         actual("a4", "r4", 7.0, 6000.0),
         actual("a5", "r5", 8.0, 25.0),
     )
-    found = accuracy(engine, "champion", 1, since=0.0, believed=(1.0, 60.0))
+    found = accuracy(engine, "green", "champion", 1, since=0.0, believed=(1.0, 60.0))
     assert found.predictions == 4
     assert found.errors.tolist() == [-1.0, -3.0]  # in the order in which the truth became known
-    assert accuracy(engine, "shadow", 1, 0.0, (1.0, 60.0)).errors.tolist() == [5.0]
-    assert accuracy(engine, "champion", 1, 5.5, (1.0, 60.0)).errors.tolist() == []
+    assert accuracy(engine, "green", "shadow", 1, 0.0, (1.0, 60.0)).errors.tolist() == [5.0]
+    assert accuracy(engine, "green", "champion", 1, 5.5, (1.0, 60.0)).errors.tolist() == []

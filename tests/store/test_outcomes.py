@@ -25,7 +25,7 @@ def filled(store_url: str, records: list[Record]) -> None:
 
 def timed(number: int, milliseconds: float) -> Prediction:
     return Prediction(
-        f"s{number}", f"{number}", 50.0, PICKUP, 10, 50, None, 20.0, 10.0, 30.0, 3, "shadow", milliseconds
+        f"s{number}", f"{number}", 50.0, PICKUP, 10, 50, None, 20.0, 10.0, 30.0, 3, "shadow", milliseconds, "green"
     )
 
 
@@ -40,12 +40,16 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
         Actual("a4", "ride 4", 1.0, None, PICKUP + timedelta(minutes=1)),
         Actual("a9", "nobody asked", 1.0, 9.0),
     ]
-    others = [prediction("again", "ride 0", 20.0, 99.0), prediction("other", "ride 5", 3.0, model_version=2)]
+    others = [
+        prediction("again", "ride 0", 20.0, 99.0),
+        prediction("other", "ride 5", 3.0, model_version=2),
+        prediction("yellow", "ride 1", 9.0, 50.0, model="yellow"),
+    ]
     filled(store_url, [*rides, *actuals, *others])
     engine = engine_for_reading(store_url)
-    answers = Answers(1, "champion", 1.0)
+    answers = Answers("green", 1, "champion", 1.0)
     found = outcomes(engine, answers, BELIEVED)
-    rows = [row for row in joined(engine, 1.0, variant="champion", model_version=1) if row.counts]
+    rows = [row for row in joined(engine, 1.0, model="green", variant="champion", model_version=1) if row.counts]
     assert found.ride_id.tolist() == [row.ride_id for row in rows]
     assert found.asked_at.tolist() == [row.asked_at for row in rows]
     assert found.duration.tolist() == [row.duration for row in rows]
@@ -54,18 +58,21 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
     assert off.tolist() == [49.0, 13.0, 87.0]
     assert losses(engine, answers, BELIEVED) == pytest.approx((3, off.mean(), np.sum((off - off.mean()) ** 2)))
-    assert losses(engine, Answers(7, "champion", 0.0), BELIEVED) == (0, 0, 0)
-    assert outcomes(engine, Answers(1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == ["ride 1", "ride 2"]
-    assert outcomes(engine, Answers(1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, "what came later"
-    assert outcomes(engine, Answers(7, "champion", 0.0), BELIEVED).actual.shape == (0,)
+    assert losses(engine, Answers("green", 7, "champion", 0.0), BELIEVED) == (0, 0, 0)
+    assert outcomes(engine, Answers("green", 1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == [
+        "ride 1",
+        "ride 2",
+    ]
+    assert outcomes(engine, Answers("green", 1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, "what came later"
+    assert outcomes(engine, Answers("green", 7, "champion", 0.0), BELIEVED).actual.shape == (0,)
     engine.dispose()
 
 
 def test_the_slowest_answers(store_url: str) -> None:
     filled(store_url, [timed(number, float(number)) for number in range(1, 201)])
     engine = engine_for_reading(store_url)
-    answers = Answers(3, "shadow", 50.0)
+    answers = Answers("green", 3, "shadow", 50.0)
     assert number_of(engine, answers) == 200
     assert slowest(engine, answers, 0.01) == 198.0
-    assert slowest(engine, Answers(3, "shadow", 51.0), 0.01) is None
+    assert slowest(engine, Answers("green", 3, "shadow", 51.0), 0.01) is None
     engine.dispose()

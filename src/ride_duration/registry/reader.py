@@ -66,9 +66,13 @@ class RegistryReader:
         project: Folder of the project.
         settings: `uri` and `artifacts` of the tracking store.
         name: Of the registered model.
+
+    Attributes:
+        name: The same.
     """
 
     def __init__(self, project: Path, settings: dict[str, str], name: str) -> None:
+        self.name = name
         self._artifacts = project / settings["artifacts"]
         self._tracking = settings["uri"]
         self._copied: tempfile.TemporaryDirectory[str] | None = None

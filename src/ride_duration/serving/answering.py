@@ -99,6 +99,7 @@ class Answered(NamedTuple):
             self.model.version,
             self.variant,
             milliseconds,
+            self.model.name,
         )
 
 

@@ -21,9 +21,11 @@ class Model:
 
     Args:
         package: Its hashes were compared.
+        name: Of the registered model.
         released_at: Seconds since 1970 (UTC).
 
     Attributes:
+        name: The same.
         version: In the registry.
         facts: What its manifest says.
         released_at: The same.
@@ -32,13 +34,14 @@ class Model:
         RideDurationError: It cannot be run, or answers golden rides otherwise than it should.
     """
 
-    def __init__(self, package: ModelPackage, released_at: float) -> None:
+    def __init__(self, package: ModelPackage, name: str, released_at: float) -> None:
         off = golden_error(package)  # warms the graphs up as well
         if not off <= _GOLDEN_MINUTES:
             raise RideDurationError(f"version {package.version} answers golden rides {off:.3g} minutes off")
         if package.version is None:
             raise RideDurationError("a package without a version cannot be served")
         self.package = package
+        self.name = name
         self.version = package.version
         self.label = str(package.version)
         self.facts: dict[str, Any] = package.manifest

@@ -32,7 +32,7 @@ def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evide
         rollout: As it was read last.
         champion: Who is now; None if nobody.
     """
-    answers = Answers(rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
+    answers = Answers(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
     found = losses(engine, answers, DURATION)
     return Evidence(
         since=datetime.fromtimestamp(rollout.since, UTC),
@@ -49,7 +49,7 @@ def _difference(engine: Engine, rollout: Rollout, answers: Answers, found: Losse
     """Of absolute errors within the stage, as in the report, but summed up by the database."""
     if rollout.share == 1:
         return None
-    champion = Answers(rollout.against, CHAMPION, rollout.since)
+    champion = Answers(rollout.model, rollout.against, CHAMPION, rollout.since)
     if rollout.share:
         by_champion = losses(engine, champion, DURATION)
         return compare_split("absolute error", [(Moments(*by_champion), Moments(*found))])
@@ -72,7 +72,7 @@ def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
     parts = ((CHAMPION, rollout.against), (CHALLENGER, rollout.version), (SHADOW, rollout.version))
     columns = []
     for variant, version in parts:
-        answers = Answers(version, variant, max(since, rollout.began_at), rollout.ended_at)
+        answers = Answers(rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at)
         found = outcomes(engine, answers, DURATION)
         share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
         variants = np.full(found.asked_at.size, variant)

@@ -71,10 +71,11 @@ def engine_for_reading(store_url: str) -> Engine:
     arguments = {"timeout": _SECONDS} if sqlite else away
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
     try:
-        known = inspect(engine).has_table("rollouts")  # the newest table
+        there = inspect(engine)
+        columns = there.get_columns("predictions") if there.has_table("predictions") else []
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
-    if not known:
+    if "model" not in {column["name"] for column in columns}:  # the newest
         raise RideDurationError(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
             "`kedro models serve` makes its tables"

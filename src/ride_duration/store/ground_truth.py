@@ -1,8 +1,8 @@
 """Predictions joined with what really happened, as far as it is known.
 
 Nothing that was reported is thrown away: of the reports about one ride, the newest holds (by the time of receipt, then
-by arrival), and `revisions` shows the others. Of several answers about one ride, the newest is the one that counts;
-answers of a shadow, which nobody saw, are a line of their own.
+by arrival), and `revisions` shows the others. Of several answers of a model about one ride, the newest is the one that
+counts; answers of a shadow, which nobody saw, are a line of their own.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Joined(NamedTuple):
     """A prediction and its truth.
 
     Attributes:
-        prediction_id, …, milliseconds: As in `records.Prediction`.
+        prediction_id, …, model: As in `records.Prediction`.
         actual: Minutes that the ride took; None if nobody has said. A report that names the drop-off is measured from
             the prediction's pick-up, on the wall clock, as the TLC's records are.
         received_at: When the report that holds came in (seconds since 1970-01-01 UTC); None if there is none.
-        counts: Is it the newest answer about its ride? (The newest of the shadow, if it is the shadow's.)
+        counts: Is it its model's newest answer about the ride? (The newest of the shadow, if it is the shadow's.)
     """
 
     prediction_id: str
@@ -42,6 +42,7 @@ class Joined(NamedTuple):
     model_version: int
     variant: str
     milliseconds: float
+    model: str
     actual: float | None
     received_at: float | None
     counts: bool
@@ -65,6 +66,7 @@ def joined(
     since: float | None = None,
     until: float | None = None,
     *,
+    model: str | None = None,
     variant: str | None = None,
     model_version: int | None = None,
 ) -> list[Joined]:
@@ -74,6 +76,7 @@ def joined(
         engine: Of `database.engine_for_reading`.
         since: Asked at this time or later (seconds since 1970-01-01 UTC).
         until: Asked before this time.
+        model: Answers of the registered model of this name alone.
         variant: Answers of champion, challenger or shadow alone.
         model_version: Answers of this version alone.
     """
@@ -90,7 +93,7 @@ def joined(
             counting().label("counts"),
         )
         .select_from(with_truth())
-        .where(*_wanted(since, until, variant, model_version))
+        .where(*_wanted(since, until, model, variant, model_version))
         .order_by(predictions.c.asked_at, predictions.c.arrival)
     )
     with engine.connect() as connection:
@@ -99,6 +102,7 @@ def joined(
 
 def accuracy(
     engine: Engine,
+    model: str,
     variant: str,
     model_version: int,
     since: float,
@@ -108,6 +112,7 @@ def accuracy(
 
     Args:
         engine: Of `database.engine_for_reading`.
+        model: Name of the registered model.
         variant: champion, challenger or shadow.
         model_version: Number of the registered version.
         since: Answers asked for at this time or later (seconds since 1970-01-01 UTC).
@@ -118,7 +123,7 @@ def accuracy(
 
     from ride_duration.store.tables import actuals, predictions
 
-    wanted = [*_wanted(since, None, variant, model_version), counting()]
+    wanted = [*_wanted(since, None, model, variant, model_version), counting()]
     number = select(func.count()).select_from(predictions).where(*wanted)
     truths = (
         select(predictions.c.duration, predictions.c.pickup_datetime, actuals.c.duration, actuals.c.dropoff_datetime)
@@ -190,7 +195,7 @@ def with_truth() -> Join:
 
 
 def counting(until: float | None = None) -> ColumnElement[bool]:
-    """Is a prediction the newest answer about its ride, or the newest of the shadow?
+    """Is a prediction its model's newest answer about the ride, or the newest of the model's shadow?
 
     Args:
         until: Answers asked for at this time or later do not count (seconds since 1970-01-01 UTC).
@@ -200,11 +205,12 @@ def counting(until: float | None = None) -> ColumnElement[bool]:
     from ride_duration.store.tables import predictions
 
     other = predictions.alias("later")
+    same_model = other.c.model == predictions.c.model
     same_line = (other.c.variant == "shadow") == (predictions.c.variant == "shadow")
     earlier = () if until is None else (other.c.asked_at < until,)
     newest = (
         select(other.c.arrival)
-        .where(other.c.ride_id == predictions.c.ride_id, same_line, *earlier)
+        .where(other.c.ride_id == predictions.c.ride_id, same_model, same_line, *earlier)
         .order_by(other.c.asked_at.desc(), other.c.arrival.desc())
         .limit(1)
         .scalar_subquery()
@@ -213,7 +219,7 @@ def counting(until: float | None = None) -> ColumnElement[bool]:
 
 
 def _wanted(
-    since: float | None, until: float | None, variant: str | None, model_version: int | None
+    since: float | None, until: float | None, model: str | None, variant: str | None, model_version: int | None
 ) -> list[ColumnElement[bool]]:
     from ride_duration.store.tables import predictions
 
@@ -223,6 +229,8 @@ def _wanted(
         wanted.append(column.asked_at >= since)
     if until is not None:
         wanted.append(column.asked_at < until)
+    if model is not None:
+        wanted.append(column.model == model)
     if variant is not None:
         wanted.append(column.variant == variant)
     if model_version is not None:

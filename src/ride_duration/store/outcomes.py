@@ -16,12 +16,14 @@ class Answers(NamedTuple):
     """Whose answers: one version's as champion, as challenger or in the shadow, within a time.
 
     Attributes:
+        model: Name of the registered model.
         model_version: Number of the registered version.
         variant: champion, challenger or shadow.
         since: Asked for at this time or later (seconds since 1970-01-01 UTC).
         until: Asked for before this time; None: until now.
     """
 
+    model: str
     model_version: int
     variant: str
     since: float
@@ -29,7 +31,7 @@ class Answers(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """Answers that count (the newest about each ride until then), each of shape (n,).
+    """Answers that count (the model's newest about each ride until then), each of shape (n,).
 
     Attributes:
         ride_id: The ride.
@@ -168,6 +170,7 @@ def _wanted(answers: Answers) -> list[ColumnElement[bool]]:
     column = predictions.c
     wanted: list[ColumnElement[bool]] = [
         column.asked_at >= answers.since,
+        column.model == answers.model,
         column.model_version == answers.model_version,
         column.variant == answers.variant,
     ]

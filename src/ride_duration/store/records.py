@@ -26,6 +26,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction",
         model_version: Number of the registered version.
         variant: champion, challenger or shadow.
         milliseconds: How long the answer took.
+        model: Name of the registered model; empty in records of programs that did not log it.
     """
 
     prediction_id: str
@@ -41,6 +42,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction",
     model_version: int
     variant: str
     milliseconds: float
+    model: str = ""
 
 
 class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=False):

@@ -43,6 +43,7 @@ predictions = Table(
     Column("model_version", Integer, nullable=False),
     Column("variant", Text, nullable=False),
     Column("milliseconds", Double, nullable=False),
+    Column("model", Text, nullable=False, server_default=""),
     Index(None, "ride_id", "asked_at"),
     Index(None, "asked_at"),
 )
