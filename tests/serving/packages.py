@@ -65,13 +65,13 @@ def priced(minutes_a_mile: float = 3.0, *, off: float = 0.0, distance: str = "op
 
 def _graph(weights: Any) -> bytes:
     numbers = helper.make_tensor_value_info("numbers", TensorProto.FLOAT, [None, len(USUAL)])
-    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, [None, 1])
+    answer = helper.make_tensor_value_info("minutes", TensorProto.FLOAT, [None, 1])
     constants = {"usual": np.array([list(USUAL.values())]), "weights": np.reshape(weights, (-1, 1))}
     kept = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
     nodes = [
         helper.make_node("IsNaN", ["numbers"], ["missing"]),
         helper.make_node("Where", ["missing", "usual", "numbers"], ["known"]),
-        helper.make_node("MatMul", ["known", "weights"], ["answer"]),
+        helper.make_node("MatMul", ["known", "weights"], ["minutes"]),
     ]
     graph = helper.make_graph(nodes, "priced", [numbers], [answer], kept)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

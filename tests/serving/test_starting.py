@@ -154,6 +154,7 @@ def test_a_signal_while_the_service_starts_is_heeded(models: Models) -> None:
         tracking = {"uri": f"http://127.0.0.1:{registry.getsockname()[1]}", "artifacts": SETTINGS["artifacts"]}
         running = Running(models.project, "any", tracking=tracking)
         running.launch()
+        registry.settimeout(PATIENCE)
         asked, _ = registry.accept()
         running.process.send_signal(signal.SIGTERM)
         asked.close()

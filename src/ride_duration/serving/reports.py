@@ -57,11 +57,25 @@ class Variant(Facts, kw_only=True):
     released_at: Annotated[float, Meta(description="Seconds since 1970 (UTC).")]
 
 
+class RolloutReport(Struct):
+    """The rollout that goes on."""
+
+    version: Label
+    against: Label
+    status: str
+    stage: Annotated[str, Meta(examples=["shadow", "5 %"])]
+    share: Share
+    since: Annotated[str, Meta(description="RFC 3339 (UTC).", examples=["2021-02-03T08:30:00+00:00"])]
+    next: Annotated[str | None, Meta(description="What the next step waits for.")]
+    problem: Annotated[str | None, Meta(description="Why it stands still; null if it does not.")]
+
+
 class Models(Struct):
     """Who answers which share of the rides."""
 
     model: Annotated[str, Meta(description="Name in the registry.", examples=["ride-duration-green-simulated"])]
     variants: list[Variant]
+    rollout: RolloutReport | None
     registry_reachable: bool
     problem: Annotated[str | None, Meta(description="Why another model should answer and cannot; null if none should.")]
 
