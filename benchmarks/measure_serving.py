@@ -115,7 +115,7 @@ def print_steps(package: Any) -> None:
     from ride_duration.store import PredictionLog
     from ride_duration.trips.rides import features_of_ride
 
-    model = Model(ModelPackage(package.contents, 1, 1))
+    model = Model(ModelPackage(package.contents, 1, 1), time.time())
     deployment = Deployment(model)
     body = json.dumps(RIDE).encode()
     asked = understood(decoded(body, Ride), deployment, "benchmark-1")

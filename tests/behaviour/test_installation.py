@@ -36,7 +36,7 @@ TRAINING = [
 ANSWER = f"""
 import importlib.util, json, sys
 import numpy as np
-import ride_duration.registry, ride_duration.trips
+import ride_duration.registry, ride_duration.serving.server, ride_duration.store, ride_duration.trips
 from ride_duration.model_package import ModelPackage, Rides
 
 times = np.array(["2021-03-01T17:30:00"], dtype="datetime64[s]")

@@ -25,8 +25,8 @@ LIMITS = {
     "concurrency": 64,
 }
 ROLLOUT = {
-    "stages": [{"share": 1.0, "minutes": 1, "predictions": 1, "actuals": 1}],
-    "limits": {"requests": 1, "error_rate": 0.01, "p99_ms": 50, "worse_minutes": 0.1},
+    "stages": [{"share": 1.0, "minutes": 1, "predictions": 100, "actuals": 1}],
+    "limits": {"requests": 100, "error_rate": 0.01, "p99_ms": 50, "worse_minutes": 0.1},
 }
 
 _numbers = itertools.count(1)

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package.files import write_folder
+from ride_duration.registry.reader import Released
 from ride_duration.serving.controller import UNWATCHED, Controller
 from ride_duration.serving.decisions import PATIENCE
 from ride_duration.serving.metrics import Metrics
@@ -60,8 +61,8 @@ class Reader:
             raise RideDurationError("the registry cannot be reached")
         return self.number
 
-    def folder(self, version: int) -> Path:
-        return self._folder / str(version)
+    def released(self, version: int) -> Released:
+        return Released(self._folder / str(version), 1e9)
 
 
 class City:
@@ -232,8 +233,7 @@ def test_a_slow_or_worse_challenger_stops_at_once(city: City, rides: dict[str, f
 def test_failures_count_over_instances_and_those_of_earlier_rollouts_do_not(city: City) -> None:
     one, two = city.instance("one"), city.instance("two")
     for instance in (one, two):
-        for _ in range(500):
-            instance.metrics.variant_failed(2, "shadow")
+        instance.metrics.variant_failed(2, "shadow", 500)
     city.begin()
     one.follow()
     two.follow()

@@ -9,7 +9,7 @@ import pytest
 from ride_duration.errors import RideDurationError
 from ride_duration.registry import Registry
 from ride_duration.registry.__main__ import decide
-from ride_duration.registry.reader import RegistryReader
+from ride_duration.registry.reader import RegistryReader, Released
 from ride_duration.serving.deployment import Model
 from ride_duration.serving.keys import add_key
 from ride_duration.serving.package_cache import PackageCache
@@ -84,15 +84,16 @@ def test_no_byte_of_a_package_may_change(models: Models, tmp_path: Path, last: b
     copied = tmp_path / "package"
     shutil.copytree(whole, copied)
     cache = PackageCache(tmp_path / "cache")
-    assert Model(cache.package(1, copied)).version == 1
+    source = Released(copied, 1e9)
+    assert Model(cache.package(1, source), cache.released_at(1)).released_at == 1e9
     for file in sorted(path for path in copied.rglob("*") if path.is_file()):
         content = file.read_bytes()
         at = len(content) - 1 if last else 0
         file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         with pytest.raises(RideDurationError, match="is refused"):
-            cache.package(2, copied)
+            cache.package(2, source)
         file.write_bytes(content)
-    assert cache.package(2, copied).contents
+    assert cache.package(2, source).contents
 
 
 def alias(registry: Registry, version: int) -> None:
@@ -148,7 +149,7 @@ def test_without_the_registry_the_last_champion_answers_also_after_a_restart(mod
 
 
 def test_a_damaged_cache_is_no_package_until_the_registry_is_back(models: Models, tmp_path: Path) -> None:
-    whole = models.champion().package_folder(1)
+    whole = Released(models.champion().package_folder(1), 1e9)
     cache = PackageCache(tmp_path / "cache")
     expected = cache.package(1, whole).contents
     assert cache.package(1).contents == expected
@@ -224,18 +225,20 @@ def test_the_reader_finds_what_mlflow_finds(models: Models, tmp_path: Path) -> N
     second = models.release(registry, 4.0)
     reader = RegistryReader(models.project, SETTINGS, registry.name)
     assert (reader.champion(), registry.champion()) == (1, 1)
-    for version in (1, second):
-        assert reader.folder(version) == registry.package_folder(version)
+    for version in registry.versions():
+        found = reader.released(version.number)
+        assert found.folder == registry.package_folder(version.number)
+        assert found.at == version.released.timestamp()
     registry.promote(second, "Ana", "better")
     assert reader.champion() == second
     with pytest.raises(RideDurationError, match=f"there is no version 9 of {registry.name}"):
-        reader.folder(9)
+        reader.released(9)
     assert RegistryReader(models.project, SETTINGS, "unheard-of").champion() is None
     moved = tmp_path / "100 % där? #1"
     shutil.copytree(models.project / "data/mlflow", moved / "data/mlflow")
     elsewhere = RegistryReader(moved, SETTINGS, registry.name)
     assert elsewhere.champion() == second
-    assert elsewhere.folder(second).is_relative_to(moved)
+    assert elsewhere.released(second).folder.is_relative_to(moved)
 
 
 def test_a_registry_that_is_no_database_is_told(tmp_path: Path) -> None:

@@ -222,3 +222,13 @@ def test_a_bad_record_holds_up_no_others(service: Running) -> None:
         "ride.PULocationID",
         "ride.DOLocationID",
     ]
+
+
+def test_what_if_rides_are_answered_and_neither_logged_nor_counted(service: Running) -> None:
+    before = service.get("/live").json["variants"]
+    asked = {"rides": [RIDE | {"ride_id": 7}, RIDE], "what_if": True}
+    answered = service.post("/predict/batch", asked).json["predictions"]
+    assert answered[0]["duration"] == service.post("/predict", RIDE).json["duration"]
+    assert answered[0]["ride_id"] == 7
+    after = service.get("/live").json["variants"]
+    assert after[0]["answered"] == before[0]["answered"] + 1, "the one of /predict"

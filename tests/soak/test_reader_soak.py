@@ -70,4 +70,4 @@ def test_the_reader_finds_what_a_server_has(server: str, tmp_path: Path) -> None
         client.set_registered_model_alias("taxi", "champion", str(versions[-1]))
         assert reader.champion() == versions[-1] == int(client.get_model_version_by_alias("taxi", "champion").version)
     for version, minutes in zip(versions, (3.0, 4.0), strict=True):
-        assert ModelPackage.load(reader.folder(version)).contents == priced(minutes)
+        assert ModelPackage.load(reader.released(version).folder).contents == priced(minutes)

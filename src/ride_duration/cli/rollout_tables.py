@@ -72,8 +72,8 @@ def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None)
             ("actuals", f"{evidence.actuals:,}"),
             ("absolute error", verdict),
         )
-        print_table(f"\nSeen in the stage {_stage(rollout.share)}", ("", ""), seen)
-        click.echo(f"The service's next step is to {step.kind}: {step.why}.")
+        print_table(f"\nStage {_stage(rollout.share)}", ("of the challenger", "seen so far"), seen)
+        click.echo(f"\nThe service's next step is to {step.kind}: {step.why}.")
 
 
 def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
     columns = ("variant", "predicted", "joined", "MAE (min)", "RMSE (min)", "bias (min)", "coverage")
     print_table(title, columns, rows)
     compared = [
-        (row["loss"], row["rides"], f"{row['champion']:,}", f"{row['challenger']:,}", _interval(row), _number(row["p"]))
+        (row["loss"], row["rides"], f"{row['champion']:,}", f"{row['challenger']:,}", _interval(row), _p(row["p"]))
         for row in report["differences"]
     ]
     columns_of_differences = ("loss", "rides", "champion", "challenger", "challenger - champion (95 %)", "p")
@@ -106,6 +106,10 @@ def _interval(row: dict[str, Any]) -> str:
         return "too early to say"
     estimate, low, high = bounds
     return f"{estimate:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def _p(value: float | None) -> str:
+    return "< 0.001" if value is not None and value < 0.001 else _number(value)
 
 
 def _number(value: float | None) -> str:

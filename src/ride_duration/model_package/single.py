@@ -84,7 +84,8 @@ class SingleRides:
         answered: NDArray[Any] = np.zeros((1, 1), precision)
         binding = session.io_binding()
         binding.bind_input("numbers", "cpu", 0, precision, numbers.shape, numbers.ctypes.data)
-        binding.bind_output("minutes", "cpu", 0, precision, answered.shape, answered.ctypes.data)
+        [output] = session.get_outputs()
+        binding.bind_output(output.name, "cpu", 0, precision, answered.shape, answered.ctypes.data)
 
         def bound(*_: int | None) -> float:
             session.run_with_iobinding(binding)

@@ -36,7 +36,7 @@ _ELSEWHERE = re.compile("[a-z][a-z0-9+.-]+:/")
 
 _ALIAS = "SELECT version FROM registered_model_aliases WHERE name = :name AND alias = 'champion'"
 _LOGGED = """
-    SELECT logged_models.artifact_location, experiments.artifact_location
+    SELECT logged_models.artifact_location, experiments.artifact_location, model_versions.creation_time
     FROM model_versions
     JOIN logged_models ON model_versions.source = 'models:/' || logged_models.model_id
     JOIN experiments ON experiments.experiment_id = logged_models.experiment_id
@@ -44,11 +44,19 @@ _LOGGED = """
 """
 
 
-class Place(NamedTuple):
-    """Where MLflow keeps the files of a version, and where it keeps those of the experiment."""
+class Released(NamedTuple):
+    """A version's package: the folder in which it lies, and when it was released (seconds since 1970, UTC)."""
+
+    folder: Path
+    at: float
+
+
+class _Kept(NamedTuple):
+    """Where MLflow keeps the files of a version, where those of the experiment, and since when (ms since 1970)."""
 
     location: str
     experiment: str
+    since: int
 
 
 class RegistryReader:
@@ -78,15 +86,16 @@ class RegistryReader:
         version: int | None = _reached(self._store.champion)
         return version
 
-    def folder(self, version: int) -> Path:
-        """Where the package of a version lies; one in a store elsewhere is copied, and kept until the next call.
+    def released(self, version: int) -> Released:
+        """Where the package of a version lies, and since when; one in a store elsewhere is kept until the next call.
 
         Raises:
             RideDurationError: There is no such version, its files are gone, or the registry cannot be reached.
         """
-        place = _reached(lambda: self._store.place(version))
+        kept = _reached(lambda: self._store.kept(version))
         try:
-            return package_folder(place.location, place.experiment, self._artifacts, self._download)
+            folder = package_folder(kept.location, kept.experiment, self._artifacts, self._download)
+            return Released(folder, kept.since / 1000)
         except (OSError, ValueError) as error:
             raise RideDurationError(f"the files of version {version} are gone ({error})") from error
 
@@ -166,11 +175,11 @@ class _Database:
         found = self._ask(_ALIAS)
         return int(found[0]) if found else None
 
-    def place(self, version: int) -> Place:
+    def kept(self, version: int) -> _Kept:
         found = self._ask(_LOGGED, version=version)
         if found is None:
             raise RideDurationError(f"there is no version {version} of {self._name}")
-        return Place(*found)
+        return _Kept(*found)
 
     def _ask(self, question: str, **values: Any) -> Any:
         from sqlalchemy import text
@@ -196,11 +205,12 @@ class _Server:
             raise
         return int(found["model_version"]["version"])
 
-    def place(self, version: int) -> Place:
+    def kept(self, version: int) -> _Kept:
         found = self._ask("model-versions/get", name=self._name, version=version)["model_version"]
         logged = self._ask(f"logged-models/{found['source'].removeprefix('models:/')}")["model"]["info"]
         experiment = self._ask("experiments/get", experiment_id=logged["experiment_id"])["experiment"]
-        return Place(logged["artifact_uri"], experiment["artifact_location"])
+        since = int(found["creation_timestamp"])
+        return _Kept(logged["artifact_uri"], experiment["artifact_location"], since)
 
     def _ask(self, path: str, **values: Any) -> Any:
         with urlopen(f"{self._api}/{path}?{urlencode(values)}", timeout=_PATIENCE) as answer:  # noqa: S310 http(s) alone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,17 +21,18 @@ class Model:
 
     Args:
         package: Its hashes were compared.
+        released_at: Seconds since 1970 (UTC).
 
     Attributes:
         version: In the registry.
         facts: What its manifest says.
-        loaded_at: Seconds since 1970 (UTC).
+        released_at: The same.
 
     Raises:
         RideDurationError: It cannot be run, or answers golden rides otherwise than it should.
     """
 
-    def __init__(self, package: ModelPackage) -> None:
+    def __init__(self, package: ModelPackage, released_at: float) -> None:
         off = golden_error(package)  # warms the graphs up as well
         if not off <= _GOLDEN_MINUTES:
             raise RideDurationError(f"version {package.version} answers golden rides {off:.3g} minutes off")
@@ -45,7 +45,7 @@ class Model:
         self.needs_distance = self.facts.get("distance") == "required"
         self.answer = SingleRides(package).answer
         self.city = City(package.zones)
-        self.loaded_at = time.time()
+        self.released_at = released_at
 
 
 @dataclass(frozen=True)

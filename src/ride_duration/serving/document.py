@@ -42,7 +42,10 @@ EXAMPLES: dict[type, dict[str, Any]] = {
             "ride_id": 4711,
         },
     },
-    wire.Batch: {"one": {"rides": [_RIDE | {"ride_id": "4711"}]}},
+    wire.Batch: {
+        "one": {"rides": [_RIDE | {"ride_id": "4711"}]},
+        "what if": {"rides": [_RIDE | {"pickup_datetime": "2021-03-01T17:30:00"}], "what_if": True},
+    },
     wire.Actual: {"one": {"ride_id": "4711", "duration": 31.5}},
     wire.Actuals: {"many": {"actuals": [{"ride_id": "4711", "dropoff_datetime": "2021-02-03T09:01:30"}]}},
     wire.Stream: {

@@ -124,10 +124,10 @@ class Metrics:
         if not answered.model.city.has_places(asked.pickup_zone, asked.dropoff_zone):
             self._unknown.inc()
 
-    def variant_failed(self, version: int, variant: str) -> None:
+    def variant_failed(self, version: int, variant: str, rides: int = 1) -> None:
         """A variant had no answer."""
-        self._failed_variants.labels(version, variant).inc()
-        self.failed[version] = self.failed.get(version, 0) + 1
+        self._failed_variants.labels(version, variant).inc(rides)
+        self.failed[version] = self.failed.get(version, 0) + rides
 
     def rollout_step(self, kind: str) -> None:
         """This instance moved the rollout on."""

@@ -56,7 +56,7 @@ class Operations:
         gauge = metrics.gauge
         gauge("ride_duration_log_queue", "Records that are not in the database yet.").set_function(self._queue)
         gauge("ride_duration_log_writable", "Whether records are taken.").set_function(lambda: predictions.writable)
-        gauge("ride_duration_model_age_seconds", "Since the champion was loaded.").set_function(self._age)
+        gauge("ride_duration_model_age_seconds", "Since the champion was released.").set_function(self._age)
         gauge("ride_duration_registry_reachable", "Whether the registry answered last.").set_function(
             lambda: reconciler.reachable
         )
@@ -105,7 +105,13 @@ class Operations:
         return {
             "model": self._settings.model,
             "variants": [
-                {"variant": name, "version": model.label, "share": share, "loaded_at": model.loaded_at, **_told(model)}
+                {
+                    "variant": name,
+                    "version": model.label,
+                    "share": share,
+                    "released_at": model.released_at,
+                    **_told(model),
+                }
                 for name, model, share in (deployment.variants if deployment else ())
             ],
             "rollout": self._controller.told(),
@@ -192,7 +198,7 @@ class Operations:
 
     def _age(self) -> float:
         deployment = self._reconciler.deployment
-        return time.time() - deployment.champion.loaded_at if deployment else math.nan
+        return time.time() - deployment.champion.released_at if deployment else math.nan
 
 
 def _told(model: Model) -> dict[str, Any]:
@@ -200,4 +206,4 @@ def _told(model: Model) -> dict[str, Any]:
 
 
 def _days(model: Model) -> float:
-    return round((time.time() - model.loaded_at) / 86_400, 3)
+    return round((time.time() - model.released_at) / 86_400, 3)

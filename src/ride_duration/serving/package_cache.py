@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
-from ride_duration.model_package.files import read_folder, write_folder
+from ride_duration.model_package.files import MANIFEST, read_folder, write_folder
+from ride_duration.registry.reader import Released
 
 #: Packages that are kept besides those in use, for a rollback while the registry is away.
 _KEPT = 3
@@ -25,7 +26,7 @@ class PackageCache:
         self._folder = folder
         self._last = folder / "champion"
 
-    def package(self, version: int, source: Path | None = None) -> ModelPackage:
+    def package(self, version: int, source: Released | None = None) -> ModelPackage:
         """The package of a version, after each hash was compared.
 
         Args:
@@ -37,14 +38,19 @@ class PackageCache:
         """
         own = self._folder / str(version)
         if source is not None:
-            package = ModelPackage(read_folder(source), 1, version)
+            package = ModelPackage(read_folder(source.folder), 1, version)
             if not own.exists() or self._differs(own, package):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 write_folder(own, package.contents)
+            os.utime(own / MANIFEST, (source.at, source.at))
             return package
         if not own.exists():
             raise RideDurationError(f"version {version} was never loaded here, and the registry is away")
         return ModelPackage(read_folder(own), 1, version)
+
+    def released_at(self, version: int) -> float:
+        """When a version that lies here was released (seconds since 1970, UTC)."""
+        return (self._folder / str(version) / MANIFEST).stat().st_mtime
 
     def note_champion(self, version: int) -> None:
         """Remember a champion that answers, and forget packages that were loaded long ago."""

@@ -116,7 +116,8 @@ class Reconciler:
 
     def _load(self, version: int, registry: bool) -> Model | None:
         try:
-            model = Model(self._cache.package(version, self._reader.folder(version) if registry else None))
+            package = self._cache.package(version, self._reader.released(version) if registry else None)
+            model = Model(package, self._cache.released_at(version))
         except Exception as error:  # whatever a package does, the one before goes on answering
             self.failures += 1
             self.problem = f"version {version} cannot answer: {error}"

@@ -54,7 +54,7 @@ class Variant(Facts, kw_only=True):
     variant: Name
     version: Label
     share: Share
-    loaded_at: Annotated[float, Meta(description="Seconds since 1970 (UTC).")]
+    released_at: Annotated[float, Meta(description="Seconds since 1970 (UTC).")]
 
 
 class RolloutReport(Struct):
@@ -84,7 +84,7 @@ class LiveModel(Facts, kw_only=True):
     """The champion."""
 
     version: Label
-    age_days: Annotated[float, Meta(ge=0, description="Since it was loaded.")]
+    age_days: Annotated[float, Meta(ge=0, description="Since it was released.")]
 
 
 class LiveVariant(Struct):

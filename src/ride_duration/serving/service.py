@@ -136,10 +136,14 @@ class Service:
 
     async def predict_batch(self, body: bytes) -> Predictions:
         """Answer many rides."""
-        rides, deployment = decoded(body, Batch).rides, self.deployment
+        batch, deployment = decoded(body, Batch), self.deployment
         asked = [
-            _understood_in(f"rides[{number}]", ride, deployment, self._new_id()) for number, ride in enumerate(rides)
+            _understood_in(f"rides[{number}]", ride, deployment, self._new_id())
+            for number, ride in enumerate(batch.rides)
         ]
+        if batch.what_if:
+            answered: list[Answered] = await self._aside(answer_many, asked, deployment)
+            return Predictions([one.prediction() for one in answered])
         return Predictions([answered.prediction() for answered in await self._answer_many(asked, deployment)])
 
     async def _answer_many(self, asked: list[Asked], deployment: Deployment) -> list[Answered]:
@@ -166,7 +170,7 @@ class Service:
             answered = shadow_answers(asked, model)
         except Exception:
             log.exception("the shadow, version %d, failed", model.version)
-            self._metrics.variant_failed(model.version, SHADOW)
+            self._metrics.variant_failed(model.version, SHADOW, len(asked))
             return []
         for one in answered:
             self._metrics.prediction(one)

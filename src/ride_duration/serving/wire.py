@@ -97,6 +97,9 @@ class Batch(Struct, forbid_unknown_fields=True):
     """Rides to be answered together."""
 
     rides: Annotated[list[Ride], Meta(min_length=1, max_length=MANY)]
+    what_if: Annotated[
+        bool, Meta(description="These are no rides that anybody takes: they are neither logged nor counted.")
+    ] = False
 
 
 class Predictions(Struct):

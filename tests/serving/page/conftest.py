@@ -1,6 +1,5 @@
 """A real browser, and the page in it: whatever it loads, logs and violates is looked at when the test ends."""
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.conftest import program
-from tests.serving.page.stand_in import stand_in
+from tests.serving.service import Running
 
 ARTIFACTS = Path(__file__).parents[3] / "build" / "page"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -27,18 +26,14 @@ OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
-def service_url() -> Iterator[str]:
+def service_url(service: Running) -> str:
     """Where the service answers, without a slash at the end."""
-    server = stand_in()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    return service.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests."""
+    """One Chromium for the tests of a module: as long as it is open, Playwright's event loop runs in this thread."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("chromium"), args=QUIET)
         yield browser

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY
-from tests.serving.under_load.processes import ServiceProcess, environment, free_port
+from tests.serving.service import free_port
+from tests.serving.under_load.processes import ServiceProcess, environment
 
 SCRIPT = REPOSITORY / "deploy/blue_green.sh"
 

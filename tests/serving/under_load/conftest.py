@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.registry.store import Store
+from tests.serving.conftest import Models
 from tests.serving.under_load.trials import Pair, two_versions
 from tests.store.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+def pair(models: Models) -> Pair:
     """Two versions of a model; the first is champion."""
-    return two_versions(Store(tmp_path_factory.mktemp("under_load") / "project"))
+    return two_versions(models.store)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ class Load:
         slowest: Seconds that the slowest answer took.
     """
 
-    def __init__(self, port: int, clients: int = 8, pause: float = 0.001) -> None:
+    def __init__(self, port: int, clients: int = 8, pause: float = 0.002) -> None:
         self._port, self._clients, self._pause = port, clients, pause
         self._prefix = f"load{next(_PREFIXES)}"
         self._stop = threading.Event()

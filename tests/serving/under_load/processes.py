@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,24 +15,8 @@ from sqlalchemy import text
 
 from ride_duration.store.database import engine_for_reading
 from tests.registry.store import SETTINGS
+from tests.serving.service import LIMITS, ROLLOUT, free_port
 from tests.store.samples import until
-
-ROLLOUT: dict[str, Any] = {"stages": []}
-
-_LIMITS = {
-    "body_bytes": 1_000_000,
-    "body_seconds": 10.0,
-    "requests_per_second": 100_000.0,
-    "burst": 100_000,
-    "concurrency": 64,
-}
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def environment() -> dict[str, str]:
@@ -68,7 +51,7 @@ class ServiceProcess:
             "api_keys": str(folder / "keys.json"),
             "require_keys": False,
             "behind_proxy": False,
-            "limits": _LIMITS,
+            "limits": LIMITS,
             "rollout": ROLLOUT,
             **given,
         }

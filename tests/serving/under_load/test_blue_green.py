@@ -16,6 +16,7 @@ from tests.serving.under_load.blue_green import SCRIPT, BlueGreen, blue_green
 from tests.serving.under_load.load import Load
 from tests.serving.under_load.processes import ServiceProcess
 from tests.serving.under_load.trials import Pair
+from tests.store.samples import until
 
 pytestmark = [pytest.mark.xdist_group("under_load"), pytest.mark.needs("nginx", "curl")]
 
@@ -82,9 +83,8 @@ def test_a_second_one_at_the_same_time_is_refused(script: BlueGreen) -> None:
 
 def test_a_killed_service_is_noticed_and_started_again(script: BlueGreen) -> None:
     os.kill(script.process("green"), signal.SIGKILL)
-    status = script("status")
-    assert status.returncode == 1
-    assert "green is live and does not run" in status.stdout
+    until(lambda: "green is live and does not run" in script("status").stdout)
+    assert script("status").returncode == 1
     with pytest.raises(HTTPError) as refused:
         urlopen(f"http://127.0.0.1:{script.port}/ready")
     assert refused.value.code == 502

@@ -64,7 +64,7 @@ def kill_service(pair: Pair, folder: Path, times: int, seed: int, **given: str) 
     with Load(service.port) as load:
         for _ in range(times):
             service.start()
-            load.more(randomness.randrange(100, 1000))
+            load.more(randomness.randrange(100, 600))
             service.kill()
         service.start()
         load.more()

@@ -15,7 +15,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Keeps the key for this tab only. */
+/** keeps the key in this tab. */
 export function useKey(key) {
   sessionStorage.setItem(KEY, key);
 }

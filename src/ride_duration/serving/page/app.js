@@ -182,7 +182,7 @@ async function askDay(signal) {
   if (key !== day.key) {
     const minutes = Array.from({ length: 48 }, (_, i) => i * 30);
     const rides = minutes.map((minute) => asked(timeOf(minute)));
-    const { predictions } = await ask("predict/batch", { body: { rides }, signal });
+    const { predictions } = await ask("predict/batch", { body: { rides, what_if: true }, signal });
     day = { key, points: predictions.map((one, i) => ({ ...one, minute: minutes[i] })) };
   }
   showDay();
