@@ -132,6 +132,17 @@ def test_operators_need_a_key_always(service: Running) -> None:
     refused(service.ask("GET", "/deployments"), 401)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"), [("elsewhere.example:9696", 403), ("127.0.0.1.nip.io", 403), ("[::1]:1", 200)]
+)
+def test_without_keys_only_names_of_this_machine_lead_here(service: Running, host: str, status: int) -> None:
+    assert service.post("/predict", RIDE, Host=host).status == status
+
+
+def test_with_keys_any_name_does(guarded: Running, keys: dict[str, dict[str, str]]) -> None:
+    assert guarded.post("/predict", RIDE, Host="rides.example", **keys["predict"]).status == 200
+
+
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1", "http://127.0.0.1:1"])
 def test_pages_of_other_sites_are_refused(service: Running, origin: str) -> None:
     refused(service.post("/predict", RIDE, Origin=origin), 403)

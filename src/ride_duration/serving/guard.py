@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ _NEEDED = {
 }
 _OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json")
 _OPEN_BELOW = "/page/"
+
+#: Names under which a browser finds its own machine. A page under another name that leads here (DNS rebinding) passes
+#: for one of this service.
+_THIS_MACHINE = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 
 #: Clients whose rate is remembered; beyond it those that were quiet for longest are forgotten.
 _CLIENTS = 10_000
@@ -74,7 +79,8 @@ class Guard:
             Whose key it has; empty if it needs none.
 
         Raises:
-            Refused: It has no key or the wrong one, comes from another site's page, or there were too many.
+            Refused: It has no key or the wrong one, comes from another site's page or by another site's name, or there
+                were too many.
         """
         key = origin = host = forwarded = None
         for name, value in scope["headers"]:
@@ -86,8 +92,8 @@ class Guard:
                 host = value
             elif name == b"x-forwarded-for":
                 forwarded = value
-        if origin is not None and origin.partition(b"://")[2] != host:
-            raise Refused(403, "pages of other sites may not use this service")
+        if origin is not None:
+            self._refuse_other_sites(origin.partition(b"://")[2], host)
         client = scope["client"][0] if scope["client"] else ""
         if self._behind_proxy and forwarded is not None:
             client = forwarded.rpartition(b",")[2].strip().decode("latin-1")
@@ -98,6 +104,12 @@ class Guard:
             raise
         self._count(name or client, now)
         return name
+
+    def _refuse_other_sites(self, page: bytes, host: bytes | None) -> None:
+        if page != host:
+            raise Refused(403, "pages of other sites may not use this service")
+        if not self._required and not _THIS_MACHINE.fullmatch(page):
+            raise Refused(403, "without API keys pages may use this service under names of its own machine alone")
 
     def _allowed(self, path: str, key: bytes | None, now: float) -> str:
         needed = _NEEDED.get(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -47,6 +48,7 @@ def serve(settings: ServiceSettings) -> None:
     Raises:
         RideDurationError: The port is taken, keys are missing, or the log cannot be written.
     """
+    _allow_connections()
     with (
         _listening(settings) as listening,
         _predictions_kept(settings) as predictions,
@@ -79,6 +81,12 @@ def serve(settings: ServiceSettings) -> None:
             _tell(settings, reconciler)
             server.run([listening])
     log.info("Stopped; every prediction that was acknowledged is kept.")
+
+
+def _allow_connections() -> None:
+    """As many as the operating system lets a process have: many more than it gives by itself."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager
