@@ -183,7 +183,7 @@ def package_folder(settings: dict[str, Any]) -> Path:
     champion = reader.champion()
     if champion is None:
         sys.exit(f"{settings['model']} has no champion yet; `kedro run` releases one")
-    return reader.folder(champion)
+    return reader.released(champion).folder
 
 
 @contextmanager

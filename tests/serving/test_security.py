@@ -133,14 +133,16 @@ def test_operators_need_a_key_always(service: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "status"), [("elsewhere.example:9696", 403), ("127.0.0.1.nip.io", 403), ("[::1]:1", 200)]
+    ("name", "status"), [("elsewhere.example:9696", 403), ("127.0.0.1.nip.io", 403), ("[::1]:1", 200)]
 )
-def test_without_keys_only_names_of_this_machine_lead_here(service: Running, host: str, status: int) -> None:
-    assert service.post("/predict", RIDE, Host=host).status == status
+def test_without_keys_pages_come_from_this_machine(service: Running, name: str, status: int) -> None:
+    assert service.post("/predict", RIDE, Host=name, Origin=f"http://{name}").status == status
+    assert service.post("/predict", RIDE, Host=name).status == 200, "no page, but a program"
 
 
-def test_with_keys_any_name_does(guarded: Running, keys: dict[str, dict[str, str]]) -> None:
-    assert guarded.post("/predict", RIDE, Host="rides.example", **keys["predict"]).status == 200
+def test_with_keys_pages_come_from_anywhere(guarded: Running, keys: dict[str, dict[str, str]]) -> None:
+    headers = {"Host": "rides.example", "Origin": "https://rides.example", **keys["predict"]}
+    assert guarded.post("/predict", RIDE, **headers).status == 200
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1", "http://127.0.0.1:1"])
