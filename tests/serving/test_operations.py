@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ride_duration.serving.problems import without_details
 from tests.serving.service import Running
 
 pytestmark = pytest.mark.xdist_group("serving")
@@ -88,3 +89,9 @@ def test_every_metric_is_there_and_moves(service: Running) -> None:
     assert after["ride_duration_deployment_problem",] == 0
     assert after["ride_duration_refused_packages",] == 0
     assert after["ride_duration_deployed_version", "champion"] == 1
+
+
+def test_reasons_lose_folders_and_what_drivers_say_of_hosts() -> None:
+    said = 'the registry cannot be reached (connection to server at "10.0.0.7", port 5432 failed)'
+    assert without_details(said) == "the registry cannot be reached"
+    assert without_details("the model package in /srv/rides/data/1 is refused") == "the model package in 1 is refused"

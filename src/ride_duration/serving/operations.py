@@ -9,7 +9,7 @@ from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.serving.decisions import decide
-from ride_duration.serving.problems import Refused, without_folders
+from ride_duration.serving.problems import Refused, without_details
 from ride_duration.serving.rollout_plan import share_name
 from ride_duration.serving.wire import Deployed
 from ride_duration.trips.zones import zones
@@ -83,10 +83,10 @@ class Operations:
         """
         deployment = self._reconciler.deployment
         if deployment is None:
-            why = without_folders(self._reconciler.problem or "it is loading")
+            why = without_details(self._reconciler.problem or "it is loading")
             raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         if not self._log.writable:
-            raise Refused(503, f"the prediction log is full: {self._log.last_error}", retry_after=5)
+            raise Refused(503, "the prediction log takes no more; the service's log says why", retry_after=5)
         return {"status": "ready", "model_version": deployment.champion.label}
 
     def version(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Operations:
             ],
             "rollout": self._controller.told(),
             "registry_reachable": self._reconciler.reachable,
-            "problem": self._reconciler.problem,
+            "problem": self._reconciler.problem and without_details(self._reconciler.problem),
         }
 
     def live(self) -> dict[str, Any]:
@@ -189,7 +189,7 @@ class Operations:
             decided = await asyncio.to_thread(decide, self._settings, decision)
             deployment = await asyncio.to_thread(self._reconciler.reconcile)
         if deployment is None or deployment.champion.version != decided["version"]:
-            problem = self._reconciler.problem or "it could not be loaded"
+            problem = without_details(self._reconciler.problem or "it could not be loaded")
             raise Refused(503, f"version {decided['version']} is champion, but does not answer here: {problem}", "", 5)
         return Deployed(decided["version"], decided["previous"])
 

@@ -20,6 +20,9 @@ _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 
+#: What drivers say, with hosts and ports.
+_IN_BRACKETS = re.compile(r" \(.*\)")
+
 #: Of an absolute path, all but the last part.
 _FOLDERS = re.compile(r"(?<![^\s(\"'])/(?:[^/\n]+/)+")
 
@@ -89,9 +92,9 @@ def not_understood(error: Exception, body: bytes) -> Refused:
     return Refused(422, _shortened(what.replace("`", "")), _shortened(where or "body"))
 
 
-def without_folders(reason: str) -> str:
-    """A reason for those who have no business with the folders of this machine."""
-    return _FOLDERS.sub("", reason)
+def without_details(reason: str) -> str:
+    """A reason for those who have no business with the folders and addresses of this machine."""
+    return _FOLDERS.sub("", _IN_BRACKETS.sub("", reason))
 
 
 def _field_without_number(body: bytes) -> str:

@@ -58,7 +58,9 @@ def serve(settings: ServiceSettings) -> None:
         reader = RegistryReader(settings.project_path, settings.tracking, settings.model)
         rollouts = Rollouts(settings.store_url, settings.model)
         controller = Controller(parse_plan(settings.rollout), rollouts, metrics, partial(_promoted, settings))
-        reconciler = Reconciler(reader, PackageCache(settings.own_folder / "packages"), controller.challenge)
+        reconciler = Reconciler(
+            reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge
+        )
         service = Service(reconciler, predictions, metrics, worker)
         operations = Operations(settings, reconciler, predictions, metrics, controller)
         app = App(settings, service, operations, metrics)

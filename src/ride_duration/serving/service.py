@@ -25,7 +25,7 @@ from ride_duration.serving.answering import (
     wall_clock,
 )
 from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment, Model
-from ride_duration.serving.problems import Refused, not_understood, without_folders
+from ride_duration.serving.problems import Refused, not_understood, without_details
 from ride_duration.serving.wire import (
     Accepted,
     Actual,
@@ -97,7 +97,7 @@ class Service:
         """
         deployment = self._reconciler.deployment
         if deployment is None:
-            why = without_folders(self._reconciler.problem or "it is loading")
+            why = without_details(self._reconciler.problem or "it is loading")
             raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         return deployment
 
