@@ -41,6 +41,14 @@ class Project:
         (root / "src").mkdir()  # Kedro wants the folder; the code comes from the installed package
         (root / "data").mkdir()
 
+    @classmethod
+    def copy_of(cls, other: "Project", root: Path) -> "Project":
+        """Another project, as it is, in another place."""
+        shutil.copytree(other.root, root, symlinks=True)
+        copied = cls.__new__(cls)
+        copied.root = root
+        return copied
+
     def kedro(self, *arguments: str) -> Ended:
         """Run `kedro ARGUMENTS` inside the project, in this process."""
         from kedro.framework.cli.cli import KedroCLI

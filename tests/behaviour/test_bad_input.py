@@ -31,6 +31,24 @@ def _small_month(month: str) -> pa.Table:
 @pytest.fixture
 def small(project: Project) -> Project:
     """A project with two small raw months."""
+    return _with_small_months(project)
+
+
+@pytest.fixture(scope="module")
+def once_trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same after a training run; to be copied, not to be changed."""
+    project = _with_small_months(Project(tmp_path_factory.mktemp("small") / "project"))
+    assert project.train("model=mean").code == 0
+    return project
+
+
+@pytest.fixture
+def trained(once_trained: Project, tmp_path: Path) -> Project:
+    """A project with two small raw months after a training run."""
+    return Project.copy_of(once_trained, tmp_path / "project")
+
+
+def _with_small_months(project: Project) -> Project:
     project.data(RAW).mkdir(parents=True)
     for month in ("2021-01", "2021-02"):
         pq.write_table(_small_month(month), project.data(RAW) / f"green_tripdata_{month}.parquet")
@@ -186,13 +204,12 @@ BAD_MONTHS = {
 
 
 @pytest.mark.parametrize("fault", BAD_MONTHS)
-def test_a_bad_month_is_named_and_harms_nothing(small: Project, fault: str) -> None:
-    assert small.train("model=mean").code == 0
+def test_a_bad_month_is_named_and_harms_nothing(trained: Project, fault: str) -> None:
     spoil, words = BAD_MONTHS[fault]
-    spoil(small.data(FEBRUARY))
-    before = _files(small)
-    _assert_one_message(small.train("model=mean"), "2021-02", *words)
-    after = _files(small)
+    spoil(trained.data(FEBRUARY))
+    before = _files(trained)
+    _assert_one_message(trained.train("model=mean"), "2021-02", *words)
+    after = _files(trained)
     assert after.keys() == before.keys(), "a file was left behind or lost"
     changed = {name for name in before if before[name] != after[name]}
     assert all(name.startswith("02_intermediate/") or "fingerprints" in name for name in changed), changed
@@ -206,18 +223,17 @@ def test_a_bad_month_is_named_and_harms_nothing(small: Project, fault: str) -> N
         ("train_data=2021-01", "data_science", "the record of runs"),
     ],
 )
-def test_a_full_disk_leaves_every_file_whole(small: Project, params: str, pipelines: str, spared: str) -> None:
-    assert small.train("model=mean").code == 0
-    before = _files(small)
+def test_a_full_disk_leaves_every_file_whole(trained: Project, params: str, pipelines: str, spared: str) -> None:
+    before = _files(trained)
     command = ["kedro", "run", "--env=test", f"--params={params}", f"--pipelines={pipelines}"]
-    process = small.start(*command, shell="ulimit -f 100;")
+    process = trained.start(*command, shell="ulimit -f 100;")
     out, err = process.communicate(timeout=120)
     _assert_one_message(Ended(process.returncode, out, err), "disk is full", "free some space")
-    assert _files(small).keys() == before.keys(), spared
+    assert _files(trained).keys() == before.keys(), spared
     for name in before:
         if name.endswith(".parquet"):
-            pq.read_table(small.data(name))
-    assert small.train("model=mean").code == 0
+            pq.read_table(trained.data(name))
+    assert trained.train("model=mean").code == 0
 
 
 def test_a_second_run_says_who_holds_the_project(small: Project) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from coverage import Coverage
+
 from tests.registry.store import SETTINGS
 
 PATIENCE = 30.0
@@ -28,6 +30,13 @@ ROLLOUT = {
     "stages": [{"share": 1.0, "minutes": 1, "predictions": 100, "actuals": 1}],
     "limits": {"requests": 100, "error_rate": 0.01, "p99_ms": 50, "worse_minutes": 0.1},
 }
+
+REPOSITORY = Path(__file__).parents[2]
+#: What pytest measures in its own process, measured in the service's, too; both are added up at the end.
+COVERAGE = [
+    *("-m", "coverage", "run", "--parallel-mode", f"--rcfile={REPOSITORY / 'pyproject.toml'}"),
+    f"--data-file={REPOSITORY / '.coverage'}",
+]
 
 _numbers = itertools.count(1)
 
@@ -55,6 +64,7 @@ class Running:
     Args:
         project: Folder of a project with a registry.
         model: Name of the registered model.
+        covered: Whether it counts for the coverage of the tests, if that is measured; it is slower then.
         given: Settings that differ from those of a test.
 
     Attributes:
@@ -63,7 +73,15 @@ class Running:
         settings: As it was told.
     """
 
-    def __init__(self, project: Path, model: str, *, limits: dict[str, float] | None = None, **given: Any) -> None:
+    def __init__(
+        self,
+        project: Path,
+        model: str,
+        *,
+        limits: dict[str, float] | None = None,
+        covered: bool = False,
+        **given: Any,
+    ) -> None:
         folder = f"data/serving-{next(_numbers)}"
         self.port = given.pop("port", None) or free_port()
         self.settings: dict[str, Any] = {
@@ -86,6 +104,7 @@ class Running:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "service.log"
         self.process: subprocess.Popen[bytes]
+        self._coverage = COVERAGE if covered and Coverage.current() is not None else []
 
     def __enter__(self) -> Running:
         self.start()
@@ -116,7 +135,7 @@ class Running:
         file = self.folder / "settings.json"
         file.write_text(json.dumps(self.settings))
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "ride_duration.serving", str(file)]
+            command = [sys.executable, *self._coverage, "-m", "ride_duration.serving", str(file)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
