@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import RideDurationError, Unreachable, without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ class RegistryReader:
         """The version that the alias names, if there is one.
 
         Raises:
-            RideDurationError: The registry cannot be reached.
+            Unreachable: The registry cannot be reached.
         """
         version: int | None = _reached(self._store.champion)
         return version
@@ -150,7 +150,8 @@ def _reached(ask: Callable[[], Any]) -> Any:
     except RideDurationError:
         raise
     except Exception as error:  # each driver has errors of its own
-        raise RideDurationError(f"the registry cannot be reached ({str(error).partition(chr(10))[0]})") from error
+        told = without_passwords(str(error).partition("\n")[0])
+        raise Unreachable(f"the registry cannot be reached ({told})") from error
 
 
 def _engine(uri: str, file: Path | None) -> Engine:
