@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
+
+log = logging.getLogger(__name__)
 
 _SECONDS = 5  # to wait for a lock, or for a server
 #: Any number: it tells our migrations from other users of PostgreSQL's advisory locks.
@@ -86,11 +89,15 @@ def engine_for_reading(store_url: str) -> Engine:
 def migrate(engine: Engine) -> None:
     """Bring the tables to their newest form; of two processes at once, one waits for the other.
 
+    Tables that a newer program made are left as they are: each migration only adds, so that this one can write to them.
+
     Args:
         engine: Of `engine_for_writing`.
     """
     from alembic import command
     from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
     from sqlalchemy import text
 
     config = Config()
@@ -99,6 +106,11 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE keeps others out
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        present = MigrationContext.configure(connection).get_current_revision()
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if present is not None and present not in known:
+            log.warning("the prediction log's tables, %s, are newer than this program; they stay as they are", present)
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
