@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import Unreachable, without_passwords
 
 #: Training runs.
 EXPERIMENT = "ride_duration"
@@ -31,10 +31,10 @@ def connect(project: Path, settings: dict[str, str], name: str) -> str:
         Id of that experiment.
 
     Raises:
-        RideDurationError: MLflow is not installed, or the store cannot be opened.
+        Unreachable: MLflow is not installed, or the store cannot be opened.
     """
     if find_spec("mlflow") is None:
-        raise RideDurationError("MLflow keeps runs and models; `pip install 'ride_duration[tracking]'` brings it")
+        raise Unreachable("MLflow keeps runs and models; `pip install 'ride_duration[tracking]'` brings it")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
@@ -45,10 +45,8 @@ def connect(project: Path, settings: dict[str, str], name: str) -> str:
     try:
         experiment = mlflow.get_experiment_by_name(name)
     except mlflow.MlflowException as error:
-        raise RideDurationError(
-            f"the record of runs, {settings['uri']}, cannot be opened ({str(error).splitlines()[0]}); "
-            "if the file is damaged, move it away and run again"
-        ) from error
+        told = f"the record of runs, {settings['uri']}, cannot be opened ({str(error).partition(chr(10))[0]}); "
+        raise Unreachable(without_passwords(told) + "if the file is damaged, move it away and run again") from error
     if experiment is not None and experiment.artifact_location == artifacts:
         return str(experiment.experiment_id)
     if experiment is not None:  # the project was moved or copied, and MLflow keeps absolute paths

@@ -4,15 +4,21 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
+import msgspec
 import pytest
 
 from ride_duration.errors import RideDurationError
 from ride_duration.registry import Registry
+from ride_duration.registry import registry as registry_module
 from ride_duration.registry.__main__ import decide
 from ride_duration.registry.reader import RegistryReader, Released
+from ride_duration.serving.decisions import decide as ask
 from ride_duration.serving.deployment import Model
 from ride_duration.serving.keys import add_key
 from ride_duration.serving.package_cache import PackageCache
+from ride_duration.serving.problems import Refused
+from ride_duration.serving.settings import ServiceSettings
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
 from tests.serving.service import Running, free_port
@@ -218,6 +224,28 @@ def test_decisions_are_asked_for_and_told_as_json(models: Models) -> None:
     assert told == {"refused": "version 1 is the champion already", "unknown": False}
     assert decide(asked | {"decision": "promote", "version": 2}) == {"version": 2, "previous": 1}
     assert decide(asked | {"decision": "promote", "version": 9})["unknown"] is True
+
+
+def test_a_registry_that_others_hold_has_decided_nothing(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "_PATIENCE", 0.1)
+    asked = {"project": str(models.project), "tracking": SETTINGS, "model": "any", "by": "Ben", "why": "test"}
+    with filelock.FileLock(models.project / "data/.registry.lock"):
+        told = decide(asked | {"decision": "promote", "version": 1})
+    assert list(told) == ["unreachable"]
+    assert "another command has been deciding" in told["unreachable"]
+
+
+def test_a_store_that_cannot_be_opened_is_asked_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    down = {"uri": f"http://ana:secret@127.0.0.1:{free_port()}", "artifacts": "artifacts"}
+    settings = msgspec.convert(Running(tmp_path, "any", tracking=down).settings, ServiceSettings)
+    with pytest.raises(Refused, match="the registry cannot be reached") as raised:
+        ask(settings, {"decision": "promote", "version": 1, "by": "rollout", "why": "100 % is done"})
+    assert (raised.value.status, raised.value.retry_after) == (503, 10)
+    assert "cannot be opened" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_the_reader_finds_what_mlflow_finds(models: Models, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from sqlalchemy import text
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.ground_truth import joined
+from ride_duration.store.insertion import Insertion
 from ride_duration.store.tables import metadata
+from tests.store.samples import prediction
 
 MIGRATE = """
 import sys
@@ -53,6 +55,25 @@ def test_what_older_services_kept_and_still_keep_is_of_no_known_model(store_url:
     engine.dispose()
     engine = engine_for_reading(store_url)
     assert [(row.prediction_id, row.model) for row in joined(engine)] == [("before", ""), ("after", "")]
+    engine.dispose()
+
+
+def test_tables_of_a_newer_program_are_written_and_read_as_they_are(
+    store_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_for_writing(store_url)
+    migrate(engine)
+    with engine.begin() as connection:  # as a later migration may leave it
+        connection.execute(text("ALTER TABLE predictions ADD COLUMN weather TEXT"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    migrate(engine)
+    assert "9999, are newer than this program" in caplog.text
+    Insertion(engine).insert([prediction("p")], lambda record, why: pytest.fail(f"{record}: {why}"))
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+    engine.dispose()
+    engine = engine_for_reading(store_url)
+    assert [row.prediction_id for row in joined(engine)] == ["p"]
     engine.dispose()
 
 

@@ -1,13 +1,19 @@
 import asyncio
 import json
 import os
+import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from ride_duration import postgresql
 from ride_duration.store import LogFull, PredictionLog
+from ride_duration.store.database import engine_for_writing
+from tests.store.postgres import Postgres
 from tests.store.samples import actual, kept, prediction, predictions, until
 
 OpenLog = Callable[..., PredictionLog]
@@ -112,6 +118,36 @@ def test_while_the_database_is_locked_the_log_is_bounded_and_then_catches_up(
     log.append([prediction("after")])
     log.close()
     assert len(kept(f"sqlite:///{database}")) == taken + 1
+
+
+def test_a_table_that_is_locked_for_ever_holds_up_nobody(
+    open_log: OpenLog,
+    postgres: Postgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(postgresql, "SECONDS", 2)
+    store_url = postgres.database()
+    log = open_log(store_url)
+    log.append([prediction("first")])
+    until(lambda: log.queue_depth == 0)
+    other = engine_for_writing(store_url)
+    with other.begin() as connection:
+        connection.execute(text("LOCK TABLE predictions"))
+        log.append(predictions(100))
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'predictions'::regclass")
+        until(lambda: connection.scalar(waiting))
+        began = time.monotonic()
+        log.close(patience=0.1)
+        assert time.monotonic() - began < 1.5
+        assert "100 records are not in the database yet: it does not answer" in caplog.text
+        until(lambda: not log._thread.is_alive())
+        assert "lock timeout" in str(log.last_error)
+    other.dispose()
+    left = shutil.copytree(tmp_path / "journal", tmp_path / "left")  # as it is after the process has ended
+    PredictionLog(store_url, left).close()
+    assert kept(store_url) == sorted([*(f"p{i}" for i in range(100)), "first"])
 
 
 def test_what_the_database_never_saw_waits_for_the_next_start(open_log: OpenLog, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """One decision, asked for and told as JSON: for programs that have no MLflow in their own process.
 
 In: `project`, `tracking`, `model`, `decision` (promote or rollback), `version` (of a promotion), `by` and `why`.
-Out: `version` and `previous`; or `refused` with the reason, and `unknown` where there is no such version.
+Out: `version` and `previous`; or `refused` with the reason, and `unknown` where there is no such version; or
+`unreachable` with the reason, where nothing was decided and the same may be asked again.
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import RideDurationError, Unreachable
 from ride_duration.registry import Registry
 
 
@@ -24,6 +25,8 @@ def decide(asked: dict[str, Any]) -> dict[str, Any]:
             if asked["version"] not in {version.number for version in registry.versions()}:
                 return {"refused": f"there is no version {asked['version']} of {asked['model']}", "unknown": True}
             decision = registry.promote(asked["version"], by, why)
+    except Unreachable as error:
+        return {"unreachable": str(error)}
     except RideDurationError as error:
         return {"refused": str(error), "unknown": False}
     return {"version": decision.version, "previous": decision.previous}

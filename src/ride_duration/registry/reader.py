@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 from urllib.request import urlopen
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import RideDurationError, Unreachable, without_passwords
+from ride_duration.postgresql import patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 #: How long a server or a database may take (seconds).
 _PATIENCE = 5
+
+#: How long a package may take from a store elsewhere (seconds).
+_COPYING = 300
 
 _SQLITE = "sqlite:///"
 
@@ -85,7 +89,7 @@ class RegistryReader:
         """The version that the alias names, if there is one.
 
         Raises:
-            RideDurationError: The registry cannot be reached.
+            Unreachable: The registry cannot be reached.
         """
         version: int | None = _reached(self._store.champion)
         return version
@@ -94,7 +98,8 @@ class RegistryReader:
         """Where the package of a version lies, and since when; one in a store elsewhere is kept until the next call.
 
         Raises:
-            RideDurationError: There is no such version, its files are gone, or the registry cannot be reached.
+            RideDurationError: There is no such version, or its files are gone.
+            Unreachable: The registry cannot be reached.
         """
         kept = _reached(lambda: self._store.kept(version))
         try:
@@ -104,17 +109,21 @@ class RegistryReader:
             raise RideDurationError(f"the files of version {version} are gone ({error})") from error
 
     def _download(self, address: str) -> Path:
+        shown = without_passwords(address)
         if find_spec("mlflow") is None:
-            raise RideDurationError(f"MLflow copies packages from {address}; `pip install 'ride_duration[tracking]'`")
+            raise RideDurationError(f"MLflow copies packages from {shown}; `pip install 'ride_duration[tracking]'`")
         if self._copied is not None:
             self._copied.cleanup()
         self._copied = tempfile.TemporaryDirectory(prefix="ride_duration_package_")
         folder = self._copied.name
         command = [sys.executable, "-m", "mlflow", "artifacts", "download", "-u", address, "--dst-path", folder]
         own = {**os.environ, "MLFLOW_TRACKING_URI": self._tracking}  # which serves mlflow-artifacts:/...
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=own)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=own, timeout=_COPYING)
+        except subprocess.TimeoutExpired:
+            raise Unreachable(f"the registry cannot be reached ({shown} took more than {_COPYING} s)") from None
         if done.returncode:
-            raise OSError(f"{address}: {done.stderr.strip().splitlines()[-1:]}")
+            raise OSError(f"{shown}: {without_passwords(done.stderr).strip().splitlines()[-1:]}")
         [found] = Path(folder).rglob("MLmodel")
         return found.parent
 
@@ -150,15 +159,19 @@ def _reached(ask: Callable[[], Any]) -> Any:
     except RideDurationError:
         raise
     except Exception as error:  # each driver has errors of its own
-        raise RideDurationError(f"the registry cannot be reached ({str(error).partition(chr(10))[0]})") from error
+        told = without_passwords(str(error).partition("\n")[0])
+        raise Unreachable(f"the registry cannot be reached ({told})") from error
 
 
 def _engine(uri: str, file: Path | None) -> Engine:
-    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy import NullPool, create_engine, make_url
 
     if file is None:
         uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
-        return create_engine(uri, connect_args={"connect_timeout": _PATIENCE}, pool_pre_ping=True)
+        url = make_url(uri)
+        others = {"connect_timeout": _PATIENCE}
+        arguments = patient(url, _PATIENCE) if url.get_backend_name() == "postgresql" else others
+        return create_engine(url, connect_args=arguments, pool_pre_ping=True)
 
     def read_only() -> sqlite3.Connection:
         return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=_PATIENCE)

@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import RideDurationError, Unreachable
 from ride_duration.mlflow_store import connect, experiments_before
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry.decisions import Decision, Reign, previous_champion, reigns
@@ -256,7 +256,11 @@ class Registry:
 
     @contextmanager
     def _alone(self) -> Iterator[Journal]:
-        """One command at a time, with the journal as it stands, read anew."""
+        """One command at a time, with the journal as it stands, read anew.
+
+        Raises:
+            Unreachable: Another command does not let go, MLflow is not installed, or its store cannot be opened.
+        """
         import filelock
 
         folder = self.project / "data"
@@ -264,7 +268,7 @@ class Registry:
         try:
             lock = filelock.FileLock(folder / ".registry.lock").acquire(timeout=_PATIENCE)
         except filelock.Timeout:
-            raise RideDurationError(
+            raise Unreachable(
                 f"another command has been deciding about models for {_PATIENCE} s; wait for it, then try again"
             ) from None
         with lock:

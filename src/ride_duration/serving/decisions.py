@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.errors import without_passwords
 from ride_duration.serving.problems import Refused
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ def decide(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any
         log.error("the registry's command took more than %.0f s", PATIENCE)
         raise away from None
     except ValueError:
-        log.error("the registry's command ended with %d: %s", done.returncode, done.stderr)
+        log.error("the registry's command ended with %d: %s", done.returncode, without_passwords(done.stderr))
         raise away from None
+    if "unreachable" in told:
+        log.error("the registry cannot be reached: %s", told["unreachable"])
+        raise away
     if "refused" in told:
         raise Refused(404 if told["unknown"] else 409, told["refused"], "version" if told["unknown"] else "")
     return told

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
+from ride_duration.postgresql import patient
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
-_SECONDS = 5  # to wait for a lock, or for a server
+log = logging.getLogger(__name__)
+
+_SECONDS = 5  # that SQLite waits for a lock
+_WRITING = 30  # seconds for a thousand rows in PostgreSQL, which take milliseconds
 #: Any number: it tells our migrations from other users of PostgreSQL's advisory locks.
 _MIGRATION_LOCK = 7_239_416_604
 
@@ -30,9 +35,7 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL") -> Engine:
 
     url = _url(store_url)
     if url.get_backend_name() == "postgresql":
-        # A server that is gone without a word is noticed, too.
-        arguments = {"connect_timeout": _SECONDS, "tcp_user_timeout": 1000 * _SECONDS}
-        return create_engine(url, pool_size=1, max_overflow=0, connect_args=arguments)
+        return create_engine(url, pool_size=1, max_overflow=0, connect_args=patient(url, _WRITING))
     try:
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -67,8 +70,7 @@ def engine_for_reading(store_url: str) -> Engine:
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(url.database or "").is_file():
         raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
-    away = {"connect_timeout": _SECONDS, "tcp_user_timeout": 1000 * _SECONDS}
-    arguments = {"timeout": _SECONDS} if sqlite else away
+    arguments = {"timeout": _SECONDS} if sqlite else patient(url)
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
     try:
         there = inspect(engine)
@@ -86,11 +88,15 @@ def engine_for_reading(store_url: str) -> Engine:
 def migrate(engine: Engine) -> None:
     """Bring the tables to their newest form; of two processes at once, one waits for the other.
 
+    Tables that a newer program made are left as they are: each migration only adds, so that this one can write to them.
+
     Args:
         engine: Of `engine_for_writing`.
     """
     from alembic import command
     from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
     from sqlalchemy import text
 
     config = Config()
@@ -98,7 +104,13 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE keeps others out
         if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        present = MigrationContext.configure(connection).get_current_revision()
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if present is not None and present not in known:
+            log.warning("the prediction log's tables, %s, are newer than this program; they stay as they are", present)
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -24,6 +24,7 @@ Durability = Literal["memory", "journal", "sync"]
 
 _BATCH = 1000
 _PAUSE = 0.05  # seconds between batches that are not full
+_LAST_WORDS = 0.5  # seconds for the thread to see that its time is over
 _BACK_OFF = (0.1, 5.0)  # seconds between attempts while the database is away: the first, the longest
 
 
@@ -122,11 +123,14 @@ class PredictionLog:
 
         Args:
             patience: Seconds after which the rest is left in the journal for the next start, or is lost if it was in
-                memory.
+                memory. If the database has not answered by then, the folder is free only when the process ends.
         """
         self._give_up_at = time.monotonic() + patience
         self._stop.set()
-        self._thread.join()
+        self._thread.join(patience + _LAST_WORDS)
+        if self._thread.is_alive():  # it may still read the journal; what it writes yet, the next start knows by its id
+            log.warning("%d records are not in the database yet: it does not answer", self.queue_depth)
+            return
         if self._backlog.pending:
             log.warning(
                 "%d records are not in the database yet: %s", self.queue_depth, self.last_error or "it is too slow"
