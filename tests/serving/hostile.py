@@ -134,6 +134,18 @@ def garbage(running: Running, connections: int, seed: int = 1) -> None:
                 connection.recv(1000)
 
 
+def deaf(running: Running, connections: int) -> list[socket.socket]:
+    """Ask for much, many times, and read nothing."""
+    held = []
+    for _ in range(connections):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", running.port))
+        connection.sendall(b"GET /zones HTTP/1.1\r\nhost: a\r\n\r\n" * 99)
+        held.append(connection)
+    return held
+
+
 def pipeline(running: Running, requests: int) -> bytes:
     """Send so many requests at once; all that came back until the connection was closed."""
     with running.connect() as connection:

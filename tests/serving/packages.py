@@ -33,7 +33,7 @@ def priced(minutes_a_mile: float = 3.0, *, off: float = 0.0, distance: str = "op
     Args:
         minutes_a_mile: Of the distance driven.
         off: By how much the golden rides' answers are wrong (minutes).
-        distance: `required` if it cannot do without.
+        distance: `required` if it cannot do without, and has no answer where the distance is missing or not believed.
     """
     weights = [minutes_a_mile, A_STRAIGHT_MILE, AN_HOUR, A_DAY]
     margins = {
@@ -48,7 +48,8 @@ def priced(minutes_a_mile: float = 3.0, *, off: float = 0.0, distance: str = "op
     }
     files = {name: json.dumps(value).encode() for name, value in values.items()}
     scales = {"model.onnx": 1.0, "lower.onnx": LOWER, "upper.onnx": UPPER}
-    files |= {name: _graph(np.array(weights) * scale) for name, scale in scales.items()}
+    usual = list((USUAL | ({"trip_distance": math.nan} if distance == "required" else {})).values())
+    files |= {name: _graph(np.array(weights) * scale, usual) for name, scale in scales.items()}
     facts = {
         "model": "priced",
         "service": "green",
@@ -63,10 +64,10 @@ def priced(minutes_a_mile: float = 3.0, *, off: float = 0.0, distance: str = "op
     return pack({**files, "zones.csv": zone_table().encode()}, facts)
 
 
-def _graph(weights: Any) -> bytes:
+def _graph(weights: Any, usual: list[float]) -> bytes:
     numbers = helper.make_tensor_value_info("numbers", TensorProto.FLOAT, [None, len(USUAL)])
     answer = helper.make_tensor_value_info("minutes", TensorProto.FLOAT, [None, 1])
-    constants = {"usual": np.array([list(USUAL.values())]), "weights": np.reshape(weights, (-1, 1))}
+    constants = {"usual": np.array([usual]), "weights": np.reshape(weights, (-1, 1))}
     kept = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
     nodes = [
         helper.make_node("IsNaN", ["numbers"], ["missing"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import RideDurationError, Unreachable
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry.reader import Released
 from ride_duration.serving.controller import UNWATCHED, Controller
@@ -56,7 +56,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.number: int | None = 1
-        self.away = False
+        self.away = self.copies_stall = False
 
     def champion(self) -> int | None:
         if self.away:
@@ -64,6 +64,8 @@ class Reader:
         return self.number
 
     def released(self, version: int) -> Released:
+        if self.copies_stall:
+            raise Unreachable("the registry cannot be reached")
         return Released(self._folder / str(version), 1e9)
 
 
@@ -285,6 +287,17 @@ def test_without_the_registry_the_stage_goes_on(city: City) -> None:
     newcomer = city.instance("new")
     newcomer.controller.follow(newcomer.reconciler)
     assert city.rollout.status == "running"
+
+
+def test_a_registry_that_goes_away_in_between_says_nothing_of_the_challenger(city: City) -> None:
+    one = city.instance()
+    assert one.follow() == ALONE
+    city.begin()
+    city.reader.copies_stall = True
+    assert one.follow() == ALONE
+    assert city.rollout.status == "running"
+    city.reader.copies_stall = False
+    assert one.follow() == SHADOW
 
 
 def test_without_the_store_the_last_challenge_goes_on_for_a_while(city: City) -> None:

@@ -130,6 +130,10 @@ def test_a_model_that_needs_the_distance_says_so(models: Models, started: Start)
     registry.promote(models.release(registry, distance="required"), "Ana", "better")
     running = started(registry)
     refused(running.post("/predict", {"PULocationID": 10, "DOLocationID": 50}), 422, "trip_distance")
+    told = refused(
+        running.post("/predict/batch", {"rides": [RIDE, RIDE | {"trip_distance": 101}]}), 422, "rides[1].trip_distance"
+    )
+    assert "the model that answers cannot do without a distance up to 100 miles" in told
     assert running.post("/predict", RIDE).status == 200
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.serving.conftest import Models
-from tests.serving.hostile import POST, RIDE, Bystander, dribble, everything, flood, garbage, pipeline
+from tests.serving.hostile import POST, RIDE, Bystander, deaf, dribble, everything, flood, garbage, pipeline
 from tests.serving.service import Running
+from tests.store.samples import until
 
 pytestmark = pytest.mark.xdist_group("serving")
 
@@ -38,6 +39,18 @@ def test_who_dribbles_is_sent_away_and_holds_up_nobody(impatient: Running) -> No
     assert problem["status"] == 408
     with impatient.connect() as silent:
         assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_who_reads_no_answers_is_cut_off_and_takes_nobodys_place(impatient: Running) -> None:
+    with Bystander(impatient) as bystander:
+        before = impatient.open_files
+        held = deaf(impatient, 80)
+        until(lambda: impatient.open_files >= before + 80)
+        until(lambda: impatient.open_files < before + 40)  # others that ask come and go meanwhile
+    assert bystander.answered > 10
+    assert bystander.worst < PATIENCE
+    for connection in held:
+        connection.close()
 
 
 @pytest.mark.parametrize("chunked", [False, True])

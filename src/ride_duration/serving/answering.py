@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from datetime import datetime
 from itertools import count
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -13,7 +15,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from ride_duration.model_package import Rides
-from ride_duration.serving.deployment import SHADOW, Deployment, Model
+from ride_duration.serving.deployment import CHALLENGER, CHAMPION, SHADOW, Deployment, Model
 from ride_duration.serving.problems import Refused
 from ride_duration.serving.wire import YEARS, Place, Position, Prediction, Ride
 from ride_duration.store.records import Prediction as Record
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ride_duration.trips.zones import Zone
+
+log = logging.getLogger(__name__)
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -57,7 +61,7 @@ class Asked(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """An answer, and what is kept of it."""
+    """An answer (minutes), how long it took (milliseconds), and what is kept of it."""
 
     asked: Asked
     model: Model
@@ -65,6 +69,12 @@ class Answered(NamedTuple):
     duration: float
     lower: float
     upper: float
+    milliseconds: float
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the model had an answer."""
+        return isfinite(self.duration + self.lower + self.upper)
 
     def prediction(self, reasons: dict[str, float] | UnsetType = UNSET) -> Prediction:
         """As it goes out."""
@@ -82,7 +92,7 @@ class Answered(NamedTuple):
             reasons,
         )
 
-    def record(self, asked_at: float, milliseconds: float) -> Record:
+    def record(self, asked_at: float) -> Record:
         """As it is logged."""
         asked = self.asked
         return Record(
@@ -98,7 +108,7 @@ class Answered(NamedTuple):
             self.upper,
             self.model.version,
             self.variant,
-            milliseconds,
+            self.milliseconds,
             self.model.name,
         )
 
@@ -125,8 +135,9 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
     when = datetime.now(NEW_YORK).replace(tzinfo=None, microsecond=0) if given is UNSET else wall_clock(given)
     pickup_zone, pickup = _end(ride.PULocationID, ride.pickup, "PULocationID", "pickup", deployment)
     dropoff_zone, dropoff = _end(ride.DOLocationID, ride.dropoff, "DOLocationID", "dropoff", deployment)
-    if ride.trip_distance is None and deployment.champion.needs_distance:
-        raise Refused(422, "the model that answers cannot do without the distance (miles)", "trip_distance")
+    if deployment.champion.lacks(ride.trip_distance):
+        how = "the distance (miles)" if ride.trip_distance is None else f"a distance up to {DISTANCE[1]:g} miles"
+        raise Refused(422, f"the model that answers cannot do without {how}", "trip_distance")
     ride_id = prediction_id if ride.ride_id is UNSET else ride.ride_id
     return Asked(ride_id, prediction_id, pickup_zone, dropoff_zone, when, ride.trip_distance, pickup, dropoff)
 
@@ -157,34 +168,77 @@ def _end(
     return zone.location_id, zone
 
 
-def answer(asked: Asked, deployment: Deployment) -> Answered:
-    """Answer a ride by the model whose it is; where a challenger fails, the champion answers."""
-    model, variant = deployment.model_for(str(asked.ride_id))
-    ride = (asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
-    return Answered(asked, model, variant, *model.answer(*ride))
+class Attempt(NamedTuple):
+    """Answers, and how many rides a challenger or shadow failed to answer."""
+
+    answered: list[Answered]
+    failed: int = 0
 
 
-def shadow_answers(asked: Sequence[Asked], model: Model) -> list[Answered]:
-    """What the shadow would have answered."""
-    answers = zip(*(minutes.tolist() for minutes in model.package.answer(as_arrays(asked))), strict=True)
-    return [Answered(ride, model, SHADOW, *minutes) for ride, minutes in zip(asked, answers, strict=True)]
+def answer(asked: Asked, deployment: Deployment, started: float) -> Answered:
+    """Answer a ride by the model whose it is.
+
+    Args:
+        asked: The ride.
+        deployment: The models.
+        started: `time.perf_counter()` when the ride came.
+
+    Raises:
+        ArithmeticError: The answer is no number.
+    """
+    model, variant = deployment.model_for(str(asked.ride_id), asked.trip_distance)
+    minutes = model.answer(asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
+    return _number(Answered(asked, model, variant, *minutes, 1000 * (time.perf_counter() - started)))
 
 
-def answer_many(asked: Sequence[Asked], deployment: Deployment) -> list[Answered]:
-    """Answers, in the order of the rides; each model answers its own together."""
-    shares: dict[str, list[int]] = {}
-    models: dict[str, Model] = {}
-    for number, ride in enumerate(asked):
-        model, variant = deployment.model_for(str(ride.ride_id))
-        models[variant] = model
-        shares.setdefault(variant, []).append(number)
-    answered: dict[int, Answered] = {}
-    for variant, numbers in shares.items():
-        rides = [asked[number] for number in numbers]
-        answers = zip(*(minutes.tolist() for minutes in models[variant].package.answer(as_arrays(rides))), strict=True)
-        for number, ride, minutes in zip(numbers, rides, answers, strict=True):
-            answered[number] = Answered(ride, models[variant], variant, *minutes)
-    return [answered[number] for number in range(len(asked))]
+def answer_many(asked: Sequence[Asked], deployment: Deployment) -> Attempt:
+    """Answers, in the order of the rides; each model answers its own together, the champion what a challenger fails.
+
+    Raises:
+        ArithmeticError: An answer of the champion is no number.
+    """
+    challenger, attempt = deployment.challenger, Attempt([])
+    if challenger is not None:
+        models = (deployment.model_for(str(ride.ride_id), ride.trip_distance)[1] for ride in asked)
+        its = [ride for ride, variant in zip(asked, models, strict=True) if variant == CHALLENGER]
+        attempt = attempted(its, challenger, CHALLENGER)
+    answers = {one.asked.prediction_id: one for one in attempt.answered}
+    left = [ride for ride in asked if ride.prediction_id not in answers]
+    answers |= {one.asked.prediction_id: _number(one) for one in _together(left, deployment.champion, CHAMPION)}
+    return Attempt([answers[ride.prediction_id] for ride in asked], attempt.failed)
+
+
+def attempted(asked: Sequence[Asked], model: Model, variant: str) -> Attempt:
+    """What a challenger or shadow answers: that it fails is logged once, and costs nobody an answer."""
+    able = [ride for ride in asked if not model.lacks(ride.trip_distance)]
+    try:
+        answered = [one for one in _together(able, model, variant) if one.is_number]
+    except Exception:
+        log.exception("the %s, version %d, failed to answer %d rides", variant, model.version, len(able))
+        return Attempt([], len(able))
+    failed = len(able) - len(answered)
+    if failed:
+        log.error("the %s, version %d, answered %d rides with no number", variant, model.version, failed)
+    return Attempt(answered, failed)
+
+
+def _together(asked: Sequence[Asked], model: Model, variant: str) -> list[Answered]:
+    if not asked:
+        return []
+    started = time.perf_counter()
+    answers = list(zip(*(minutes.tolist() for minutes in model.package.answer(as_arrays(asked))), strict=True))
+    each = 1000 * (time.perf_counter() - started) / len(asked)
+    return [
+        Answered(ride, model, variant, duration, lower, upper, each)
+        for ride, (duration, lower, upper) in zip(asked, answers, strict=True)
+    ]
+
+
+def _number(answered: Answered) -> Answered:
+    if not answered.is_number:
+        minutes = (answered.duration, answered.lower, answered.upper)
+        raise ArithmeticError(f"version {answered.model.version} answers {minutes} to {answered.asked}")
+    return answered
 
 
 def as_arrays(asked: Sequence[Asked]) -> Rides:

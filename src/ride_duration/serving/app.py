@@ -73,20 +73,28 @@ class App:
         body = await self._bodies.read(scope, receive)
         if body is None:
             return 499  # the client went away
+        if path in self._page:
+            return await self._send_page(scope, send, path)
         if self._waiting >= self._concurrency:
             raise Refused(503, f"{self._waiting} requests are waiting already", retry_after=1)
         self._waiting += 1
+        routed = None
         try:
             if path == "/predict" and scope["method"] == "POST" and not scope["query_string"]:
-                return await _send(send, 200, msgspec.json.encode(await self._service.predict(body)), [_JSON])
-            if path in self._page:
-                return await self._send_page(scope, send, path)
-            return await self._by_routes(scope, body, receive, send)
+                content = msgspec.json.encode(await self._service.predict(body))
+            else:
+                routed = await self._by_routes(scope, body, receive)
         finally:
-            self._waiting -= 1
+            self._waiting -= 1  # who does not read its answer keeps nobody waiting
+        if routed is None:
+            return await _send(send, 200, content, [_JSON])
+        for message in routed:
+            await send(message)
+        return int(routed[0]["status"])
 
-    async def _by_routes(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Send) -> int:
-        status = 500
+    async def _by_routes(self, scope: dict[str, Any], body: bytes, receive: Receive) -> list[dict[str, Any]]:
+        """What the routes would send."""
+        messages: list[dict[str, Any]] = []
         given = False
 
         async def whole_body() -> dict[str, Any]:
@@ -97,14 +105,12 @@ class App:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def noted(message: dict[str, Any]) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
                 message["headers"] = [*message["headers"], *_SECURITY]
-            await send(message)
+            messages.append(message)
 
         await self._routes(scope, whole_body, noted)  # type: ignore[arg-type]
-        return status
+        return messages
 
     async def _send_page(self, scope: dict[str, Any], send: Send, path: str) -> int:
         if scope["method"] not in ("GET", "HEAD"):

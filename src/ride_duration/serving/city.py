@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import hypot, isnan, pi, sqrt
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ride_duration.trips.zones import local_miles
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ class City:
 
     def __init__(self, zones: dict[int, Zone]) -> None:
         self._discs = [(zone, radius_of(zone)) for zone in zones.values() if not isnan(zone.x)]
+        discs = [(zone.x, zone.y, radius) for zone, radius in self._discs]
+        self._x, self._y, self._radius = np.array(discs).reshape(-1, 3).T
         self._placed = frozenset(zone.location_id for zone, _ in self._discs)
 
     def has_places(self, pickup_zone: int, dropoff_zone: int) -> bool:
@@ -40,7 +44,8 @@ class City:
             longitude: Degrees (WGS84).
         """
         x, y = local_miles(longitude, latitude)
-        zone, radius = min(self._discs, key=lambda disc: (disc[0].x - x) ** 2 + (disc[0].y - y) ** 2 - disc[1] ** 2)
+        power = (self._x - x) ** 2 + (self._y - y) ** 2 - self._radius**2
+        zone, radius = self._discs[power.argmin()]
         outside = hypot(zone.x - x, zone.y - y) - radius
         return None if outside > _OF_RADIUS * radius + _MILES else zone
 

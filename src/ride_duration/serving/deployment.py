@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, SingleRides, golden_error
 from ride_duration.serving.city import City
 from ride_duration.serving.variants import chosen
+from ride_duration.trips.records import DISTANCE
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
 
 #: Minutes that an answer to a golden ride may be off.
 _GOLDEN_MINUTES = 0.01
+
+#: From JFK to Midtown on a Monday morning: a ride that any model answers, if it has the distance.
+_RIDE = (132, 230, datetime(2021, 3, 1, 8))
 
 
 class Model:
@@ -47,8 +53,17 @@ class Model:
         self.facts: dict[str, Any] = package.manifest
         self.needs_distance = self.facts.get("distance") == "required"
         self.answer = SingleRides(package).answer
+        self._needs_belief = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
         self.city = City(package.zones)
         self.released_at = released_at
+
+    def lacks(self, trip_distance: float | None) -> bool:
+        """Whether it has no answer without a distance (miles) that is given and, if it reads no other, believed."""
+        if not self.needs_distance:
+            return False
+        if trip_distance is None:
+            return True
+        return self._needs_belief and not DISTANCE[0] < trip_distance <= DISTANCE[1]
 
 
 @dataclass(frozen=True)
@@ -65,10 +80,18 @@ class Deployment:
     challenger: Model | None = None
     share: float = 0.0
 
-    def model_for(self, ride_id: str) -> tuple[Model, str]:
-        """Who answers a ride: always the same for the same id, and challengers keep theirs as their share grows."""
+    def model_for(self, ride_id: str, trip_distance: float | None) -> tuple[Model, str]:
+        """Who answers a ride: always the same for the same id, and challengers keep theirs as their share grows.
+
+        A challenger that needs the distance (miles) has no part in rides that lack it.
+        """
         challenger = self.challenger
-        if challenger is not None and self.share and chosen(ride_id, self.share, challenger.label):
+        if (
+            challenger is not None
+            and self.share
+            and chosen(ride_id, self.share, challenger.label)
+            and not challenger.lacks(trip_distance)
+        ):
             return challenger, CHALLENGER
         return self.champion, CHAMPION
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from ride_duration.serving.deployment import SHADOW
+
 if TYPE_CHECKING:
     from ride_duration.serving.answering import Answered
 
@@ -107,7 +109,7 @@ class Metrics:
         self._recent.append((now, seconds))
 
     def prediction(self, answered: Answered) -> None:
-        """A ride was answered."""
+        """A ride was answered; what its input lacked is counted once, and not for the shadow as well."""
         key = (answered.model.version, answered.variant)
         if key not in self._of_variant:
             version, variant = key
@@ -116,6 +118,8 @@ class Metrics:
         counted.inc()
         minutes.observe(answered.duration)
         self.answered[key] = self.answered.get(key, 0) + 1
+        if answered.variant == SHADOW:
+            return
         asked = answered.asked
         if asked.trip_distance is None:
             self._missing.inc()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 by uvicorn, with limits to how long a request may take to arrive, and to what comes before its body."""
+"""HTTP/1.1 by uvicorn, with limits to how long requests and answers may take, and to what comes before a body."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ _PIPELINED = 100
 
 
 def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
-    """A protocol that ends connections whose request is still arriving after so many seconds.
+    """A protocol that ends connections whose request is still arriving, or whose answer still leaves, after so long.
 
-    Requests that arrive in one piece, as nearly all do, start no clock.
+    Requests that arrive in one piece, and answers that are read as they come, as nearly all are, start no clock.
 
     Args:
-        seconds: For a request's header and body together, and for a connection that says nothing at all.
+        seconds: For a request's header and body together, for a connection that says nothing at all, and for a client
+            to read on after the buffer of what it was answered is full.
     """
 
     class PatientProtocol(HttpToolsProtocol):
@@ -34,6 +35,7 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
             self._arriving = False
             self._header_bytes = 0
             self._clock: TimerHandle | None = self.loop.call_later(seconds, self._end)
+            self._reading_clock: TimerHandle | None = None
 
         def data_received(self, data: bytes) -> None:
             header_began = self._in_header
@@ -66,8 +68,17 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
             self._stop_clock()
             super().on_message_complete()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._reading_clock = self._reading_clock or self.loop.call_later(seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            self._stop_reading_clock()
+            super().resume_writing()
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_clock()
+            self._stop_reading_clock()
             super().connection_lost(exc)
 
         def send_400_response(self, msg: str) -> None:
@@ -83,6 +94,11 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
             if self._clock is not None:
                 self._clock.cancel()
                 self._clock = None
+
+        def _stop_reading_clock(self) -> None:
+            if self._reading_clock is not None:
+                self._reading_clock.cancel()
+                self._reading_clock = None
 
         def _end(self) -> None:
             self._clock = None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import RideDurationError, Unreachable
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.serving.deployment import Deployment, Model
 from ride_duration.serving.package_cache import PackageCache
@@ -118,6 +118,9 @@ class Reconciler:
         try:
             package = self._cache.package(version, self._reader.released(version) if registry else None)
             model = Model(package, self._reader.name, self._cache.released_at(version))
+        except Unreachable as error:  # says nothing of the package
+            self.reachable, self.problem = False, str(error)
+            return None
         except Exception as error:  # whatever a package does, the one before goes on answering
             self.failures += 1
             self.problem = f"version {version} cannot answer: {error}"

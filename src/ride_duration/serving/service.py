@@ -16,15 +16,16 @@ from msgspec import UNSET
 from ride_duration.serving.answering import (
     Answered,
     Asked,
+    Attempt,
     answer,
     answer_many,
+    attempted,
     reasons_of,
-    shadow_answers,
     understood,
     unique_ids,
     wall_clock,
 )
-from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment, Model
+from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment
 from ride_duration.serving.problems import Refused, not_understood, without_details
 from ride_duration.serving.wire import (
     Accepted,
@@ -38,6 +39,7 @@ from ride_duration.serving.wire import (
     StreamMinutes,
     StreamPrediction,
     StreamPredictions,
+    StreamRecord,
     StreamRefused,
     StreamRide,
     Version,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
+    from ride_duration.serving.deployment import Model
     from ride_duration.serving.metrics import Metrics
     from ride_duration.serving.reconciler import Reconciler
     from ride_duration.store import PredictionLog
@@ -115,71 +118,63 @@ class Service:
         started, deployment = time.perf_counter(), self.deployment
         asked = understood(ride, deployment, self._new_id())
         try:
-            answered = answer(asked, deployment)
+            answered = answer(asked, deployment, started)
         except Exception:
-            if not deployment.share:
+            model, variant = deployment.model_for(str(asked.ride_id), asked.trip_distance)
+            if variant != CHALLENGER:
                 raise
-            answered = self._without_challenger(asked, deployment)
-        records: list[Record] = [answered.record(time.time(), 1000 * (time.perf_counter() - started))]
+            log.exception("the challenger, version %d, failed", model.version)
+            self._metrics.variant_failed(model.version, variant)
+            answered = answer(asked, Deployment(deployment.champion), started)
+        kept = [answered]
         if deployment.shadow is not None:
-            records += self._shadows([asked], deployment.shadow)
-        await self._keep(records)
-        self._metrics.prediction(answered)
+            kept += self._counted(attempted([asked], deployment.shadow, SHADOW), deployment.shadow, SHADOW)
+        await self._keep_answers(kept)
         return answered
-
-    def _without_challenger(self, asked: Asked, deployment: Deployment) -> Answered:
-        """A challenger that fails costs nobody an answer."""
-        if deployment.challenger is not None and deployment.model_for(str(asked.ride_id))[1] == CHALLENGER:
-            log.exception("the challenger, version %d, failed", deployment.challenger.version)  # noqa: LOG004
-            self._metrics.variant_failed(deployment.challenger.version, CHALLENGER)
-        return answer(asked, Deployment(deployment.champion))
 
     async def predict_batch(self, body: bytes) -> Predictions:
         """Answer many rides."""
         batch, deployment = decoded(body, Batch), self.deployment
-        asked = [
-            _understood_in(f"rides[{number}]", ride, deployment, self._new_id())
-            for number, ride in enumerate(batch.rides)
-        ]
+        asked: list[Asked] = await self._aside(self._understood, batch.rides, deployment)
         if batch.what_if:
-            answered: list[Answered] = await self._aside(answer_many, asked, deployment)
-            return Predictions([one.prediction() for one in answered])
-        return Predictions([answered.prediction() for answered in await self._answer_many(asked, deployment)])
+            answered = (await self._aside(answer_many, asked, deployment)).answered
+        else:
+            answered = await self._answer_many(asked, deployment)
+        return Predictions([one.prediction() for one in answered])
+
+    def _understood(self, rides: list[Ride], deployment: Deployment) -> list[Asked]:
+        return [
+            _understood_in(f"rides[{number}]", ride, deployment, self._new_id()) for number, ride in enumerate(rides)
+        ]
 
     async def _answer_many(self, asked: list[Asked], deployment: Deployment) -> list[Answered]:
-        started = time.perf_counter()
-        try:
-            answered: list[Answered] = await self._aside(answer_many, asked, deployment)
-        except Exception:
-            if not deployment.share:
-                raise
-            answered = [self._without_challenger(ride, deployment) for ride in asked]
-        each = 1000 * (time.perf_counter() - started) / len(asked)
-        now = time.time()
-        records: list[Record] = [one.record(now, each) for one in answered]
+        attempt: Attempt = await self._aside(answer_many, asked, deployment)
+        answered = kept = self._counted(attempt, deployment.challenger, CHALLENGER)
         if deployment.shadow is not None:
-            records += await self._aside(self._shadows, asked, deployment.shadow)
-        await self._keep(records)
-        for one in answered:
-            self._metrics.prediction(one)
+            attempt = await self._aside(attempted, asked, deployment.shadow, SHADOW)
+            kept = answered + self._counted(attempt, deployment.shadow, SHADOW)
+        await self._keep_answers(kept)
         return answered
 
-    def _shadows(self, asked: list[Asked], model: Model) -> list[Record]:
-        started = time.perf_counter()
-        try:
-            answered = shadow_answers(asked, model)
-        except Exception:
-            log.exception("the shadow, version %d, failed", model.version)
-            self._metrics.variant_failed(model.version, SHADOW, len(asked))
-            return []
-        for one in answered:
-            self._metrics.prediction(one)
-        each = 1000 * (time.perf_counter() - started) / len(asked)
-        return [one.record(time.time(), each) for one in answered]
+    def _counted(self, attempt: Attempt, model: Model | None, variant: str) -> list[Answered]:
+        if attempt.failed and model is not None:
+            self._metrics.variant_failed(model.version, variant, attempt.failed)
+        return attempt.answered
 
     async def stream(self, body: bytes) -> StreamPredictions:
         """Answer the records of a stream; those that cannot be understood are told, and hold up no others."""
         records, deployment = decoded(body, Stream).Records, self.deployment
+        asked, refused = await self._aside(self._understood_records, records, deployment)
+        answered = await self._answer_many(asked, deployment) if asked else []
+        predictions = [
+            StreamPrediction(_STREAM_MODEL, one.model.label, StreamMinutes(one.duration, one.asked.ride_id))
+            for one in answered
+        ]
+        return StreamPredictions(predictions, refused)
+
+    def _understood_records(
+        self, records: list[StreamRecord], deployment: Deployment
+    ) -> tuple[list[Asked], list[StreamRefused]]:
         asked, refused = [], []
         for number, record in enumerate(records):
             try:
@@ -189,12 +184,7 @@ class Service:
             except Refused as problem:
                 where = f"{problem.field}: " if problem.field else ""
                 refused.append(StreamRefused(number, f"{where}{problem.detail}"))
-        answered = await self._answer_many(asked, deployment) if asked else []
-        predictions = [
-            StreamPrediction(_STREAM_MODEL, one.model.label, StreamMinutes(one.duration, one.asked.ride_id))
-            for one in answered
-        ]
-        return StreamPredictions(predictions, refused)
+        return asked, refused
 
     async def actuals(self, body: bytes) -> Accepted:
         """Keep what really happened."""
@@ -209,6 +199,12 @@ class Service:
         await self._keep(records)
         self._metrics.actual()
         return Accepted(len(records))
+
+    async def _keep_answers(self, answered: list[Answered]) -> None:
+        now = time.time()
+        await self._keep([one.record(now) for one in answered])
+        for one in answered:
+            self._metrics.prediction(one)
 
     async def _keep(self, records: Sequence[Record]) -> None:
         try:
