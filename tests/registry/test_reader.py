@@ -1,6 +1,8 @@
 """A registry that does not answer holds up the reader for some seconds, not for ever."""
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,42 @@ def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pyt
     reader = RegistryReader(tmp_path, {"uri": "sqlite:///mlflow.db", "artifacts": "artifacts"}, "taxi")
     with pytest.raises(Unreachable, match=r"cannot be reached \(s3://models/m-1 took more than 0\.1 s\)"):
         reader.released(1)
+
+
+class _Guarded(BaseHTTPRequestHandler):
+    """An MLflow server that wants a user's name and password, or a token."""
+
+    allowed = ("Basic YW5hOnMlM2NyZXQ=", "Bearer t0ken")
+
+    def do_GET(self) -> None:
+        known = self.headers["Authorization"] in self.allowed
+        body = b'{"model_version": {"version": "7"}}'
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("user", "variables"),
+    [
+        ("ana:s%253cret@", {}),
+        ("", {"MLFLOW_TRACKING_USERNAME": "ana", "MLFLOW_TRACKING_PASSWORD": "s%3cret"}),
+        ("", {"MLFLOW_TRACKING_TOKEN": "t0ken"}),
+    ],
+)
+def test_a_server_is_told_who_asks(
+    user: str, variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Guarded) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        uri = f"http://{{}}127.0.0.1:{server.server_port}"
+        with pytest.raises(Unreachable, match="401"):
+            RegistryReader(tmp_path, {"uri": uri.format(""), "artifacts": "artifacts"}, "taxi").champion()
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert RegistryReader(tmp_path, {"uri": uri.format(user), "artifacts": "artifacts"}, "taxi").champion() == 7
+        server.shutdown()

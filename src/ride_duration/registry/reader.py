@@ -13,11 +13,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlencode
-from urllib.request import urlopen
+from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.request import Request, urlopen
 
 from ride_duration.errors import RideDurationError, Unreachable, without_passwords
 from ride_duration.postgresql import patient
@@ -207,7 +208,9 @@ class _Database:
 
 class _Server:
     def __init__(self, uri: str, name: str) -> None:
-        self._api = f"{uri.rstrip('/')}/api/2.0/mlflow"
+        parts = urlsplit(uri)
+        self._api = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/api/2.0/mlflow"
+        self._headers = _credentials(parts.username, parts.password)
         self._name = name
 
     def champion(self) -> int | None:
@@ -230,5 +233,17 @@ class _Server:
         return _Kept(logged["artifact_uri"], experiment["artifact_location"], since)
 
     def _ask(self, path: str, **values: Any) -> Any:
-        with urlopen(f"{self._api}/{path}?{urlencode(values)}", timeout=_PATIENCE) as answer:  # noqa: S310 http(s) alone
+        asked = Request(f"{self._api}/{path}?{urlencode(values)}", headers=self._headers)  # noqa: S310 http(s) alone
+        with urlopen(asked, timeout=_PATIENCE) as answer:  # noqa: S310 http(s) alone
             return json.load(answer)
+
+
+def _credentials(user: str | None, password: str | None) -> dict[str, str]:
+    """Those of the address, or of the variables that MLflow itself reads."""
+    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        return {"Authorization": f"Bearer {token}"}
+    user = unquote(user) if user else os.environ.get("MLFLOW_TRACKING_USERNAME")
+    password = unquote(password) if password else os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    if not (user and password):
+        return {}
+    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -77,6 +78,7 @@ class Metrics:
         self._not_believed = self._inputs.labels("distance_not_believed")
         self._unknown = self._inputs.labels("unknown_zone")
         self._last_actual = self.gauge("ride_duration_last_actual_timestamp_seconds", "When the last actual came.")
+        self._last_actual.set(nan)  # none has come since the start
         self._of_route: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._of_variant: dict[tuple[int, str], tuple[Any, Any]] = {}
         self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)

@@ -56,6 +56,9 @@ class Operations:
         gauge = metrics.gauge
         gauge("ride_duration_log_queue", "Records that are not in the database yet.").set_function(self._queue)
         gauge("ride_duration_log_writable", "Whether records are taken.").set_function(lambda: predictions.writable)
+        gauge("ride_duration_log_refused", "Records that the database would never take.").set_function(
+            lambda: predictions.refused
+        )
         gauge("ride_duration_model_age_seconds", "Since the champion was released.").set_function(self._age)
         gauge("ride_duration_registry_reachable", "Whether the registry answered last.").set_function(
             lambda: reconciler.reachable

@@ -90,7 +90,7 @@ class Reconciler:
             loaded = self._loaded(wanted, registry=self.reachable) or present
         last = self._cache.last_champion()
         if loaded is None and last is not None:  # a start with a bad package in the registry
-            loaded = self._load(last, registry=False)
+            loaded = self._loaded(last, registry=False)
         if loaded is not None and loaded is not present:
             self._cache.note_champion(loaded.version)
             log.info("version %d answers now", loaded.version)

@@ -211,7 +211,7 @@ class Service:
             self._log.append(records)
             await self._log.durable()
         except LogFull as error:
-            raise Refused(503, f"answers cannot be logged at the moment: {error}", retry_after=5) from error
+            raise Refused(503, "answers cannot be logged at the moment, and so are not given", retry_after=5) from error
 
     async def _aside(self, call: Callable[..., Any], *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *values)
