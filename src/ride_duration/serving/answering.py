@@ -187,8 +187,9 @@ def answer(asked: Asked, deployment: Deployment, started: float) -> Answered:
         ArithmeticError: The answer is no number.
     """
     model, variant = deployment.model_for(str(asked.ride_id), asked.trip_distance)
-    minutes = model.answer(asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
-    return _number(Answered(asked, model, variant, *minutes, 1000 * (time.perf_counter() - started)))
+    duration, lower, upper = model.answer(asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
+    took = 1000 * (time.perf_counter() - started)
+    return _number(Answered(asked, model, variant, duration, lower, upper, took))
 
 
 def answer_many(asked: Sequence[Asked], deployment: Deployment) -> Attempt:
