@@ -119,7 +119,7 @@ def print_steps(package: Any) -> None:
     deployment = Deployment(model)
     body = json.dumps(RIDE).encode()
     asked = understood(decoded(body, Ride), deployment, "benchmark-1")
-    answered = answer(asked, deployment)
+    answered = answer(asked, deployment, time.perf_counter())
     metrics = Metrics()
     scope = {"path": "/predict", "headers": [(b"host", b"localhost"), (b"content-length", b"60")], "client": ("a", 1)}
     when = datetime(2021, 2, 3, 8, 30)
@@ -131,9 +131,9 @@ def print_steps(package: Any) -> None:
             "decode and check JSON": lambda: decoded(body, Ride),
             "understand: zones, time, distance": lambda: understood(decoded(body, Ride), deployment, "benchmark-1"),
             "features alone": lambda: features_of_ride(74, 236, when, 2.4, package.places),
-            "answer: features, three graphs, interval": lambda: answer(asked, deployment),
+            "answer: features, three graphs, interval": lambda: answer(asked, deployment, time.perf_counter()),
             "encode": lambda: msgspec.json.encode(answered.prediction()),
-            "log: record and journal": lambda: log.append([answered.record(time.time(), 1.0)]),
+            "log: record and journal": lambda: log.append([answered.record(time.time())]),
             "metrics": lambda: (metrics.prediction(answered), metrics.request("/predict", 200, 0.001, 1.0)),
         }
         print(f"\n{'step (one process, no HTTP)':44}{'microseconds':>12}")

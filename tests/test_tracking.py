@@ -18,8 +18,6 @@ from ride_duration.tracking import _flat
 from tests.conftest import Ended, Project
 
 #: One worker makes what these tests share.
-pytestmark = pytest.mark.xdist_group("tracking")
-
 ARTIFACTS = {
     "parameters.json",
     "metrics.json",

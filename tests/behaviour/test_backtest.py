@@ -13,8 +13,6 @@ from tests.conftest import Ended, Project
 from tests.test_tracking import artifacts_of, client, runs
 
 #: One worker makes what these tests share.
-pytestmark = pytest.mark.xdist_group("backtest")
-
 MONTHS = ("2021-01", "2021-02", "2021-04")
 BACKTEST = "backtest_data=2021-01..2021-02+2021-04"
 ROWS = 3_000

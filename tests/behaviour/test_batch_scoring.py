@@ -17,8 +17,6 @@ from ride_duration.pipelines.batch_scoring.scoring import partition_of, score_tr
 from ride_duration.pipelines.parameters import Scoring
 from tests.conftest import Ended, Project
 
-pytestmark = pytest.mark.xdist_group("batch_scoring")
-
 FEBRUARY, MARCH = (f"07_model_output/scored_trips/taxi_type=green/year=2021/month=0{m}/part-0.parquet" for m in (2, 3))
 RAW_FEBRUARY, RAW_MARCH = (f"01_raw/simulated/green_tripdata_2021-0{month}.parquet" for month in (2, 3))
 COLUMNS = {

@@ -90,7 +90,6 @@ def test_notebooks_name_datasets_and_no_files(name: str) -> None:
         assert path not in code
 
 
-@pytest.mark.xdist_group("notebooks")
 @pytest.mark.parametrize("name", NAMES)
 def test_notebooks_run_and_say_that_their_trips_are_simulated(executed: Executed, name: str) -> None:
     notebook = executed(name)  # raises when a cell errs
@@ -100,7 +99,6 @@ def test_notebooks_run_and_say_that_their_trips_are_simulated(executed: Executed
         assert "simulated" in json.dumps(picture["layout"]["title"])
 
 
-@pytest.mark.xdist_group("notebooks")
 def test_the_first_explores_the_months_of_the_run(executed: Executed, finished: Project) -> None:
     notebook = executed("01_explore_trips")
     report = json.loads(finished.data("08_reporting/quality_report.json").read_text())
@@ -109,7 +107,6 @@ def test_the_first_explores_the_months_of_the_run(executed: Executed, finished: 
     assert f"{kept / rows:.1%} lie within 1 to 60 minutes" in printed(notebook)
 
 
-@pytest.mark.xdist_group("notebooks")
 def test_the_second_puts_the_models_in_the_right_order(executed: Executed, finished: Project) -> None:
     rmse = probed(executed("02_compare_models"))
     assert (
@@ -124,7 +121,6 @@ def test_the_second_puts_the_models_in_the_right_order(executed: Executed, finis
     assert rmse["xgboost of the last run"] == pytest.approx(metrics["val"]["rmse"])
 
 
-@pytest.mark.xdist_group("notebooks")
 @pytest.mark.parametrize("name", NAMES)
 def test_before_the_first_run_they_say_what_to_type(project: Project, tmp_path: Path, name: str) -> None:
     (project.root / "notebooks").mkdir()

@@ -16,8 +16,6 @@ from ride_duration.trips.simulation import default_city, simulate_month
 from tests.conftest import Project
 
 # One project is released into again and again.
-pytestmark = pytest.mark.xdist_group("release")
-
 #: Rows of raw months: enough for a model that passes, and far too few.
 MONTHS = {"2021-01": 15_000, "2021-02": 15_000, "2021-03": 2_000, "2021-04": 30_000}
 TRACKING = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}

@@ -14,8 +14,6 @@ import pytest
 from tests.conftest import REPOSITORY, Ended, Project
 
 #: One worker makes what these tests share.
-pytestmark = pytest.mark.xdist_group("reproduce")
-
 #: What only the committed code says.
 MARK = "this is the code of the commit"
 

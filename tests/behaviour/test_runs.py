@@ -6,7 +6,6 @@ import pytest
 from tests.conftest import Project
 
 #: One worker makes what these tests share.
-pytestmark = pytest.mark.xdist_group("runs")
 
 
 @pytest.fixture(scope="module")

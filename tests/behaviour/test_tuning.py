@@ -17,8 +17,6 @@ from ride_duration.tracking import EXPERIMENT
 from tests.conftest import Project
 
 #: One worker makes what these tests share.
-pytestmark = pytest.mark.xdist_group("tuning")
-
 TUNING_ALONE = ("--pipelines=tuning", "--namespaces=tuning")
 TRIALS = "08_reporting/tuning_trials.csv"
 FINISHED = "select count(*) from trials where state in ('COMPLETE', 'PRUNED')"

@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from ride_duration.model_package.intervals import buckets
 from ride_duration.pipelines.data_science.intervals import Intervals, fit_intervals
@@ -15,7 +14,6 @@ from tests.pipelines.test_data_science_zoo import ZOO, training
 CONFIGURED = Intervals(**ZOO["intervals"])
 
 
-@pytest.mark.xdist_group("intervals")
 def test_intervals_of_a_month_hold_nine_in_ten_rides_of_the_next(finished: Project) -> None:
     train, val = (
         pd.read_parquet(finished.data(f"05_model_input/{split}_features.parquet")) for split in ("train", "val")

@@ -5,11 +5,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-import pytest
-
 from tests.serving.service import Running
-
-pytestmark = pytest.mark.xdist_group("serving")
 
 RIDE: dict[str, Any] = {"PULocationID": 10, "DOLocationID": 50, "pickup_datetime": "2021-02-03T08:30:00"}
 

@@ -25,8 +25,6 @@ from tests.serving.service import Running, free_port
 from tests.serving.test_operations import metrics
 from tests.serving.test_refusals import refused
 
-pytestmark = pytest.mark.xdist_group("serving")
-
 RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 40, "pickup_datetime": "2021-02-03T08:30:00"}
 Start = Callable[..., Running]
 

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from tests.serving.fuzz import fuzz
 from tests.serving.service import Running
-
-pytestmark = pytest.mark.xdist_group("serving")
 
 
 def test_made_up_requests_are_answered_as_documented(service: Running, tmp_path: Path) -> None:

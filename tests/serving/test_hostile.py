@@ -11,8 +11,6 @@ from tests.serving.hostile import POST, RIDE, Bystander, deaf, dribble, everythi
 from tests.serving.service import Running
 from tests.store.samples import until
 
-pytestmark = pytest.mark.xdist_group("serving")
-
 #: Megabytes that the service may have.
 MEMORY = 250
 

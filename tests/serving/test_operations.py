@@ -3,13 +3,10 @@
 from importlib.metadata import version
 from typing import Any
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ride_duration.serving.problems import without_details
 from tests.serving.service import Running
-
-pytestmark = pytest.mark.xdist_group("serving")
 
 RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
 

@@ -15,8 +15,6 @@ from tests.serving.conftest import Models
 from tests.serving.packages import LOWER, UPPER, minutes
 from tests.serving.service import Running
 
-pytestmark = pytest.mark.xdist_group("serving")
-
 WHEN = "2021-02-03T08:30:00"
 RIDE: dict[str, Any] = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 40, "pickup_datetime": WHEN}
 BAISLEY_PARK = {"latitude": 40.6783, "longitude": -73.7898}

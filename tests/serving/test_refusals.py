@@ -7,8 +7,6 @@ import pytest
 
 from tests.serving.service import Reply, Running
 
-pytestmark = pytest.mark.xdist_group("serving")
-
 RIDE: dict[str, Any] = {"PULocationID": 10, "DOLocationID": 50}
 DEEP = "[" * 10_000
 

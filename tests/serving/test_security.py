@@ -14,8 +14,6 @@ from tests.serving.conftest import Models
 from tests.serving.service import Running
 from tests.serving.test_refusals import refused
 
-pytestmark = pytest.mark.xdist_group("serving")
-
 RIDE = {"PULocationID": 10, "DOLocationID": 50}
 ACTUAL = {"ride_id": 1, "duration": 3}
 

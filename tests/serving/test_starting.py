@@ -22,8 +22,6 @@ from tests.serving.conftest import Models
 from tests.serving.hostile import POST, RIDE, everything
 from tests.serving.service import LIMITS, Running, free_port
 
-pytestmark = pytest.mark.xdist_group("serving")
-
 PATIENCE = 60
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.serving.page.conftest import RIDE, OpenPage
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("serving")]
+pytestmark = [pytest.mark.needs("chromium")]
 Answered = Callable[..., Page]
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.serving.page.conftest import ARTIFACTS
 from tests.serving.page.test_flows import Answered
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("serving")]
+pytestmark = [pytest.mark.needs("chromium")]
 LARGEST = 60_000  # bytes of all files together
 CONTROLS = {"button", "textbox", "combobox", "link", "radio", "listbox", "image", "Date", "InputTime"}
 #: In the order of Tab; the browser and the live panel may have more.

@@ -18,7 +18,7 @@ from tests.serving.under_load.processes import ServiceProcess
 from tests.serving.under_load.trials import Pair
 from tests.store.samples import until
 
-pytestmark = [pytest.mark.xdist_group("under_load"), pytest.mark.needs("nginx", "curl")]
+pytestmark = [pytest.mark.needs("nginx", "curl")]
 
 
 @pytest.fixture(scope="module")

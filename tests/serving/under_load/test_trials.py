@@ -10,8 +10,6 @@ from tests.serving.under_load.trials import Pair, kill_service, stop_database, s
 from tests.store.postgres import Postgres
 from tests.store.samples import until
 
-pytestmark = pytest.mark.xdist_group("under_load")
-
 
 def test_models_are_swapped_under_load_without_a_failure(pair: Pair, tmp_path: Path) -> None:
     load = swap_models(pair, tmp_path, times=4)
