@@ -6,7 +6,7 @@ import pytest
 
 from ride_duration.store import LogFull, PredictionLog
 from tests.store.conftest import postgres, store_url  # noqa: F401  fixtures
-from tests.store.kills import kill
+from tests.store.kills import assert_none_lost_or_doubled, kill
 from tests.store.postgres import Postgres
 from tests.store.samples import kept, prediction, until
 
@@ -19,7 +19,9 @@ def memory() -> int:
 
 
 def test_ten_kills_lose_and_double_nothing(store_url: str, tmp_path: Path) -> None:  # noqa: F811
-    kill(store_url, tmp_path / "journal", times=10, seed=10)
+    acknowledged, found = kill(store_url, tmp_path / "journal", times=10, seed=10)
+    assert len(acknowledged) >= 5_000
+    assert_none_lost_or_doubled(acknowledged, found, times=10)
 
 
 def test_twenty_seconds_without_postgres_cost_no_record_and_little_memory(
