@@ -11,7 +11,7 @@ from tests.store.samples import kept
 
 
 def kill(store_url: str, folder: Path, times: int, seed: int) -> tuple[set[str], list[str]]:
-    """What was acknowledged, and what the database has; each process replays what the one before left, and is killed."""
+    """What was acknowledged, and what the database has; each process replays what the last one left, and is killed."""
     randomness = random.Random(seed)
     acknowledged: set[str] = set()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
