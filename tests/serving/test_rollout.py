@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ride_duration.serving.ab import Difference
-from ride_duration.serving.rollout import Evidence, RolloutState, Step, begin, next_step
+from ride_duration.serving.rollout import Evidence, RolloutState, Step, next_step
 from ride_duration.serving.rollout_plan import Limits, RolloutPlan, Stage
 
 BEGAN = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -16,7 +16,7 @@ PLAN = RolloutPlan(
     (Stage(0.0, 60, 200, 100), Stage(0.05, 60, 200), Stage(0.25, 60, 200, 100), Stage(1.0, 60, 200)),
     Limits(100, 0.01, 50, 0.1),
 )
-STATE = begin(PLAN, 3, 2, BEGAN)
+STATE = RolloutState(3, 2, PLAN.stages[0].share, BEGAN)
 GOOD = Evidence(BEGAN, 2, 200, 0, 12.0, 100)
 
 
@@ -132,7 +132,7 @@ def evidence(draw: st.DrawFn, since: datetime) -> Evidence:
 def test_whatever_happens_no_stage_is_left_early_and_no_broken_limit_is_passed(
     plan: RolloutPlan, data: st.DataObject
 ) -> None:
-    state, now = begin(plan, 3, 2, BEGAN), BEGAN
+    state, now = RolloutState(3, 2, plan.stages[0].share, BEGAN), BEGAN
     for _ in range(12):
         now += timedelta(minutes=data.draw(st.floats(-100, 500)))
         seen = data.draw(evidence(state.since))

@@ -1,12 +1,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
@@ -54,7 +55,10 @@ def test_what_older_services_kept_and_still_keep_is_of_no_known_model(store_url:
         connection.execute(text(INSERT.format("after")))
     engine.dispose()
     engine = engine_for_reading(store_url)
-    assert [(row.prediction_id, row.model) for row in joined(engine)] == [("before", ""), ("after", "")]
+    assert [(row.prediction.prediction_id, row.prediction.model) for row in joined(engine)] == [
+        ("before", ""),
+        ("after", ""),
+    ]
     engine.dispose()
 
 
@@ -73,7 +77,7 @@ def test_tables_of_a_newer_program_are_written_and_read_as_they_are(
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
     engine.dispose()
     engine = engine_for_reading(store_url)
-    assert [row.prediction_id for row in joined(engine)] == ["p"]
+    assert [row.prediction.prediction_id for row in joined(engine)] == ["p"]
     engine.dispose()
 
 
@@ -92,6 +96,21 @@ def test_two_services_may_migrate_at_once(store_url: str) -> None:
         service.stdin.flush()
     assert [service.communicate(timeout=60)[1] for service in services] == ["", ""]
     assert [service.returncode for service in services] == [0, 0]
+
+
+def test_many_may_open_a_new_store_at_once(tmp_path: Path) -> None:
+    for turn in range(40):
+        engines = [engine_for_writing(f"sqlite:///{tmp_path}/{turn}.db") for _ in range(6)]
+        with ThreadPoolExecutor(len(engines)) as pool:
+            modes = list(pool.map(journal_mode, engines))
+        assert modes == ["wal"] * len(engines)
+
+
+def journal_mode(engine: Engine) -> str:
+    with engine.connect() as connection:
+        mode = connection.scalar(text("PRAGMA journal_mode"))
+    engine.dispose()
+    return str(mode)
 
 
 def test_sqlite_is_opened_for_one_writer_beside_readers(tmp_path: Path) -> None:

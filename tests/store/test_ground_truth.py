@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete
 
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.ground_truth import accuracy, joined, revisions, unknown_rides
+from ride_duration.store.ground_truth import joined, revisions, unknown_rides
 from ride_duration.store.insertion import Insertion
 from ride_duration.store.tables import actuals, predictions
 from tests.store.samples import PICKUP, actual, prediction
@@ -69,7 +69,7 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
     by_time = sorted(answers, key=lambda answer: answer.asked_at)
     truth = {report.ride_id: report for report in by_receipt}
     newest = {line(answer): answer.prediction_id for answer in by_time}
-    assert [(row.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
+    assert [(row.prediction.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
         (
             answer.prediction_id,
             minutes(truth.get(answer.ride_id)),
@@ -100,28 +100,6 @@ def minutes(report: Actual | None) -> float | None:
 
 def test_a_window_holds_what_was_asked_in_it(store: Store) -> None:
     engine = store.fill(*(prediction(f"p{i}", f"r{i}", float(i)) for i in range(5)), actual("late", "r1", 1e9))
-    assert [row.prediction_id for row in joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
+    assert [row.prediction.prediction_id for row in joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
     assert [row.actual for row in joined(engine, since=1.0, until=3.0)] == [25.0, None]
     assert unknown_rides(engine, since=2e9) == []
-
-
-def test_accuracy_is_that_of_one_version_as_one_variant(store: Store) -> None:
-    engine = store.fill(
-        prediction("old", "r1", 1.0, 99.0),
-        prediction("retried", "r1", 5.0, 22.0),
-        prediction("other version", "r2", 5.0, 22.0, model_version=2),
-        prediction("other model", "r1", 7.0, 23.0, model="yellow"),
-        prediction("shadow", "r1", 6.0, 30.0, variant="shadow"),
-        prediction("unknown", "r3", 6.0),
-        prediction("unbelievable", "r4", 6.0),
-        prediction("second", "r5", 4.0, 24.0),
-        actual("a1", "r1", 9.0, 50.0),
-        actual("a1 corrected", "r1", 10.0, 25.0),
-        actual("a4", "r4", 7.0, 6000.0),
-        actual("a5", "r5", 8.0, 25.0),
-    )
-    found = accuracy(engine, "green", "champion", 1, since=0.0, believed=(1.0, 60.0))
-    assert found.predictions == 4
-    assert found.errors.tolist() == [-1.0, -3.0]  # in the order in which the truth became known
-    assert accuracy(engine, "green", "shadow", 1, 0.0, (1.0, 60.0)).errors.tolist() == [5.0]
-    assert accuracy(engine, "green", "champion", 1, 5.5, (1.0, 60.0)).errors.tolist() == []

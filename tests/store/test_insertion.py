@@ -30,7 +30,7 @@ def test_every_value_arrives_as_it_was(insertion: Insertion, store_url: str) -> 
     sparse = Prediction("q", "", -1e-300, later, None, None, None, 1e300, 0.25, 0.0, 2, "champion", 0.0)
     insertion.insert([full, sparse], nothing_refused)
     engine = engine_for_reading(store_url)
-    assert [Prediction(*row[:14]) for row in joined(engine)] == [sparse, full]
+    assert [row.prediction for row in joined(engine)] == [sparse, full]
     engine.dispose()
 
 

@@ -29,6 +29,10 @@ def timed(number: int, milliseconds: float) -> Prediction:
     )
 
 
+def is_of(answers: Answers, row: Prediction) -> bool:
+    return (row.model, row.variant, row.model_version) == (answers.model, answers.variant, answers.model_version)
+
+
 def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     rides = [prediction(f"p{i}", f"ride {i}", float(i), 10.0 + i) for i in range(8)]
     actuals = [
@@ -49,10 +53,10 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     engine = engine_for_reading(store_url)
     answers = Answers("green", 1, "champion", 1.0)
     found = outcomes(engine, answers, BELIEVED)
-    rows = [row for row in joined(engine, 1.0, model="green", variant="champion", model_version=1) if row.counts]
-    assert found.ride_id.tolist() == [row.ride_id for row in rows]
-    assert found.asked_at.tolist() == [row.asked_at for row in rows]
-    assert found.duration.tolist() == [row.duration for row in rows]
+    rows = [row for row in joined(engine, 1.0) if row.counts and is_of(answers, row.prediction)]
+    assert found.ride_id.tolist() == [row.prediction.ride_id for row in rows]
+    assert found.asked_at.tolist() == [row.prediction.asked_at for row in rows]
+    assert found.duration.tolist() == [row.prediction.duration for row in rows]
     believed = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
     np.testing.assert_array_equal(found.actual, np.array(believed))
     off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]

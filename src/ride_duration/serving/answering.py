@@ -132,7 +132,7 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
             distance.
     """
     given = ride.pickup_datetime
-    when = datetime.now(NEW_YORK).replace(tzinfo=None, microsecond=0) if given is UNSET else wall_clock(given)
+    when = wall_clock(datetime.now(NEW_YORK) if given is UNSET else given)
     pickup_zone, pickup = _end(ride.PULocationID, ride.pickup, "PULocationID", "pickup", deployment)
     dropoff_zone, dropoff = _end(ride.DOLocationID, ride.dropoff, "DOLocationID", "dropoff", deployment)
     if deployment.champion.lacks(ride.trip_distance):
@@ -143,14 +143,15 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
 
 
 def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
-    """A moment as the clocks of New York show it, naive.
+    """A moment as the clocks of New York show it, naive and to the second, as the TLC's records are.
 
     Raises:
         Refused: It is out of range.
     """
     if not YEARS[0] <= moment.year <= YEARS[1]:
         raise Refused(422, f"the year must be from {YEARS[0]} to {YEARS[1]}", field)
-    return moment if moment.tzinfo is None else moment.astimezone(NEW_YORK).replace(tzinfo=None)
+    local = moment if moment.tzinfo is None else moment.astimezone(NEW_YORK)
+    return local.replace(tzinfo=None, microsecond=0)
 
 
 def _end(

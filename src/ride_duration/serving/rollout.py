@@ -69,18 +69,6 @@ class Step(msgspec.Struct, frozen=True):
     state: RolloutState | None
 
 
-def begin(plan: RolloutPlan, version: int, against: int, now: datetime) -> RolloutState:
-    """The first stage.
-
-    Args:
-        plan: What is planned.
-        version: The challenger.
-        against: The champion.
-        now: The time, with a time zone.
-    """
-    return RolloutState(version, against, plan.stages[0].share, now)
-
-
 def next_step(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: datetime) -> Step:
     """Decide: the champion's change comes first, then the limits, and last what the stage awaits.
 

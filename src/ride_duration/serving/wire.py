@@ -28,7 +28,8 @@ RideId = (
 Moment = Annotated[
     datetime,
     Meta(
-        description=f"RFC 3339; without an offset it is New York wall clock. Years {YEARS[0]} to {YEARS[1]}.",
+        description="RFC 3339; without an offset it is New York wall clock. Kept to the second. "
+        f"Years {YEARS[0]} to {YEARS[1]}.",
         examples=["2021-02-03T08:30:00"],
         extra_json_schema={"pattern": f"^{_DATE}T{_TIME}$"},
     ),

@@ -7,136 +7,56 @@ counts; answers of a shadow, which nobody saw, are a line of their own.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.records import Actual
+from ride_duration.store.records import Actual, Prediction
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Engine, Join, RowMapping
+    from sqlalchemy import ColumnElement, Engine, Join
 
 
 class Joined(NamedTuple):
     """A prediction and its truth.
 
     Attributes:
-        prediction_id, …, model: As in `records.Prediction`.
+        prediction: What was answered.
         actual: Minutes that the ride took; None if nobody has said. A report that names the drop-off is measured from
             the prediction's pick-up, on the wall clock, as the TLC's records are.
         received_at: When the report that holds came in (seconds since 1970-01-01 UTC); None if there is none.
         counts: Is it its model's newest answer about the ride? (The newest of the shadow, if it is the shadow's.)
     """
 
-    prediction_id: str
-    ride_id: str
-    asked_at: float
-    pickup_datetime: datetime
-    pickup_zone: int | None
-    dropoff_zone: int | None
-    trip_distance: float | None
-    duration: float
-    lower: float
-    upper: float
-    model_version: int
-    variant: str
-    milliseconds: float
-    model: str
+    prediction: Prediction
     actual: float | None
     received_at: float | None
     counts: bool
 
 
-class Accuracy(NamedTuple):
-    """How far one version's answers were from the truth.
-
-    Attributes:
-        predictions: Number of its answers that count.
-        errors: Predicted minus actual minutes of those whose truth is known, in the order in which it became known;
-            float64 of shape (n,).
-    """
-
-    predictions: int
-    errors: NDArray[np.float64]
-
-
-def joined(
-    engine: Engine,
-    since: float | None = None,
-    until: float | None = None,
-    *,
-    model: str | None = None,
-    variant: str | None = None,
-    model_version: int | None = None,
-) -> list[Joined]:
+def joined(engine: Engine, since: float | None = None, until: float | None = None) -> list[Joined]:
     """Predictions with their truth, in the order in which they were asked for.
 
     Args:
         engine: Of `database.engine_for_reading`.
         since: Asked at this time or later (seconds since 1970-01-01 UTC).
         until: Asked before this time.
-        model: Answers of the registered model of this name alone.
-        variant: Answers of champion, challenger or shadow alone.
-        model_version: Answers of this version alone.
     """
     from sqlalchemy import select
 
     from ride_duration.store.tables import actuals, predictions
 
+    columns = [column for column in predictions.c if column.name != "arrival"]
     question = (
-        select(
-            *[column for column in predictions.c if column.name != "arrival"],
-            actuals.c.duration.label("reported"),
-            actuals.c.dropoff_datetime,
-            actuals.c.received_at,
-            counting().label("counts"),
-        )
+        select(*columns, actual_minutes(), actuals.c.received_at, counting())
         .select_from(with_truth())
-        .where(*_wanted(since, until, model, variant, model_version))
         .order_by(predictions.c.asked_at, predictions.c.arrival)
     )
+    if since is not None:
+        question = question.where(predictions.c.asked_at >= since)
+    if until is not None:
+        question = question.where(predictions.c.asked_at < until)
     with engine.connect() as connection:
-        return [_joined(row) for row in connection.execute(question).mappings()]
-
-
-def accuracy(
-    engine: Engine,
-    model: str,
-    variant: str,
-    model_version: int,
-    since: float,
-    believed: tuple[float, float],
-) -> Accuracy:
-    """How one version has done as one variant.
-
-    Args:
-        engine: Of `database.engine_for_reading`.
-        model: Name of the registered model.
-        variant: champion, challenger or shadow.
-        model_version: Number of the registered version.
-        since: Answers asked for at this time or later (seconds since 1970-01-01 UTC).
-        believed: Shortest and longest ride in minutes whose report is believed; the model learnt from such alone.
-    """
-    import numpy as np
-    from sqlalchemy import func, select
-
-    from ride_duration.store.tables import actuals, predictions
-
-    wanted = [*_wanted(since, None, model, variant, model_version), counting()]
-    number = select(func.count()).select_from(predictions).where(*wanted)
-    truths = (
-        select(predictions.c.duration, predictions.c.pickup_datetime, actuals.c.duration, actuals.c.dropoff_datetime)
-        .select_from(with_truth())
-        .where(*wanted, actuals.c.arrival.is_not(None))
-        .order_by(actuals.c.received_at, actuals.c.arrival)
-    )
-    with engine.connect() as connection:
-        predicted = connection.scalar(number) or 0
-        rows: list[Any] = list(connection.execute(truths))
-    pairs = [(duration, _minutes(pickup, reported, dropoff)) for duration, pickup, reported, dropoff in rows]
-    errors = [duration - actual for duration, actual in pairs if believed[0] <= actual <= believed[1]]
-    return Accuracy(predicted, np.array(errors, dtype=np.float64))
+        rows: list[Any] = list(connection.execute(question))
+    return [Joined(Prediction(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
 
 
 def revisions(engine: Engine, ride_id: str) -> list[Actual]:
@@ -194,6 +114,16 @@ def with_truth() -> Join:
     return predictions.outerjoin(actuals, actuals.c.arrival == newest)
 
 
+def actual_minutes() -> ColumnElement[float]:
+    """Minutes that the ride took, as the report that holds says; NULL if there is none."""
+    from sqlalchemy import Double, case, cast, extract
+
+    from ride_duration.store.tables import actuals, predictions
+
+    driven = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
+    return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=cast(driven, Double) / 60.0)
+
+
 def counting(until: float | None = None) -> ColumnElement[bool]:
     """Is a prediction its model's newest answer about the ride, or the newest of the model's shadow?
 
@@ -216,36 +146,3 @@ def counting(until: float | None = None) -> ColumnElement[bool]:
         .scalar_subquery()
     )
     return predictions.c.arrival == newest
-
-
-def _wanted(
-    since: float | None, until: float | None, model: str | None, variant: str | None, model_version: int | None
-) -> list[ColumnElement[bool]]:
-    from ride_duration.store.tables import predictions
-
-    column = predictions.c
-    wanted: list[ColumnElement[bool]] = []
-    if since is not None:
-        wanted.append(column.asked_at >= since)
-    if until is not None:
-        wanted.append(column.asked_at < until)
-    if model is not None:
-        wanted.append(column.model == model)
-    if variant is not None:
-        wanted.append(column.variant == variant)
-    if model_version is not None:
-        wanted.append(column.model_version == model_version)
-    return wanted
-
-
-def _minutes(pickup: datetime, reported: float | None, dropoff: datetime | None) -> float:
-    """One of the two is given."""
-    return (dropoff - pickup).total_seconds() / 60.0 if dropoff else reported or 0.0
-
-
-def _joined(row: RowMapping) -> Joined:
-    fields: dict[str, Any] = dict(row)
-    reported, dropoff = fields.pop("reported"), fields.pop("dropoff_datetime")
-    known = fields["received_at"] is not None
-    actual = _minutes(fields["pickup_datetime"], reported, dropoff) if known else None
-    return Joined(**fields, actual=actual)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.ground_truth import counting, with_truth
+from ride_duration.store.ground_truth import actual_minutes, counting, with_truth
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,7 +120,7 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) ->
 
     column = predictions.c
     question = (
-        select(column.ride_id, column.asked_at, column.duration, column.lower, column.upper, _minutes())
+        select(column.ride_id, column.asked_at, column.duration, column.lower, column.upper, actual_minutes())
         .select_from(with_truth())
         .where(*_wanted(answers), counting(answers.until))
         .order_by(column.asked_at, column.arrival)
@@ -133,22 +133,12 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) ->
     return Outcomes(np.array(ride_id, dtype=np.str_), asked_at, duration, lower, upper, actual)
 
 
-def _minutes() -> ColumnElement[float]:
-    """Minutes that the ride took; NULL if nobody has said."""
-    from sqlalchemy import Double, case, cast, extract
-
-    from ride_duration.store.tables import actuals, predictions
-
-    driven = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
-    return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=cast(driven, Double) / 60.0)
-
-
 def _losses(answers: Answers, believed: tuple[float, float]) -> Select[Any]:
     from sqlalchemy import func, select
 
     from ride_duration.store.tables import predictions
 
-    column, actual = predictions.c, _minutes()
+    column, actual = predictions.c, actual_minutes()
     known = actual.between(*believed)
     off = select(column.ride_id, func.abs(column.duration - actual).label("loss")).select_from(with_truth())
     return off.where(*_wanted(answers), counting(answers.until), known)
