@@ -12,6 +12,7 @@ REPORT = {
         "rejected": {"missing_time": 0, "too_short": 1, "too_long": 1},
         "repaired": {"distance_out_of_range": 1},
         "flagged": {"outside_month": 0, "unknown_zone": 1},
+        "affected": {"rejected": 2, "repaired": 1, "flagged": 1},
     },
     "2021-02": {
         "rows": 1000,
@@ -19,18 +20,20 @@ REPORT = {
         "rejected": {"missing_time": 0, "too_short": 0, "too_long": 0},
         "repaired": {"distance_out_of_range": 0},
         "flagged": {"outside_month": 1000, "unknown_zone": 0},
+        "affected": {"rejected": 0, "repaired": 0, "flagged": 1000},
     },
 }
 
 
 def test_the_report_counts_by_month_and_reason_and_repairs_among_the_kept_only() -> None:
     january = green_table([ride(), ride(30), ride(4000, distance=-1), ride(distance=-1), ride(zones=(264, 75))])
-    february = green_table([ride()])
+    february = green_table([ride(), ride(zones=(264, 75))])
     records = green_records(january).union(green_records(february, "2021-02"))
     report = report_quality(check_records(records))
     assert list(report) == ["2021-01", "2021-02"]
     assert report["2021-01"] == REPORT["2021-01"]
-    assert report["2021-02"]["flagged"] == {"outside_month": 1, "unknown_zone": 0}
+    assert report["2021-02"]["flagged"] == {"outside_month": 2, "unknown_zone": 1}
+    assert report["2021-02"]["affected"] == {"rejected": 0, "repaired": 0, "flagged": 2}, "each trip once"
     assert report["2021-02"]["rejected"] == {"missing_time": 0, "too_short": 0, "too_long": 0}
 
 

@@ -185,6 +185,7 @@ def test_every_record_is_either_kept_or_quarantined_and_the_report_counts_them(r
     )
     for group, codes in (("repaired", REPAIRING), ("flagged", FLAGGING)):
         assert entry[group] == {code: sum(trip[code] for trip in trips) for code in codes}
+        assert entry["affected"][group] == sum(any(trip[code] for code in codes) for trip in trips)
 
 
 def test_the_quarantine_keeps_records_whole_and_says_why() -> None:

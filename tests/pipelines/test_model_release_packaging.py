@@ -33,7 +33,14 @@ from tests.pipelines.test_data_science_zoo import MODELS, fitted, fitted_interva
 
 SIMULATED: dict[str, Any] = {"source": "simulated", "sources": {"simulated": None}}
 QUALITY = {
-    month: {"rows": 1_000, "kept": 960, "rejected": {"too_short": 40}, "repaired": {}, "flagged": {"other_month": 5}}
+    month: {
+        "rows": 1_000,
+        "kept": 960,
+        "rejected": {"too_short": 40},
+        "repaired": {},
+        "flagged": {"outside_month": 5},
+        "affected": {"rejected": 40, "repaired": 0, "flagged": 5},
+    }
     for month in ("2021-01", "2021-02")
 }
 FINGERPRINTS = {"green_tripdata_2021-01": {"sha256": "0" * 64, "rows": 1_000, "bytes": 3}}

@@ -11,6 +11,8 @@ from kedro.framework.cli.utils import _split_params
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kedro.framework.context import KedroContext
 
 traceback_option = click.option(
@@ -24,6 +26,12 @@ params_option = click.option(
     callback=_split_params,
     help="Parameters as in `kedro run`, for instance source=tlc or service=yellow.",
 )
+
+
+def chosen(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that choose the model and its settings."""
+    env = click.option("--env", "-e", default=None, help="Environment whose models and settings are meant.")
+    return env(params_option(traceback_option(command)))
 
 
 def load_context(env: str | None, params: dict[str, Any] | None = None) -> KedroContext:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ride_duration.cli.context import chosen_model, load_context, params_option, same_choice, traceback_option
+from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
 from ride_duration.cli.run import told_clearly
 from ride_duration.cli.tables import history_entries, history_table, version_entries, version_table
 from ride_duration.provenance import author
@@ -44,12 +44,6 @@ def _words(_context: click.Context, param: click.Parameter, given: str | None) -
     if given is not None and not given.strip():
         raise click.ClickException(f"--{param.name} is blank; what is decided is kept with who decided it and why")
     return given
-
-
-def chosen(command: Callable[..., None]) -> Callable[..., None]:
-    """Options that choose the model."""
-    env = click.option("--env", "-e", default=None, help="Environment whose models are meant.")
-    return env(params_option(traceback_option(command)))
 
 
 def decided(*required: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ride_duration.cli.context import same_choice
+from ride_duration.cli.context import chosen, same_choice
 from ride_duration.cli.models import (
     NO_REASON,
     AboutVersion,
-    chosen,
     chosen_registry,
     decided,
     examples,

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ride_duration.cli.context import chosen_model, load_context, params_option, same_choice, traceback_option
+from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
 from ride_duration.cli.run import told_clearly
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ride_duration.serving.settings import ServiceSettings
 
 _SERVE_EXAMPLES = """\b
@@ -34,15 +32,10 @@ Examples:
 """
 
 
-def _chosen(command: Callable[..., None]) -> Callable[..., None]:
-    env = click.option("--env", "-e", default=None, help="Environment whose settings and models are meant.")
-    return env(params_option(traceback_option(command)))
-
-
 @click.command(epilog=_SERVE_EXAMPLES)
 @click.option("--host", default=None, help="Address to listen on; default: 127.0.0.1, which only this machine reaches.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=None, help="Port to listen on; default: 9696.")
-@_chosen
+@chosen
 def serve(host: str | None, port: int | None, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Answer rides with the champion: a page for people at /, and POST /predict for programs.
 
@@ -69,7 +62,7 @@ def keys() -> None:
 @keys.command(epilog=_KEYS_EXAMPLES)
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, required=True, help="predict, feedback or operate; may be repeated.")
-@_chosen
+@chosen
 def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Make a key for NAME, and show it once: it is kept as a hash alone."""
     with told_clearly(traceback):
@@ -84,7 +77,7 @@ def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, A
 
 
 @keys.command("list")
-@_chosen
+@chosen
 def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """List whose keys there are, and what they may do."""
     with told_clearly(traceback):
@@ -98,7 +91,7 @@ def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
 
 @keys.command()
 @click.argument("name")
-@_chosen
+@chosen
 def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Take the key of NAME its rights away; services notice within a second."""
     with told_clearly(traceback):

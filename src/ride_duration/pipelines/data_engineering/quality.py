@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from functools import reduce
 from typing import Any
 
 import ibis.expr.types as ir
@@ -15,7 +17,8 @@ def report_quality(checked_records: ir.Table) -> dict[str, Any]:
 
     Returns:
         By month: `rows`, `kept`, and under `rejected`, `repaired` and `flagged` a count for each reason code.
-        Repairs and flags are counted among the kept trips.
+        Repairs and flags are counted among the kept trips. A trip may have several; `affected` counts it once for
+        each of the three.
     """
     kept = checked_records.rejected_because.isnull()
     counts = checked_records.group_by("month").aggregate(
@@ -23,8 +26,14 @@ def report_quality(checked_records: ir.Table) -> dict[str, Any]:
         kept=kept.sum(),
         **{code: (checked_records.rejected_because == code).sum() for code in REJECTING},
         **{code: (checked_records[code] & kept).sum() for code in (*REPAIRING, *FLAGGING)},
+        repaired=(_any(checked_records, REPAIRING) & kept).sum(),
+        flagged=(_any(checked_records, FLAGGING) & kept).sum(),
     )
     return {row["month"]: _entry(row) for row in counts.order_by("month").to_pyarrow().to_pylist()}
+
+
+def _any(checked_records: ir.Table, codes: tuple[str, ...]) -> ir.BooleanColumn:
+    return reduce(operator.or_, (checked_records[code] for code in codes))
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:
@@ -34,6 +43,7 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
         "rejected": {code: row[code] or 0 for code in REJECTING},
         "repaired": {code: row[code] for code in REPAIRING},
         "flagged": {code: row[code] for code in FLAGGING},
+        "affected": {"rejected": row["rows"] - row["kept"], "repaired": row["repaired"], "flagged": row["flagged"]},
     }
 
 
@@ -45,7 +55,7 @@ def plot_quality(quality_report: dict[str, Any], raw_months: RawMonths) -> Any:
     for month, entry in quality_report.items():
         shares = {
             f"{code} ({group})": count / entry["rows"]
-            for group in ("rejected", "repaired", "flagged")
+            for group in entry["affected"]
             for code, count in entry[group].items()
         }
         figure.add_bar(x=list(shares), y=list(shares.values()), name=month)

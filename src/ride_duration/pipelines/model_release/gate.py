@@ -57,7 +57,7 @@ def gate_package(
 def _data_quality(package: ModelPackage, gate: Gate) -> Check:
     report, limits = package.read_json("quality_report.json"), gate.model_dump(include={*_KINDS})
     shares = {
-        (kind, month): sum(entry[kind].values()) / entry["rows"] for month, entry in report.items() for kind in _KINDS
+        (kind, month): entry["affected"][kind] / entry["rows"] for month, entry in report.items() for kind in _KINDS
     }
     over = [f"{share:.1%} {kind} in {month}" for (kind, month), share in shares.items() if share > limits[kind]]
     worst = ", ".join(f"at most {max(s for (k, _), s in shares.items() if k == kind):.1%} {kind}" for kind in _KINDS)
