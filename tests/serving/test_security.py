@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ride_duration.errors import RideDurationError
-from ride_duration.serving.keys import add_key, read_keys, remove_key
+from ride_duration.serving.guard import needed_scope
+from ride_duration.serving.keys import OPERATE, add_key, read_keys, remove_key
 from tests.serving.conftest import Models
 from tests.serving.service import Running
 from tests.serving.test_refusals import refused
@@ -59,6 +60,50 @@ def test_probes_and_the_page_need_no_key_and_all_else_does(guarded: Running) -> 
     assert document["paths"]["/predict"]["post"]["security"] == [{"key": []}]
     for wrong in ("", "Bearer", "Bearer ", "Bearer wrong", "Basic d3Jvbmc6", "Bearer \xff", f"Bearer {'x' * 10_000}"):
         refused(guarded.get("/models", Authorization=wrong), 401)
+
+
+def written_otherwise(path: str) -> Iterator[str]:
+    """Ways to write a path that lead elsewhere."""
+    yield from (
+        f"{path}%0A",
+        f"{path}%0D%0A",
+        f"{path}%00",
+        f"{path}/",
+        f"/{path}",
+        f"{path};x",
+        f"{path}%3Fx",
+        f"{path}%20",
+    )
+    yield from (f"/.{path}", path.replace("/", "/%2F"), path.upper(), path.title())
+
+
+def written_differently(path: str) -> Iterator[str]:
+    """Ways to write a path that lead to the same."""
+    yield from (f"/%{ord(path[1]):x}{path[2:]}", f"http://elsewhere.example{path}")
+
+
+def test_a_path_that_is_written_otherwise_gives_nobody_more(
+    service: Running, guarded: Running, keys: dict[str, dict[str, str]]
+) -> None:
+    routes = [
+        (path, method.upper()) for path, ways in service.get("/openapi.json").json["paths"].items() for method in ways
+    ]
+    assert len(routes) == 13
+    assert not any("{" in path for path, _ in routes)
+    for path, method in [*routes, ("/openapi.json", "GET"), ("/page/app.js", "GET")]:
+        lesser = keys["predict" if "deployments" in path else "feedback"]
+        for running, headers, elsewhere in ((service, {}, 404), (guarded, {}, 401), (guarded, lesser, 404)):
+            exact = running.ask(method, path, b"{}", headers).status
+            for other in written_otherwise(path):
+                refused(running.ask(method, other, b"{}", headers), elsewhere)
+            for same in written_differently(path):
+                assert running.ask(method, same, b"{}", headers).status == exact, same
+
+
+def test_a_path_that_nobody_thought_of_needs_the_strictest_key() -> None:
+    assert needed_scope("/deployments\n", required=False) == OPERATE
+    assert needed_scope("/drain", required=True) == OPERATE
+    assert needed_scope("/models", required=False) is None
 
 
 def test_a_removed_key_is_noticed_and_a_damaged_file_shuts_nobody_out(

@@ -41,7 +41,6 @@ class App:
     """
 
     def __init__(self, settings: ServiceSettings, service: Service, operations: Operations, metrics: Metrics) -> None:
-        self._guard = Guard(settings)
         self._bodies = Bodies(settings.limits)
         self._concurrency = settings.limits.concurrency
         self._service = service
@@ -49,6 +48,7 @@ class App:
         self._routes = api(service, operations, keys_required=settings.keys_required)
         self._paths = {route.path for route in self._routes.routes if hasattr(route, "path")}
         self._page = page_files()
+        self._guard = Guard(settings, self._paths | self._page.keys())
         self._waiting = 0
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
