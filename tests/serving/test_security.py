@@ -64,17 +64,8 @@ def test_probes_and_the_page_need_no_key_and_all_else_does(guarded: Running) -> 
 
 def written_otherwise(path: str) -> Iterator[str]:
     """Ways to write a path that lead elsewhere."""
-    yield from (
-        f"{path}%0A",
-        f"{path}%0D%0A",
-        f"{path}%00",
-        f"{path}/",
-        f"/{path}",
-        f"{path};x",
-        f"{path}%3Fx",
-        f"{path}%20",
-    )
-    yield from (f"/.{path}", path.replace("/", "/%2F"), path.upper(), path.title())
+    yield from (f"{path}{more}" for more in ("%0A", "%0D%0A", "%00", "%20", "%3Fx", ";x", "/"))
+    yield from (f"/{path}", f"/.{path}", path.replace("/", "/%2F"), path.upper(), path.title())
 
 
 def written_differently(path: str) -> Iterator[str]:
@@ -136,6 +127,7 @@ def test_too_many_requests_of_one_client_are_refused(models: Models) -> None:
     with running:
         assert [running.post("/predict", RIDE, **eager).status for _ in range(5)] == [200] * 5
         reply = running.post("/predict", RIDE, **eager)
+        assert [running.get(path, **eager).status for path in ("/health", "/ready", "/metrics") * 3] == [200] * 9
         assert refused(reply, 429) == "more than 0.5 requests a second"
         assert 1 <= int(reply.headers["retry-after"]) <= 2
         assert running.post("/predict", RIDE, **other).status == 200
@@ -232,15 +224,18 @@ def test_answers_are_kept_by_nobody_and_taken_for_nothing_else(service: Running)
         assert "server" not in reply.headers
 
 
-def test_requests_beyond_those_that_may_wait_are_told_to_come_again(
+def test_batches_beyond_those_that_may_wait_are_told_to_come_again_and_hold_up_no_others(
     models: Models, started: Callable[..., Running]
 ) -> None:
-    running = started(models.champion(), limits={"concurrency": 1})
+    running = started(models.champion(), limits={"concurrency": 4, "batches": 4})
     batch = json.dumps({"rides": [RIDE] * 1000}).encode()
-    head = b"POST /predict/batch HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(batch)
-    connections = [running.connect() for _ in range(8)]
+    head = b"POST /predict/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(batch)
+    connections = [running.connect() for _ in range(30)]
     for connection in connections:
         connection.sendall(head + batch)
+    for path in ("/health", "/ready", "/metrics", "/models"):
+        assert running.get(path).status == 200, "they wait for no batch"
+    assert [running.post("/predict", RIDE).status for _ in range(10)] == [200] * 10
     answers = [connection.recv(2000) for connection in connections]
     statuses = {answer.split(b" ", 2)[1] for answer in answers}
     assert statuses == {b"200", b"503"}

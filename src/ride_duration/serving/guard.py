@@ -35,6 +35,9 @@ _NEEDED = {
 _OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json")
 _OPEN_BELOW = "/page/"
 
+#: Probes, and Prometheus: answered however much is asked.
+ANSWERED_ALWAYS = ("/health", "/ready", "/metrics")
+
 #: Names under which a browser finds its own machine. A page under another name that leads here (DNS rebinding) passes
 #: for one of this service.
 _THIS_MACHINE = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -111,7 +114,8 @@ class Guard:
         except Refused:
             self._count(client, now)  # who tries keys out is not quicker than others
             raise
-        self._count(name or client, now)
+        if path not in ANSWERED_ALWAYS:
+            self._count(name or client, now)
         if path not in self._needed:
             raise Refused(404, "there is nothing here; /openapi.json lists what there is")
         return name
@@ -168,6 +172,26 @@ def needed_scope(path: str, *, required: bool) -> str | None:
         return None
     needed = _NEEDED.get(path, OPERATE)
     return needed if required or needed == OPERATE else None
+
+
+class Places:
+    """Requests that wait for an answer at the same time; use it as a context for each.
+
+    Args:
+        most: That may wait; another one is refused.
+    """
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._taken = 0
+
+    def __enter__(self) -> None:
+        if self._taken >= self._most:
+            raise Refused(503, f"{self._taken} requests of this kind are waiting already", retry_after=1)
+        self._taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._taken -= 1
 
 
 class Bodies:
