@@ -76,7 +76,7 @@ def test_bodies_that_arrive_together_have_a_limit(service: Running) -> None:
 
 def test_a_header_without_end_is_refused(service: Running) -> None:
     with service.connect() as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nhost: a\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n")
         try:
             for number in range(1000):
                 connection.sendall(b"x-%d: %s\r\n" % (number, b"a" * 10_000))
@@ -124,6 +124,42 @@ def test_who_has_said_everything_still_gets_the_answer(service: Running) -> None
         assert b'{"status":"ok"}' in everything(connection)
 
 
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize("piece", [1, 60, 150, len(POST + UPGRADE), 100_000])
+def test_who_would_rather_speak_another_protocol_is_answered_in_this_one(service: Running, piece: int) -> None:
+    plain = POST % len(RIDE) + RIDE
+    wished = plain.replace(b"\r\n\r\n", b"\r\n" + UPGRADE + b"\r\n")
+    chunked = (
+        b"POST /predict HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n"
+        + UPGRADE
+        + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(RIDE), RIDE)
+    )
+    socket = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    last = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    content = wished + plain + wished + chunked + socket + socket + wished + last
+    with service.connect() as connection:
+        for start in range(0, len(content), piece):
+            connection.sendall(content[start : start + piece])
+        answers = everything(connection)
+    assert answers.replace(b"HTTP/1.1 100 Continue", b"").count(b"HTTP/1.1 ") == answers.count(b"HTTP/1.1 200 ") == 8
+    assert answers.count(b'"duration"') == 5
+    assert answers.count(b'{"status":"ok"}') == 3
+
+
+def test_who_asks_for_another_protocol_is_given_this_one_and_goes_on(service: Running) -> None:
+    wished = (POST % len(RIDE)).replace(b"\r\n\r\n", b"\r\n" + UPGRADE + b"\r\n")
+    with service.connect() as connection:
+        for _ in range(3):
+            connection.sendall(wished)
+            connection.sendall(RIDE)
+            received = b""
+            while not received.endswith(b"}"):
+                received += connection.recv(10_000)
+            assert received.startswith(b"HTTP/1.1 200 ")
+
+
 def test_unknown_ways_of_speaking_are_refused(service: Running) -> None:
     for line in (
         b"BREW / HTTP/1.1",
@@ -133,12 +169,12 @@ def test_unknown_ways_of_speaking_are_refused(service: Running) -> None:
         b"OPTIONS *",
     ):
         with service.connect() as connection:
-            connection.sendall(line + b"\r\nhost: a\r\n\r\n")
+            connection.sendall(line + b"\r\nhost: localhost\r\n\r\n")
             status = int(connection.recv(1000).split(b" ", 2)[1])
         assert 400 <= status < 500, line
     with service.connect() as connection:
         upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: a\r\n"
-        connection.sendall(b"GET /health HTTP/1.1\r\nhost: a\r\n" + upgrade + b"\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n" + upgrade + b"\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
     for smuggled in (
         b"content-length: 5\r\ncontent-length: 6\r\n\r\n{}   ",
@@ -148,5 +184,5 @@ def test_unknown_ways_of_speaking_are_refused(service: Running) -> None:
         b"transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
     ):
         with service.connect() as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: a\r\n" + smuggled)
+            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\n" + smuggled)
             assert connection.recv(1000).startswith(b"HTTP/1.1 400 "), smuggled

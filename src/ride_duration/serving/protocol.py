@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ride_duration.serving.problems import MEDIA_TYPE, Refused
@@ -39,7 +40,11 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             header_began = self._in_header
-            super().data_received(data)
+            self._unset_keepalive_if_required()
+            try:
+                self._parse(data)
+            except httptools.HttpParserError:
+                self._refuse(Refused(400, "this is no HTTP/1.1, or too many requests at once"))
             if not self._arriving:
                 self._stop_clock()
                 return
@@ -81,10 +86,26 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
             self._stop_reading_clock()
             super().connection_lost(exc)
 
-        def send_400_response(self, msg: str) -> None:
-            del msg
-            self._arriving = False
-            self._refuse(Refused(400, "this is no HTTP/1.1, or too many requests at once"))
+        def _parse(self, data: bytes) -> None:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                    return
+                except httptools.HttpParserUpgrade as upgrade:
+                    data = self._header_without_upgrade() + data[upgrade.args[0] :]
+
+        def _should_upgrade(self) -> bool:
+            """Whether to forget what the parser tells of a request, which it takes to end with its header."""
+            if self.parser.get_method() == b"CONNECT":
+                raise ValueError("this is no proxy")
+            return True
+
+        def _header_without_upgrade(self) -> bytes:
+            """The header that was parsed, without the wish to speak another protocol, which a server may ignore."""
+            version = self.parser.get_http_version().encode()
+            lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+            lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+            return b"\r\n".join([*lines, b"", b""])
 
         @property
         def _in_header(self) -> bool:
@@ -108,6 +129,7 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
                 self.transport.close()
 
         def _refuse(self, refused: Refused) -> None:
+            self._arriving = False
             if self.transport.is_closing():
                 return
             body = refused.body()
