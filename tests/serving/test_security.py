@@ -70,7 +70,7 @@ def written_otherwise(path: str) -> Iterator[str]:
 
 def written_differently(path: str) -> Iterator[str]:
     """Ways to write a path that lead to the same."""
-    yield from (f"/%{ord(path[1]):x}{path[2:]}", f"http://elsewhere.example{path}")
+    yield from (f"/%{ord(path[1]):x}{path[2:]}", f"http://localhost{path}")
 
 
 def test_a_path_that_is_written_otherwise_gives_nobody_more(
@@ -168,16 +168,22 @@ def test_operators_need_a_key_always(service: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("elsewhere.example:9696", 403), ("127.0.0.1.nip.io", 403), ("[::1]:1", 200)]
+    ("name", "status"),
+    [("elsewhere.example:9696", 403), ("127.0.0.1.nip.io", 403), ("[::1]:1", 200), ("LocalHost:9696", 200), ("", 200)],
 )
-def test_without_keys_pages_come_from_this_machine(service: Running, name: str, status: int) -> None:
+def test_without_keys_it_is_asked_under_names_of_this_machine(service: Running, name: str, status: int) -> None:
     assert service.post("/predict", RIDE, Host=name, Origin=f"http://{name}").status == status
-    assert service.post("/predict", RIDE, Host=name).status == 200, "no page, but a program"
+    for path in ("/", "/models", "/live", "/metrics", "/health", "/nothing"):
+        reply = service.get(path, Host=name)
+        assert reply.status == (404 if (path, status) == ("/nothing", 200) else status), path
+        if status == 403:
+            assert "ask 127.0.0.1 or localhost" in refused(reply, 403)
 
 
 def test_with_keys_pages_come_from_anywhere(guarded: Running, keys: dict[str, dict[str, str]]) -> None:
     headers = {"Host": "rides.example", "Origin": "https://rides.example", **keys["predict"]}
     assert guarded.post("/predict", RIDE, **headers).status == 200
+    assert guarded.get("/", Host="rides.example").status == 200
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1", "http://127.0.0.1:1"])

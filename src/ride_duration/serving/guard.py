@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
@@ -103,8 +104,14 @@ class Guard:
                 host = value
             elif name == b"x-forwarded-for":
                 forwarded = value
-        if origin is not None:
-            self._refuse_other_sites(origin.partition(b"://")[2], host)
+        if origin is not None and origin.partition(b"://")[2] != host:
+            raise Refused(403, "pages of other sites may not use this service")
+        if host and not self._required and not _is_this_machine(host):
+            raise Refused(
+                403,
+                "without API keys the service answers under names of its own machine alone: ask 127.0.0.1 or localhost, "
+                "or let `serving.require_keys` be true",
+            )
         client = scope["client"][0] if scope["client"] else ""
         if self._behind_proxy and forwarded is not None:
             client = forwarded.rpartition(b",")[2].strip().decode("latin-1")
@@ -119,12 +126,6 @@ class Guard:
         if path not in self._needed:
             raise Refused(404, "there is nothing here; /openapi.json lists what there is")
         return name
-
-    def _refuse_other_sites(self, page: bytes, host: bytes | None) -> None:
-        if page != host:
-            raise Refused(403, "pages of other sites may not use this service")
-        if not self._required and not _THIS_MACHINE.fullmatch(page):
-            raise Refused(403, "without API keys pages may use this service under names of its own machine alone")
 
     def _allowed(self, path: str, key: bytes | None, now: float) -> str:
         needed = self._needed.get(path, self._needed_elsewhere)
@@ -159,6 +160,11 @@ class Guard:
             self._buckets[client] = (tokens, now)
             raise Refused(429, f"more than {rate:g} requests a second", retry_after=max(1, round((1 - tokens) / rate)))
         self._buckets[client] = (tokens - 1.0, now)
+
+
+@lru_cache(maxsize=32)
+def _is_this_machine(name: bytes) -> bool:
+    return _THIS_MACHINE.fullmatch(name) is not None
 
 
 def needed_scope(path: str, *, required: bool) -> str | None:
