@@ -108,6 +108,56 @@ def test_pipelined_requests_are_answered_in_their_order(service: Running) -> Non
     assert told == list(range(50))
 
 
+BATCH = json.dumps({"rides": [json.loads(RIDE)] * 300}).encode()
+HEAVY = (POST % len(BATCH)).replace(b"/predict", b"/predict/batch") + BATCH
+BAD_CHUNK = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nno number\r\n"
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\r\n", b"GET http:// HTTP/1.1\r\n\r\n", BAD_CHUNK])
+@pytest.mark.parametrize("good", [1, 3])
+def test_a_request_is_answered_although_garbage_follows(service: Running, garbage: bytes, good: int) -> None:
+    with service.connect() as connection:
+        connection.sendall(HEAVY * good + garbage)
+        answers = everything(connection)
+    statuses = [part[:4] for part in answers.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"200 "] * good + [b"400 "]
+    assert answers.count(b'"duration"') == 300 * good
+    assert json.loads(answers.rpartition(b"\r\n\r\n")[2])["status"] == 400
+
+
+@pytest.mark.parametrize("half", [b"GET /hea", POST % 100])
+def test_a_request_is_answered_although_the_next_one_is_too_slow(impatient: Running, half: bytes) -> None:
+    with impatient.connect() as connection:
+        connection.sendall(HEAVY * 30 + half)  # more than half a second of work
+        answers = everything(connection)
+    statuses = [part[:4] for part in answers.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"200 "] * 30 + [b"408 "]
+
+
+def test_what_the_protocol_refuses_is_counted_once(impatient: Running) -> None:
+    def counted() -> dict[str, float]:
+        lines = impatient.get("/metrics").content.decode().splitlines()
+        return {name: float(n) for name, _, n in (line.rpartition(" ") for line in lines) if "requests_total{" in name}
+
+    def answers_to(content: bytes) -> int:
+        with impatient.connect() as connection:
+            connection.sendall(content)
+            return int(everything(connection).split(b" ", 2)[1])
+
+    before = counted()
+    assert answers_to(b"\x16\x03\x01\r\n") == 400
+    assert answers_to(b"GET /hea") == 408
+    assert answers_to(POST % 100 + b"{") == 408
+    after = counted()
+    changed = {name: n - before.get(name, 0) for name, n in after.items() if n != before.get(name, 0)}
+    assert changed == {
+        'ride_duration_requests_total{route="other",status="400"}': 1,
+        'ride_duration_requests_total{route="other",status="408"}': 1,
+        'ride_duration_requests_total{route="/predict",status="408"}': 1,
+        'ride_duration_requests_total{route="/metrics",status="200"}': 1,
+    }
+
+
 def test_too_many_pipelined_requests_are_refused(service: Running) -> None:
     assert b"HTTP/1.1 400 " in pipeline(service, 150)
     pipeline(service, 20_000)

@@ -73,11 +73,15 @@ class App:
         route = path if path in self._paths else "page" if path in self._page else "other"
         self._metrics.request(route, status, now - started, now)
 
+    def refused(self, status: int) -> None:
+        """The protocol refused a request."""
+        self._metrics.request("other", status, 0.0, time.monotonic())
+
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send, path: str, now: float) -> int:
         scope["ride_duration.by"] = self._guard.admit(scope, now)
         body = await self._bodies.read(scope, receive)
         if body is None:
-            return 499  # the client went away
+            return int(scope["state"].get("refused", 499))  # by the protocol, or else the client went away
         if path in self._page:
             return await self._send_page(scope, send, path)
         if path == "/predict" and scope["method"] == "POST" and not scope["query_string"]:

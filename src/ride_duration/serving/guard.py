@@ -109,8 +109,8 @@ class Guard:
         if host and not self._required and not _is_this_machine(host):
             raise Refused(
                 403,
-                "without API keys the service answers under names of its own machine alone: ask 127.0.0.1 or localhost, "
-                "or let `serving.require_keys` be true",
+                "without API keys the service answers under names of its own machine alone: ask 127.0.0.1 or localhost,"
+                " or let `serving.require_keys` be true",
             )
         client = scope["client"][0] if scope["client"] else ""
         if self._behind_proxy and forwarded is not None:

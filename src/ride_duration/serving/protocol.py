@@ -12,6 +12,7 @@ from ride_duration.serving.problems import MEDIA_TYPE, Refused
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
+    from collections.abc import Callable
 
 #: Bytes of a header that does not come in one piece.
 _HEADER_BYTES = 65_536
@@ -20,7 +21,7 @@ _HEADER_BYTES = 65_536
 _PIPELINED = 100
 
 
-def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
+def protocol_with_patience(seconds: float, tell: Callable[[int], None]) -> type[asyncio.Protocol]:
     """A protocol that ends connections whose request is still arriving, or whose answer still leaves, after so long.
 
     Requests that arrive in one piece, and answers that are read as they come, as nearly all are, start no clock.
@@ -28,6 +29,7 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
     Args:
         seconds: For a request's header and body together, for a connection that says nothing at all, and for a client
             to read on after the buffer of what it was answered is full.
+        tell: Is given the status (HTTP) of each request that is refused before the application has it.
     """
 
     class PatientProtocol(HttpToolsProtocol):
@@ -35,10 +37,13 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
             super().connection_made(transport)
             self._arriving = False
             self._header_bytes = 0
+            self._refusal: Refused | None = None
             self._clock: TimerHandle | None = self.loop.call_later(seconds, self._end)
             self._reading_clock: TimerHandle | None = None
 
         def data_received(self, data: bytes) -> None:
+            if self._refusal is not None:
+                return
             header_began = self._in_header
             self._unset_keepalive_if_required()
             try:
@@ -56,6 +61,8 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
 
         def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
             """Who has said everything still gets the answer."""
+            if self._refusal is not None:
+                return True
             if self.cycle is None or self._arriving or self.cycle.response_complete:
                 return False
             self.cycle.keep_alive = False
@@ -72,6 +79,12 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
             self._arriving = False
             self._stop_clock()
             super().on_message_complete()
+
+        def on_response_complete(self) -> None:
+            last = not self.pipeline
+            super().on_response_complete()
+            if last and self._refusal is not None and not self.transport.is_closing():
+                self._say(self._refusal)
 
         def pause_writing(self) -> None:
             super().pause_writing()
@@ -109,7 +122,11 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
 
         @property
         def _in_header(self) -> bool:
-            return self._arriving and "method" not in self.scope
+            return self._arriving and not self._in_body
+
+        @property
+        def _in_body(self) -> bool:
+            return self._arriving and self.cycle is not None and self.cycle.scope is self.scope
 
         def _stop_clock(self) -> None:
             if self._clock is not None:
@@ -123,15 +140,34 @@ def protocol_with_patience(seconds: float) -> type[asyncio.Protocol]:
 
         def _end(self) -> None:
             self._clock = None
-            if self._in_header or self.cycle is None or not self.cycle.response_started:
-                self._refuse(Refused(408, "it arrived too slowly"))
-            else:
-                self.transport.close()
+            self._refuse(Refused(408, "it arrived too slowly"))
 
         def _refuse(self, refused: Refused) -> None:
-            self._arriving = False
+            """Do not answer the request that is arriving; those before it are answered first."""
+            in_body, self._arriving = self._in_body, False
+            self._stop_clock()
             if self.transport.is_closing():
                 return
+            if in_body and not self.pipeline:
+                self._give_up(refused)
+                return
+            if in_body:
+                self.pipeline.popleft()
+            tell(refused.status)
+            if in_body or (self.cycle is not None and not self.cycle.response_complete):
+                self._refusal = refused
+            else:
+                self._say(refused)
+
+        def _give_up(self, refused: Refused) -> None:
+            """The body of the request at hand does not arrive; whoever waits for it counts the request."""
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+            self.scope["state"]["refused"] = refused.status
+            self._say(refused)
+
+        def _say(self, refused: Refused) -> None:
             body = refused.body()
             self.transport.write(
                 b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
