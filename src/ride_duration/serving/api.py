@@ -186,5 +186,5 @@ def problem_response(refused: Refused) -> Response:
 async def _http_problem(_: Request, error: Any) -> Response:
     """Methods that a route does not have; paths without a route do not come here."""
     response = problem_response(Refused(error.status_code, "this method is not for this path"))
-    response.headers.update(error.headers or {})
+    response.headers["allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")  # which is answered like it
     return response

@@ -95,7 +95,7 @@ class App:
         return int(routed[0]["status"])
 
     async def _by_routes(self, scope: dict[str, Any], body: bytes, receive: Receive) -> list[dict[str, Any]]:
-        """What the routes would send."""
+        """What the routes would send; to HEAD the same as to GET, of which uvicorn leaves the body out."""
         messages: list[dict[str, Any]] = []
         given = False
 
@@ -111,7 +111,8 @@ class App:
                 message["headers"] = [*message["headers"], *_SECURITY]
             messages.append(message)
 
-        await self._routes(scope, whole_body, noted)  # type: ignore[arg-type]
+        asked = scope | {"method": "GET"} if scope["method"] == "HEAD" else scope
+        await self._routes(asked, whole_body, noted)  # type: ignore[arg-type]
         return messages
 
     async def _send_page(self, scope: dict[str, Any], send: Send, path: str) -> int:
