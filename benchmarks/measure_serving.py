@@ -125,7 +125,7 @@ def print_steps(package: Any) -> None:
     when = datetime(2021, 2, 3, 8, 30)
     with tempfile.TemporaryDirectory() as folder:
         log = PredictionLog(f"sqlite:///{folder}/predictions.db", Path(folder))
-        guard = Guard(checked_settings(settings_of(None) | {"project": folder}))
+        guard = Guard(checked_settings(settings_of(None) | {"project": folder}), ["/predict"])
         steps = {
             "let it pass: key, origin, rate": lambda: guard.admit(scope, time.monotonic()),
             "decode and check JSON": lambda: decoded(body, Ride),

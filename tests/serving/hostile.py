@@ -13,7 +13,7 @@ from types import TracebackType
 from tests.serving.service import Running
 
 RIDE = b'{"PULocationID": 10, "DOLocationID": 50}'
-POST = b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n"
+POST = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n"
 
 
 class Bystander:
@@ -60,7 +60,7 @@ class Bystander:
 
 def dribble(running: Running, connections: int, seconds: float) -> list[bytes]:
     """Send a byte at a time, on each connection, half of them of a header, half of a body; what came back on each."""
-    header = b"POST /predict HTTP/1.1\r\nhost: a\r\n" + b"x-slow: " + b"a" * 100_000
+    header = b"POST /predict HTTP/1.1\r\nhost: localhost\r\n" + b"x-slow: " + b"a" * 100_000
     body = POST % 100_000 + b" " * 100_000
     held = [(running.connect(), header if number % 2 else body) for number in range(connections)]
     sent = [0] * connections
@@ -86,7 +86,7 @@ def flood(running: Running, connections: int, megabytes: int, *, chunked: bool) 
     """Send bodies that are far too large, at the same time; what came back on each."""
     piece = b" " * 65_536
     if chunked:
-        begin = b"POST /predict HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+        begin = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
         piece = b"%x\r\n%b\r\n" % (len(piece), piece)
     else:
         begin = POST % (megabytes * 1_000_000)
@@ -141,7 +141,7 @@ def deaf(running: Running, connections: int) -> list[socket.socket]:
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", running.port))
-        connection.sendall(b"GET /zones HTTP/1.1\r\nhost: a\r\n\r\n" * 99)
+        connection.sendall(b"GET /zones HTTP/1.1\r\nhost: localhost\r\n\r\n" * 99)
         held.append(connection)
     return held
 

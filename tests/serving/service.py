@@ -25,6 +25,7 @@ LIMITS = {
     "requests_per_second": 1e6,
     "burst": 1_000_000,
     "concurrency": 64,
+    "batches": 16,
 }
 ROLLOUT = {
     "stages": [{"share": 1.0, "minutes": 1, "predictions": 100, "actuals": 1}],

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ride_duration.serving.keys import add_key
 from tests.serving.conftest import Models
 from tests.serving.hostile import POST, RIDE, Bystander, deaf, dribble, everything, flood, garbage, pipeline
 from tests.serving.service import Running
@@ -76,7 +77,7 @@ def test_bodies_that_arrive_together_have_a_limit(service: Running) -> None:
 
 def test_a_header_without_end_is_refused(service: Running) -> None:
     with service.connect() as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nhost: a\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n")
         try:
             for number in range(1000):
                 connection.sendall(b"x-%d: %s\r\n" % (number, b"a" * 10_000))
@@ -108,6 +109,60 @@ def test_pipelined_requests_are_answered_in_their_order(service: Running) -> Non
     assert told == list(range(50))
 
 
+BATCH = json.dumps({"rides": [json.loads(RIDE)] * 300}).encode()
+HEAVY = (POST % len(BATCH)).replace(b"/predict", b"/predict/batch") + BATCH
+BAD_CHUNK = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nno number\r\n"
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\r\n", b"GET http:// HTTP/1.1\r\n\r\n", BAD_CHUNK])
+@pytest.mark.parametrize("good", [1, 3])
+def test_a_request_is_answered_although_garbage_follows(service: Running, garbage: bytes, good: int) -> None:
+    with service.connect() as connection:
+        connection.sendall(HEAVY * good + garbage)
+        answers = everything(connection)
+    statuses = [part[:4] for part in answers.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"200 "] * good + [b"400 "]
+    assert answers.count(b'"duration"') == 300 * good
+    assert json.loads(answers.rpartition(b"\r\n\r\n")[2])["status"] == 400
+
+
+@pytest.mark.parametrize("half", [b"GET /hea", POST % 100])
+def test_a_request_is_answered_although_the_next_one_is_too_slow(impatient: Running, half: bytes) -> None:
+    key = f"Bearer {add_key(impatient.folder / 'api_keys.json', repr(half), ('operate',))}"
+    until(lambda: impatient.post("/deployments", {}, Authorization=key).status == 422)
+    decision = (POST % 16).replace(
+        b"/predict", b"/deployments"
+    ) + b'{"version": 999}'  # takes MLflow more than a second
+    with impatient.connect() as connection:
+        connection.sendall(decision.replace(b"host:", b"authorization: %b\r\nhost:" % key.encode()) + half)
+        answers = everything(connection)
+    assert [part[:4] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"404 ", b"408 "]
+
+
+def test_what_the_protocol_refuses_is_counted_once(impatient: Running) -> None:
+    def counted() -> dict[str, float]:
+        lines = impatient.get("/metrics").content.decode().splitlines()
+        return {name: float(n) for name, _, n in (line.rpartition(" ") for line in lines) if "requests_total{" in name}
+
+    def answers_to(content: bytes) -> int:
+        with impatient.connect() as connection:
+            connection.sendall(content)
+            return int(everything(connection).split(b" ", 2)[1])
+
+    before = counted()
+    assert answers_to(b"\x16\x03\x01\r\n") == 400
+    assert answers_to(b"GET /hea") == 408
+    assert answers_to(POST % 100 + b"{") == 408
+    after = counted()
+    changed = {name: n - before.get(name, 0) for name, n in after.items() if n != before.get(name, 0)}
+    assert changed == {
+        'ride_duration_requests_total{route="other",status="400"}': 1,
+        'ride_duration_requests_total{route="other",status="408"}': 1,
+        'ride_duration_requests_total{route="/predict",status="408"}': 1,
+        'ride_duration_requests_total{route="/metrics",status="200"}': 1,
+    }
+
+
 def test_too_many_pipelined_requests_are_refused(service: Running) -> None:
     assert b"HTTP/1.1 400 " in pipeline(service, 150)
     pipeline(service, 20_000)
@@ -124,6 +179,42 @@ def test_who_has_said_everything_still_gets_the_answer(service: Running) -> None
         assert b'{"status":"ok"}' in everything(connection)
 
 
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize("piece", [1, 60, 150, len(POST + UPGRADE), 100_000])
+def test_who_would_rather_speak_another_protocol_is_answered_in_this_one(service: Running, piece: int) -> None:
+    plain = POST % len(RIDE) + RIDE
+    wished = plain.replace(b"\r\n\r\n", b"\r\n" + UPGRADE + b"\r\n")
+    chunked = (
+        b"POST /predict HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n"
+        + UPGRADE
+        + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(RIDE), RIDE)
+    )
+    socket = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    last = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    content = wished + plain + wished + chunked + socket + socket + wished + last
+    with service.connect() as connection:
+        for start in range(0, len(content), piece):
+            connection.sendall(content[start : start + piece])
+        answers = everything(connection)
+    assert answers.replace(b"HTTP/1.1 100 Continue", b"").count(b"HTTP/1.1 ") == answers.count(b"HTTP/1.1 200 ") == 8
+    assert answers.count(b'"duration"') == 5
+    assert answers.count(b'{"status":"ok"}') == 3
+
+
+def test_who_asks_for_another_protocol_is_given_this_one_and_goes_on(service: Running) -> None:
+    wished = (POST % len(RIDE)).replace(b"\r\n\r\n", b"\r\n" + UPGRADE + b"\r\n")
+    with service.connect() as connection:
+        for _ in range(3):
+            connection.sendall(wished)
+            connection.sendall(RIDE)
+            received = b""
+            while not received.endswith(b"}"):
+                received += connection.recv(10_000)
+            assert received.startswith(b"HTTP/1.1 200 ")
+
+
 def test_unknown_ways_of_speaking_are_refused(service: Running) -> None:
     for line in (
         b"BREW / HTTP/1.1",
@@ -133,12 +224,12 @@ def test_unknown_ways_of_speaking_are_refused(service: Running) -> None:
         b"OPTIONS *",
     ):
         with service.connect() as connection:
-            connection.sendall(line + b"\r\nhost: a\r\n\r\n")
+            connection.sendall(line + b"\r\nhost: localhost\r\n\r\n")
             status = int(connection.recv(1000).split(b" ", 2)[1])
         assert 400 <= status < 500, line
     with service.connect() as connection:
         upgrade = b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: a\r\n"
-        connection.sendall(b"GET /health HTTP/1.1\r\nhost: a\r\n" + upgrade + b"\r\n")
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n" + upgrade + b"\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
     for smuggled in (
         b"content-length: 5\r\ncontent-length: 6\r\n\r\n{}   ",
@@ -148,5 +239,5 @@ def test_unknown_ways_of_speaking_are_refused(service: Running) -> None:
         b"transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
     ):
         with service.connect() as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: a\r\n" + smuggled)
+            connection.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\n" + smuggled)
             assert connection.recv(1000).startswith(b"HTTP/1.1 400 "), smuggled

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.serving.hostile import everything
 from tests.serving.service import Reply, Running
 
 RIDE: dict[str, Any] = {"PULocationID": 10, "DOLocationID": 50}
@@ -157,7 +158,7 @@ def test_there_is_nothing_elsewhere(service: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "allowed"), [("/predict", "POST"), ("/models", "GET"), ("/metrics", "GET"), ("/", "GET, HEAD")]
+    ("path", "allowed"), [("/predict", "POST"), ("/models", "GET, HEAD"), ("/metrics", "GET, HEAD"), ("/", "GET, HEAD")]
 )
 def test_other_methods_are_refused_with_those_that_are_allowed(service: Running, path: str, allowed: str) -> None:
     for method in {"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "POST", "GET"} - set(allowed.split(", ")):
@@ -166,10 +167,24 @@ def test_other_methods_are_refused_with_those_that_are_allowed(service: Running,
         assert reply.headers["allow"] == allowed
 
 
+def test_head_is_answered_like_get_without_the_body(service: Running) -> None:
+    for path in ("/health", "/ready", "/version", "/models", "/zones", "/openapi.json", "/nothing", "/page/app.js"):
+        head, get = service.ask("HEAD", path), service.get(path)
+        assert (head.status, head.content) == (get.status, b""), path
+        for name in ("content-length", "content-type", "x-content-type-options"):
+            assert head.headers[name] == get.headers[name]
+    assert int(service.ask("HEAD", "/metrics").headers["content-length"]) > 1000
+    head = service.ask("HEAD", "/predict")
+    assert (head.status, head.headers["allow"], head.content) == (405, "POST", b"")
+    with service.connect() as connection:  # no byte too many
+        connection.sendall(b"HEAD /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        assert everything(connection).endswith(b"\r\n\r\n")
+
+
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Running) -> None:
     refused(service.post("/predict", b" " * 1_000_001), 413)
     with service.connect() as connection:  # announced, and not sent
-        connection.sendall(b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n")
+        connection.sendall(b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000000\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
     assert service.post("/predict", json.dumps(RIDE).encode() + b" " * 900_000).status == 200
 

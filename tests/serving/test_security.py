@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ride_duration.errors import RideDurationError
-from ride_duration.serving.keys import add_key, read_keys, remove_key
+from ride_duration.serving.guard import needed_scope
+from ride_duration.serving.keys import OPERATE, add_key, read_keys, remove_key
 from tests.serving.conftest import Models
 from tests.serving.service import Running
 from tests.serving.test_refusals import refused
@@ -61,6 +62,41 @@ def test_probes_and_the_page_need_no_key_and_all_else_does(guarded: Running) -> 
         refused(guarded.get("/models", Authorization=wrong), 401)
 
 
+def written_otherwise(path: str) -> Iterator[str]:
+    """Ways to write a path that lead elsewhere."""
+    yield from (f"{path}{more}" for more in ("%0A", "%0D%0A", "%00", "%20", "%3Fx", ";x", "/"))
+    yield from (f"/{path}", f"/.{path}", path.replace("/", "/%2F"), path.upper(), path.title())
+
+
+def written_differently(path: str) -> Iterator[str]:
+    """Ways to write a path that lead to the same."""
+    yield from (f"/%{ord(path[1]):x}{path[2:]}", f"http://localhost{path}")
+
+
+def test_a_path_that_is_written_otherwise_gives_nobody_more(
+    service: Running, guarded: Running, keys: dict[str, dict[str, str]]
+) -> None:
+    routes = [
+        (path, method.upper()) for path, ways in service.get("/openapi.json").json["paths"].items() for method in ways
+    ]
+    assert len(routes) == 13
+    assert not any("{" in path for path, _ in routes)
+    for path, method in [*routes, ("/openapi.json", "GET"), ("/page/app.js", "GET")]:
+        lesser = keys["predict" if "deployments" in path else "feedback"]
+        for running, headers, elsewhere in ((service, {}, 404), (guarded, {}, 401), (guarded, lesser, 404)):
+            exact = running.ask(method, path, b"{}", headers).status
+            for other in written_otherwise(path):
+                refused(running.ask(method, other, b"{}", headers), elsewhere)
+            for same in written_differently(path):
+                assert running.ask(method, same, b"{}", headers).status == exact, same
+
+
+def test_a_path_that_nobody_thought_of_needs_the_strictest_key() -> None:
+    assert needed_scope("/deployments\n", required=False) == OPERATE
+    assert needed_scope("/drain", required=True) == OPERATE
+    assert needed_scope("/models", required=False) is None
+
+
 def test_a_removed_key_is_noticed_and_a_damaged_file_shuts_nobody_out(
     guarded: Running, keys: dict[str, dict[str, str]]
 ) -> None:
@@ -91,6 +127,7 @@ def test_too_many_requests_of_one_client_are_refused(models: Models) -> None:
     with running:
         assert [running.post("/predict", RIDE, **eager).status for _ in range(5)] == [200] * 5
         reply = running.post("/predict", RIDE, **eager)
+        assert [running.get(path, **eager).status for path in ("/health", "/ready", "/metrics") * 3] == [200] * 9
         assert refused(reply, 429) == "more than 0.5 requests a second"
         assert 1 <= int(reply.headers["retry-after"]) <= 2
         assert running.post("/predict", RIDE, **other).status == 200
@@ -131,16 +168,22 @@ def test_operators_need_a_key_always(service: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("elsewhere.example:9696", 403), ("127.0.0.1.nip.io", 403), ("[::1]:1", 200)]
+    ("name", "status"),
+    [("elsewhere.example:9696", 403), ("127.0.0.1.nip.io", 403), ("[::1]:1", 200), ("LocalHost:9696", 200), ("", 200)],
 )
-def test_without_keys_pages_come_from_this_machine(service: Running, name: str, status: int) -> None:
+def test_without_keys_it_is_asked_under_names_of_this_machine(service: Running, name: str, status: int) -> None:
     assert service.post("/predict", RIDE, Host=name, Origin=f"http://{name}").status == status
-    assert service.post("/predict", RIDE, Host=name).status == 200, "no page, but a program"
+    for path in ("/", "/models", "/live", "/metrics", "/health", "/nothing"):
+        reply = service.get(path, Host=name)
+        assert reply.status == (404 if (path, status) == ("/nothing", 200) else status), path
+        if status == 403:
+            assert "ask 127.0.0.1 or localhost" in refused(reply, 403)
 
 
 def test_with_keys_pages_come_from_anywhere(guarded: Running, keys: dict[str, dict[str, str]]) -> None:
     headers = {"Host": "rides.example", "Origin": "https://rides.example", **keys["predict"]}
     assert guarded.post("/predict", RIDE, **headers).status == 200
+    assert guarded.get("/", Host="rides.example").status == 200
 
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1", "http://127.0.0.1:1"])
@@ -187,15 +230,18 @@ def test_answers_are_kept_by_nobody_and_taken_for_nothing_else(service: Running)
         assert "server" not in reply.headers
 
 
-def test_requests_beyond_those_that_may_wait_are_told_to_come_again(
+def test_batches_beyond_those_that_may_wait_are_told_to_come_again_and_hold_up_no_others(
     models: Models, started: Callable[..., Running]
 ) -> None:
-    running = started(models.champion(), limits={"concurrency": 1})
+    running = started(models.champion(), limits={"concurrency": 4, "batches": 4})
     batch = json.dumps({"rides": [RIDE] * 1000}).encode()
-    head = b"POST /predict/batch HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(batch)
-    connections = [running.connect() for _ in range(8)]
+    head = b"POST /predict/batch HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(batch)
+    connections = [running.connect() for _ in range(30)]
     for connection in connections:
         connection.sendall(head + batch)
+    for path in ("/health", "/ready", "/metrics", "/models"):
+        assert running.get(path).status == 200, "they wait for no batch"
+    assert [running.post("/predict", RIDE).status for _ in range(10)] == [200] * 10
     answers = [connection.recv(2000) for connection in connections]
     statuses = {answer.split(b" ", 2)[1] for answer in answers}
     assert statuses == {b"200", b"503"}

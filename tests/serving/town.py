@@ -68,7 +68,7 @@ class Town(Project):
             "api_keys": "keys.json",
             "require_keys": False,
             "behind_proxy": False,
-            "limits": limits | {"concurrency": 64},
+            "limits": limits | {"concurrency": 64, "batches": 16},
             "rollout": PLAN,
         }
         file = self.root / f"{port}.json"

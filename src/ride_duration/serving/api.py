@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from ride_duration.serving import reports, wire
 from ride_duration.serving.document import ALWAYS, EXPLAIN, WITH_BODY, answers, request_body, text, with_components
-from ride_duration.serving.guard import needs_key
+from ride_duration.serving.guard import needed_scope
 from ride_duration.serving.problems import MEDIA_TYPE, Refused
 from ride_duration.serving.service import decoded
 
@@ -151,7 +151,7 @@ class _Routes:
         statuses: tuple[int, ...],
         more: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        key = needs_key(path, required=self._keys_required)
+        key = needed_scope(path, required=self._keys_required) is not None
         return {
             "summary": summary,
             "operation_id": path.strip("/").replace("/", "_"),
@@ -184,8 +184,7 @@ def problem_response(refused: Refused) -> Response:
 
 
 async def _http_problem(_: Request, error: Any) -> Response:
-    """Routes that do not exist, and methods that they do not have."""
-    details = {404: "there is nothing here; /openapi.json lists what there is", 405: "this method is not for this path"}
-    response = problem_response(Refused(error.status_code, details.get(error.status_code, error.detail)))
-    response.headers.update(error.headers or {})
+    """Methods that a route does not have; paths without a route do not come here."""
+    response = problem_response(Refused(error.status_code, "this method is not for this path"))
+    response.headers["allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")  # which is answered like it
     return response

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ride_duration.serving.api import api
-from ride_duration.serving.guard import Bodies, Guard
+from ride_duration.serving.guard import ANSWERED_ALWAYS, Bodies, Guard, Places
 from ride_duration.serving.page_files import page_files
 from ride_duration.serving.problems import MEDIA_TYPE, Refused
 
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 _SECURITY = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _JSON = (b"content-type", b"application/json")
 
+#: What one thread does beside the single rides: many rides, and reasons (`/predict` with a query).
+_ASIDE = ("/predict", "/predict/batch", "/stream")
+
 
 class App:
     """The service as ASGI.
@@ -41,15 +45,16 @@ class App:
     """
 
     def __init__(self, settings: ServiceSettings, service: Service, operations: Operations, metrics: Metrics) -> None:
-        self._guard = Guard(settings)
         self._bodies = Bodies(settings.limits)
-        self._concurrency = settings.limits.concurrency
+        self._waiting = Places(settings.limits.concurrency)
+        aside = Places(settings.limits.batches)
+        self._waiting_at = dict.fromkeys(_ASIDE, aside) | {path: Places(math.inf) for path in ANSWERED_ALWAYS}
         self._service = service
         self._metrics = metrics
         self._routes = api(service, operations, keys_required=settings.keys_required)
         self._paths = {route.path for route in self._routes.routes if hasattr(route, "path")}
         self._page = page_files()
-        self._waiting = 0
+        self._guard = Guard(settings, self._paths | self._page.keys())
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,32 +73,29 @@ class App:
         route = path if path in self._paths else "page" if path in self._page else "other"
         self._metrics.request(route, status, now - started, now)
 
+    def refused(self, status: int) -> None:
+        """The protocol refused a request."""
+        self._metrics.request("other", status, 0.0, time.monotonic())
+
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send, path: str, now: float) -> int:
         scope["ride_duration.by"] = self._guard.admit(scope, now)
         body = await self._bodies.read(scope, receive)
         if body is None:
-            return 499  # the client went away
+            return int(scope["state"].get("refused", 499))  # by the protocol, or else the client went away
         if path in self._page:
             return await self._send_page(scope, send, path)
-        if self._waiting >= self._concurrency:
-            raise Refused(503, f"{self._waiting} requests are waiting already", retry_after=1)
-        self._waiting += 1
-        routed = None
-        try:
-            if path == "/predict" and scope["method"] == "POST" and not scope["query_string"]:
+        if path == "/predict" and scope["method"] == "POST" and not scope["query_string"]:
+            with self._waiting:
                 content = msgspec.json.encode(await self._service.predict(body))
-            else:
-                routed = await self._by_routes(scope, body, receive)
-        finally:
-            self._waiting -= 1  # who does not read its answer keeps nobody waiting
-        if routed is None:
-            return await _send(send, 200, content, [_JSON])
+            return await _send(send, 200, content, [_JSON])  # who does not read its answer takes nobody's place
+        with self._waiting_at.get(path, self._waiting):
+            routed = await self._by_routes(scope, body, receive)
         for message in routed:
             await send(message)
         return int(routed[0]["status"])
 
     async def _by_routes(self, scope: dict[str, Any], body: bytes, receive: Receive) -> list[dict[str, Any]]:
-        """What the routes would send."""
+        """What the routes would send; to HEAD the same as to GET, of which uvicorn leaves the body out."""
         messages: list[dict[str, Any]] = []
         given = False
 
@@ -109,7 +111,8 @@ class App:
                 message["headers"] = [*message["headers"], *_SECURITY]
             messages.append(message)
 
-        await self._routes(scope, whole_body, noted)  # type: ignore[arg-type]
+        asked = scope | {"method": "GET"} if scope["method"] == "HEAD" else scope
+        await self._routes(asked, whole_body, noted)  # type: ignore[arg-type]
         return messages
 
     async def _send_page(self, scope: dict[str, Any], send: Send, path: str) -> int:

@@ -81,7 +81,7 @@ WITH_BODY = (408, 413, 422)
 
 _REFUSALS = {
     401: "An API key is missing, or worth nothing.",
-    403: "The key lacks the scope, or another site's page asks.",
+    403: "The key lacks the scope, or another site's page asks, or by another site's name.",
     404: "There is no such version.",
     408: "The request arrived too slowly.",
     409: "The registry refuses.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
@@ -12,13 +13,14 @@ from ride_duration.serving.keys import FEEDBACK, OPERATE, PREDICT, Key, hash_of,
 from ride_duration.serving.problems import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from ride_duration.serving.settings import Limits, ServiceSettings
 
 log = logging.getLogger(__name__)
 
-#: What a key must allow, by path. Paths that are not here need any key, those in _OPEN none.
+#: What a key must allow, by path. A path that stands nowhere here needs what is strictest.
+_ANY = ""
 _NEEDED = {
     "/predict": PREDICT,
     "/predict/batch": PREDICT,
@@ -26,9 +28,16 @@ _NEEDED = {
     "/actuals": FEEDBACK,
     "/deployments": OPERATE,
     "/deployments/rollback": OPERATE,
+    "/models": _ANY,
+    "/live": _ANY,
+    "/version": _ANY,
+    "/metrics": _ANY,
 }
 _OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json")
 _OPEN_BELOW = "/page/"
+
+#: Probes, and Prometheus: answered however much is asked.
+ANSWERED_ALWAYS = ("/health", "/ready", "/metrics")
 
 #: Names under which a browser finds its own machine. A page under another name that leads here (DNS rebinding) passes
 #: for one of this service.
@@ -49,13 +58,16 @@ class Guard:
 
     Args:
         settings: Of the service.
+        served: The paths that there are, exactly as they are asked for; nothing else is let pass.
 
     Raises:
         RideDurationError: Keys are required and there are none.
     """
 
-    def __init__(self, settings: ServiceSettings) -> None:
+    def __init__(self, settings: ServiceSettings, served: Iterable[str]) -> None:
         self._required = settings.keys_required
+        self._needed = {path: needed_scope(path, required=self._required) for path in served}
+        self._needed_elsewhere = _ANY if self._required else None
         self._file = settings.keys_path
         self._limits = settings.limits
         self._behind_proxy = settings.behind_proxy
@@ -79,8 +91,8 @@ class Guard:
             Whose key it has; empty if it needs none.
 
         Raises:
-            Refused: It has no key or the wrong one, comes from another site's page or by another site's name, or there
-                were too many.
+            Refused: It has no key or the wrong one, comes from another site's page or by another site's name, there
+                were too many, or there is nothing at its path.
         """
         key = origin = host = forwarded = None
         for name, value in scope["headers"]:
@@ -92,28 +104,32 @@ class Guard:
                 host = value
             elif name == b"x-forwarded-for":
                 forwarded = value
-        if origin is not None:
-            self._refuse_other_sites(origin.partition(b"://")[2], host)
+        if origin is not None and origin.partition(b"://")[2] != host:
+            raise Refused(403, "pages of other sites may not use this service")
+        if host and not self._required and not _is_this_machine(host):
+            raise Refused(
+                403,
+                "without API keys the service answers under names of its own machine alone: ask 127.0.0.1 or localhost,"
+                " or let `serving.require_keys` be true",
+            )
         client = scope["client"][0] if scope["client"] else ""
         if self._behind_proxy and forwarded is not None:
             client = forwarded.rpartition(b",")[2].strip().decode("latin-1")
+        path = scope["path"]
         try:
-            name = self._allowed(scope["path"], key, now)
+            name = self._allowed(path, key, now)
         except Refused:
             self._count(client, now)  # who tries keys out is not quicker than others
             raise
-        self._count(name or client, now)
+        if path not in ANSWERED_ALWAYS:
+            self._count(name or client, now)
+        if path not in self._needed:
+            raise Refused(404, "there is nothing here; /openapi.json lists what there is")
         return name
 
-    def _refuse_other_sites(self, page: bytes, host: bytes | None) -> None:
-        if page != host:
-            raise Refused(403, "pages of other sites may not use this service")
-        if not self._required and not _THIS_MACHINE.fullmatch(page):
-            raise Refused(403, "without API keys pages may use this service under names of its own machine alone")
-
     def _allowed(self, path: str, key: bytes | None, now: float) -> str:
-        needed = _NEEDED.get(path)
-        if not needs_key(path, required=self._required):
+        needed = self._needed.get(path, self._needed_elsewhere)
+        if needed is None:
             return ""
         if now - self._read_at > _KEYS_SECONDS:
             self._read_keys(now)
@@ -146,11 +162,42 @@ class Guard:
         self._buckets[client] = (tokens - 1.0, now)
 
 
-def needs_key(path: str, *, required: bool) -> bool:
-    """Whether a path needs an API key: those of operators always, most others if the service requires keys."""
-    if _NEEDED.get(path) == OPERATE:
-        return True
-    return required and path not in _OPEN and not path.startswith(_OPEN_BELOW)
+@lru_cache(maxsize=32)
+def _is_this_machine(name: bytes) -> bool:
+    return _THIS_MACHINE.fullmatch(name) is not None
+
+
+def needed_scope(path: str, *, required: bool) -> str | None:
+    """What an API key must allow at a path: empty if any will do, None if none is needed.
+
+    Args:
+        path: Of a route or a file of the page.
+        required: Whether the service requires keys; operators need one always.
+    """
+    if path in _OPEN or path.startswith(_OPEN_BELOW):
+        return None
+    needed = _NEEDED.get(path, OPERATE)
+    return needed if required or needed == OPERATE else None
+
+
+class Places:
+    """Requests that wait for an answer at the same time; use it as a context for each.
+
+    Args:
+        most: That may wait; another one is refused.
+    """
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._taken = 0
+
+    def __enter__(self) -> None:
+        if self._taken >= self._most:
+            raise Refused(503, f"{self._taken} requests of this kind are waiting already", retry_after=1)
+        self._taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._taken -= 1
 
 
 class Bodies:

@@ -66,7 +66,7 @@ def serve(settings: ServiceSettings) -> None:
         app = App(settings, service, operations, metrics)
         config = uvicorn.Config(
             app,
-            http=protocol_with_patience(settings.limits.body_seconds),
+            http=protocol_with_patience(settings.limits.body_seconds, app.refused),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -23,6 +23,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         requests_per_second: Of one client, on the average.
         burst: Requests that a client may send at once after a pause.
         concurrency: Requests that wait for an answer at the same time; those that still arrive are not counted.
+        batches: Requests with many rides, or that want reasons, that wait at the same time besides those.
     """
 
     body_bytes: Annotated[int, Meta(ge=1)]
@@ -30,6 +31,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     requests_per_second: Annotated[float, Meta(gt=0)]
     burst: Annotated[int, Meta(ge=1)]
     concurrency: Annotated[int, Meta(ge=1)]
+    batches: Annotated[int, Meta(ge=1)]
 
 
 class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -1,8 +1,11 @@
 """`deploy/blue_green.sh`: what fails changes nothing, and nobody who asks for rides notices."""
 
 import fcntl
+import json
 import os
+import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -11,12 +14,16 @@ from urllib.request import urlopen
 
 import pytest
 
+from ride_duration.serving.decisions import PATIENCE
 from ride_duration.serving.keys import add_key
+from tests.serving.hostile import everything
 from tests.serving.under_load.blue_green import SCRIPT, BlueGreen, blue_green
 from tests.serving.under_load.load import Load
 from tests.serving.under_load.processes import ServiceProcess
 from tests.serving.under_load.trials import Pair
 from tests.store.samples import until
+
+TEMPLATE = SCRIPT.with_name("nginx.conf.template")
 
 pytestmark = [pytest.mark.needs("nginx", "curl")]
 
@@ -94,6 +101,39 @@ def test_a_killed_service_is_noticed_and_started_again(script: BlueGreen) -> Non
     process = script.process("green")
     assert script("start", *script.command()).returncode == 0
     assert script.process("green") == process
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"\x16\x03\x01\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\n\r\n", 400),  # without Host
+        (b"GET /%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"x" * 20_000), 414),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %b\r\n\r\n" % (b"x" * 20_000), 431),
+        (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n", 413),
+        (b"TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: odd\r\n\r\n", 501),
+        (b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", 505),
+        (b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),  # the service's own
+        (b"GET /.problem HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
+    ],
+)
+def test_nginx_refuses_like_the_service(script: BlueGreen, said: bytes, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", script.port), 10) as connection:
+        connection.sendall(said)
+        head, _, body = everything(connection).partition(b"\r\n\r\n")
+    assert int(head.split(b" ", 2)[1]) == status
+    assert b"\r\nContent-Type: application/problem+json" in head.replace(b"content-type", b"Content-Type")
+    problem = json.loads(body)
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem["title"]
+    assert problem["detail"]
+
+
+def test_nginx_waits_longer_than_a_decision_takes() -> None:
+    waits = re.search(r"location /deployments \{[^}]*proxy_read_timeout (\d+)s;", TEMPLATE.read_text())
+    assert waits is not None
+    assert int(waits[1]) > PATIENCE
 
 
 def test_a_service_that_wants_keys_is_asked_with_one(pair: Pair) -> None:
