@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +87,26 @@ def engine_for_reading(store_url: str) -> Engine:
             "`kedro models serve` makes its tables"
         )
     return engine
+
+
+def name_of_store(store_url: str, folder: Path) -> str:
+    """A name for a store, fit for a file, which is the same whoever connects to it and whatever the password is.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        folder: That an SQLite file's place is told from: a project that is moved as a whole keeps its names.
+
+    Raises:
+        RideDurationError: The URL cannot be used.
+    """
+    from sqlalchemy import URL
+
+    url = _url(store_url)
+    sqlite = url.get_backend_name() == "sqlite"
+    database = os.path.relpath(Path(url.database or "").resolve(), folder.resolve()) if sqlite else url.database
+    query = {name: value for name, value in url.query.items() if name not in ("user", "password")}
+    place = URL.create(url.drivername, host=url.host, port=url.port, database=database, query=query)
+    return f"{url.get_backend_name()}-{blake2b(str(place).encode(), digest_size=6).hexdigest()}"
 
 
 def migrate(engine: Engine) -> None:
