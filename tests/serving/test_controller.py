@@ -300,6 +300,25 @@ def test_a_registry_that_goes_away_in_between_says_nothing_of_the_challenger(cit
     assert one.follow() == SHADOW
 
 
+def test_a_problem_that_lasts_is_told_while_it_is_looked_at_again(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = city.instance()
+    city.reader.number = 3
+    one.reconciler.reconcile()
+    problem = one.reconciler.problem
+    assert problem is not None
+    assert "version 3 cannot answer" in problem
+    seen = []
+
+    def looking(_: object) -> int:
+        seen.append((one.reconciler.problem, one.reconciler.reachable))
+        return 3
+
+    monkeypatch.setattr(Reader, "champion", looking)
+    one.reconciler.reconcile()
+    assert seen == [(problem, True)]
+    assert one.reconciler.problem == problem
+
+
 def test_without_the_store_the_last_challenge_goes_on_for_a_while(city: City) -> None:
     one = city.instance()
     city.begin()
