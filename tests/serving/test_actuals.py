@@ -2,10 +2,17 @@
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from ride_duration.serving.metrics import Metrics
+from ride_duration.serving.server import note_last_actual
+from ride_duration.store.rollouts import Rollouts
+from tests.serving.conftest import Models
 from tests.serving.service import Running
+from tests.serving.test_operations import metrics
 
 RIDE: dict[str, Any] = {"PULocationID": 10, "DOLocationID": 50, "pickup_datetime": "2021-02-03T08:30:00"}
 
@@ -48,3 +55,29 @@ def test_a_drop_off_with_an_offset_is_kept_in_new_york_wall_clock_to_the_second(
     service.post("/actuals", {"ride_id": "offset", "dropoff_datetime": "2021-07-03T12:30:00.75Z"})
     [(_, ended)] = reports(service, "offset", 1)
     assert ended == "2021-07-03T08:30:00"
+
+
+def test_the_last_actual_of_all_instances_is_known_also_after_a_restart(
+    models: Models, started: Callable[..., Running]
+) -> None:
+    registry = models.champion()
+    one = started(registry)
+    two = started(registry, store=one.settings["store"])
+    assert b"last_actual_timestamp_seconds NaN" in two.get("/metrics").content
+    began = time.time()
+    one.post("/actuals", {"ride_id": 1, "duration": 3})
+    two.until("/metrics", lambda told: "last_actual_timestamp_seconds NaN" not in told)
+    at = metrics(two)["ride_duration_last_actual_timestamp_seconds",]
+    assert began <= at <= time.time()
+    assert one.end() == 0
+    one.settings["registry_seconds"] = 1000.0
+    one.start()
+    assert metrics(one)["ride_duration_last_actual_timestamp_seconds",] == at
+
+
+def test_without_the_store_the_last_actual_stays_as_it_is(tmp_path: Path) -> None:
+    told = Metrics()
+    told.actual()
+    before = told.text()
+    note_last_actual(Rollouts(f"postgresql+psycopg://postgres@/rides?host={tmp_path}", "any"), told)
+    assert told.text() == before

@@ -97,6 +97,17 @@ def unknown_rides(engine: Engine, since: float | None = None) -> list[str]:
         return sorted(connection.scalars(question))
 
 
+def last_received(engine: Engine) -> float | None:
+    """When the newest report came in (seconds since 1970-01-01 UTC); None if none has."""
+    from sqlalchemy import func, select
+
+    from ride_duration.store.tables import actuals
+
+    with engine.connect() as connection:
+        newest: float | None = connection.scalar(select(func.max(actuals.c.received_at)))
+    return newest
+
+
 def with_truth() -> Join:
     """Predictions, each with the report about its ride that holds, if there is one."""
     from sqlalchemy import select
