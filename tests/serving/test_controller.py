@@ -23,6 +23,7 @@ from ride_duration.store.insertion import Insertion
 from ride_duration.store.records import Record
 from ride_duration.store.rollouts import Noted, Rollout, Rollouts
 from tests.model_package.tiny import tiny_package
+from tests.serving.packages import priced
 from tests.store.samples import PICKUP
 
 PLAN = parse_plan(
@@ -39,10 +40,11 @@ PLAN = parse_plan(
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 1, 2 and 3; one file of version 3 was changed."""
+    """Versions 1 to 4; one file of version 3 was changed, and version 4 needs the distance."""
     folder = tmp_path_factory.mktemp("packages")
     for version in (1, 2, 3):
         write_folder(folder / str(version), tiny_package(2.0 + version))
+    write_folder(folder / "4", priced(distance="required"))
     damaged = folder / "3" / "lower.onnx"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     return folder
@@ -258,6 +260,16 @@ def test_a_bad_package_ends_the_rollout(city: City) -> None:
     assert "version 3 cannot answer" in city.rollout.history[-1].why
     one.follow()
     assert one.reconciler.problem is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_challenger_that_answers_the_easier_rides_alone_never_answers(city: City, share: float) -> None:
+    one = city.instance()
+    city.rollouts.begin(4, 1, share, city.time, "Ana", "begun by an older program")
+    assert one.follow() == ALONE
+    assert city.rollout.status == "rolled back"
+    assert "version 4 needs the distance where version 1 does without" in city.rollout.history[-1].why
+    assert one.follow() == ALONE
 
 
 def test_another_champion_ends_the_rollout(city: City) -> None:

@@ -187,7 +187,7 @@ def answer(asked: Asked, deployment: Deployment, started: float) -> Answered:
     Raises:
         ArithmeticError: The answer is no number.
     """
-    model, variant = deployment.model_for(str(asked.ride_id), asked.trip_distance)
+    model, variant = deployment.model_for(str(asked.ride_id))
     duration, lower, upper = model.answer(asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
     took = 1000 * (time.perf_counter() - started)
     return _number(Answered(asked, model, variant, duration, lower, upper, took))
@@ -201,7 +201,7 @@ def answer_many(asked: Sequence[Asked], deployment: Deployment) -> Attempt:
     """
     challenger, attempt = deployment.challenger, Attempt([])
     if challenger is not None:
-        models = (deployment.model_for(str(ride.ride_id), ride.trip_distance)[1] for ride in asked)
+        models = (deployment.model_for(str(ride.ride_id))[1] for ride in asked)
         its = [ride for ride, variant in zip(asked, models, strict=True) if variant == CHALLENGER]
         attempt = attempted(its, challenger, CHALLENGER)
     answers = {one.asked.prediction_id: one for one in attempt.answered}
@@ -212,13 +212,12 @@ def answer_many(asked: Sequence[Asked], deployment: Deployment) -> Attempt:
 
 def attempted(asked: Sequence[Asked], model: Model, variant: str) -> Attempt:
     """What a challenger or shadow answers: that it fails is logged once, and costs nobody an answer."""
-    able = [ride for ride in asked if not model.lacks(ride.trip_distance)]
     try:
-        answered = [one for one in _together(able, model, variant) if one.is_number]
+        answered = [one for one in _together(asked, model, variant) if one.is_number]
     except Exception:
-        log.exception("the %s, version %d, failed to answer %d rides", variant, model.version, len(able))
-        return Attempt([], len(able))
-    failed = len(able) - len(answered)
+        log.exception("the %s, version %d, failed to answer %d rides", variant, model.version, len(asked))
+        return Attempt([], len(asked))
+    failed = len(asked) - len(answered)
     if failed:
         log.error("the %s, version %d, answered %d rides with no number", variant, model.version, failed)
     return Attempt(answered, failed)

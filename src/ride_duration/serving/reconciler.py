@@ -49,7 +49,8 @@ class Reconciler:
         deployment: Who answers; None as long as no model could be loaded.
         reachable: Whether the registry answered last.
         champion: The version that the registry names, or named when it was last reached; None if none.
-        challenger_problem: Why the challenger cannot answer though the registry has been reached; None if it can.
+        challenger_problem: Why the challenger cannot answer, or not the same rides as the champion; None if it can, or
+            if the registry could not be asked for it.
         failures: How often a package was refused.
         problem: What is wrong at the moment, in words; None if nothing is.
     """
@@ -116,6 +117,12 @@ class Reconciler:
             present = self._loaded(wanted.version, look, registry=look.reachable)
             if present is None and look.reachable:
                 look.challenger_problem = self._refused[wanted.version, True][1]
+        if present is not None and present.needs_more_than(champion):
+            look.challenger_problem = (
+                f"version {present.version} needs the distance where version {champion.version} does without, so that "
+                "they cannot be compared on the same rides"
+            )
+            return None, 0.0
         return present, wanted.share if present else 0.0
 
     def _loaded(self, version: int, look: _Look, registry: bool) -> Model | None:

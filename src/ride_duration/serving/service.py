@@ -120,7 +120,7 @@ class Service:
         try:
             answered = answer(asked, deployment, started)
         except Exception:
-            model, variant = deployment.model_for(str(asked.ride_id), asked.trip_distance)
+            model, variant = deployment.model_for(str(asked.ride_id))
             if variant != CHALLENGER:
                 raise
             log.exception("the challenger, version %d, failed", model.version)
