@@ -43,17 +43,17 @@ def store(store_url: str) -> Iterator[Store]:
 rides = st.sampled_from(["a", "b", "c"])
 moments = st.integers(0, 3).map(float)
 asked = st.builds(
-    lambda ride, at, duration, variant, model: prediction(
-        "", ride, at, duration, 1 + (variant == "challenger"), variant, model
+    lambda ride, at, duration, variant, model, pickup_at: prediction(
+        "", ride, at, duration, 1 + (variant == "challenger"), variant, model, pickup_at
     ),
     rides, moments, st.sampled_from([10.0, 20.0]), st.sampled_from(["champion", "challenger", "shadow"]),
-    st.sampled_from(["green", "yellow"]),
+    st.sampled_from(["green", "yellow"]), st.sampled_from([None, 1.6e9]),
 )  # fmt: skip
 told = st.builds(
-    lambda ride, at, minutes, by_dropoff: Actual(
-        "", ride, at, None if by_dropoff else minutes, PICKUP + timedelta(minutes=minutes) if by_dropoff else None
-    ),
-    rides, moments, st.sampled_from([5.0, 15.5]), st.booleans(),
+    lambda ride, at, minutes, dropoff: Actual("", ride, at, minutes)
+    if dropoff is None
+    else Actual("", ride, at, None, PICKUP + timedelta(minutes=minutes), *dropoff),
+    rides, moments, st.sampled_from([5.0, 15.5]), st.sampled_from([None, (), (1.6e9 + 6930,)]),
 )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
     assert [(row.prediction.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
         (
             answer.prediction_id,
-            minutes(truth.get(answer.ride_id)),
+            minutes(truth.get(answer.ride_id), answer),
             truth[answer.ride_id].received_at if answer.ride_id in truth else None,
             newest[line(answer)] == answer.prediction_id,
         )
@@ -91,9 +91,11 @@ def replaced(record: Prediction | Actual, name: str) -> Prediction | Actual:
     return type(record)(name, *(getattr(record, field) for field in fields[1:]))
 
 
-def minutes(report: Actual | None) -> float | None:
+def minutes(report: Actual | None, answer: Prediction) -> float | None:
     if report is None or report.duration is not None:
         return report.duration if report else None
+    if report.dropoff_at is not None and answer.pickup_at is not None:
+        return (report.dropoff_at - answer.pickup_at) / 60
     assert report.dropoff_datetime
     return (report.dropoff_datetime - PICKUP).total_seconds() / 60
 

@@ -40,6 +40,7 @@ class Asked(NamedTuple):
         pickup_zone: TLC location id.
         dropoff_zone: TLC location id.
         when: Of the pick-up, New York wall clock, naive.
+        pickup_at: The same in seconds since 1970-01-01 UTC; None if the client gave the wall clock alone.
         trip_distance: Miles, if given.
         pickup: The zone of a position; None where the client gave an id.
         dropoff: The zone of a position; None where the client gave an id.
@@ -50,6 +51,7 @@ class Asked(NamedTuple):
     pickup_zone: int
     dropoff_zone: int
     when: datetime
+    pickup_at: float | None
     trip_distance: float | None
     pickup: Zone | None
     dropoff: Zone | None
@@ -110,6 +112,7 @@ class Answered(NamedTuple):
             self.variant,
             self.milliseconds,
             self.model.name,
+            asked.pickup_at,
         )
 
 
@@ -132,14 +135,21 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
             distance.
     """
     given = ride.pickup_datetime
-    when = wall_clock(datetime.now(NEW_YORK) if given is UNSET else given)
+    pickup_at: float | None
+    if given is UNSET:
+        now = pickup_at = time.time() // 1
+        when = wall_clock(datetime.fromtimestamp(now, NEW_YORK))
+    else:
+        when, pickup_at = wall_clock(given), instant(given)
     pickup_zone, pickup = _end(ride.PULocationID, ride.pickup, "PULocationID", "pickup", deployment)
     dropoff_zone, dropoff = _end(ride.DOLocationID, ride.dropoff, "DOLocationID", "dropoff", deployment)
     if deployment.champion.lacks(ride.trip_distance):
         how = "the distance (miles)" if ride.trip_distance is None else f"a distance up to {DISTANCE[1]:g} miles"
         raise Refused(422, f"the model that answers cannot do without {how}", "trip_distance")
     ride_id = prediction_id if ride.ride_id is UNSET else ride.ride_id
-    return Asked(ride_id, prediction_id, pickup_zone, dropoff_zone, when, ride.trip_distance, pickup, dropoff)
+    return Asked(
+        ride_id, prediction_id, pickup_zone, dropoff_zone, when, pickup_at, ride.trip_distance, pickup, dropoff
+    )
 
 
 def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
@@ -152,6 +162,11 @@ def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
         raise Refused(422, f"the year must be from {YEARS[0]} to {YEARS[1]}", field)
     local = moment if moment.tzinfo is None else moment.astimezone(NEW_YORK)
     return local.replace(tzinfo=None, microsecond=0)
+
+
+def instant(moment: datetime) -> float | None:
+    """A moment that has an offset in whole seconds since 1970-01-01 UTC; None for a wall clock, which may mean two."""
+    return None if moment.tzinfo is None else moment.timestamp() // 1
 
 
 def _end(

@@ -20,6 +20,7 @@ from ride_duration.serving.answering import (
     answer,
     answer_many,
     attempted,
+    instant,
     reasons_of,
     understood,
     unique_ids,
@@ -277,5 +278,5 @@ def _actual(report: Actual, actual_id: str, now: float) -> ActualRecord:
     duration, dropoff = report.duration, report.dropoff_datetime
     if (duration is UNSET) == (dropoff is UNSET):
         raise Refused(422, "give either duration (minutes) or dropoff_datetime", "duration")
-    ended = None if dropoff is UNSET else wall_clock(dropoff, "dropoff_datetime")
-    return ActualRecord(actual_id, str(report.ride_id), now, None if duration is UNSET else duration, ended)
+    ended = (None, None) if dropoff is UNSET else (wall_clock(dropoff, "dropoff_datetime"), instant(dropoff))
+    return ActualRecord(actual_id, str(report.ride_id), now, None if duration is UNSET else duration, *ended)

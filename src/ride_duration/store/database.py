@@ -81,7 +81,7 @@ def engine_for_reading(store_url: str) -> Engine:
         columns = there.get_columns("predictions") if there.has_table("predictions") else []
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
-    if "model" not in {column["name"] for column in columns}:  # the newest
+    if "pickup_at" not in {column["name"] for column in columns}:  # the newest
         raise RideDurationError(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
             "`kedro models serve` makes its tables"

@@ -21,7 +21,8 @@ class Joined(NamedTuple):
     Attributes:
         prediction: What was answered.
         actual: Minutes that the ride took; None if nobody has said. A report that names the drop-off is measured from
-            the prediction's pick-up, on the wall clock, as the TLC's records are.
+            the prediction's pick-up: between the instants if both are known, else on the wall clock, as the TLC's
+            records are.
         received_at: When the report that holds came in (seconds since 1970-01-01 UTC); None if there is none.
         counts: Is it its model's newest answer about the ride? (The newest of the shadow, if it is the shadow's.)
     """
@@ -127,12 +128,14 @@ def with_truth() -> Join:
 
 def actual_minutes() -> ColumnElement[float]:
     """Minutes that the ride took, as the report that holds says; NULL if there is none."""
-    from sqlalchemy import Double, case, cast, extract
+    from sqlalchemy import Double, case, cast, extract, func
 
     from ride_duration.store.tables import actuals, predictions
 
-    driven = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
-    return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=cast(driven, Double) / 60.0)
+    between = actuals.c.dropoff_at - predictions.c.pickup_at  # NULL if either is
+    by_clock = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
+    driven = func.coalesce(between, cast(by_clock, Double))
+    return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=driven / 60.0)
 
 
 def counting(until: float | None = None) -> ColumnElement[bool]:
