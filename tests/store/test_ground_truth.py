@@ -4,11 +4,11 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, select
 
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.ground_truth import joined, revisions, unknown_rides
+from ride_duration.store.ground_truth import joined, last_received
 from ride_duration.store.insertion import Insertion
 from ride_duration.store.tables import actuals, predictions
 from tests.store.samples import PICKUP, actual, prediction
@@ -78,8 +78,12 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
         )
         for answer in by_time
     ]
-    assert revisions(engine, "a") == [report for report in by_receipt if report.ride_id == "a"]
-    assert unknown_rides(engine) == sorted(truth.keys() - {answer.ride_id for answer in answers})
+    with engine.connect() as connection:
+        history = connection.scalars(select(actuals.c.actual_id).order_by(actuals.c.received_at, actuals.c.arrival))
+        assert list(history) == [report.actual_id for report in by_receipt], (
+            "corrected ones and those of unknown rides too"
+        )
+    assert last_received(engine) == (by_receipt[-1].received_at if by_receipt else None)
 
 
 def line(answer: Prediction) -> tuple[str, str, bool]:
@@ -104,4 +108,3 @@ def test_a_window_holds_what_was_asked_in_it(store: Store) -> None:
     engine = store.fill(*(prediction(f"p{i}", f"r{i}", float(i)) for i in range(5)), actual("late", "r1", 1e9))
     assert [row.prediction.prediction_id for row in joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
     assert [row.actual for row in joined(engine, since=1.0, until=3.0)] == [25.0, None]
-    assert unknown_rides(engine, since=2e9) == []

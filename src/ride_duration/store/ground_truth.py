@@ -1,7 +1,7 @@
 """Predictions joined with what really happened, as far as it is known.
 
 Nothing that was reported is thrown away: of the reports about one ride, the newest holds (by the time of receipt, then
-by arrival), and `revisions` shows the others. Of several answers of a model about one ride, the newest is the one that
+by arrival), and the others stay beside it. Of several answers of a model about one ride, the newest is the one that
 counts; answers of a shadow, which nobody saw, are a line of their own.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.records import Actual, Prediction
+from ride_duration.store.records import Prediction
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine, Join
@@ -58,44 +58,6 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
     with engine.connect() as connection:
         rows: list[Any] = list(connection.execute(question))
     return [Joined(Prediction(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
-
-
-def revisions(engine: Engine, ride_id: str) -> list[Actual]:
-    """Everything that was reported about a ride, the report that holds last."""
-    from sqlalchemy import select
-
-    from ride_duration.store.tables import actuals
-
-    question = (
-        select(*[column for column in actuals.c if column.name != "arrival"])
-        .where(actuals.c.ride_id == ride_id)
-        .order_by(actuals.c.received_at, actuals.c.arrival)
-    )
-    with engine.connect() as connection:
-        return [Actual(**row) for row in connection.execute(question).mappings()]
-
-
-def unknown_rides(engine: Engine, since: float | None = None) -> list[str]:
-    """Rides that reports were received about, but that nobody asked about; sorted.
-
-    Args:
-        engine: Of `database.engine_for_reading`.
-        since: Reported at this time or later (seconds since 1970-01-01 UTC).
-    """
-    from sqlalchemy import exists, select
-
-    from ride_duration.store.tables import actuals, predictions
-
-    question = (
-        select(actuals.c.ride_id)
-        .distinct()
-        .where(~exists().where(predictions.c.ride_id == actuals.c.ride_id))
-        .order_by(actuals.c.ride_id)
-    )
-    if since is not None:
-        question = question.where(actuals.c.received_at >= since)
-    with engine.connect() as connection:
-        return sorted(connection.scalars(question))
 
 
 def last_received(engine: Engine) -> float | None:
