@@ -59,8 +59,9 @@ def test_what_is_for_another_store_waits_for_it(tmp_path: Path, caplog: pytest.L
 
 
 @pytest.mark.parametrize(
-    "same", ["postgresql+psycopg://rides:secret@host/rides", "postgresql+psycopg://host/rides?user=ann&password=secret"]
+    "same", ["postgresql+psycopg://rides:secret@host/rides", "postgresql+psycopg://host/rides?user=ann&sslmode=require"]
 )
 def test_who_connects_to_a_store_is_no_part_of_its_name(tmp_path: Path, same: str) -> None:
     assert name_of_store(same, tmp_path) == name_of_store(STORE, tmp_path)
     assert name_of_store(same.replace("host", "other"), tmp_path) != name_of_store(STORE, tmp_path)
+    assert name_of_store(f"{STORE}?options=-csearch_path=dev", tmp_path) != name_of_store(STORE, tmp_path)

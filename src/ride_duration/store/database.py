@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _SECONDS = 5  # that SQLite waits for a lock
 _WRITING = 30  # seconds for a thousand rows in PostgreSQL, which take milliseconds
+#: What of the query in a URL of PostgreSQL says where the tables are; `options` may name a schema.
+_PLACE = ("host", "hostaddr", "port", "dbname", "service", "options")
 #: Any number: it tells our migrations from other users of PostgreSQL's advisory locks.
 _MIGRATION_LOCK = 7_239_416_604
 
@@ -90,7 +92,7 @@ def engine_for_reading(store_url: str) -> Engine:
 
 
 def name_of_store(store_url: str, folder: Path) -> str:
-    """A name for a store, fit for a file, which is the same whoever connects to it and whatever the password is.
+    """A name for a store, fit for a file: the same whoever connects to it, by whatever password and encryption.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
@@ -104,7 +106,7 @@ def name_of_store(store_url: str, folder: Path) -> str:
     url = _url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
     database = os.path.relpath(Path(url.database or "").resolve(), folder.resolve()) if sqlite else url.database
-    query = {name: value for name, value in url.query.items() if name not in ("user", "password")}
+    query = {name: value for name, value in url.query.items() if name in _PLACE}
     place = URL.create(url.drivername, host=url.host, port=url.port, database=database, query=query)
     return f"{url.get_backend_name()}-{blake2b(str(place).encode(), digest_size=6).hexdigest()}"
 
