@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from ride_duration.model_package import ModelPackage
@@ -172,6 +173,20 @@ def test_the_champions_failure_is_an_error_and_not_the_challengers(
         one.ask([RIDES[2]], batch=batch)
     assert one.metrics.failed == {}
     assert one.log.records == []
+
+
+def test_who_cannot_give_reasons_still_gives_minutes(
+    model: Callable[..., Model], alone: Callable[..., Alone], caplog: pytest.LogCaptureFixture
+) -> None:
+    challenger = model(2)
+    one = alone(Deployment(model(1), challenger, 1.0))
+    body = json.dumps(RIDES[0]).encode()
+    assert asyncio.run(one.service.predict_and_explain(body)).reasons is not msgspec.UNSET
+    challenger.package = SimpleNamespace(explain=lambda _: 1 / 0)  # type: ignore[assignment]
+    told = asyncio.run(one.service.predict_and_explain(body))
+    assert (told.variant, told.reasons) == ("challenger", msgspec.UNSET)
+    assert one.metrics.failed == {2: 1}
+    assert "gives no reasons" in caplog.text
 
 
 @pytest.mark.parametrize("batch", [False, True])

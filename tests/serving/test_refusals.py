@@ -32,7 +32,7 @@ def refused(reply: Reply, status: int, *fields: str) -> str:
         ('"PULocationID": 266', "PULocationID"),
         ('"PULocationID": -1', "PULocationID"),
         ('"PULocationID": 10.5', "PULocationID"),
-        ('"PULocationID": "10"', "PULocationID"),
+        ('"PULocationID": "ten"', "PULocationID"),
         ('"PULocationID": true', "PULocationID"),
         ('"PULocationID": null', "PULocationID"),
         ('"PULocationID": 1e999', "PULocationID"),
@@ -55,9 +55,9 @@ def refused(reply: Reply, status: int, *fields: str) -> str:
         ('"pickup_datetime": "0001-01-01T00:00:00+14:00"', "pickup_datetime"),
         ('"pickup_datetime": "9999-12-31T23:59:59-14:00"', "pickup_datetime"),
         ('"pickup_datetime": 1612341000', "pickup_datetime"),
-        ('"pickup_datetime": null', "pickup_datetime"),
-        ('"ride_id": null', "ride_id"),
         ('"ride_id": true', "ride_id"),
+        ('"ride_id": "4711\\n"', "ride_id"),
+        ('"trip_distance": 1000001', "trip_distance"),
         ('"ride_id": 1.5', "ride_id"),
         ('"ride_id": -1', "ride_id"),
         ('"ride_id": 9223372036854775808', "ride_id"),
@@ -82,11 +82,37 @@ def test_a_bad_field_is_named(service: Running, said: str, field: str) -> None:
 
 
 def test_a_whole_number_may_be_written_with_a_point(service: Running) -> None:
-    body = b'{"PULocationID": 10.0, "DOLocationID": 5e1, "trip_distance": 1E300, "ride_id": 4711.00}'
+    body = b'{"PULocationID": 10.0, "DOLocationID": 5e1, "trip_distance": 1E6, "ride_id": 4711.00}'
     told = service.post("/predict", body)
     assert (told.status, told.json["ride_id"]) == (200, 4711)
+    assert b'"ride_id":4711,' in told.content
     for wrong in (b"10.5", b"1e3", b"1e30", b"-0.0"):
         refused(service.post("/predict", body.replace(b"10.0", wrong)), 422, "PULocationID")
+
+
+def test_zone_ids_may_be_strings_as_in_tables_of_the_notes(service: Running) -> None:
+    ride = {"PULocationID": "10", "DOLocationID": "50", "trip_distance": 40}
+    asked = {"pickup_datetime": "2021-02-03T08:30:00"}
+    as_numbers = service.post("/predict", {**ride, "PULocationID": 10, "DOLocationID": 50, **asked})
+    assert service.post("/predict", {**ride, **asked}).json["duration"] == as_numbers.json["duration"]
+    for wrong in ("0", "266", "010", "10\n", "1_0", "\u0661\u0660", " 10", "", "ten", "1" * 5000):
+        refused(service.post("/predict", {**ride, "PULocationID": wrong}), 422, "PULocationID")
+
+
+def test_null_is_as_good_as_nothing(service: Running) -> None:
+    optional = dict.fromkeys(("ride_id", "pickup_datetime", "trip_distance", "pickup", "dropoff"))
+    assert service.post("/predict", {"PULocationID": 10, "DOLocationID": 50, **optional}).status == 200
+    refused(service.post("/predict", {"PULocationID": None, "DOLocationID": 50}), 422, "PULocationID")
+    report = {"ride_id": "null", "duration": 12, "dropoff_datetime": None}
+    assert service.post("/actuals", report).status == 202
+    refused(service.post("/actuals", {**report, "duration": None}), 422, "duration")
+
+
+def test_a_refusal_is_short_whatever_was_said(service: Running) -> None:
+    for key in ("x" * 100_000, "` - at `$." + "x" * 100_000):
+        told = service.post("/predict", {"PULocationID": 10, "DOLocationID": 50, key: 1})
+        assert refused(told, 422, *told.fields)
+        assert len(told.content) < 1_000
 
 
 @pytest.mark.parametrize(
@@ -100,7 +126,7 @@ def test_a_whole_number_may_be_written_with_a_point(service: Running) -> None:
         ({"pickup": {"latitude": 91, "longitude": -74}, "DOLocationID": 10}, "pickup.latitude"),
         ({"pickup": {"latitude": "40.7", "longitude": -74}, "DOLocationID": 10}, "pickup.latitude"),
         ({"pickup": {"latitude": 40.7, "longitude": -74, "altitude": 3}, "DOLocationID": 10}, "pickup.altitude"),
-        ({"pickup": None, "DOLocationID": 10}, "pickup"),
+        ({"pickup": None, "DOLocationID": 10}, "PULocationID"),
     ],
 )
 def test_an_end_that_is_missing_or_incomplete_is_named(service: Running, ride: dict[str, Any], field: str) -> None:

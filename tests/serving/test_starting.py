@@ -52,6 +52,7 @@ def test_kedro_names_the_setting_that_cannot_be_used(project: Project) -> None:
     ("given", "words"),
     [
         ({"limits": {**LIMITS, "burst": "many"}}, "Expected int, got str - at serving.limits.burst"),
+        ({"limits": {**LIMITS, "requests_per_second": 0}}, "Expected float > 0.0 - at serving.limits.requests_per"),
         ({"colour": "blue"}, "unknown field colour"),
         ({"port": None}, "serving.port"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from datetime import datetime
 from itertools import count
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NEW_YORK = ZoneInfo("America/New_York")
+
+_LOCATION_ID = re.compile(r"[1-9][0-9]{0,2}")
 
 
 class Asked(NamedTuple):
@@ -136,7 +139,7 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
     """
     given = ride.pickup_datetime
     pickup_at: float | None
-    if given is UNSET:
+    if given is None:
         now = pickup_at = time.time() // 1
         when = wall_clock(datetime.fromtimestamp(now, NEW_YORK))
     else:
@@ -146,7 +149,7 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
     if deployment.champion.lacks(ride.trip_distance):
         how = "the distance (miles)" if ride.trip_distance is None else f"a distance up to {DISTANCE[1]:g} miles"
         raise Refused(422, f"the model that answers cannot do without {how}", "trip_distance")
-    ride_id = prediction_id if ride.ride_id is UNSET else ride.ride_id
+    ride_id = prediction_id if ride.ride_id is None else as_told(ride.ride_id)
     return Asked(
         ride_id, prediction_id, pickup_zone, dropoff_zone, when, pickup_at, ride.trip_distance, pickup, dropoff
     )
@@ -169,14 +172,21 @@ def instant(moment: datetime) -> float | None:
     return None if moment.tzinfo is None else moment.timestamp() // 1
 
 
+def as_told(ride_id: str | float) -> str | int:
+    """A ride's id, 4711.0 as 4711."""
+    return int(ride_id) if isinstance(ride_id, float) else ride_id
+
+
 def _end(
-    location_id: int | UnsetType, position: Position | UnsetType, by_id: str, by_position: str, deployment: Deployment
+    location_id: float | str | None, position: Position | None, by_id: str, by_position: str, deployment: Deployment
 ) -> tuple[int, Zone | None]:
-    if location_id is not UNSET:
-        if position is not UNSET:
+    if location_id is not None:
+        if position is not None:
             raise Refused(422, f"give either {by_id} or {by_position}, not both", by_position)
-        return location_id, None
-    if position is UNSET:
+        if isinstance(location_id, str) and (_LOCATION_ID.fullmatch(location_id) is None or int(location_id) > 265):
+            raise Refused(422, "TLC location ids are numbers from 1 to 265", by_id)
+        return int(location_id), None
+    if position is None:
         raise Refused(422, f"give a TLC location id here, or a position as `{by_position}`", by_id)
     zone = deployment.champion.city.zone_at(position.latitude, position.longitude)
     if zone is None:

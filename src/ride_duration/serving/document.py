@@ -136,14 +136,18 @@ def with_components(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the schemas that it refers to."""
     _, schemas = msgspec.json.schema_components(_COMPONENTS, ref_template="#/components/schemas/{name}")
     ends = (("PULocationID", "pickup"), ("DOLocationID", "dropoff"))
-    schemas["Ride"]["allOf"] = [{"oneOf": [{"required": [name]} for name in either]} for either in ends]
-    schemas["Actual"]["oneOf"] = [{"required": ["duration"]}, {"required": ["dropoff_datetime"]}]
+    schemas["Ride"]["allOf"] = [{"oneOf": [_given(name) for name in either]} for either in ends]
+    schemas["Actual"]["oneOf"] = [_given("duration"), _given("dropoff_datetime")]
     components = document.setdefault("components", {})
     components["schemas"] = schemas
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "`kedro models keys add NAME --scope ...`"}
     }
     return document
+
+
+def _given(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _reference(kind: type) -> dict[str, str]:

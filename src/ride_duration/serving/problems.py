@@ -80,9 +80,9 @@ def not_understood(error: Exception, body: bytes) -> Refused:
     """
     said = str(error)
     if found := _UNKNOWN_FIELD.match(said):
-        return Refused(422, "there is no such field", _shortened(found[1])).below(found[2] or "")
+        return Refused(422, "there is no such field", _shortened(found[1])).below(_shortened(found[2] or ""))
     if found := _MISSING_FIELD.match(said):
-        return Refused(422, "this field is missing", found[1]).below(found[2] or "")
+        return Refused(422, "this field is missing", found[1]).below(_shortened(found[2] or ""))
     if not isinstance(error, msgspec.ValidationError):
         if field := _field_without_number(body):
             return Refused(422, "JSON has neither NaN nor infinities", _shortened(field))

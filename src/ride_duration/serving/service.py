@@ -6,12 +6,10 @@ import asyncio
 import base64
 import binascii
 import logging
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import UNSET
 
 from ride_duration.serving.answering import (
     Answered,
@@ -19,6 +17,7 @@ from ride_duration.serving.answering import (
     Attempt,
     answer,
     answer_many,
+    as_told,
     attempted,
     instant,
     reasons_of,
@@ -66,9 +65,6 @@ _STREAM_MODEL = "ride_duration_prediction_model"
 
 _UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
-#: A number that may be whole and is not written so.
-_WHOLE = re.compile(rb"\d(?:\.0+(?!\d)|[eE])")
-
 _TAKEN = (Ride, Batch, Actual, Actuals, Stream, StreamRide, Version, Why)
 _DECODERS = {kind: msgspec.json.Decoder(kind) for kind in _TAKEN}
 
@@ -111,9 +107,14 @@ class Service:
         return answered.prediction()
 
     async def predict_and_explain(self, body: bytes) -> Prediction:
-        """Answer one ride, with reasons."""
+        """Answer one ride, with reasons; without them if the model fails to give any."""
         answered = await self._answer(decoded(body, Ride))
-        return answered.prediction(await self._aside(reasons_of, answered))
+        try:
+            return answered.prediction(await self._aside(reasons_of, answered))
+        except Exception:  # the minutes are known, and logged
+            log.exception("the %s, version %d, gives no reasons", answered.variant, answered.model.version)
+            self._metrics.variant_failed(answered.model.version, answered.variant)
+            return answered.prediction()
 
     async def _answer(self, ride: Ride) -> Answered:
         started, deployment = time.perf_counter(), self.deployment
@@ -227,25 +228,7 @@ def decoded(body: bytes, kind: Any) -> Any:
     try:
         return _DECODERS[kind].decode(body)
     except _UNDECODABLE as error:
-        if _WHOLE.search(body) is None:
-            raise not_understood(error, body) from None
-        try:
-            said = _with_whole_numbers(msgspec.json.decode(body))
-        except _UNDECODABLE:
-            raise not_understood(error, body) from None
-    try:
-        return msgspec.convert(said, kind)
-    except msgspec.ValidationError as error:
         raise not_understood(error, body) from None
-
-
-def _with_whole_numbers(said: Any) -> Any:
-    """The same with 10.0 as 10: to JSON both are one number, and programs with tables of floats write ids so."""
-    if isinstance(said, dict):
-        return {name: _with_whole_numbers(value) for name, value in said.items()}
-    if isinstance(said, list):
-        return [_with_whole_numbers(value) for value in said]
-    return int(said) if isinstance(said, float) and said.is_integer() else said
 
 
 def decoded_object(body: bytes) -> dict[str, Any]:
@@ -276,7 +259,7 @@ def _unwrapped(data: str) -> bytes:
 
 def _actual(report: Actual, actual_id: str, now: float) -> ActualRecord:
     duration, dropoff = report.duration, report.dropoff_datetime
-    if (duration is UNSET) == (dropoff is UNSET):
+    if (duration is None) == (dropoff is None):
         raise Refused(422, "give either duration (minutes) or dropoff_datetime", "duration")
-    ended = (None, None) if dropoff is UNSET else (wall_clock(dropoff, "dropoff_datetime"), instant(dropoff))
-    return ActualRecord(actual_id, str(report.ride_id), now, None if duration is UNSET else duration, *ended)
+    ended = (None, None) if dropoff is None else (wall_clock(dropoff, "dropoff_datetime"), instant(dropoff))
+    return ActualRecord(actual_id, str(as_told(report.ride_id)), now, duration, *ended)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from ride_duration.errors import RideDurationError
 
@@ -24,11 +25,11 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         concurrency: Requests that wait for an answer at the same time; those that still arrive are not counted.
     """
 
-    body_bytes: int
-    body_seconds: float
-    requests_per_second: float
-    burst: int
-    concurrency: int
+    body_bytes: Annotated[int, Meta(ge=1)]
+    body_seconds: Annotated[float, Meta(gt=0)]
+    requests_per_second: Annotated[float, Meta(gt=0)]
+    burst: Annotated[int, Meta(ge=1)]
+    concurrency: Annotated[int, Meta(ge=1)]
 
 
 class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -57,13 +58,13 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     model: str
     tracking: dict[str, str]
     host: str = "127.0.0.1"
-    port: int = 9696
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 9696
     instance: str = ""
     store: str
     folder: str
     durability: Literal["memory", "journal", "sync"] = "journal"
-    journal_bytes: int
-    registry_seconds: float
+    journal_bytes: Annotated[int, Meta(ge=1)]
+    registry_seconds: Annotated[float, Meta(gt=0)]
     api_keys: str
     require_keys: bool
     behind_proxy: bool

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType  # of answers: a field that is not there
 
 #: Rides of one batch, and reports of one call.
 MANY = 1000
@@ -17,13 +17,19 @@ MANY = 1000
 YEARS = (2009, 2039)
 
 _MONTH_DAY = r"(0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8])"
-_DATE = rf"20(09|[12]\d|3\d)-({_MONTH_DAY})"
-_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d)?"
+_DATE = rf"(20(09|[12]\d|3\d)-({_MONTH_DAY})|20(12|16|2[048]|3[26])-02-29)"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)?"
 
-LocationId = Annotated[int, Meta(ge=1, le=265, description="TLC location id of a taxi zone.", examples=[10])]
+# To JSON 10 and 10.0 are one number, and programs with tables of floats write ids so.
+LocationId = (
+    Annotated[int, Meta(ge=1, le=265, description="TLC location id of a taxi zone.", examples=[10])]
+    | Annotated[float, Meta(ge=1, le=265, multiple_of=1)]
+    | Annotated[str, Meta(extra_json_schema={"pattern": r"^([1-9]\d?|1\d\d|2[0-5]\d|26[0-5])$"})]
+)
 RideId = (
-    Annotated[str, Meta(pattern="^[!-~]{1,100}$", description="Visible ASCII.", examples=["4711"])]
+    Annotated[str, Meta(pattern=r"^[!-~]{1,100}(?!\n)$", description="Visible ASCII.", examples=["4711"])]
     | Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    | Annotated[float, Meta(ge=0, le=2**53, multiple_of=1)]
 )
 Moment = Annotated[
     datetime,
@@ -31,7 +37,7 @@ Moment = Annotated[
         description="RFC 3339; without an offset it is New York wall clock. Kept to the second. "
         f"Years {YEARS[0]} to {YEARS[1]}.",
         examples=["2021-02-03T08:30:00"],
-        extra_json_schema={"pattern": f"^{_DATE}T{_TIME}$"},
+        extra_json_schema={"pattern": f"^{_DATE}[Tt ]{_TIME}$"},
     ),
 ]
 Minutes = Annotated[float, Meta(ge=0, le=10_000, description="Minutes.", examples=[17.5])]
@@ -45,21 +51,21 @@ class Position(Struct, forbid_unknown_fields=True):
 
 
 class Ride(Struct, forbid_unknown_fields=True):
-    """A ride to be answered. Each end is a zone id, or a position in the city."""
+    """A ride to be answered. Each end is a zone id, or a position in the city; null is as good as nothing."""
 
-    PULocationID: LocationId | UnsetType = UNSET
-    DOLocationID: LocationId | UnsetType = UNSET
+    PULocationID: LocationId | None = None
+    DOLocationID: LocationId | None = None
     trip_distance: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, le=1e6)] | None,
         Meta(
             description="Miles that the ride takes, if known. Distances above 100 are not believed.",
             examples=[3.4],
         ),
     ] = None
-    ride_id: RideId | UnsetType = UNSET
-    pickup_datetime: Moment | UnsetType = UNSET
-    pickup: Position | UnsetType = UNSET
-    dropoff: Position | UnsetType = UNSET
+    ride_id: RideId | None = None
+    pickup_datetime: Moment | None = None
+    pickup: Position | None = None
+    dropoff: Position | None = None
 
 
 class Place(Struct):
@@ -117,8 +123,8 @@ class Actual(Struct, forbid_unknown_fields=True):
     """
 
     ride_id: RideId
-    duration: Minutes | UnsetType = UNSET
-    dropoff_datetime: Moment | UnsetType = UNSET
+    duration: Minutes | None = None
+    dropoff_datetime: Moment | None = None
 
 
 class Actuals(Struct, forbid_unknown_fields=True):
