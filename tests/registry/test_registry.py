@@ -22,6 +22,7 @@ from ride_duration.registry import registry as registry_module
 from tests.model_package.tiny import tiny_package
 from tests.registry.machine import Kill, killed, machine_of
 from tests.registry.store import SETTINGS, Store, runs
+from tests.serving.packages import priced
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,22 @@ def test_what_was_judged_against_another_champion_is_judged_anew(store: Store, r
         registry.promote(candidate, "Ana", "better")
     assert registry.champion() == champion
     registry.approve(store.release(registry, "manual"), "Ana", "judged against the champion of today")
+
+
+@pytest.mark.parametrize("distance", ["optional", "required"])
+def test_who_needs_the_distance_challenges_nobody_who_does_without(
+    store: Store, registry: Registry, distance: str
+) -> None:
+    logged = {needs: store.log(priced(distance=needs))[1] for needs in ("optional", "required")}
+    registry.promote(store.release(registry, model_uri=logged[distance]), "Ana", "better")
+    for model_uri in logged.values():
+        store.release(registry, model_uri=model_uri)
+    assert registry.challenged_by(2) == 1
+    if distance == "required":
+        assert registry.challenged_by(3) == 1
+    else:
+        with pytest.raises(RideDurationError, match=r"3 needs the distance and version 1 .* promote 3` decides"):
+            registry.challenged_by(3)
 
 
 def test_a_failed_gate_is_kept_without_a_version(store: Store, registry: Registry) -> None:

@@ -107,19 +107,27 @@ def broken(model: Model) -> Model:
 
 @pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_challenger_that_needs_the_distance_leaves_rides_without_it_to_the_champion(
+def test_a_challenger_answers_whatever_the_champion_does_and_what_a_ride_lacks_is_counted_once(
     model: Callable[..., Model], alone: Callable[..., Alone], share: float, batch: bool
 ) -> None:
-    one = alone(Deployment(model(1), model(2, distance="required"), share))
+    one = alone(Deployment(model(1), model(2), share))
     answered = one.ask(RIDES, batch=batch)
-    assert all(math.isfinite(answer.duration) for answer in answered)
+    assert {answer.variant for answer in answered} == {"challenger" if share else "champion"}
     its = {int(record.ride_id) for record in one.log.records if record.model_version == 2}
-    assert its == {ride["ride_id"] for ride in RIDES if ride["trip_distance"] in (2, 40)}
-    assert [answer.variant for answer in answered[:4]] == (["challenger"] * 2 if share else ["champion"] * 2) + [
-        "champion"
-    ] * 2
+    assert its == {ride["ride_id"] for ride in RIDES}
     assert one.metrics.failed == {}
     assert one.lacked("missing_distance") == one.lacked("distance_not_believed") == 10
+
+
+def test_who_needs_a_distance_that_is_believed_needs_more_than_who_needs_any(model: Callable[..., Model]) -> None:
+    none, believed, any_distance = model(1), model(2, distance="required"), model(3, distance="required")
+    any_distance._needs_belief = False
+    models = (none, any_distance, believed)
+    assert [[one.needs_more_than(other) for other in models] for one in models] == [
+        [False, False, False],
+        [True, False, False],
+        [True, True, False],
+    ]
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -136,7 +144,6 @@ def test_a_challenger_that_fails_costs_nobody_an_answer(
     challenger = model(2, distance="required" if how == "no number" else "optional")
     if how == "broken":
         broken(challenger)
-    challenger.needs_distance = False  # whatever its manifest says
     one = alone(Deployment(model(1), challenger, share))
     answered = one.ask(RIDES, batch=batch)
     assert [answer.ride_id for answer in answered] == list(range(len(RIDES)))

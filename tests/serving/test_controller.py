@@ -23,6 +23,7 @@ from ride_duration.store.insertion import Insertion
 from ride_duration.store.records import Record
 from ride_duration.store.rollouts import Noted, Rollout, Rollouts
 from tests.model_package.tiny import tiny_package
+from tests.serving.packages import priced
 from tests.store.samples import PICKUP
 
 PLAN = parse_plan(
@@ -39,10 +40,11 @@ PLAN = parse_plan(
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 1, 2 and 3; one file of version 3 was changed."""
+    """Versions 1 to 4; one file of version 3 was changed, and version 4 needs the distance."""
     folder = tmp_path_factory.mktemp("packages")
     for version in (1, 2, 3):
         write_folder(folder / str(version), tiny_package(2.0 + version))
+    write_folder(folder / "4", priced(distance="required"))
     damaged = folder / "3" / "lower.onnx"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     return folder
@@ -260,6 +262,16 @@ def test_a_bad_package_ends_the_rollout(city: City) -> None:
     assert one.reconciler.problem is None
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_challenger_that_answers_the_easier_rides_alone_never_answers(city: City, share: float) -> None:
+    one = city.instance()
+    city.rollouts.begin(4, 1, share, city.time, "Ana", "begun by an older program")
+    assert one.follow() == ALONE
+    assert city.rollout.status == "rolled back"
+    assert "version 4 needs the distance where version 1 does without" in city.rollout.history[-1].why
+    assert one.follow() == ALONE
+
+
 def test_another_champion_ends_the_rollout(city: City) -> None:
     one = city.instance()
     city.begin()
@@ -298,6 +310,25 @@ def test_a_registry_that_goes_away_in_between_says_nothing_of_the_challenger(cit
     assert city.rollout.status == "running"
     city.reader.copies_stall = False
     assert one.follow() == SHADOW
+
+
+def test_a_problem_that_lasts_is_told_while_it_is_looked_at_again(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = city.instance()
+    city.reader.number = 3
+    one.reconciler.reconcile()
+    problem = one.reconciler.problem
+    assert problem is not None
+    assert "version 3 cannot answer" in problem
+    seen = []
+
+    def looking(_: object) -> int:
+        seen.append((one.reconciler.problem, one.reconciler.reachable))
+        return 3
+
+    monkeypatch.setattr(Reader, "champion", looking)
+    one.reconciler.reconcile()
+    assert seen == [(problem, True)]
+    assert one.reconciler.problem == problem
 
 
 def test_without_the_store_the_last_challenge_goes_on_for_a_while(city: City) -> None:

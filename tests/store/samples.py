@@ -20,11 +20,11 @@ def prediction(
     model_version: int = 1,
     variant: str = "champion",
     model: str = "green",
+    pickup_at: float | None = None,
 ) -> Prediction:
     """An answer about a ride from zone 10 to zone 50."""
-    return Prediction(
-        prediction_id, ride_id, asked_at, PICKUP, 10, 50, None, duration, 10.0, 30.0, model_version, variant, 0.5, model
-    )
+    answer = (duration, 10.0, 30.0, model_version, variant, 0.5, model)
+    return Prediction(prediction_id, ride_id, asked_at, PICKUP, 10, 50, None, *answer, pickup_at)
 
 
 def predictions(count: int, prefix: str = "p") -> list[Prediction]:

@@ -41,11 +41,12 @@ def test_migrations_lead_from_nothing_to_the_tables(store_url: str) -> None:
     engine.dispose()
 
 
-def test_what_older_services_kept_and_still_keep_is_of_no_known_model(store_url: str) -> None:
+def test_what_older_services_kept_and_still_keep_is_of_no_known_model_or_instant(store_url: str) -> None:
     engine = engine_for_writing(store_url)
     migrate(engine)
     with engine.begin() as connection:  # as version 0002 left it
-        connection.execute(text("ALTER TABLE predictions DROP COLUMN model"))
+        for column in ("predictions DROP COLUMN model", "predictions DROP COLUMN pickup_at", "actuals DROP dropoff_at"):
+            connection.execute(text(f"ALTER TABLE {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
         connection.execute(text(INSERT.format("before")))
     with pytest.raises(RideDurationError, match="or those of an older version"):
@@ -55,10 +56,8 @@ def test_what_older_services_kept_and_still_keep_is_of_no_known_model(store_url:
         connection.execute(text(INSERT.format("after")))
     engine.dispose()
     engine = engine_for_reading(store_url)
-    assert [(row.prediction.prediction_id, row.prediction.model) for row in joined(engine)] == [
-        ("before", ""),
-        ("after", ""),
-    ]
+    found = [(row.prediction.prediction_id, row.prediction.model, row.prediction.pickup_at) for row in joined(engine)]
+    assert found == [("before", "", None), ("after", "", None)]
     engine.dispose()
 
 

@@ -4,11 +4,11 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, select
 
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.ground_truth import joined, revisions, unknown_rides
+from ride_duration.store.ground_truth import joined, last_received
 from ride_duration.store.insertion import Insertion
 from ride_duration.store.tables import actuals, predictions
 from tests.store.samples import PICKUP, actual, prediction
@@ -43,17 +43,17 @@ def store(store_url: str) -> Iterator[Store]:
 rides = st.sampled_from(["a", "b", "c"])
 moments = st.integers(0, 3).map(float)
 asked = st.builds(
-    lambda ride, at, duration, variant, model: prediction(
-        "", ride, at, duration, 1 + (variant == "challenger"), variant, model
+    lambda ride, at, duration, variant, model, pickup_at: prediction(
+        "", ride, at, duration, 1 + (variant == "challenger"), variant, model, pickup_at
     ),
     rides, moments, st.sampled_from([10.0, 20.0]), st.sampled_from(["champion", "challenger", "shadow"]),
-    st.sampled_from(["green", "yellow"]),
+    st.sampled_from(["green", "yellow"]), st.sampled_from([None, 1.6e9]),
 )  # fmt: skip
 told = st.builds(
-    lambda ride, at, minutes, by_dropoff: Actual(
-        "", ride, at, None if by_dropoff else minutes, PICKUP + timedelta(minutes=minutes) if by_dropoff else None
-    ),
-    rides, moments, st.sampled_from([5.0, 15.5]), st.booleans(),
+    lambda ride, at, minutes, dropoff: Actual("", ride, at, minutes)
+    if dropoff is None
+    else Actual("", ride, at, None, PICKUP + timedelta(minutes=minutes), *dropoff),
+    rides, moments, st.sampled_from([5.0, 15.5]), st.sampled_from([None, (), (1.6e9 + 6930,)]),
 )  # fmt: skip
 
 
@@ -72,14 +72,18 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
     assert [(row.prediction.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
         (
             answer.prediction_id,
-            minutes(truth.get(answer.ride_id)),
+            minutes(truth.get(answer.ride_id), answer),
             truth[answer.ride_id].received_at if answer.ride_id in truth else None,
             newest[line(answer)] == answer.prediction_id,
         )
         for answer in by_time
     ]
-    assert revisions(engine, "a") == [report for report in by_receipt if report.ride_id == "a"]
-    assert unknown_rides(engine) == sorted(truth.keys() - {answer.ride_id for answer in answers})
+    with engine.connect() as connection:
+        history = connection.scalars(select(actuals.c.actual_id).order_by(actuals.c.received_at, actuals.c.arrival))
+        assert list(history) == [report.actual_id for report in by_receipt], (
+            "corrected ones and those of unknown rides too"
+        )
+    assert last_received(engine) == (by_receipt[-1].received_at if by_receipt else None)
 
 
 def line(answer: Prediction) -> tuple[str, str, bool]:
@@ -91,9 +95,11 @@ def replaced(record: Prediction | Actual, name: str) -> Prediction | Actual:
     return type(record)(name, *(getattr(record, field) for field in fields[1:]))
 
 
-def minutes(report: Actual | None) -> float | None:
+def minutes(report: Actual | None, answer: Prediction) -> float | None:
     if report is None or report.duration is not None:
         return report.duration if report else None
+    if report.dropoff_at is not None and answer.pickup_at is not None:
+        return (report.dropoff_at - answer.pickup_at) / 60
     assert report.dropoff_datetime
     return (report.dropoff_datetime - PICKUP).total_seconds() / 60
 
@@ -102,4 +108,3 @@ def test_a_window_holds_what_was_asked_in_it(store: Store) -> None:
     engine = store.fill(*(prediction(f"p{i}", f"r{i}", float(i)) for i in range(5)), actual("late", "r1", 1e9))
     assert [row.prediction.prediction_id for row in joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
     assert [row.actual for row in joined(engine, since=1.0, until=3.0)] == [25.0, None]
-    assert unknown_rides(engine, since=2e9) == []

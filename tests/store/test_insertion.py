@@ -25,7 +25,9 @@ def nothing_refused(record: Record, error: Exception) -> None:
 
 
 def test_every_value_arrives_as_it_was(insertion: Insertion, store_url: str) -> None:
-    full = Prediction("p", 'Zoë\'s «ride» "1"', 1.5, PICKUP, 1, 2, 3.25, 4.5, 5.5, 6.5, 7, "shadow", 0.125, "green")
+    full = Prediction(
+        "p", 'Zoë\'s «ride» "1"', 1.5, PICKUP, 1, 2, 3.25, 4.5, 5.5, 6.5, 7, "shadow", 0.125, "green", 8.5
+    )
     later = PICKUP.replace(microsecond=500)
     sparse = Prediction("q", "", -1e-300, later, None, None, None, 1e300, 0.25, 0.0, 2, "champion", 0.0)
     insertion.insert([full, sparse], nothing_refused)

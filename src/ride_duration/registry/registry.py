@@ -17,6 +17,7 @@ from ride_duration.registry.journal import Journal
 from ride_duration.registry.packages import folder_of_package
 from ride_duration.registry.rules import (
     refuse_unless_approvable,
+    refuse_unless_comparable,
     refuse_unless_promotable,
     refuse_unless_rejectable,
     status,
@@ -168,7 +169,7 @@ class Registry:
         """The champion that a version may take over from, as `promote` would do at once.
 
         Raises:
-            RideDurationError: There is no champion yet, or `promote` would refuse.
+            RideDurationError: There is no champion yet, `promote` would refuse, or both answer different rides.
         """
         with self._alone() as journal:
             found, champion = self._promotable(version, journal), journal.champion
@@ -177,7 +178,8 @@ class Registry:
                     f"there is no champion yet that version {version} could challenge; "
                     f"`kedro models promote {version}` makes it champion"
                 )
-            self._check(found, champion)
+            package = self._check(found, champion)
+            refuse_unless_comparable(package, ModelPackage.load(self._folder(self._version(champion)), 1, champion))
             return champion
 
     def approve(self, version: int, by: str, why: str) -> Decision:
@@ -222,13 +224,13 @@ class Registry:
         refuse_unless_promotable(found, journal)
         return found
 
-    def _check(self, found: Any, champion: int | None) -> None:
-        """Refuse a version that is champion, or whose files are not as they were packed."""
+    def _check(self, found: Any, champion: int | None) -> ModelPackage:
+        """The package; refuses a version that is champion, or whose files are not as they were packed."""
         version = int(found.version)
         if version == champion:
             raise RideDurationError(f"version {version} is the champion already")
         try:
-            ModelPackage.load(self._folder(found))
+            return ModelPackage.load(self._folder(found), 1, version)
         except RideDurationError as error:
             stays = "there is still no champion" if champion is None else f"version {champion} stays champion"
             raise RideDurationError(f"version {version} cannot become champion: {error}; {stays}") from error

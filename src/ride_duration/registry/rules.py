@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ride_duration.errors import RideDurationError
+from ride_duration.model_package import ModelPackage
 from ride_duration.registry.decisions import AWAITING, CANDIDATE, REJECTED, judged_against, status_of
 from ride_duration.registry.journal import Journal
 
@@ -52,6 +53,21 @@ def refuse_unless_rejectable(found: Any, journal: Journal) -> None:
         RideDurationError: It was, or it was rejected before.
     """
     _refuse_unless(found, journal, "rejected", (AWAITING, CANDIDATE))
+
+
+def refuse_unless_comparable(challenger: ModelPackage, champion: ModelPackage) -> None:
+    """A rollout compares both on the same kind of rides: the challenger needs what the champion needs, or less.
+
+    Raises:
+        RideDurationError: The challenger needs the distance, and the champion does without.
+    """
+    needing = [package.manifest.get("distance") == "required" for package in (challenger, champion)]
+    if needing == [True, False]:
+        raise RideDurationError(
+            f"version {challenger.version} needs the distance and version {champion.version} does without, so that a "
+            "rollout cannot compare them on the same rides, and who sends no distance would be refused in the end; "
+            f"`kedro models promote {challenger.version}` decides it without a rollout"
+        )
 
 
 def _refuse_unless(found: Any, journal: Journal, decided: str, allowed: tuple[str, ...]) -> None:

@@ -43,6 +43,7 @@ class Asked(NamedTuple):
         pickup_zone: TLC location id.
         dropoff_zone: TLC location id.
         when: Of the pick-up, New York wall clock, naive.
+        pickup_at: The same in seconds since 1970-01-01 UTC; None if the client gave the wall clock alone.
         trip_distance: Miles, if given.
         pickup: The zone of a position; None where the client gave an id.
         dropoff: The zone of a position; None where the client gave an id.
@@ -53,6 +54,7 @@ class Asked(NamedTuple):
     pickup_zone: int
     dropoff_zone: int
     when: datetime
+    pickup_at: float | None
     trip_distance: float | None
     pickup: Zone | None
     dropoff: Zone | None
@@ -113,6 +115,7 @@ class Answered(NamedTuple):
             self.variant,
             self.milliseconds,
             self.model.name,
+            asked.pickup_at,
         )
 
 
@@ -135,14 +138,21 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
             distance.
     """
     given = ride.pickup_datetime
-    when = wall_clock(given or datetime.now(NEW_YORK))
+    pickup_at: float | None
+    if given is None:
+        now = pickup_at = time.time() // 1
+        when = wall_clock(datetime.fromtimestamp(now, NEW_YORK))
+    else:
+        when, pickup_at = wall_clock(given), instant(given)
     pickup_zone, pickup = _end(ride.PULocationID, ride.pickup, "PULocationID", "pickup", deployment)
     dropoff_zone, dropoff = _end(ride.DOLocationID, ride.dropoff, "DOLocationID", "dropoff", deployment)
     if deployment.champion.lacks(ride.trip_distance):
         how = "the distance (miles)" if ride.trip_distance is None else f"a distance up to {DISTANCE[1]:g} miles"
         raise Refused(422, f"the model that answers cannot do without {how}", "trip_distance")
     ride_id = prediction_id if ride.ride_id is None else as_told(ride.ride_id)
-    return Asked(ride_id, prediction_id, pickup_zone, dropoff_zone, when, ride.trip_distance, pickup, dropoff)
+    return Asked(
+        ride_id, prediction_id, pickup_zone, dropoff_zone, when, pickup_at, ride.trip_distance, pickup, dropoff
+    )
 
 
 def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
@@ -155,6 +165,11 @@ def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
         raise Refused(422, f"the year must be from {YEARS[0]} to {YEARS[1]}", field)
     local = moment if moment.tzinfo is None else moment.astimezone(NEW_YORK)
     return local.replace(tzinfo=None, microsecond=0)
+
+
+def instant(moment: datetime) -> float | None:
+    """A moment that has an offset in whole seconds since 1970-01-01 UTC; None for a wall clock, which may mean two."""
+    return None if moment.tzinfo is None else moment.timestamp() // 1
 
 
 def as_told(ride_id: str | float) -> str | int:
@@ -197,7 +212,7 @@ def answer(asked: Asked, deployment: Deployment, started: float) -> Answered:
     Raises:
         ArithmeticError: The answer is no number.
     """
-    model, variant = deployment.model_for(str(asked.ride_id), asked.trip_distance)
+    model, variant = deployment.model_for(str(asked.ride_id))
     duration, lower, upper = model.answer(asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
     took = 1000 * (time.perf_counter() - started)
     return _number(Answered(asked, model, variant, duration, lower, upper, took))
@@ -211,7 +226,7 @@ def answer_many(asked: Sequence[Asked], deployment: Deployment) -> Attempt:
     """
     challenger, attempt = deployment.challenger, Attempt([])
     if challenger is not None:
-        models = (deployment.model_for(str(ride.ride_id), ride.trip_distance)[1] for ride in asked)
+        models = (deployment.model_for(str(ride.ride_id))[1] for ride in asked)
         its = [ride for ride, variant in zip(asked, models, strict=True) if variant == CHALLENGER]
         attempt = attempted(its, challenger, CHALLENGER)
     answers = {one.asked.prediction_id: one for one in attempt.answered}
@@ -222,13 +237,12 @@ def answer_many(asked: Sequence[Asked], deployment: Deployment) -> Attempt:
 
 def attempted(asked: Sequence[Asked], model: Model, variant: str) -> Attempt:
     """What a challenger or shadow answers: that it fails is logged once, and costs nobody an answer."""
-    able = [ride for ride in asked if not model.lacks(ride.trip_distance)]
     try:
-        answered = [one for one in _together(able, model, variant) if one.is_number]
+        answered = [one for one in _together(asked, model, variant) if one.is_number]
     except Exception:
-        log.exception("the %s, version %d, failed to answer %d rides", variant, model.version, len(able))
-        return Attempt([], len(able))
-    failed = len(able) - len(answered)
+        log.exception("the %s, version %d, failed to answer %d rides", variant, model.version, len(asked))
+        return Attempt([], len(asked))
+    failed = len(asked) - len(answered)
     if failed:
         log.error("the %s, version %d, answered %d rides with no number", variant, model.version, failed)
     return Attempt(answered, failed)

@@ -65,6 +65,10 @@ class Model:
             return True
         return self._needs_belief and not DISTANCE[0] < trip_distance <= DISTANCE[1]
 
+    def needs_more_than(self, other: Model) -> bool:
+        """Whether it lacks something in rides that the other one answers."""
+        return self.needs_distance > other.needs_distance or self._needs_belief > other._needs_belief
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -72,7 +76,7 @@ class Deployment:
 
     Attributes:
         champion: Answers, unless the challenger does.
-        challenger: Answers a share of the rides.
+        challenger: Answers a share of the rides; needs no more than the champion.
         share: Of rides, from 0 to 1; 0 is the shadow: the challenger answers all, and nobody gets its answers.
     """
 
@@ -80,18 +84,10 @@ class Deployment:
     challenger: Model | None = None
     share: float = 0.0
 
-    def model_for(self, ride_id: str, trip_distance: float | None) -> tuple[Model, str]:
-        """Who answers a ride: always the same for the same id, and challengers keep theirs as their share grows.
-
-        A challenger that needs the distance (miles) has no part in rides that lack it.
-        """
+    def model_for(self, ride_id: str) -> tuple[Model, str]:
+        """Who answers a ride: always the same for the same id, and challengers keep theirs as their share grows."""
         challenger = self.challenger
-        if (
-            challenger is not None
-            and self.share
-            and chosen(ride_id, self.share, challenger.label)
-            and not challenger.lacks(trip_distance)
-        ):
+        if challenger is not None and self.share and chosen(ride_id, self.share, challenger.label):
             return challenger, CHALLENGER
         return self.champion, CHAMPION
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from math import nan
+from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -77,8 +77,10 @@ class Metrics:
         self._missing = self._inputs.labels("missing_distance")
         self._not_believed = self._inputs.labels("distance_not_believed")
         self._unknown = self._inputs.labels("unknown_zone")
-        self._last_actual = self.gauge("ride_duration_last_actual_timestamp_seconds", "When the last actual came.")
-        self._last_actual.set(nan)  # none has come since the start
+        self._actual_here = self._actual_kept = -inf
+        self.gauge("ride_duration_last_actual_timestamp_seconds", "When the last actual came.").set_function(
+            self._last_actual
+        )
         self._of_route: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._of_variant: dict[tuple[int, str], tuple[Any, Any]] = {}
         self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
@@ -141,7 +143,11 @@ class Metrics:
 
     def actual(self) -> None:
         """An actual came."""
-        self._last_actual.set_to_current_time()
+        self._actual_here = time.time()
+
+    def actual_kept(self, at: float) -> None:
+        """The newest actual in the store, of all instances, came then (seconds since 1970-01-01 UTC)."""
+        self._actual_kept = at
 
     def live(self) -> dict[str, Any]:
         """Requests a second, and percentiles of their time, over the last seconds."""
@@ -160,6 +166,10 @@ class Metrics:
     def text(self) -> bytes:
         """In Prometheus' text format."""
         return bytes(generate_latest(self.registry))
+
+    def _last_actual(self) -> float:
+        at = max(self._actual_here, self._actual_kept)
+        return at if isfinite(at) else nan
 
 
 def _percentile(ordered: list[float], share: float) -> float | None:

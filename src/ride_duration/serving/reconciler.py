@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ride_duration.errors import RideDurationError, Unreachable
@@ -26,6 +27,16 @@ class Challenge(NamedTuple):
     share: float
 
 
+@dataclass
+class _Look:
+    """What a look finds, as far as it has come; others are told once it has ended."""
+
+    reachable: bool = True
+    champion: int | None = None
+    challenger_problem: str | None = None
+    problem: str | None = None
+
+
 class Reconciler:
     """Keeps a deployment as the registry says.
 
@@ -38,7 +49,8 @@ class Reconciler:
         deployment: Who answers; None as long as no model could be loaded.
         reachable: Whether the registry answered last.
         champion: The version that the registry names, or named when it was last reached; None if none.
-        challenger_problem: Why the challenger cannot answer though the registry has been reached; None if it can.
+        challenger_problem: Why the challenger cannot answer, or not the same rides as the champion; None if it can, or
+            if the registry could not be asked for it.
         failures: How often a package was refused.
         problem: What is wrong at the moment, in words; None if nothing is.
     """
@@ -61,25 +73,25 @@ class Reconciler:
     def reconcile(self) -> Deployment | None:
         """Look at the registry, and swap if another model should answer; what answers now stays if anything fails."""
         with self._lock:
-            self.problem = self.challenger_problem = None
-            champion = self._champion()
+            look = _Look()
+            champion = self._champion(look)
             if champion is not None:
-                challenger, share = self._challenger(champion)
+                challenger, share = self._challenger(champion, look)
                 self.deployment = Deployment(champion, challenger, share)
+            self.reachable, self.champion = look.reachable, look.champion
+            self.challenger_problem, self.problem = look.challenger_problem, look.problem
             return self.deployment
 
-    def _champion(self) -> Model | None:
+    def _champion(self, look: _Look) -> Model | None:
         present = self.deployment.champion if self.deployment else None
         try:
             wanted = self._reader.champion()
-            self.reachable = True
         except RideDurationError as error:
-            self.reachable = False
-            self.problem = str(error)
+            look.reachable, look.problem = False, str(error)
             wanted = self.champion or (present.version if present else self._cache.last_champion())
-        self.champion = wanted
+        look.champion = wanted
         if wanted is None:
-            self.problem = self.problem or "there is no champion yet; `kedro run` releases one"
+            look.problem = look.problem or "there is no champion yet; `kedro run` releases one"
             return present
         if present is not None and present.version == wanted:
             return present
@@ -87,45 +99,51 @@ class Reconciler:
         if challenger is not None and challenger.version == wanted:
             loaded: Model | None = challenger
         else:
-            loaded = self._loaded(wanted, registry=self.reachable) or present
+            loaded = self._loaded(wanted, look, registry=look.reachable) or present
         last = self._cache.last_champion()
         if loaded is None and last is not None:  # a start with a bad package in the registry
-            loaded = self._loaded(last, registry=False)
+            loaded = self._loaded(last, look, registry=False)
         if loaded is not None and loaded is not present:
             self._cache.note_champion(loaded.version)
             log.info("version %d answers now", loaded.version)
         return loaded
 
-    def _challenger(self, champion: Model) -> tuple[Model | None, float]:
+    def _challenger(self, champion: Model, look: _Look) -> tuple[Model | None, float]:
         wanted = self._challenge()
         if wanted is None or wanted.version == champion.version:
             return None, 0.0
         present = self.deployment.challenger if self.deployment else None
         if present is None or present.version != wanted.version:
-            present = self._loaded(wanted.version, registry=self.reachable)
-            if present is None and self.reachable:
-                self.challenger_problem = self._refused[wanted.version, True][1]
+            present = self._loaded(wanted.version, look, registry=look.reachable)
+            if present is None and look.reachable:
+                look.challenger_problem = self._refused[wanted.version, True][1]
+        if present is not None and present.needs_more_than(champion):
+            look.challenger_problem = (
+                f"version {present.version} needs the distance where version {champion.version} does without, so that "
+                "they cannot be compared on the same rides"
+            )
+            return None, 0.0
         return present, wanted.share if present else 0.0
 
-    def _loaded(self, version: int, registry: bool) -> Model | None:
+    def _loaded(self, version: int, look: _Look, registry: bool) -> Model | None:
         until, problem = self._refused.get((version, registry), (0.0, ""))
         if time.monotonic() < until:
-            self.problem = problem
+            look.problem = problem
             return None
-        return self._load(version, registry)
+        return self._load(version, look, registry)
 
-    def _load(self, version: int, registry: bool) -> Model | None:
+    def _load(self, version: int, look: _Look, registry: bool) -> Model | None:
         try:
             package = self._cache.package(version, self._reader.released(version) if registry else None)
             model = Model(package, self._reader.name, self._cache.released_at(version))
         except Unreachable as error:  # says nothing of the package
-            self.reachable, self.problem = False, str(error)
+            look.reachable, look.problem = False, str(error)
             return None
         except Exception as error:  # whatever a package does, the one before goes on answering
             self.failures += 1
-            self.problem = f"version {version} cannot answer: {error}"
-            self._refused[version, registry] = (time.monotonic() + _TRY_AGAIN, self.problem)
-            log.error("%s", self.problem)
+            look.problem = f"version {version} cannot answer: {error}"
+            self._refused[version, registry] = (time.monotonic() + _TRY_AGAIN, look.problem)
+            log.error("%s", look.problem)
             return None
         self._refused.pop((version, registry), None)
         return model

@@ -7,13 +7,14 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from ride_duration.errors import RideDurationError
 from ride_duration.registry.reader import RegistryReader
@@ -28,6 +29,7 @@ from ride_duration.serving.reconciler import Reconciler
 from ride_duration.serving.rollout_plan import parse_plan
 from ride_duration.serving.service import Service
 from ride_duration.store import PredictionLog
+from ride_duration.store.ground_truth import last_received
 from ride_duration.store.rollouts import Rollouts
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ def serve(settings: ServiceSettings) -> None:
         server = uvicorn.Server(config)
         for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers drain, and then hand on to these
             signal.signal(number, server.handle_exit)
-        with _following(controller, reconciler, settings.registry_seconds):
+        note = partial(note_last_actual, rollouts, metrics)
+        with _following(controller, reconciler, note, settings.registry_seconds):
             _tell(settings, reconciler)
             server.run([listening])
     log.info("Stopped; every prediction that was acknowledged is kept.")
@@ -122,16 +125,22 @@ def _predictions_kept(settings: ServiceSettings) -> Iterator[PredictionLog]:
 
 
 @contextmanager
-def _following(controller: Controller, reconciler: Reconciler, seconds: float) -> Iterator[None]:
-    """Look at the rollout and at the registry now, and from time to time."""
+def _following(
+    controller: Controller, reconciler: Reconciler, note: Callable[[], None], seconds: float
+) -> Iterator[None]:
+    """Look at the rollout, the registry and, if the store is there, the last actual: now, and from time to time."""
     controller.look()
     reconciler.reconcile()
+    if controller.problem is None:
+        note()
     stop = threading.Event()
 
     def follow() -> None:
         while not stop.wait(seconds):
             try:
                 controller.follow(reconciler)
+                if controller.problem is None:  # the store is there
+                    note()
             except Exception:
                 log.exception("the registry could not be followed")
 
@@ -142,6 +151,16 @@ def _following(controller: Controller, reconciler: Reconciler, seconds: float) -
     finally:
         stop.set()
         follower.join(_GRACE)  # a decision of the registry that takes longer is noticed at the next start
+
+
+def note_last_actual(rollouts: Rollouts, metrics: Metrics) -> None:
+    """Tell the metrics when the newest actual came in that any instance has kept; nothing if the store is away."""
+    try:
+        at = last_received(rollouts.engine)
+    except (RideDurationError, SQLAlchemyError):  # whoever follows the rollout says why
+        return
+    if at is not None:
+        metrics.actual_kept(at)
 
 
 def _promoted(settings: ServiceSettings, version: int, why: str) -> None:

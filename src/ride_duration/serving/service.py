@@ -19,6 +19,7 @@ from ride_duration.serving.answering import (
     answer_many,
     as_told,
     attempted,
+    instant,
     reasons_of,
     understood,
     unique_ids,
@@ -121,7 +122,7 @@ class Service:
         try:
             answered = answer(asked, deployment, started)
         except Exception:
-            model, variant = deployment.model_for(str(asked.ride_id), asked.trip_distance)
+            model, variant = deployment.model_for(str(asked.ride_id))
             if variant != CHALLENGER:
                 raise
             log.exception("the challenger, version %d, failed", model.version)
@@ -260,5 +261,5 @@ def _actual(report: Actual, actual_id: str, now: float) -> ActualRecord:
     duration, dropoff = report.duration, report.dropoff_datetime
     if (duration is None) == (dropoff is None):
         raise Refused(422, "give either duration (minutes) or dropoff_datetime", "duration")
-    ended = None if dropoff is None else wall_clock(dropoff, "dropoff_datetime")
-    return ActualRecord(actual_id, str(as_told(report.ride_id)), now, duration, ended)
+    ended = (None, None) if dropoff is None else (wall_clock(dropoff, "dropoff_datetime"), instant(dropoff))
+    return ActualRecord(actual_id, str(as_told(report.ride_id)), now, duration, *ended)

@@ -116,7 +116,11 @@ class Predictions(Struct):
 
 
 class Actual(Struct, forbid_unknown_fields=True):
-    """What really happened to a ride. A later report about the same ride corrects earlier ones."""
+    """What really happened to a ride. A later report about the same ride corrects earlier ones.
+
+    Between a drop-off and a pick-up that both have an offset (or the pick-up was now) lies the time that passed; else
+    the difference of the wall clocks counts.
+    """
 
     ride_id: RideId
     duration: Minutes | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _SECONDS = 5  # that SQLite waits for a lock
 _WRITING = 30  # seconds for a thousand rows in PostgreSQL, which take milliseconds
+#: What of the query in a URL of PostgreSQL says where the tables are; `options` may name a schema.
+_PLACE = ("host", "hostaddr", "port", "dbname", "service", "options")
 #: Any number: it tells our migrations from other users of PostgreSQL's advisory locks.
 _MIGRATION_LOCK = 7_239_416_604
 
@@ -79,12 +83,32 @@ def engine_for_reading(store_url: str) -> Engine:
         columns = there.get_columns("predictions") if there.has_table("predictions") else []
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
-    if "model" not in {column["name"] for column in columns}:  # the newest
+    if "pickup_at" not in {column["name"] for column in columns}:  # the newest
         raise RideDurationError(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
             "`kedro models serve` makes its tables"
         )
     return engine
+
+
+def name_of_store(store_url: str, folder: Path) -> str:
+    """A name for a store, fit for a file: the same whoever connects to it, by whatever password and encryption.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        folder: That an SQLite file's place is told from: a project that is moved as a whole keeps its names.
+
+    Raises:
+        RideDurationError: The URL cannot be used.
+    """
+    from sqlalchemy import URL
+
+    url = _url(store_url)
+    sqlite = url.get_backend_name() == "sqlite"
+    database = os.path.relpath(Path(url.database or "").resolve(), folder.resolve()) if sqlite else url.database
+    query = {name: value for name, value in url.query.items() if name in _PLACE}
+    place = URL.create(url.drivername, host=url.host, port=url.port, database=database, query=query)
+    return f"{url.get_backend_name()}-{blake2b(str(place).encode(), digest_size=6).hexdigest()}"
 
 
 def migrate(engine: Engine) -> None:

@@ -1,7 +1,7 @@
 """Predictions joined with what really happened, as far as it is known.
 
 Nothing that was reported is thrown away: of the reports about one ride, the newest holds (by the time of receipt, then
-by arrival), and `revisions` shows the others. Of several answers of a model about one ride, the newest is the one that
+by arrival), and the others stay beside it. Of several answers of a model about one ride, the newest is the one that
 counts; answers of a shadow, which nobody saw, are a line of their own.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.records import Actual, Prediction
+from ride_duration.store.records import Prediction
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine, Join
@@ -21,7 +21,8 @@ class Joined(NamedTuple):
     Attributes:
         prediction: What was answered.
         actual: Minutes that the ride took; None if nobody has said. A report that names the drop-off is measured from
-            the prediction's pick-up, on the wall clock, as the TLC's records are.
+            the prediction's pick-up: between the instants if both are known, else on the wall clock, as the TLC's
+            records are.
         received_at: When the report that holds came in (seconds since 1970-01-01 UTC); None if there is none.
         counts: Is it its model's newest answer about the ride? (The newest of the shadow, if it is the shadow's.)
     """
@@ -59,42 +60,15 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
     return [Joined(Prediction(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
 
 
-def revisions(engine: Engine, ride_id: str) -> list[Actual]:
-    """Everything that was reported about a ride, the report that holds last."""
-    from sqlalchemy import select
+def last_received(engine: Engine) -> float | None:
+    """When the newest report came in (seconds since 1970-01-01 UTC); None if none has."""
+    from sqlalchemy import func, select
 
     from ride_duration.store.tables import actuals
 
-    question = (
-        select(*[column for column in actuals.c if column.name != "arrival"])
-        .where(actuals.c.ride_id == ride_id)
-        .order_by(actuals.c.received_at, actuals.c.arrival)
-    )
     with engine.connect() as connection:
-        return [Actual(**row) for row in connection.execute(question).mappings()]
-
-
-def unknown_rides(engine: Engine, since: float | None = None) -> list[str]:
-    """Rides that reports were received about, but that nobody asked about; sorted.
-
-    Args:
-        engine: Of `database.engine_for_reading`.
-        since: Reported at this time or later (seconds since 1970-01-01 UTC).
-    """
-    from sqlalchemy import exists, select
-
-    from ride_duration.store.tables import actuals, predictions
-
-    question = (
-        select(actuals.c.ride_id)
-        .distinct()
-        .where(~exists().where(predictions.c.ride_id == actuals.c.ride_id))
-        .order_by(actuals.c.ride_id)
-    )
-    if since is not None:
-        question = question.where(actuals.c.received_at >= since)
-    with engine.connect() as connection:
-        return sorted(connection.scalars(question))
+        newest: float | None = connection.scalar(select(func.max(actuals.c.received_at)))
+    return newest
 
 
 def with_truth() -> Join:
@@ -116,12 +90,14 @@ def with_truth() -> Join:
 
 def actual_minutes() -> ColumnElement[float]:
     """Minutes that the ride took, as the report that holds says; NULL if there is none."""
-    from sqlalchemy import Double, case, cast, extract
+    from sqlalchemy import Double, case, cast, extract, func
 
     from ride_duration.store.tables import actuals, predictions
 
-    driven = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
-    return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=cast(driven, Double) / 60.0)
+    between = actuals.c.dropoff_at - predictions.c.pickup_at  # NULL if either is
+    by_clock = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
+    driven = func.coalesce(between, cast(by_clock, Double))
+    return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=driven / 60.0)
 
 
 def counting(until: float | None = None) -> ColumnElement[bool]:

@@ -35,11 +35,12 @@ class PredictionLog:
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`. It need not be reachable yet.
-        folder: Of all instances; keeps a sub-folder for each, with its journal and `refused.jsonl`.
+        folder: Of all instances; keeps a sub-folder for each, and in it one for each store, with its journal and
+            `refused.jsonl`.
         durability: What an appended record survives. `memory`: nothing. `journal`: `kill -9`. `sync`: a power cut
             too, once `durable` has returned.
-        instance: Name of this instance; two that run at once need two names. What another instance left when it was
-            killed is inherited.
+        instance: Name of this instance; two that run at once need two names. What another instance left for
+            the same store when it was killed is inherited.
         capacity: Most records that wait in `memory`.
         journal_bytes: Most bytes that wait in the journal.
 
@@ -63,7 +64,7 @@ class PredictionLog:
         journal_bytes: int = 256_000_000,
     ) -> None:
         self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL")
-        own, self._lock = take_folder(folder, instance)
+        own, self._lock = take_folder(folder, instance, store_url)
         self._refused = Refused(own / "refused.jsonl")
         self._sync = durability == "sync"
         self._backlog: Backlog = (

@@ -27,6 +27,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction",
         variant: champion, challenger or shadow.
         milliseconds: How long the answer took.
         model: Name of the registered model; empty in records of programs that did not log it.
+        pickup_at: The pick-up in seconds since 1970-01-01 UTC; None if only the wall clock was given.
     """
 
     prediction_id: str
@@ -43,6 +44,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction",
     variant: str
     milliseconds: float
     model: str = ""
+    pickup_at: float | None = None
 
 
 class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=False):
@@ -54,6 +56,7 @@ class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=Fals
         received_at: Seconds since 1970-01-01 UTC.
         duration: Minutes; None if `dropoff_datetime` says it.
         dropoff_datetime: New York wall clock, naive; None if `duration` says it.
+        dropoff_at: The drop-off in seconds since 1970-01-01 UTC; None if only the wall clock was given, or `duration`.
     """
 
     actual_id: str
@@ -61,6 +64,7 @@ class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=Fals
     received_at: float
     duration: float | None = None
     dropoff_datetime: datetime | None = None
+    dropoff_at: float | None = None
 
 
 Record = Prediction | Actual

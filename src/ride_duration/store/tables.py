@@ -44,6 +44,7 @@ predictions = Table(
     Column("variant", Text, nullable=False),
     Column("milliseconds", Double, nullable=False),
     Column("model", Text, nullable=False, server_default=""),
+    Column("pickup_at", Double),
     Index(None, "ride_id", "asked_at"),
     Index(None, "asked_at"),
 )
@@ -58,6 +59,7 @@ actuals = Table(
     Column("received_at", Double, nullable=False),
     Column("duration", Double),
     Column("dropoff_datetime", WallClock),
+    Column("dropoff_at", Double),
     Index(None, "ride_id", "received_at"),
     Index(None, "received_at"),
 )
