@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ride_duration.errors import RideDurationError
-from ride_duration.model_package import Rides
+from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.model_package.files import pack, write_folder
 from ride_duration.registry import Decision, Registry
 from ride_duration.registry import registry as registry_module
 from tests.model_package.tiny import tiny_package
@@ -156,6 +157,35 @@ def test_a_damaged_package_never_becomes_champion(store: Store, registry: Regist
     shutil.rmtree(registry.package_folder(damaged))
     with pytest.raises(RideDurationError, match=rf"the files of version {damaged} are gone.*{second} stays champion"):
         registry.promote(damaged, "Ana", "better")
+
+
+@pytest.mark.parametrize(("changed", "words"), [("answers", "another identity"), ("facts", "another manifest_sha256")])
+def test_another_package_in_the_place_of_a_version_never_becomes_champion(
+    store: Store, registry: Registry, changed: str, words: str
+) -> None:
+    _, model_uri = store.log(tiny_package(5.0))
+    replaced = store.release(registry, model_uri=model_uri)
+    registry.promote(replaced, "Ana", "better")
+    [second] = store.champions(registry, 1)
+    kept = registry.package(replaced).contents
+    files = {name: kept[name] for name in ModelPackage(kept).manifest["files"]}
+    whole = tiny_package(6.0) if changed == "answers" else pack(files, ModelPackage(kept).manifest | {"rmse": 1.0})
+    write_folder(registry.package_folder(replaced), whole)
+    with pytest.raises(RideDurationError, match=rf"not the one that was registered as version {replaced} \({words}\)"):
+        registry.package(replaced)
+    for decide in (lambda: registry.rollback("Ana", "worse"), lambda: registry.promote(replaced, "Ana", "better")):
+        with pytest.raises(RideDurationError, match=rf"cannot become champion: .*{words}.*{second} stays champion"):
+            decide()
+    assert registry.champion() == second
+
+
+def test_versions_that_were_registered_without_a_seal_stay_loadable(store: Store, registry: Registry) -> None:
+    first, second = store.champions(registry, 2)
+    client = mlflow.MlflowClient()
+    for version, name in ((first, "manifest_sha256"), (first, "identity"), (second, "manifest_sha256")):
+        client.delete_model_version_tag(registry.name, str(version), name)
+    assert registry.package(second).contents == tiny_package()
+    assert registry.rollback("Ana", "worse").version == first
 
 
 def test_a_champion_made_by_other_means_is_noted(store: Store, registry: Registry) -> None:
