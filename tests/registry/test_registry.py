@@ -201,6 +201,25 @@ def test_a_champion_made_by_other_means_is_noted(store: Store, registry: Registr
     assert registry.rollback("Ana", "who was that").version == second
 
 
+def test_an_alias_that_was_taken_away_leaves_a_vacancy_and_a_way_back(store: Store, registry: Registry) -> None:
+    first, second = store.champions(registry, 2)
+    client = mlflow.MlflowClient()
+    client.delete_registered_model_alias(registry.name, "champion")
+    assert registry.champion() is None
+    vacancy = registry.decisions()[-1]
+    assert (vacancy.kind, vacancy.version, vacancy.by) == ("vacancy", None, "unknown")
+    assert vacancy.why == "the alias `champion` was taken away by other means"
+    assert registry.history()[-1].until == vacancy.at
+    assert statuses(registry) == {second: "former champion", first: "former champion"}
+    registry.promote(second, "Ana", "put back")
+    assert [reign.version for reign in registry.history()] == [first, second, second]
+    assert registry.rollback("Ana", "worse").version == first
+    client.delete_registered_model_alias(registry.name, "champion")
+    assert registry.rollback("Ana", "who was that").version == first
+    with pytest.raises(RideDurationError, match="no earlier champion"):
+        registry.rollback("Ana", "worse")
+
+
 @pytest.mark.parametrize(
     ("moment", "came_about"), [(0, False), (1, False), (2, False), (3, True), (4, True), (5, True)]
 )

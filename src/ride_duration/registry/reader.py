@@ -65,7 +65,7 @@ class Released(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """Where MLflow keeps the files of a version, where those of its experiment, since when (ms since 1970); its tags."""
+    """Where MLflow keeps the files of a version and those of its experiment, since when (ms since 1970); its tags."""
 
     location: str
     experiment: str

@@ -112,8 +112,7 @@ class Registry:
         """
         with self._alone():
             found = self._version(version)
-            folder = self._folder(found)
-        return open_sealed(folder, version, found.tags, threads)
+            return open_sealed(self._folder(found), version, found.tags, threads)
 
     def note_gate(self, report: dict[str, Any], page: str, run_id: str, by: str) -> str:
         """Keep what a gate found.
@@ -210,7 +209,7 @@ class Registry:
             return journal.finish(journal.open("rejection", version, by, why, gate=found.tags.get("gate", "")))
 
     def rollback(self, by: str, why: str) -> Decision:
-        """Make the champion's predecessor champion again.
+        """Make the champion's predecessor champion again; where the alias was taken away, the one that it named.
 
         Raises:
             RideDurationError: There is none, or its package was changed.
