@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 from unittest.mock import patch
 
@@ -162,13 +162,11 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             assert previous_champion(decisions) == self.before
             moves = [decision for decision in decisions if decision.kind in (*MOVING, VACANCY)]
             assert [move.version for move in moves] == self.moves
-            ends = dict(pairwise(move.at for move in moves))
-            assert [reign.until for reign in history] == [ends.get(reign.since) for reign in history]
+            following = zip_longest(moves, [move.at for move in moves[1:]])
+            assert [reign.until for reign in history] == [end for move, end in following if move.version]
             assert all(earlier.number < later.number for earlier, later in pairwise(decisions))
-            decided = [
-                (previous, move) for previous, move in zip([None, *self.moves], moves, strict=False) if move.version
-            ]
-            assert [move.previous for _, move in decided] == [previous for previous, _ in decided]
+            before = [None, *self.moves]
+            assert all(move.previous == before[number] for number, move in enumerate(moves) if move.version)
             assert {decision.by for decision in decisions if decision.kind != VACANCY} <= {"Ana"}
             for decision in decisions:
                 if decision.kind == "rejection":
