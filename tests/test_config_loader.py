@@ -66,4 +66,4 @@ def test_two_environments_in_one_process_do_not_mix() -> None:
 
 def test_packaging_is_given_what_training_is() -> None:
     parameters = loader("test")["parameters"]
-    assert parameters["packaging"] == parameters["training"]
+    assert parameters["packaging"] == parameters["training"] | {"intervals": parameters["intervals"]}
