@@ -114,10 +114,10 @@ def _parameters(run: Any) -> dict[str, str]:
         recorded = recorded_parameters(run)
     except RideDurationError:
         return dict(run.data.params)
-    entry = {k: v for k, v in recorded["models"].get(recorded["model"], {}).items() if k != "search_space"}
+    entry = {k: v for k, v in recorded.get("models", {}).get(recorded.get("model"), {}).items() if k != "search_space"}
     decisive = {name: recorded[name] for name in _DECISIVE if name in recorded}
     read = {entry.get("features"), decisive.get("intervals", {}).get("model", {}).get("features")}
-    sets = {name: columns for name, columns in recorded["feature_sets"].items() if name in read}
+    sets = {name: columns for name, columns in recorded.get("feature_sets", {}).items() if name in read}
     return {name: str(value) for name, value in flat(entry | decisive | {"feature_sets": sets}).items()}
 
 
