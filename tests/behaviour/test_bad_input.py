@@ -97,6 +97,10 @@ def _assert_one_message(ended: Ended, *words: str) -> None:
             ["models.xgboost cannot be released", "gblinear", "--pipelines=ing"],
         ),
         (
+            "intervals.model.hyper_parameters.booster=gblinear",
+            ["Error: intervals.model cannot be released", "gblinear", "--pipelines=ing"],
+        ),
+        (
             "models.xgboost.hyper_parameters.objective=reg:gamma",
             ["cannot be released", "reg:squarederror", "--pipelines=ing"],
         ),
