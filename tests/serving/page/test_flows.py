@@ -53,6 +53,9 @@ def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zon
     page.keyboard.press("Escape")
     expect(page.locator("#pickup")).to_have_value("JFK Airport")
     expect(page.locator("#pickup-zones")).to_be_hidden()
+    page.locator("#pickup").fill("east")
+    page.keyboard.press("Tab")
+    expect(page.locator("#dropoff")).to_be_focused()  # and not the list, which scrolls and goes
     page.locator("#pickup").fill("Xyzzy")
     expect(page.locator("#pickup-zones")).to_have_text("No zone is called so")
     swap = page.locator("#swap").bounding_box()
