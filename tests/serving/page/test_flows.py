@@ -53,9 +53,18 @@ def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zon
     page.keyboard.press("Escape")
     expect(page.locator("#pickup")).to_have_value("JFK Airport")
     expect(page.locator("#pickup-zones")).to_be_hidden()
-    page.locator("#pickup").fill("no such zone")
+    page.locator("#pickup").fill("east")
+    page.keyboard.press("Tab")
+    expect(page.locator("#dropoff")).to_be_focused()  # and not the list, which scrolls and goes
+    page.locator("#pickup").fill("Xyzzy")
     expect(page.locator("#pickup-zones")).to_have_text("No zone is called so")
+    swap = page.locator("#swap").bounding_box()
+    page.keyboard.press("Tab")
+    expect(page.locator("#pickup-error")).to_have_text("“Xyzzy” is no zone: not changed")
+    expect(page.locator("#pickup")).to_have_value("JFK Airport")
+    assert page.locator("#swap").bounding_box() == swap  # a click that leaves the field meets what it aims at
     page.locator("#pickup").fill("")
+    expect(page.locator("#pickup-error")).to_be_hidden()
     page.keyboard.press("Tab")
     expect(page.locator("#next")).to_have_text("Now choose where it begins.")
     expect(page.locator("#minutes")).to_be_hidden()
@@ -69,6 +78,17 @@ def test_two_cells_give_minutes_and_an_arc(open_page: OpenPage) -> None:
     expect(page.locator("#dropoff")).to_have_value("Astoria")
     expect(page.locator(".pill-text")).to_have_text(f"{minutes(page)} min")
     expect(page.locator(".land .picked")).to_have_count(2)
+
+
+def test_the_tip_names_the_zone_under_the_pointer_beside_the_minutes(open_page: OpenPage) -> None:
+    page = open_page("#from=7")
+    page.locator("[data-zone='226']").click()
+    expect(page.locator("#tip")).to_contain_text("Sunnyside")
+    expect(page.locator(".pill")).to_be_visible()
+    tip, pill = (page.locator(name).bounding_box() for name in ("#tip", ".pill"))
+    assert tip is not None
+    assert pill is not None
+    assert tip["y"] >= pill["y"] + pill["height"]  # above the pointer the minutes stand
 
 
 def test_the_map_is_walked_by_arrow_keys_and_zoomed(open_page: OpenPage) -> None:
@@ -123,15 +143,32 @@ def test_reasons_and_the_model_are_named(answered: Answered) -> None:
     expect(page.locator("#model")).to_contain_text("Answered by version ")
 
 
-def test_a_distance_that_is_none_is_refused_beside_its_field(answered: Answered) -> None:
+@pytest.mark.parametrize(
+    ("field", "error", "mistakes", "right"),
+    [
+        ("miles", "miles-error", ["far", "-3", "1000001"], "12"),
+        ("date", "when-error", ["", "0202-11-23"], "2026-11-24"),
+        ("time", "when-error", [""], "03:30"),
+    ],
+)
+def test_a_mistake_is_told_beside_its_field_and_neither_answered_nor_asked_nor_kept(
+    answered: Answered, field: str, error: str, mistakes: list[str], right: str
+) -> None:
     page = answered()
-    for typed, told in {"far": re.compile("as a number"), "-3": re.compile(r"\w")}.items():
-        page.locator("#miles").fill(typed)
-        expect(page.locator("#miles-error")).to_have_text(told)
-        expect(page.locator("#miles")).to_have_attribute("aria-invalid", "true")
-    page.locator("#miles").fill("12")
-    expect(page.locator("#miles-error")).to_be_hidden()
+    asked: list[str] = []
+    page.on("request", lambda request: "predict" in request.url and asked.append(request.post_data or ""))
+    for typed in mistakes:
+        page.locator(f"#{field}").fill(typed)
+        expect(page.locator(f"#{error}")).to_have_text(re.compile("^(Give the miles as a number|Choose a day) "))
+        expect(page.locator(f"#{field}")).to_have_attribute("aria-invalid", "true")
+        for part in ("minutes", "interval", "arrival", "why", "day", "about"):
+            expect(page.locator(f"#{part}")).to_be_hidden()
+        assert page.url.endswith(RIDE if field == "miles" else "#from=132&to=230")
+    page.locator(f"#{field}").fill(right)
+    expect(page.locator("#minutes")).to_be_visible()
+    expect(page.locator(f"#{error}")).to_be_hidden()
     minutes(page)
+    assert all(right in body for body in asked)
 
 
 def test_an_address_restores_its_ride(answered: Answered) -> None:
@@ -140,7 +177,7 @@ def test_an_address_restores_its_ride(answered: Answered) -> None:
         expect(page.locator(f"#{name}")).to_have_value(value)
     page.evaluate("location.hash = '#from=7&to=132'")
     expect(page.locator("#pickup")).to_have_value("Astoria")
-    expect(page.locator("#now")).to_be_disabled()
+    expect(page.locator("#now")).to_have_attribute("aria-pressed", "true")
 
 
 def test_stale_answers_are_not_shown(answered: Answered) -> None:
@@ -176,6 +213,26 @@ def test_the_live_panel_lives_while_the_tab_is_seen(open_page: OpenPage) -> None
     page.clock.fast_forward(30_000)
     page.evaluate("fetch('page/icon.svg')")
     assert [url.rpartition("/")[2] for url in asked] == ["icon.svg"]
+
+
+def test_a_service_that_is_gone_shows_no_old_numbers(answered: Answered) -> None:
+    page = answered(clock=True)
+    expect(page.locator("#live-rate")).to_have_text(re.compile(r"^[\d.]+$"))
+    for path in ("live", "predict*"):
+        page.route(f"**/{path}", lambda route: route.abort())
+    page.locator("#swap").click()
+    expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
+    expect(page.locator("#next")).to_have_text("No answer to this ride yet.")
+    for part in ("minutes", "why", "day", "about"):
+        expect(page.locator(f"#{part}")).to_be_hidden()
+    page.clock.fast_forward(3_000)
+    expect(page.locator("#live-state")).to_have_text("No connection")
+    expect(page.locator("#live dd")).to_have_text(["\N{EN DASH}"] * 4)
+    expect(page.locator("#live-model, #variants")).to_have_text(["", ""])
+    page.unroute_all()
+    page.clock.fast_forward(5_000)
+    expect(page.locator("#minutes")).to_be_visible()
+    expect(page.locator("#live-rate")).to_have_text(re.compile(r"^[\d.]+$"))
 
 
 def test_a_service_without_a_model_says_how_to_make_one(open_page: OpenPage) -> None:

@@ -6,21 +6,19 @@ import { part, span } from "./dom.js";
 const REASONS = { time: "Day and hour", distance: "Distance", place: "Where" };
 const ANSWER = ["minutes", "interval", "arrival", "about", "why", "day"];
 
-/** Nothing to answer yet: what is missing. */
-export function showNone({ pickup, dropoff }) {
+/** No answer is to be seen: says why, or, where there is nothing to say, how to begin. */
+export function showNone(why) {
   for (const name of ANSWER) part(name).hidden = true;
   part("answer").removeAttribute("aria-busy");
-  part("hint").hidden = pickup || dropoff;
-  part("next").hidden = !part("hint").hidden;
-  part("next").textContent = pickup ? "Now choose where it ends." : "Now choose where it begins.";
+  part("hint").hidden = why !== "";
+  part("next").hidden = why === "";
+  part("next").textContent = why;
 }
 
-/** The answer is being asked for (`busy`), or what is shown is no longer true. */
-export function showStale(busy) {
+/** The answer is being asked for; the last one fades. */
+export function showBusy() {
   for (const name of ["hint", "next"]) part(name).hidden = true;
-  part("answer").classList.add("stale");
-  if (busy) part("answer").setAttribute("aria-busy", "true");
-  else part("answer").removeAttribute("aria-busy");
+  part("answer").setAttribute("aria-busy", "true");
 }
 
 /** Shows an answer to a ride that leaves at `time`; returns its minutes. */
@@ -31,7 +29,6 @@ export function showAnswer({ duration, lower, upper, reasons = {} }, time) {
   part("arrival").textContent = `Leave at ${spoken(minuteOf(time))}, there about ${spoken(minuteOf(time) + duration)}`;
   for (const name of ["minutes", "interval", "arrival", "about"]) part(name).hidden = false;
   part("answer").removeAttribute("aria-busy");
-  part("answer").classList.remove("stale");
   const most = Math.max(4, ...Object.values(reasons).map(Math.abs));
   part("why").hidden = Object.keys(reasons).length === 0;
   part("reasons").replaceChildren(...Object.entries(reasons).flatMap(([name, adds]) => reason(name, adds, most)));

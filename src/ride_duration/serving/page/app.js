@@ -1,17 +1,19 @@
 /** The page: one ride, kept in the address, asked for and shown. */
 
-import { showAnswer, showModel, showNone, showStale } from "./answer.js";
+import { showAnswer, showBusy, showModel, showNone } from "./answer.js";
 import { ask } from "./api.js";
 import { minuteOf, now, spoken, spokenDay, timeOf } from "./clock.js";
 import { combobox } from "./combobox.js";
 import { curve } from "./curve.js";
-import { part, span } from "./dom.js";
+import { part } from "./dom.js";
 import { watch } from "./live.js";
 import { cityMap } from "./map.js";
+import { placeTip, point } from "./tip.js";
 import { clear, fault, hasModel, refused } from "./trouble.js";
 import { milesBetween, readZones } from "./zones.js";
 
 const SETTLED = 150; // milliseconds without another change before the service is asked
+const MOST_MILES = 1e6; // what the service takes
 
 /** Names this visit, so that one variant answers all of it, and the log can tell the page's rides from others. */
 const VISIT = `page-${Math.random().toString(36).slice(2)}`;
@@ -36,8 +38,12 @@ async function begin() {
   part("map-loading").hidden = true;
   map = cityMap(part("map"), zones, { pick: (zone) => choose(document.querySelector("#sets input:checked").value, zone), point });
   for (const name of ["pickup", "dropoff"]) {
-    fields[name] = combobox(part(name), part(`${name}-zones`), zones, (zone) => choose(name, zone));
-    part(name).addEventListener("focus", () => sets(name));
+    const miss = (typed) => fault(name, `“${typed.length > 12 ? `${typed.slice(0, 11)}…` : typed}” is no zone: not changed`);
+    fields[name] = combobox(part(name), part(`${name}-zones`), zones, { pick: (zone) => choose(name, zone), miss });
+    part(name).addEventListener("focus", () => {
+      sets(name);
+      fault(name, "");
+    });
   }
   restore();
   return watch((live) => {
@@ -89,16 +95,6 @@ part("share").addEventListener("click", async (event) => {
 addEventListener("hashchange", restore);
 addEventListener("resize", showDay);
 
-function point(zone, at) {
-  const tip = part("tip");
-  tip.hidden = !zone;
-  if (!zone) return;
-  tip.replaceChildren(zone.label, " ", span(zone.borough));
-  const room = part("map").clientWidth - tip.offsetWidth - 8;
-  tip.style.left = `${Math.max(8, Math.min(at[0] + 14, room))}px`;
-  tip.style.top = `${Math.max(8, at[1] - tip.offsetHeight - 12)}px`;
-}
-
 // The ride in the address
 
 function restore() {
@@ -111,8 +107,10 @@ function restore() {
   else when(now().date, now().time, true);
 }
 
-function keep() {
-  const said = { from: ride.pickup?.id, to: ride.dropoff?.id, on: !ride.leavesNow && ride.date, at: !ride.leavesNow && ride.time, miles: ride.miles };
+/** Keeps what is sound of the ride. */
+function keep(wrong) {
+  const then = !ride.leavesNow && !wrong.when;
+  const said = { from: ride.pickup?.id, to: ride.dropoff?.id, on: then && ride.date, at: then && ride.time, miles: !wrong.miles && ride.miles };
   const hash = new URLSearchParams(Object.entries(said).filter(([, value]) => value)).toString().replaceAll("%3A", ":");
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
   part("share").href = location.href;
@@ -126,25 +124,28 @@ function changed() {
   asking.abort();
   answer = null;
   clear();
-  keep();
   for (const name of ["pickup", "dropoff"]) fields[name](ride[name]);
   for (const name of ["date", "time", "miles"]) if (part(name).value.trim() !== ride[name]) part(name).value = ride[name];
-  part("now").disabled = ride.leavesNow;
+  const wrong = mistakes();
+  for (const [name, told] of Object.entries(wrong)) fault(name, told);
+  keep(wrong);
+  part("now").setAttribute("aria-pressed", ride.leavesNow);
   map.show(ride.pickup, ride.dropoff, "");
   const both = ride.pickup && ride.dropoff;
   part("miles-hint").textContent = both ? `${milesBetween(ride.pickup, ride.dropoff).toFixed(1)} miles as the crow flies` : "";
-  if (!both) return showNone(ride);
-  const sound = complete();
-  showStale(sound);
-  if (sound) settling = setTimeout(question, SETTLED);
+  if (!both) return showNone(ride.pickup ? "Now choose where it ends." : ride.dropoff ? "Now choose where it begins." : "");
+  if (Object.keys(wrong).length) return showNone("The minutes come when the ride is put right.");
+  showBusy();
+  settling = setTimeout(question, SETTLED);
   return undefined;
 }
 
-/** Says what can be seen to be wrong before the service is asked; true where nothing is. */
-function complete() {
-  if (!Number.isFinite(miles())) fault("miles", "Give the miles as a number, such as 2.5, or leave them out.");
-  if (!ride.date || !ride.time) fault("when", "Choose a day and a time.");
-  return Number.isFinite(miles()) && ride.date !== "" && ride.time !== "";
+/** What can be seen to be wrong before the service is asked, by field. */
+function mistakes() {
+  const wrong = {};
+  if (!(miles() >= 0 && miles() <= MOST_MILES)) wrong.miles = "Give the miles as a number from 0 to 1,000,000, such as 2.5, or leave them out.";
+  if (!part("date").validity.valid || !part("time").validity.valid) wrong.when = "Choose a day from 2009 to 2039, and a time.";
+  return wrong;
 }
 
 // Asking
@@ -165,13 +166,15 @@ async function question() {
     answer = await ask("predict?explain=true", { body: asked(ride.time), signal });
     clear();
     map.show(ride.pickup, ride.dropoff, `${showAnswer(answer, ride.time)} min`);
+    placeTip();
     showModel(answer);
     if (ride.miles && !answer.distance_used) part("miles-hint").textContent = "Not believed, so not used";
     await askDay(signal);
     await askModel(signal).catch(() => {}); // the version is named already
   } catch (refusal) {
     if (signal.aborted) return;
-    showStale(false);
+    if (answer) part("day").hidden = true;
+    else showNone("No answer to this ride yet.");
     refused(refusal, question);
   }
 }

@@ -4,10 +4,11 @@ import { span } from "./dom.js";
 import { search } from "./zones.js";
 
 /**
- * Makes `input` and its `list` search `zones`; `pick` gets the chosen zone, or null when the field is emptied.
+ * Makes `input` and its `list` search `zones`; `pick` gets the chosen zone, or null when the field is emptied; `miss` gets
+ * a text that was left in the field without choosing.
  * Returns `show`, which puts a zone into the field.
  */
-export function combobox(input, list, zones, pick) {
+export function combobox(input, list, zones, { pick, miss }) {
   let chosen = null;
   let found = [];
   let active = -1;
@@ -69,8 +70,10 @@ export function combobox(input, list, zones, pick) {
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => list.hidden && open(""));
   input.addEventListener("blur", () => {
-    if (!input.value.trim() && chosen) take(null);
-    else show(chosen);
+    const typed = input.value.trim();
+    if (!typed && chosen) return take(null);
+    show(chosen);
+    return typed && typed !== input.value && miss(typed);
   });
   input.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

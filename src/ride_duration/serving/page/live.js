@@ -22,8 +22,12 @@ export function watch(heard) {
       pace(rates);
       heard(live);
     } catch (refusal) {
+      rates.length = 0;
+      show({});
+      pace(rates);
       part("live").classList.add("lost");
-      part("live-state").textContent = refusal.title || "no answer";
+      part("live-state").textContent = refusal.title || "No answer";
+      part("live-model").textContent = "";
     }
     timer = setTimeout(poll, EVERY);
   }

@@ -5,7 +5,7 @@ import { place } from "./zones.js";
 
 /** Where the names of the boroughs stand: beside Manhattan, on the others. */
 const NAMES = [
-  ["Manhattan", -74.062, 40.79],
+  ["Manhattan", -73.987, 40.79],
   ["Bronx", -73.868, 40.858],
   ["Queens", -73.812, 40.722],
   ["Brooklyn", -73.952, 40.642],
@@ -19,6 +19,7 @@ const MARGIN = 26;
 export function cityMap(svg, zones, { pick, point }) {
   const paths = new Map();
   const land = draw("g", { class: "land" });
+  const ring = draw("g", { class: "ring" }, draw("path"), draw("path")); // about the zone that has the focus
   const over = draw("g", { class: "over" });
   const corners = [...zones.values()].flatMap((zone) => zone.cell);
   const box = [0, 1].map((axis) => [Math.min(...corners.map((c) => c[axis])), Math.max(...corners.map((c) => c[axis]))]);
@@ -39,7 +40,7 @@ export function cityMap(svg, zones, { pick, point }) {
     paths.set(zone.id, path);
     land.append(path);
   }
-  svg.replaceChildren(land, over);
+  svg.replaceChildren(land, ring, over);
 
   const scale = () => view.by * Math.min((width - 2 * MARGIN) / (box[0][1] - box[0][0]), (height - 2 * MARGIN) / (box[1][1] - box[1][0]));
   const screen = ([x, y]) => [width / 2 + (x - view.x) * scale(), height / 2 + (y - view.y) * scale()];
@@ -52,7 +53,7 @@ export function cityMap(svg, zones, { pick, point }) {
     view.y = Math.min(Math.max(view.y, box[1][0]), box[1][1]);
     svg.classList.toggle("near", view.by > 1);
     const [left, top] = screen([0, 0]);
-    land.setAttribute("transform", `translate(${left} ${top}) scale(${scale()})`);
+    for (const group of [land, ring]) group.setAttribute("transform", `translate(${left} ${top}) scale(${scale()})`);
     letter();
   }
 
@@ -67,7 +68,8 @@ export function cityMap(svg, zones, { pick, point }) {
   function letter() {
     over.replaceChildren();
     const word = (text, [x, y], name) => over.append(draw("text", { x, y, class: name, "aria-hidden": true }, text));
-    if (view.by < 3) for (const [name, at] of NAMES) word(name, screen(at), name === "Newark Airport" ? "zone-name" : "borough-name");
+    const kinds = { Manhattan: "borough-name west", "Newark Airport": "zone-name" };
+    if (view.by < 3) for (const [name, at] of NAMES) word(name, screen(at), kinds[name] ?? "borough-name");
     else for (const zone of zones.values()) if (zone.radius * scale() * 1.5 > zone.label.length * 6.5) word(zone.label, screen(zone.at), "zone-name");
     const ends = [ride.pickup, ride.dropoff].map((zone) => zone && screen(zone.at));
     if (ends[0] && ends[1]) arc(...ends);
@@ -113,16 +115,28 @@ export function cityMap(svg, zones, { pick, point }) {
       if (next) {
         reach(next);
         paths.get(next.id).focus({ preventScroll: true });
-        const [x, y] = screen(next.at);
-        if (x < 0 || y < 0 || x > width || y > height) look(view.by, ...next.at);
       }
     } else if (event.key === "Enter" || event.key === " ") pick(reached);
-    else if (factor !== undefined) zoom(factor);
-    else return;
+    else if (factor !== undefined) {
+      zoom(factor, screen(reached.at));
+      point(reached, screen(reached.at));
+    } else return;
     event.preventDefault();
   });
-  svg.addEventListener("focusin", () => point(reached, screen(reached.at)));
-  svg.addEventListener("focusout", () => point(null));
+  const mark = (d) => [...ring.children].forEach((line) => line.setAttribute("d", d));
+  const around = svg.parentElement; // an SVG element that listens for the focus would be a stop of Tab itself
+  around.addEventListener("focusin", (event) => {
+    const zone = under(event);
+    if (!zone || !event.target.matches(":focus-visible")) return;
+    const [x, y] = screen(zone.at);
+    if (x < 0 || y < 0 || x > width || y > height) look(view.by, ...zone.at);
+    mark(event.target.getAttribute("d"));
+    point(zone, screen(zone.at));
+  });
+  around.addEventListener("focusout", (event) => {
+    mark("");
+    if (!svg.contains(event.relatedTarget)) point(null);
+  });
 
   const under = (event) => zones.get(Number(event.target.dataset?.zone)) ?? null;
   let held = null; // where the pointer went down, and the view then

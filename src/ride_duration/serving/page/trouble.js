@@ -29,12 +29,15 @@ export function refused(refusal, repeat) {
   }
 }
 
-/** Says what is wrong with one field; false where the page has no such field. */
+/** Says what is wrong with one field, or takes it back (""); false where the page has no such field. */
 export function fault(name, detail) {
   if (!name) return false;
   part(`${name}-error`).textContent = detail;
-  part(`${name}-error`).hidden = false;
-  for (const input of document.querySelectorAll(`[aria-describedby~="${name}-error"]`)) input.setAttribute("aria-invalid", "true");
+  part(`${name}-error`).hidden = !detail;
+  for (const input of document.querySelectorAll(`[aria-describedby~="${name}-error"]`)) {
+    if (detail) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  }
   return true;
 }
 
