@@ -11,6 +11,7 @@ from kedro.io import DatasetError
 
 from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, Release, ReleaseDataset
 from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.model_package import ModelPackage
 from ride_duration.registry import Registry, model_name
 from tests.model_package.tiny import tiny_package
 from tests.registry.store import SETTINGS, Store
@@ -44,7 +45,13 @@ class Run:
 
     def __call__(self, minutes_a_mile: float, approval: str = "auto", **report: Any) -> dict[str, Any]:
         self.package.save(tiny_package(minutes_a_mile))
-        judged = {"passed": True, "verdict": "passed all 3 checks", "same_as_champion": False, **report}
+        judged = {
+            "passed": True,
+            "verdict": "passed all 3 checks",
+            "package": self.package.load().fingerprint,
+            "same_as_champion": False,
+            **report,
+        }
         with mlflow.start_run(experiment_id=connect(self.store.project, SETTINGS, EXPERIMENT)):
             self.release.save(Release(judged, "<h1>Gate</h1>", approval))
         return self.release.load()
@@ -95,6 +102,16 @@ def test_the_champion_is_not_released_again(run: Run) -> None:
     released = run(3.0, same_as_champion=True)
     assert released["outcome"] == "It answers just as version 1 does, which stays champion."
     assert len(run.registry.versions()) == 1
+
+
+def test_a_package_is_not_released_by_the_report_of_another(run: Run) -> None:
+    run(3.0)
+    with pytest.raises(DatasetError) as told:
+        run(4.0, package=ModelPackage(tiny_package(3.0)).fingerprint)
+    assert "the gate's report is of another package than the one in " in str(told.value)
+    assert "`kedro run --pipelines=model_release`" in str(told.value)
+    assert run.registry.champion() == 1
+    assert len(run.registry.versions()) == len([kept for kept in run.registry.decisions() if kept.kind == "gate"]) == 1
 
 
 def test_without_tracking_nothing_is_released(run: Run) -> None:

@@ -55,6 +55,7 @@ def test_a_good_package_passes_and_the_report_says_of_what() -> None:
     assert report["passed"]
     assert report["verdict"] == "passed all 10 checks"
     assert report["same_as_champion"] is False
+    assert report["package"] == package().fingerprint != repacked(package(), model_card__md=b"other words").fingerprint
     for name in ("model", "train_data", "val_data", "simulated", "rmse", "rmse_without_distance"):
         assert report[name] == package().manifest[name]
     assert json.loads(json.dumps(report)) == report

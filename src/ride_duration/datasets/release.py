@@ -19,6 +19,8 @@ from ride_duration.registry import Registry, log_package, model_name
 #: What of a package is noted with its version, beside the months.
 _FACTS = ("model", "simulated", "rmse", "rmse_without_distance")
 
+_ANEW = "`kedro run --pipelines=model_release`, with the --params and --env of its training, judges and releases it"
+
 
 class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
     """A folder with a model package: saved as files, loaded after each hash was compared.
@@ -131,6 +133,12 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         if mlflow_run is None:
             return None, None, "Not released: releases are kept in MLflow, and this run is not tracked."
         registry, report = self._registry, release.report
+        package = ModelPackage.load(self._package)
+        if report.get("package") != package.fingerprint:
+            raise RideDurationError(
+                f"the gate's report is of another package than the one in {self._package}, which is not released; "
+                f"{_ANEW}"
+            )
         by = author(self._data.parent)
         gate = registry.note_gate(report, release.page, mlflow_run, by)
         champion = registry.champion()
@@ -139,7 +147,6 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
             return None, champion, f"Not released; {stays}."
         if report["same_as_champion"]:
             return None, champion, f"It answers just as version {champion} does, which stays champion."
-        package = ModelPackage.load(self._package)
         manifest = package.manifest
         facts = {name: str(manifest[name]) for name in _FACTS if manifest[name] is not None}
         facts |= {name: "+".join(manifest[name]) for name in ("train_data", "val_data")}
