@@ -49,6 +49,7 @@ class Run:
             "passed": True,
             "verdict": "passed all 3 checks",
             "package": self.package.load().fingerprint,
+            "champion": self.registry.champion(),
             "same_as_champion": False,
             **report,
         }
@@ -111,6 +112,13 @@ def test_a_package_is_not_released_by_the_report_of_another(run: Run) -> None:
     assert "the gate's report is of another package than the one in " in str(told.value)
     assert "`kedro run --pipelines=model_release`" in str(told.value)
     assert run.registry.champion() == 1
+    assert len(run.registry.versions()) == len([kept for kept in run.registry.decisions() if kept.kind == "gate"]) == 1
+
+
+def test_a_report_against_another_champion_is_refused(run: Run) -> None:
+    run(3.0)
+    with pytest.raises(DatasetError, match=r"champion was none, and version 1 is now; `kedro run --pipelines=model_re"):
+        run(4.0, champion=None)
     assert len(run.registry.versions()) == len([kept for kept in run.registry.decisions() if kept.kind == "gate"]) == 1
 
 

@@ -186,6 +186,8 @@ def test_the_champion_itself_passes_and_is_known() -> None:
     report = judged(package(), repacked(package(), model_card__md=b"other words"))
     assert report["passed"]
     assert report["same_as_champion"] is True
+    assert report["champion"] is None, "it comes from no registry"
+    assert judged(package(), replace(package(), version=3))["champion"] == 3
     assert judged(package(), package("lasso"))["same_as_champion"] is False
 
 

@@ -16,6 +16,7 @@ from ride_duration.registry.decisions import Decision, Reign, previous_champion,
 from ride_duration.registry.journal import Journal
 from ride_duration.registry.packages import folder_of_package
 from ride_duration.registry.rules import (
+    refuse_report_against_another,
     refuse_unless_approvable,
     refuse_unless_promotable,
     refuse_unless_rejectable,
@@ -116,15 +117,20 @@ class Registry:
         """Keep what a gate found.
 
         Args:
-            report: `passed`, `verdict` and the checks with their evidence.
+            report: `passed`, `verdict`, the version of the `champion` that was compared with (None where there was
+                none), and the checks with their evidence.
             page: The same for people, as HTML.
             run_id: The run that trained the model.
             by: Who ran it.
 
         Returns:
             Id of the run that keeps it.
+
+        Raises:
+            RideDurationError: The champion is another one now.
         """
         with self._alone() as journal:
+            refuse_report_against_another(report["champion"], journal)
             passed = str(report["passed"]).lower()
             gate = journal.open("gate", None, by, report["verdict"], passed=passed, trained_by=run_id)
             self._client.log_dict(gate.run_id, report, "gate_report.json")

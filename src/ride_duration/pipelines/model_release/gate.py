@@ -28,8 +28,8 @@ def gate_package(
     """Judge a package, by its own answers, on months that it has not learnt from.
 
     Returns:
-        `passed`, `verdict` (a sentence), `package` (the fingerprint of what was judged), `same_as_champion`, the
-        model's facts and the `checks`.
+        `passed`, `verdict` (a sentence), `package` (the fingerprint of what was judged), `champion` (the version
+        that it was compared with, None if there was none), `same_as_champion`, the model's facts and the `checks`.
     """
     judged = pd.concat([val_features, test_features], ignore_index=True)
     answers = _answers(model_package, val_features)
@@ -50,6 +50,7 @@ def gate_package(
         "passed": not failed,
         "verdict": verdict,
         "package": model_package.fingerprint,
+        "champion": None if champion_package is None else champion_package.version,
         "same_as_champion": same,
         **{name: model_package.manifest[name] for name in facts},
         "checks": [check._asdict() for check in checks],
