@@ -70,11 +70,12 @@ def test_a_difference_of_single_days_is_less_sure_than_one_of_every_day() -> Non
     assert single.high - single.low > 10 * (steady.high - steady.low)
 
 
-def test_the_newest_month_that_the_champion_has_not_learnt_from_is_common() -> None:
+def test_the_newest_month_that_neither_has_learnt_from_is_common() -> None:
     judged = pd.DataFrame({"month": ["2021-02", "2021-03", "2021-04"]})
-    assert common_month(judged, learnt_from("2021-01")) == "2021-04"
-    assert common_month(judged, learnt_from("2021-03", "2021-04")) == "2021-02"
-    assert common_month(judged, learnt_from("2021-02", "2021-03", "2021-04")) is None
+    assert common_month(judged, package(), learnt_from("2021-01")) == "2021-04"
+    assert common_month(judged, learnt_from("2021-04"), learnt_from("2021-01")) == "2021-03"
+    assert common_month(judged, package(), learnt_from("2021-03", "2021-04")) == "2021-02"
+    assert common_month(judged, package(), learnt_from("2021-02", "2021-03", "2021-04")) is None
 
 
 def checks(new: Any, champion: Any, rows: pd.DataFrame | None = None, **changed: Any) -> list[Check]:

@@ -16,7 +16,7 @@ from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
 from ride_duration.pipelines.model_release.gate import gate_package
 from tests.pipelines.test_data_science_evaluation import splits
 from tests.pipelines.test_data_science_zoo import CONF, simulated_features
-from tests.pipelines.test_model_release_packaging import QUALITY, package, repacked
+from tests.pipelines.test_model_release_packaging import QUALITY, package, released_splits, repacked
 
 CONFIGURED = yaml.safe_load((CONF / "parameters_model_release.yml").read_text())["gate"]
 
@@ -33,7 +33,7 @@ def judged(
     of: ModelPackage, champion: ModelPackage | None = None, val: pd.DataFrame | None = None, **changed: Any
 ) -> dict[str, Any]:
     """A gate's report."""
-    rows = splits()
+    rows = released_splits()
     val = rows["val_features"] if val is None else val
     return gate_package(of, champion, val, rows["test_features"].iloc[:0], gate(**WIDE | changed))
 
@@ -62,9 +62,10 @@ def test_a_good_package_passes_and_the_report_says_of_what() -> None:
 
 
 def test_the_test_months_are_compared_too() -> None:
-    rows = splits()
+    rows = released_splits()
     april = rows["test_features"].assign(month="2021-04")
-    report = gate_package(package(), package(), rows["val_features"], april, gate(**WIDE))
+    both = repacked(package(), {"test_data": ["2021-04"]})
+    report = gate_package(both, package(), rows["val_features"], april, gate(**WIDE))
     assert "on 2021-04, 500 trips" in check_of(report, "not worse than the champion")["evidence"]
 
 

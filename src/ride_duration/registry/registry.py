@@ -117,8 +117,7 @@ class Registry:
         """Keep what a gate found.
 
         Args:
-            report: `passed`, `verdict`, the version of the `champion` that was compared with (None where there was
-                none), and the checks with their evidence.
+            report: `passed`, `verdict`, the `champion` that was compared with, and the checks with their evidence.
             page: The same for people, as HTML.
             run_id: The run that trained the model.
             by: Who ran it.

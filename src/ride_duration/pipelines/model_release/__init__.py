@@ -12,7 +12,7 @@ from ride_duration.pipelines.model_release.release import (
     write_summary,
 )
 
-_MADE = ["model", "interval_model", "predictions", "val_features"]
+_MADE = ["model", "interval_model", "predictions", "train_features", "val_features"]
 _REPORTS = ["metrics", "slice_metrics", "quality_report", "raw_fingerprints"]
 _JUDGING = ["champion_package", "val_features", "test_features"]
 

@@ -41,7 +41,7 @@ def compare_with_champion(
     slices_demand = f"no slice of {gate.slice_trips:,} trips more than {gate.slice_worse:.0%} worse for sure"
     if champion is None:
         return [Check(name, d, True, "there is none yet") for name, d in ((in_all, demand), (in_slices, slices_demand))]
-    month = common_month(judged, champion)
+    month = common_month(judged, package, champion)
     if month is None:
         learnt = ", ".join(champion.manifest["train_data"])
         missing = f"the champion learnt from {learnt}; judge on a month (val_data) that neither has learnt from"
@@ -62,10 +62,10 @@ def compare_with_champion(
     ]
 
 
-def common_month(judged: pd.DataFrame, champion: ModelPackage) -> str | None:
-    """The newest of the judged months that the champion has not learnt from."""
-    months = set(judged["month"]) - set(champion.manifest["train_data"])
-    return max(months, default=None)
+def common_month(judged: pd.DataFrame, package: ModelPackage, champion: ModelPackage) -> str | None:
+    """The newest of the judged months that neither has learnt from."""
+    learnt = {*package.manifest["train_data"], *champion.manifest["train_data"]}
+    return max(set(judged["month"]) - learnt, default=None)
 
 
 def rmse_difference(new: NDArray[np.float64], old: NDArray[np.float64], days: NDArray[Any], seed: int) -> Difference:

@@ -14,6 +14,7 @@ from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.models import without_distance
 from ride_duration.pipelines.model_release.champion import compare_with_champion
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
+from ride_duration.pipelines.model_release.one_run import refuse_other_trips
 
 _TIMED_RIDES = 200
 
@@ -30,7 +31,11 @@ def gate_package(
     Returns:
         `passed`, `verdict` (a sentence), `package` (the fingerprint of what was judged), `champion` (the version
         that it was compared with, None if there was none), `same_as_champion`, the model's facts and the `checks`.
+
+    Raises:
+        RideDurationError: The trips are not those of the months that the package is to be judged on.
     """
+    refuse_other_trips(model_package.manifest, val=val_features, test=test_features)
     judged = pd.concat([val_features, test_features], ignore_index=True)
     answers = _answers(model_package, val_features)
     checks = [
