@@ -129,9 +129,18 @@ def test_the_threshold_is_the_upper_bound_and_passes_itself() -> None:
     assert not checks(new, old, champion_worse=high - 1e-9)[0].passed
 
 
-def test_a_model_that_needs_the_distance_is_compared_after_the_ride_alone() -> None:
-    for pair in ((package("ridge"), package()), (package(), package("ridge"))):
-        assert "before the ride" not in checks(*pair)[0].evidence
+def test_a_model_that_needs_the_distance_does_not_replace_one_that_answers_before_the_ride() -> None:
+    in_all, _ = checks(package("ridge"), package("mean"))
+    assert not in_all.passed
+    assert in_all.evidence.startswith("on 2021-02, 4,000 trips: -")
+    assert in_all.evidence.endswith(" after the ride, before the ride it has no answer, and the champion has one")
+
+
+def test_a_champion_that_needs_the_distance_is_compared_with_after_the_ride_alone() -> None:
+    for new in (package(), package("ridge")):
+        in_all, _ = checks(new, package("ridge"))
+        assert in_all.passed
+        assert "before the ride" not in in_all.evidence
 
 
 def test_without_a_common_month_both_fail_and_say_what_to_do() -> None:

@@ -55,6 +55,9 @@ def compare_with_champion(
         passed &= difference.high <= gate.champion_worse
         found.append(f"{difference.middle:+.2%} (at most {difference.high:+.2%}) {when}")
         worse += _worse_slices(rows, *errors, package, when, gate)
+    if _needs_distance(package) and not _needs_distance(champion):
+        passed = False
+        found.append("before the ride it has no answer, and the champion has one")
     evidence = f"on {month}, {len(rows):,} trips: {', '.join(found)}"
     return [
         Check(in_all, demand, bool(passed), evidence),
@@ -88,9 +91,13 @@ def rmse_difference(new: NDArray[np.float64], old: NDArray[np.float64], days: ND
 
 def _askings(package: ModelPackage, champion: ModelPackage, rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     asked = {"after the ride": rows}
-    if "required" not in (package.manifest["distance"], champion.manifest["distance"]):
+    if not (_needs_distance(package) or _needs_distance(champion)):
         asked["before the ride"] = without_distance(rows)
     return asked
+
+
+def _needs_distance(package: ModelPackage) -> bool:
+    return bool(package.manifest["distance"] == "required")
 
 
 def _squared_errors(package: ModelPackage, rows: pd.DataFrame) -> NDArray[np.float64]:
