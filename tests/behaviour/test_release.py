@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -111,6 +112,24 @@ def test_a_release_alone_takes_the_model_that_lies_there_and_refuses_that_of_ano
     assert ended.code == 1
     assert "the model that lies in data/ was made with " in ended.err
     assert "give the same --params and --env, or run all of `kedro run`" in ended.err
+
+
+def test_a_release_alone_registers_the_run_that_trained_and_refuses_other_parameters(project: Project) -> None:
+    folder = project.data("01_raw/simulated")
+    folder.mkdir(parents=True)
+    for month in ("2021-01", "2021-02"):
+        pq.write_table(_month(month), folder / f"green_tripdata_{month}.parquet")
+    assert project.train().code == 0
+    ended = project.run("seed=43", "--pipelines=model_release")
+    assert ended.code == 1
+    assert "the model that lies in data/ was trained with other parameters" in ended.err
+    released = project.run("", "--pipelines=model_release")
+    assert released.code == 0, released.err
+    [version] = registry(project).versions()
+    assert version.status == "champion"
+    trained = mlflow.get_run(version.run_id).data
+    assert trained.tags["kind"] == "training"
+    assert trained.metrics["val.rmse"] == pytest.approx(float(version.tags["rmse"]))
 
 
 def test_a_package_with_a_changed_byte_is_refused(releasing: Project) -> None:

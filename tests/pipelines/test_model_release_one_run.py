@@ -1,16 +1,22 @@
 """What is released must be of one run."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.model_release.one_run import refuse_another_run, refuse_other_trips
+from ride_duration.pipelines.model_release.one_run import (
+    refuse_other_metrics,
+    refuse_other_models,
+    refuse_other_trips,
+)
 from tests.pipelines.test_data_engineering_records import experiment
 from tests.pipelines.test_data_science_evaluation import measured
+from tests.pipelines.test_data_science_zoo import fitted, fitted_intervals
 from tests.pipelines.test_model_release_gate import judged
-from tests.pipelines.test_model_release_packaging import SIMULATED, package, packaging, released_splits
+from tests.pipelines.test_model_release_packaging import SIMULATED, package, packaging, released_splits, trained
 
 
 @pytest.mark.parametrize(
@@ -25,14 +31,24 @@ from tests.pipelines.test_model_release_packaging import SIMULATED, package, pac
 )
 def test_the_model_of_another_run_is_not_packaged(changed: dict[str, Any], words: str) -> None:
     with pytest.raises(RideDurationError) as told:
-        refuse_another_run(measured(), experiment(**changed), packaging("xgboost"))
+        refuse_other_metrics(measured(), experiment(**changed), packaging("xgboost"))
     assert words in str(told.value)
     assert "give the same --params and --env" in str(told.value)
 
 
 def test_another_model_than_the_one_that_was_trained_is_not_packaged() -> None:
     with pytest.raises(RideDurationError, match="made with model=xgboost, not ridge"):
-        refuse_another_run(measured(), experiment(), packaging("ridge"))
+        refuse_other_metrics(measured(), experiment(), packaging("ridge"))
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_models_that_were_trained_with_other_parameters_are_not_packaged(part: int) -> None:
+    models = [trained(fitted("xgboost"), "these"), trained(fitted_intervals(), "these")]
+    refuse_other_models(models, "these")
+    for other in (trained(models[part], "others"), replace(models[part], origin=None)):
+        models[part] = other
+        with pytest.raises(RideDurationError, match=r"was trained with other parameters .* run all of `kedro run`"):
+            refuse_other_models(models, "these")
 
 
 MADE = {"service": "green", "source": "tlc", "train_data": ["2021-01"], "val_data": ["2021-02"], "test_data": []}

@@ -16,6 +16,8 @@ from ride_duration.model_package.files import MANIFEST, pack
 from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
 from ride_duration.pipelines.data_science.evaluation import compute_slices
+from ride_duration.pipelines.data_science.models import Origin
+from ride_duration.pipelines.data_science.origin import settings_hash
 from ride_duration.pipelines.model_release import packaging as packaging_module
 from ride_duration.pipelines.model_release.graphs import onnx_graph
 from ride_duration.pipelines.model_release.packaging import (
@@ -29,7 +31,14 @@ from ride_duration.trips.features import FEATURES
 from ride_duration.trips.zones import zone_table
 from tests.pipelines.test_data_engineering_records import experiment
 from tests.pipelines.test_data_science_evaluation import SLICES, measured, predictions, splits
-from tests.pipelines.test_data_science_zoo import MODELS, fitted, fitted_intervals, simulated_features, training
+from tests.pipelines.test_data_science_zoo import (
+    MODELS,
+    fitted,
+    fitted_intervals,
+    intervals,
+    simulated_features,
+    training,
+)
 
 SIMULATED: dict[str, Any] = {"source": "simulated", "sources": {"simulated": None}}
 QUALITY = {
@@ -56,15 +65,21 @@ def released_splits() -> dict[str, pd.DataFrame]:
     return {name: rows.assign(source="simulated") for name, rows in splits().items()}
 
 
+def trained(of: Any, settings: str) -> Any:
+    """A model, as a run would have trained it."""
+    return replace(of, origin=Origin("run", settings))
+
+
 def packed(model: str = "xgboost", **changed: Any) -> dict[str, bytes]:
     """The files of a small package, of simulated trips if nothing else is said."""
     changed = SIMULATED | changed
     rows, asked = released_splits(), experiment(**changed)
     learnt = np.resize(asked.splits["train"], len(rows["train_features"]))
     slices = compute_slices(predictions(model), **rows, interval_model=fitted_intervals(), slices=SLICES)
+    settings = settings_hash(asked, packaging(model), intervals())
     return package_model(
-        fitted(model),
-        fitted_intervals(),
+        trained(fitted(model), settings),
+        trained(fitted_intervals(), settings),
         predictions(model),
         rows["train_features"].assign(month=learnt),
         rows["val_features"],
@@ -74,6 +89,7 @@ def packed(model: str = "xgboost", **changed: Any) -> dict[str, bytes]:
         FINGERPRINTS,
         asked,
         packaging(model),
+        intervals(),
     )
 
 
@@ -127,6 +143,7 @@ def test_the_manifest_says_what_the_model_is() -> None:
     assert {name: value for name, value in manifest.items() if name != "files"} == {
         "package_format": 1,
         "model": "xgboost",
+        "run_id": "run",
         "distance": "optional",
         "service": "green",
         "source": "simulated",

@@ -75,7 +75,7 @@ class Registry:
                 Version(
                     number,
                     status(found, journal),
-                    found.run_id or "",
+                    found.tags.get("trained_by", found.run_id) or "",
                     dict(found.tags),
                     datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
                 )
@@ -151,7 +151,7 @@ class Registry:
         """
         import mlflow
 
-        tags = {**facts, "approval": approval, "gate": gate}
+        tags = {**facts, "approval": approval, "gate": gate, "trained_by": run_id}
         with self._alone():
             with redirect_stderr(StringIO()):  # MLflow says there what we say in better words
                 made = mlflow.register_model(model_uri, self.name, tags=tags)

@@ -19,7 +19,7 @@ _JUDGING = ["champion_package", "val_features", "test_features"]
 
 def create_pipeline() -> Pipeline:
     """Package the model, judge the package, release it if it is good, and answer one ride with it."""
-    packaging = [*_MADE, *_REPORTS, "params:experiment", "params:packaging"]
+    packaging = [*_MADE, *_REPORTS, "params:experiment", "params:packaging", "params:intervals"]
     nodes = [
         node(package_model, packaging, "model_package@files", name="package_model"),
         node(gate_package, ["model_package@package", *_JUDGING, "params:gate"], "gate_report", name="gate_package"),
@@ -39,7 +39,14 @@ def create_pipeline() -> Pipeline:
         nodes,
         namespace="release",
         inputs={*_MADE, *_REPORTS, *_JUDGING, "metrics_summary"},
-        parameters={"params:experiment", "params:packaging", "params:gate", "params:release", "params:example_ride"},
+        parameters={
+            "params:experiment",
+            "params:packaging",
+            "params:intervals",
+            "params:gate",
+            "params:release",
+            "params:example_ride",
+        },
         outputs={
             "model_package@files",
             "gate_report",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.data_science.intervals import IntervalModel
+from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.parameters import Experiment, Training
 
+_AGAIN = "give the same --params and --env, or run all of `kedro run`"
 
-def refuse_another_run(metrics: dict[str, Any], experiment: Experiment, training: Training) -> None:
+
+def refuse_other_metrics(metrics: dict[str, Any], experiment: Experiment, training: Training) -> None:
     """Refuse the metrics of a model that was asked for with other parameters.
 
     Raises:
@@ -28,8 +32,25 @@ def refuse_another_run(metrics: dict[str, Any], experiment: Experiment, training
     for name, value in wanted.items():
         if metrics[name] != value:
             raise RideDurationError(
-                f"the model that lies in data/ was made with {name}={metrics[name]}, not {value}; "
-                "give the same --params and --env, or run all of `kedro run`"
+                f"the model that lies in data/ was made with {name}={metrics[name]}, not {value}; {_AGAIN}"
+            )
+
+
+def refuse_other_models(models: Iterable[DurationModel | IntervalModel], settings: str) -> None:
+    """Refuse models that were trained with other parameters.
+
+    Args:
+        models: As they were trained.
+        settings: The hash of the parameters at hand.
+
+    Raises:
+        RideDurationError: One was.
+    """
+    for model in models:
+        if model.origin is None or model.origin.settings != settings:
+            raise RideDurationError(
+                "the model that lies in data/ was trained with other parameters of the models, their features, the "
+                f"intervals, the seed or train_data; {_AGAIN}"
             )
 
 

@@ -14,11 +14,12 @@ from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.files import pack
 from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
-from ride_duration.pipelines.data_science.intervals import IntervalModel
+from ride_duration.pipelines.data_science.intervals import IntervalModel, Intervals
 from ride_duration.pipelines.data_science.models import DurationModel
+from ride_duration.pipelines.data_science.origin import settings_hash
 from ride_duration.pipelines.model_release.graphs import onnx_graph, reason_against
 from ride_duration.pipelines.model_release.model_card import card_files
-from ride_duration.pipelines.model_release.one_run import refuse_another_run, refuse_other_trips
+from ride_duration.pipelines.model_release.one_run import refuse_other_metrics, refuse_other_models, refuse_other_trips
 from ride_duration.pipelines.parameters import Experiment, FeatureSet, Training
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.zones import zone_table
@@ -69,6 +70,7 @@ def package_model(
     raw_fingerprints: dict[str, Any],
     experiment: Experiment,
     packaging: Packaging,
+    intervals: Intervals,
 ) -> dict[str, bytes]:
     """Write a model as a package.
 
@@ -79,7 +81,8 @@ def package_model(
         RideDurationError: The model or the trips are another run's, or the package does not answer as the model does.
     """
     facts = _facts(model, metrics, experiment)
-    refuse_another_run(metrics, experiment, packaging)
+    refuse_other_metrics(metrics, experiment, packaging)
+    refuse_other_models([model, interval_model], settings_hash(experiment, packaging, intervals))
     refuse_other_trips(facts, train=train_features, val=val_features)
     parts = {"duration": model, "lower": interval_model.lower, "upper": interval_model.upper}
     files = {
@@ -101,6 +104,7 @@ def package_model(
 def _facts(model: DurationModel, metrics: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
     return {
         "model": model.name,
+        "run_id": model.origin.run_id if model.origin else None,
         "distance": model.choice.distance,
         "service": experiment.service,
         "source": experiment.source,
