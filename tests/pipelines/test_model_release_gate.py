@@ -14,7 +14,7 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release import gate as gate_module
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
 from ride_duration.pipelines.model_release.gate import gate_package
-from tests.pipelines.test_data_science_evaluation import splits
+from tests.pipelines.test_data_science_evaluation import SLICES, splits
 from tests.pipelines.test_data_science_zoo import CONF, simulated_features
 from tests.pipelines.test_model_release_packaging import QUALITY, package, released_splits, repacked
 
@@ -35,7 +35,8 @@ def judged(
     """A gate's report."""
     rows = released_splits()
     val = rows["val_features"] if val is None else val
-    return gate_package(of, champion, val, rows["test_features"].iloc[:0], gate(**WIDE | changed))
+    train, none = rows["train_features"], rows["test_features"].iloc[:0]
+    return gate_package(of, champion, train, val, none, gate(**WIDE | changed), SLICES)
 
 
 def check_of(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def test_the_test_months_are_compared_too() -> None:
     rows = released_splits()
     april = rows["test_features"].assign(month="2021-04")
     both = repacked(package(), {"test_data": ["2021-04"]})
-    report = gate_package(both, package(), rows["val_features"], april, gate(**WIDE))
+    report = gate_package(both, package(), rows["train_features"], rows["val_features"], april, gate(**WIDE), SLICES)
     assert "on 2021-04, 500 trips" in check_of(report, "not worse than the champion")["evidence"]
 
 

@@ -14,15 +14,16 @@ from ride_duration.pipelines.model_release.release import (
 
 _MADE = ["model", "interval_model", "predictions", "train_features", "val_features"]
 _REPORTS = ["metrics", "slice_metrics", "quality_report", "raw_fingerprints"]
-_JUDGING = ["champion_package", "val_features", "test_features"]
+_JUDGING = ["champion_package", "train_features", "val_features", "test_features"]
 
 
 def create_pipeline() -> Pipeline:
     """Package the model, judge the package, release it if it is good, and answer one ride with it."""
     packaging = [*_MADE, *_REPORTS, "params:experiment", "params:packaging", "params:intervals"]
+    judging = [*_JUDGING, "params:gate", "params:slices"]
     nodes = [
         node(package_model, packaging, "model_package@files", name="package_model"),
-        node(gate_package, ["model_package@package", *_JUDGING, "params:gate"], "gate_report", name="gate_package"),
+        node(gate_package, ["model_package@package", *judging], "gate_report", name="gate_package"),
         node(write_gate_page, "gate_report", "gate_page", name="write_gate_page"),
         node(
             release_package, ["gate_report", "gate_page", "params:release"], "release@decision", name="release_package"
@@ -44,6 +45,7 @@ def create_pipeline() -> Pipeline:
             "params:packaging",
             "params:intervals",
             "params:gate",
+            "params:slices",
             "params:release",
             "params:example_ride",
         },

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ride_duration.model_package import Answers, ModelPackage, golden_error, golden_rides
 from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.models import without_distance
+from ride_duration.pipelines.data_science.slices import Slices, slices_of
 from ride_duration.pipelines.model_release.champion import compare_with_champion
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
 from ride_duration.pipelines.model_release.one_run import refuse_other_trips
@@ -22,9 +23,11 @@ _TIMED_RIDES = 200
 def gate_package(
     model_package: ModelPackage,
     champion_package: ModelPackage | None,
+    train_features: pd.DataFrame,
     val_features: pd.DataFrame,
     test_features: pd.DataFrame,
     gate: Gate,
+    slices: Slices,
 ) -> dict[str, Any]:
     """Judge a package, by its own answers, on months that it has not learnt from.
 
@@ -35,13 +38,14 @@ def gate_package(
     Raises:
         RideDurationError: The trips are not those of the months that the package is to be judged on.
     """
-    refuse_other_trips(model_package.manifest, val=val_features, test=test_features)
+    refuse_other_trips(model_package.manifest, train=train_features, val=val_features, test=test_features)
     judged = pd.concat([val_features, test_features], ignore_index=True)
+    sliced = slices_of(judged, train_features, model_package.calibration.edges, slices)
     answers = _answers(model_package, val_features)
     checks = [
         _data_quality(model_package, gate),
         *_beats_baselines(model_package, val_features, answers),
-        *compare_with_champion(model_package, champion_package, judged, gate),
+        *compare_with_champion(model_package, champion_package, judged, sliced, gate),
         *_coverage(model_package, val_features, answers, gate),
         _golden(model_package, gate),
         _size(model_package, gate),
