@@ -278,6 +278,12 @@ def test_golden_rides_of_trips_without_zones_or_distances_are_answered_too() -> 
     assert np.isfinite(package().answer(as_rides(golden["rides"])).duration).all()
 
 
+def test_what_is_usual_was_learnt() -> None:
+    usual, learnt = package().inputs["usual"], splits()["train_features"]
+    for name in ("straight_distance", "hour"):
+        assert usual[name] == learnt[name].median() != splits()["val_features"][name].median()
+
+
 def test_what_is_usual_is_there_where_no_trip_has_it() -> None:
     val = splits()["val_features"].assign(trip_distance=np.nan)
     assert packaging_module._usual(val)["usual"]["trip_distance"] == 0.0

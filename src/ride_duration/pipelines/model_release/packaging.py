@@ -85,9 +85,10 @@ def package_model(
     refuse_other_models([model, interval_model], settings_hash(experiment, packaging, intervals))
     refuse_other_trips(facts, train=train_features, val=val_features)
     parts = {"duration": model, "lower": interval_model.lower, "upper": interval_model.upper}
+    reads = {output: _reads(part.feature_set) for output, part in parts.items()}
     files = {
         **{OUTPUTS[output]: onnx_graph(part) for output, part in parts.items()},
-        "inputs.json": _json({"outputs": {o: _reads(p.feature_set) for o, p in parts.items()}, **_usual(val_features)}),
+        "inputs.json": _json({"outputs": reads, **_usual(train_features)}),
         "intervals.json": _json(interval_model.calibration.as_dict()),
         "zones.csv": zone_table().encode(),
         "metrics.json": _json(metrics),
