@@ -23,6 +23,7 @@ from ride_duration.pipelines.model_release.graphs import onnx_graph
 from ride_duration.pipelines.model_release.packaging import (
     UNITS,
     Packaging,
+    ReleasedExperiment,
     compare_outputs,
     package_model,
     rides_to_compare,
@@ -73,7 +74,7 @@ def trained(of: Any, settings: str) -> Any:
 def packed(model: str = "xgboost", **changed: Any) -> dict[str, bytes]:
     """The files of a small package, of simulated trips if nothing else is said."""
     changed = SIMULATED | changed
-    rows, asked = released_splits(), experiment(**changed)
+    rows, asked = released_splits(), ReleasedExperiment(**experiment(**changed).model_dump())
     learnt = np.resize(asked.splits["train"], len(rows["train_features"]))
     slices = compute_slices(predictions(model), **rows, interval_model=fitted_intervals(), slices=SLICES)
     settings = settings_hash(asked, packaging(model), intervals())
@@ -269,6 +270,27 @@ def test_what_cannot_be_packaged_is_refused_with_the_reason_and_a_way_to_try_it(
     assert f"models.{model} cannot be released: " in str(told.value)
     assert words in str(told.value)
     assert "add --pipelines=ingestion,data_engineering,data_science" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("train_data", "val_data", "released"),
+    [
+        ("2021-01", "2021-02", True),
+        ("2020-11..2021-01", "2021-02..2021-03", True),
+        ("2021-02", "2021-01", False),
+        ("2021-01+2021-03", "2021-02", False),
+        ("2021-02", "2021-01+2021-03", False),
+    ],
+)
+def test_a_model_is_released_by_months_after_those_that_it_learnt_from(
+    train_data: str, val_data: str, released: bool
+) -> None:
+    asked = experiment(train_data=train_data, val_data=val_data).model_dump()
+    if released:
+        assert ReleasedExperiment(**asked).train_data == train_data
+        return
+    with pytest.raises(ValidationError, match=r"so name these in val_data; to try it without a release, add --pipel"):
+        ReleasedExperiment(**asked)
 
 
 def test_golden_rides_of_trips_without_zones_or_distances_are_answered_too() -> None:

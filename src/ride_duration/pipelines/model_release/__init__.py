@@ -19,7 +19,7 @@ _JUDGING = ["champion_package", "train_features", "val_features", "test_features
 
 def create_pipeline() -> Pipeline:
     """Package the model, judge the package, release it if it is good, and answer one ride with it."""
-    packaging = [*_MADE, *_REPORTS, "params:experiment", "params:packaging", "params:intervals"]
+    packaging = [*_MADE, *_REPORTS, "params:released_experiment", "params:packaging", "params:intervals"]
     judging = [*_JUDGING, "params:gate", "params:slices"]
     nodes = [
         node(package_model, packaging, "model_package@files", name="package_model"),
@@ -41,7 +41,7 @@ def create_pipeline() -> Pipeline:
         namespace="release",
         inputs={*_MADE, *_REPORTS, *_JUDGING, "metrics_summary"},
         parameters={
-            "params:experiment",
+            "params:released_experiment",
             "params:packaging",
             "params:intervals",
             "params:gate",

@@ -41,7 +41,8 @@ def compare_with_champion(
         gate: Thresholds.
     """
     in_all, in_slices = "not worse than the champion", "no slice much worse than the champion's"
-    demand = f"RMSE at most {gate.champion_worse:.1%} larger, at the upper 95 % bound"
+    judged_on = "on the newest month of val_data and test_data that neither has learnt from"
+    demand = f"RMSE at most {gate.champion_worse:.1%} larger {judged_on}, at the upper 95 % bound"
     slices_demand = f"no slice of {gate.slice_trips:,} trips more than {gate.slice_worse:.0%} worse for sure"
     if champion is None:
         return [Check(name, d, True, "there is none yet") for name, d in ((in_all, demand), (in_slices, slices_demand))]

@@ -40,6 +40,8 @@ UNITS = {
     "borough_pair": "names",
 }
 
+_WITHOUT_RELEASE = "to try it without a release, add --pipelines=ingestion,data_engineering,data_science"
+
 
 class Packaging(Training):
     """The chosen model, if it can be packaged."""
@@ -51,11 +53,20 @@ class Packaging(Training):
         estimator = load_obj(self.choice.estimator)()
         estimator.set_params(**self.choice.hyper_parameters)
         if reason := reason_against(estimator, self.feature_sets[self.choice.features]):
-            raise ValueError(
-                f"models.{self.model} cannot be released: {reason}; "
-                "to try it without a release, add --pipelines=ingestion,data_engineering,data_science"
-            )
+            raise ValueError(f"models.{self.model} cannot be released: {reason}; {_WITHOUT_RELEASE}")
         return self
+
+
+class ReleasedExperiment(Experiment):
+    """An experiment whose model may be released: it is judged on months that came after all that it learnt from."""
+
+    def _problems(self) -> list[str]:
+        if problems := super()._problems():
+            return problems
+        last, first = max(self.splits["train"]), min(self.splits["val"])
+        wrong = f"val_data begins with {first}, and train_data ends with {last}"
+        wanted = "a model is released by its answers to later months, so name these in val_data"
+        return [] if last < first else [f"{wrong}; {wanted}; {_WITHOUT_RELEASE}"]
 
 
 def package_model(
@@ -68,7 +79,7 @@ def package_model(
     slice_metrics: pd.DataFrame,
     quality_report: dict[str, Any],
     raw_fingerprints: dict[str, Any],
-    experiment: Experiment,
+    experiment: ReleasedExperiment,
     packaging: Packaging,
     intervals: Intervals,
 ) -> dict[str, bytes]:

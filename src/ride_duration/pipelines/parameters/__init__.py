@@ -61,6 +61,7 @@ class ExampleRide(Parameters):
 #: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.
 GROUPS: dict[str, type[Parameters]] = {
     "experiment": Experiment,
+    "released_experiment": Experiment,
     "training": Training,
     "packaging": Training,
     "backtest": Backtest,
