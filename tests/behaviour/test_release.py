@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,7 @@ from tests.conftest import Project
 
 # One project is released into again and again.
 #: Rows of raw months: enough for a model that passes, and far too few.
-MONTHS = {"2021-01": 15_000, "2021-02": 15_000, "2021-03": 2_000, "2021-04": 30_000}
+MONTHS = {"2020-11": 2_000, "2020-12": 30_000, "2021-01": 15_000, "2021-02": 15_000}
 TRACKING = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
 
 
@@ -29,7 +30,7 @@ def _month(month: str) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def releasing(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with small raw months, and a champion that learnt from the first."""
+    """A project with small raw months, and a champion that learnt from 2021-01."""
     project = Project(tmp_path_factory.mktemp("releasing") / "project")
     folder = project.data("01_raw/simulated")
     folder.mkdir(parents=True)
@@ -81,7 +82,7 @@ def test_the_same_package_is_not_released_twice(releasing: Project) -> None:
 
 
 def test_a_model_of_few_trips_fails_with_reasons_and_leaves_the_champion(releasing: Project) -> None:
-    out = run(releasing, "train_data=2021-03")
+    out = run(releasing, "train_data=2020-11")
     assert "Gate: failed: " in out
     assert "not worse than the champion: on 2021-02, " in out
     assert "Not released; version 1 stays champion." in out
@@ -93,14 +94,14 @@ def test_a_model_of_few_trips_fails_with_reasons_and_leaves_the_champion(releasi
 
 
 def test_without_a_month_that_neither_has_learnt_from_the_gate_says_what_to_do(releasing: Project) -> None:
-    out = run(releasing, "train_data=2021-02,val_data=2021-01")
+    out = run(releasing, "train_data=2020-11,val_data=2021-01")
     assert "the champion learnt from 2021-01; judge on a month (val_data) that neither has learnt from" in out
     assert "Not released; version 1 stays champion." in out
 
 
 def test_a_better_model_awaits_approval_where_a_person_decides(releasing: Project) -> None:
-    out = run(releasing, "train_data=2021-01+2021-04,release.approval=manual")
-    assert "Gate: passed all 10 checks" in out
+    out = run(releasing, "train_data=2020-12..2021-01,release.approval=manual")
+    assert "Gate: passed all 11 checks" in out
     assert "Version 2 awaits approval: `kedro models approve 2 --by NAME" in out
     assert "version 1 stays champion" in out
     assert statuses(releasing) == {1: "champion", 2: "awaiting approval"}
@@ -111,6 +112,24 @@ def test_a_release_alone_takes_the_model_that_lies_there_and_refuses_that_of_ano
     assert ended.code == 1
     assert "the model that lies in data/ was made with " in ended.err
     assert "give the same --params and --env, or run all of `kedro run`" in ended.err
+
+
+def test_a_release_alone_registers_the_run_that_trained_and_refuses_other_parameters(project: Project) -> None:
+    folder = project.data("01_raw/simulated")
+    folder.mkdir(parents=True)
+    for month in ("2021-01", "2021-02"):
+        pq.write_table(_month(month), folder / f"green_tripdata_{month}.parquet")
+    assert project.train().code == 0
+    ended = project.run("seed=43", "--pipelines=model_release")
+    assert ended.code == 1
+    assert "the model that lies in data/ was trained with other parameters" in ended.err
+    released = project.run("", "--pipelines=model_release")
+    assert released.code == 0, released.err
+    [version] = registry(project).versions()
+    assert version.status == "champion"
+    trained = mlflow.get_run(version.run_id).data
+    assert trained.tags["kind"] == "training"
+    assert trained.metrics["val.rmse"] == pytest.approx(float(version.tags["rmse"]))
 
 
 def test_a_package_with_a_changed_byte_is_refused(releasing: Project) -> None:
@@ -142,7 +161,7 @@ def test_a_model_that_cannot_be_released_can_still_be_tried(project: Project) ->
     folder = project.data("01_raw/simulated")
     folder.mkdir(parents=True)
     for month in ("2021-01", "2021-02"):
-        pq.write_table(_month("2021-03"), folder / f"green_tripdata_{month}.parquet")
+        pq.write_table(_month("2020-11"), folder / f"green_tripdata_{month}.parquet")
     tried = project.train("model=newcomer,val_data=2021-02")
     assert tried.code == 0, tried.err
     assert "newcomer" in tried.out

@@ -11,6 +11,7 @@ from kedro.io import DatasetError
 
 from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, Release, ReleaseDataset
 from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.model_package import ModelPackage
 from ride_duration.registry import Registry, model_name
 from tests.model_package.tiny import tiny_package
 from tests.registry.store import SETTINGS, Store
@@ -42,9 +43,24 @@ class Run:
             **self.of_registry,
         )
 
+    def packed(self, minutes_a_mile: float) -> dict[str, bytes]:
+        """A package that an earlier run has trained."""
+        return tiny_package(minutes_a_mile, self.store.run_id)
+
     def __call__(self, minutes_a_mile: float, approval: str = "auto", **report: Any) -> dict[str, Any]:
-        self.package.save(tiny_package(minutes_a_mile))
-        judged = {"passed": True, "verdict": "passed all 3 checks", "same_as_champion": False, **report}
+        self.package.save(self.packed(minutes_a_mile))
+        return self.of_package(approval, **report)
+
+    def of_package(self, approval: str = "auto", **report: Any) -> dict[str, Any]:
+        """Release what lies there."""
+        judged = {
+            "passed": True,
+            "verdict": "passed all 3 checks",
+            "package": self.package.load().fingerprint,
+            "champion": self.registry.champion(),
+            "same_as_champion": False,
+            **report,
+        }
         with mlflow.start_run(experiment_id=connect(self.store.project, SETTINGS, EXPERIMENT)):
             self.release.save(Release(judged, "<h1>Gate</h1>", approval))
         return self.release.load()
@@ -52,7 +68,7 @@ class Run:
 
 @pytest.fixture
 def run(store: Store, request: pytest.FixtureRequest) -> Run:
-    return Run(store, request.node.name.removeprefix("test_"))
+    return Run(store, request.node.originalname.removeprefix("test_"))
 
 
 def test_each_better_package_becomes_champion(run: Run) -> None:
@@ -61,7 +77,7 @@ def test_each_better_package_becomes_champion(run: Run) -> None:
     assert run(4.0)["outcome"] == "Version 2 is champion now, after version 1."
     champion = run.champion.load()
     assert champion is not None
-    assert champion.contents == tiny_package(4.0)
+    assert champion.contents == run.packed(4.0)
     newest, _ = run.registry.versions()
     assert newest.tags["identity"] == champion.identity
     noted = {name: newest.tags[name] for name in ("model", "simulated", "rmse", "train_data", "val_data")}
@@ -95,6 +111,40 @@ def test_the_champion_is_not_released_again(run: Run) -> None:
     released = run(3.0, same_as_champion=True)
     assert released["outcome"] == "It answers just as version 1 does, which stays champion."
     assert len(run.registry.versions()) == 1
+
+
+def test_a_package_is_not_released_by_the_report_of_another(run: Run) -> None:
+    run(3.0)
+    with pytest.raises(DatasetError) as told:
+        run(4.0, package=ModelPackage(run.packed(3.0)).fingerprint)
+    assert "the gate's report is of another package than the one in " in str(told.value)
+    assert "`kedro run --pipelines=model_release`" in str(told.value)
+    assert run.registry.champion() == 1
+    assert len(run.registry.versions()) == len([kept for kept in run.registry.decisions() if kept.kind == "gate"]) == 1
+
+
+def test_a_report_against_another_champion_is_refused(run: Run) -> None:
+    run(3.0)
+    with pytest.raises(DatasetError, match=r"champion was none, and version 1 is now; `kedro run --pipelines=model_re"):
+        run(4.0, champion=None)
+    assert len(run.registry.versions()) == len([kept for kept in run.registry.decisions() if kept.kind == "gate"]) == 1
+
+
+def test_a_version_is_known_by_the_run_that_trained_it_and_not_by_that_of_the_release(run: Run) -> None:
+    run(3.0)
+    [version] = run.registry.versions()
+    assert version.run_id == run.store.run_id
+    [gate] = [kept for kept in run.registry.decisions() if kept.kind == "gate"]
+    assert mlflow.get_run(gate.run_id).data.tags["trained_by"] == run.store.run_id
+
+
+@pytest.mark.parametrize("run_id", [None, "0" * 32])
+def test_a_model_whose_training_was_not_tracked_here_is_not_released(run: Run, run_id: str | None) -> None:
+    run.package.save(tiny_package(run_id=run_id))
+    assert run.of_package()["outcome"] == (
+        "Not released: the run that trained the model is not kept here; `kedro run` trains, tracks and releases."
+    )
+    assert run.registry.versions() == []
 
 
 def test_without_tracking_nothing_is_released(run: Run) -> None:

@@ -12,8 +12,8 @@ from ride_duration.trips.zones import zone_table
 _RIDE = {"PULocationID": 132, "DOLocationID": 230, "pickup_datetime": "2021-03-01T17:30:00", "trip_distance": 17.5}
 
 
-def tiny_package(minutes_a_mile: float = 3.0) -> dict[str, bytes]:
-    """The files of a package whose answer is the straight distance times a factor."""
+def tiny_package(minutes_a_mile: float = 3.0, run_id: str | None = None) -> dict[str, bytes]:
+    """The files of a package whose answer is the straight distance times a factor, and the run that made it."""
     margins = {
         known: {tail: [0.0] * 3 for tail in ("lower", "upper")} for known in ("with_distance", "without_distance")
     }
@@ -29,6 +29,7 @@ def tiny_package(minutes_a_mile: float = 3.0) -> dict[str, bytes]:
     facts = {
         "package_format": 1,
         "model": "tiny",
+        "run_id": run_id,
         "simulated": True,
         "train_data": ["2021-01", "2021-02"],
         "val_data": ["2021-03"],

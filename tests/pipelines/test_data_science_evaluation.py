@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from ride_duration.model_package.intervals import bucket_names
-from ride_duration.pipelines.data_science.evaluation import Slices, compute_metrics, compute_slices, predict_trips
+from ride_duration.pipelines.data_science.evaluation import compute_metrics, compute_slices, predict_trips
 from ride_duration.pipelines.data_science.metrics import MEASURES, score
+from ride_duration.pipelines.data_science.slices import Slices
 from tests.pipelines.test_data_engineering_records import experiment
 from tests.pipelines.test_data_science_zoo import ZOO, fitted, fitted_intervals, simulated_features, training
 

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ride_duration.pipelines.data_science.slices import slices_of
 from ride_duration.pipelines.model_release import champion as champion_module
 from ride_duration.pipelines.model_release.champion import common_month, compare_with_champion, rmse_difference
 from ride_duration.pipelines.model_release.checks import Check
+from tests.pipelines.test_data_science_evaluation import SLICES, sliced
 from tests.pipelines.test_data_science_zoo import simulated_features
 from tests.pipelines.test_model_release_gate import gate
 from tests.pipelines.test_model_release_packaging import package, repacked
@@ -70,15 +72,18 @@ def test_a_difference_of_single_days_is_less_sure_than_one_of_every_day() -> Non
     assert single.high - single.low > 10 * (steady.high - steady.low)
 
 
-def test_the_newest_month_that_the_champion_has_not_learnt_from_is_common() -> None:
+def test_the_newest_month_that_neither_has_learnt_from_is_common() -> None:
     judged = pd.DataFrame({"month": ["2021-02", "2021-03", "2021-04"]})
-    assert common_month(judged, learnt_from("2021-01")) == "2021-04"
-    assert common_month(judged, learnt_from("2021-03", "2021-04")) == "2021-02"
-    assert common_month(judged, learnt_from("2021-02", "2021-03", "2021-04")) is None
+    assert common_month(judged, package(), learnt_from("2021-01")) == "2021-04"
+    assert common_month(judged, learnt_from("2021-04"), learnt_from("2021-01")) == "2021-03"
+    assert common_month(judged, package(), learnt_from("2021-03", "2021-04")) == "2021-02"
+    assert common_month(judged, package(), learnt_from("2021-02", "2021-03", "2021-04")) is None
 
 
 def checks(new: Any, champion: Any, rows: pd.DataFrame | None = None, **changed: Any) -> list[Check]:
-    return compare_with_champion(new, champion, february() if rows is None else rows, gate(**changed))
+    rows = february() if rows is None else rows
+    slices = slices_of(rows, simulated_features(2_000), new.calibration.edges, SLICES)
+    return compare_with_champion(new, champion, rows, slices, gate(**changed))
 
 
 def test_where_there_is_no_champion_nothing_stands_in_the_way() -> None:
@@ -94,7 +99,7 @@ def test_a_package_is_not_worse_than_itself() -> None:
     assert in_all.evidence == (
         "on 2021-02, 4,000 trips: +0.00% (at most +0.00%) after the ride, +0.00% (at most +0.00%) before the ride"
     )
-    assert in_slices.evidence == "none on 2021-02"
+    assert in_slices.evidence == "none on 2021-02, of 1 compared"
 
 
 def test_a_worse_package_fails_with_how_much_worse_and_where() -> None:
@@ -103,7 +108,8 @@ def test_a_worse_package_fails_with_how_much_worse_and_where() -> None:
     assert "after the ride" in in_all.evidence
     assert "before the ride" in in_all.evidence
     assert not in_slices.passed
-    assert "distance 5 to 8 miles +" in in_slices.evidence
+    for name in ("straight distance 5 to 8 miles", "distance (5.0, 10.0] miles", "zone pair seen"):
+        assert f"{name} +" in in_slices.evidence
     assert "hour " in in_slices.evidence
     assert "borough pair Queens - Queens" in in_slices.evidence
 
@@ -112,11 +118,24 @@ def test_a_better_package_passes() -> None:
     assert all(check.passed for check in checks(package(), package("mean"), slice_trips=100))
 
 
-def test_slices_with_few_trips_or_days_are_not_compared() -> None:
-    assert checks(package("mean"), package(), slice_trips=10**6)[1].evidence == "none on 2021-02"
+def test_slices_with_few_trips_are_not_compared() -> None:
+    assert checks(package("mean"), package(), slice_trips=10**6)[1].evidence == "none on 2021-02, of 0 compared"
+
+
+def test_slices_with_few_days_are_named_as_not_compared() -> None:
     rows = february()
     three_days = rows[rows["pickup_datetime"].dt.day <= 3]
-    assert checks(package("mean"), package(), three_days, slice_trips=10)[1].passed
+    in_slices = checks(package("mean"), package(), three_days, slice_trips=100)[1]
+    assert in_slices.passed
+    told = "none on 2021-02, of 0 compared; not compared, since they have fewer than 5 days to resample: "
+    assert in_slices.evidence.startswith(told)
+    assert "zone pair seen" in in_slices.evidence
+
+
+@pytest.mark.parametrize("kind", sorted(set(sliced()["slice"])))
+def test_each_kind_of_slice_that_is_reported_is_compared(kind: str) -> None:
+    in_slices = checks(package("mean"), package(), slice_trips=100)[1]
+    assert f"{kind.replace('_', ' ')} " in in_slices.evidence
 
 
 def test_the_threshold_is_the_upper_bound_and_passes_itself() -> None:
@@ -128,9 +147,18 @@ def test_the_threshold_is_the_upper_bound_and_passes_itself() -> None:
     assert not checks(new, old, champion_worse=high - 1e-9)[0].passed
 
 
-def test_a_model_that_needs_the_distance_is_compared_after_the_ride_alone() -> None:
-    for pair in ((package("ridge"), package()), (package(), package("ridge"))):
-        assert "before the ride" not in checks(*pair)[0].evidence
+def test_a_model_that_needs_the_distance_does_not_replace_one_that_answers_before_the_ride() -> None:
+    in_all, _ = checks(package("ridge"), package("mean"))
+    assert not in_all.passed
+    assert in_all.evidence.startswith("on 2021-02, 4,000 trips: -")
+    assert in_all.evidence.endswith(" after the ride, before the ride it has no answer, and the champion has one")
+
+
+def test_a_champion_that_needs_the_distance_is_compared_with_after_the_ride_alone() -> None:
+    for new in (package(), package("ridge")):
+        in_all, _ = checks(new, package("ridge"))
+        assert in_all.passed
+        assert "before the ride" not in in_all.evidence
 
 
 def test_without_a_common_month_both_fail_and_say_what_to_do() -> None:
@@ -142,6 +170,7 @@ def test_without_a_common_month_both_fail_and_say_what_to_do() -> None:
 
 
 def test_only_the_common_month_is_looked_at() -> None:
-    both = pd.concat([february(1_000), simulated_features(1_500, "2021-01").assign(month="2021-03")])
+    march = simulated_features(1_500, "2021-01").assign(month="2021-03")
+    both = pd.concat([february(1_000), march], ignore_index=True)
     assert "on 2021-02, 1,000 trips" in checks(package(), learnt_from("2021-03"), both)[0].evidence
     assert "on 2021-03, 1,500 trips" in checks(package(), learnt_from("2021-01"), both)[0].evidence

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from pydantic import ValidationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release import gate as gate_module
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
-from ride_duration.pipelines.model_release.gate import gate_package
-from tests.pipelines.test_data_science_evaluation import splits
+from ride_duration.pipelines.model_release.gate import _later_months, gate_package
+from tests.pipelines.test_data_science_evaluation import SLICES, splits
 from tests.pipelines.test_data_science_zoo import CONF, simulated_features
-from tests.pipelines.test_model_release_packaging import QUALITY, package, repacked
+from tests.pipelines.test_model_release_packaging import QUALITY, package, released_splits, repacked
 
 CONFIGURED = yaml.safe_load((CONF / "parameters_model_release.yml").read_text())["gate"]
 
@@ -33,9 +34,10 @@ def judged(
     of: ModelPackage, champion: ModelPackage | None = None, val: pd.DataFrame | None = None, **changed: Any
 ) -> dict[str, Any]:
     """A gate's report."""
-    rows = splits()
+    rows = released_splits()
     val = rows["val_features"] if val is None else val
-    return gate_package(of, champion, val, rows["test_features"].iloc[:0], gate(**WIDE | changed))
+    train, none = rows["train_features"], rows["test_features"].iloc[:0]
+    return gate_package(of, champion, train, val, none, gate(**WIDE | changed), SLICES)
 
 
 def check_of(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -53,17 +55,19 @@ def assert_only_fails(report: dict[str, Any], *names: str) -> None:
 def test_a_good_package_passes_and_the_report_says_of_what() -> None:
     report = judged(package())
     assert report["passed"]
-    assert report["verdict"] == "passed all 10 checks"
+    assert report["verdict"] == "passed all 11 checks"
     assert report["same_as_champion"] is False
+    assert report["package"] == package().fingerprint != repacked(package(), model_card__md=b"other words").fingerprint
     for name in ("model", "train_data", "val_data", "simulated", "rmse", "rmse_without_distance"):
         assert report[name] == package().manifest[name]
     assert json.loads(json.dumps(report)) == report
 
 
 def test_the_test_months_are_compared_too() -> None:
-    rows = splits()
+    rows = released_splits()
     april = rows["test_features"].assign(month="2021-04")
-    report = gate_package(package(), package(), rows["val_features"], april, gate(**WIDE))
+    both = repacked(package(), {"test_data": ["2021-04"]})
+    report = gate_package(both, package(), rows["train_features"], rows["val_features"], april, gate(**WIDE), SLICES)
     assert "on 2021-04, 500 trips" in check_of(report, "not worse than the champion")["evidence"]
 
 
@@ -79,6 +83,17 @@ def test_a_month_with_too_many_bad_records_is_named(kind: str, records: int, pas
     if not passed:
         assert_only_fails(report, "data quality")
         assert check_of(report, "data quality")["evidence"] == f"10.1% {kind} in 2021-02"
+
+
+@pytest.mark.parametrize(
+    ("train_data", "passed"),
+    [(["2021-01"], True), (["2020-11", "2021-01"], True), (["2021-03"], False), (["2021-01", "2021-03"], False)],
+)
+def test_a_package_is_judged_on_months_after_those_that_it_learnt_from(train_data: list[str], passed: bool) -> None:
+    made: Any = SimpleNamespace(manifest={"train_data": train_data, "val_data": ["2021-02"]})
+    check = _later_months(made)
+    assert check.passed is passed
+    assert train_data[-1] in check.evidence
 
 
 def test_a_package_that_is_no_better_than_a_baseline_fails_with_both_figures() -> None:
@@ -185,6 +200,8 @@ def test_the_champion_itself_passes_and_is_known() -> None:
     report = judged(package(), repacked(package(), model_card__md=b"other words"))
     assert report["passed"]
     assert report["same_as_champion"] is True
+    assert report["champion"] is None, "it comes from no registry"
+    assert judged(package(), replace(package(), version=3))["champion"] == 3
     assert judged(package(), package("lasso"))["same_as_champion"] is False
 
 

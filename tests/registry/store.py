@@ -47,6 +47,7 @@ class Store:
     def note(self, registry: Registry, *, passed: bool = True) -> str:
         """Note a gate; the run that keeps it."""
         report = {"passed": passed, "verdict": "passed all checks" if passed else "failed: size"}
+        report |= {"champion": registry.champion()}
         return registry.note_gate(report, "<h1>Gate</h1>", self.run_id, "Ana")
 
     def release(self, registry: Registry, approval: str = "auto", model_uri: str = "") -> int:

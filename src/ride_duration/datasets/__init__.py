@@ -13,6 +13,7 @@ from ride_duration.datasets.month_files import MonthFilesDataset
 from ride_duration.datasets.parquet_stream import ParquetStreamDataset
 from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, ReleaseDataset
 from ride_duration.datasets.study import StudyDataset
+from ride_duration.datasets.tracked_run import TrackedRunDataset
 
 __all__ = [
     "CSVDataset",
@@ -28,4 +29,5 @@ __all__ = [
     "ReleaseDataset",
     "StudyDataset",
     "TextDataset",
+    "TrackedRunDataset",
 ]

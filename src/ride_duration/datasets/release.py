@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from kedro.io import AbstractDataset
 
 from ride_duration.datasets.atomic import replaced_whole
+from ride_duration.datasets.tracked_run import tracked_run
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
@@ -18,6 +19,9 @@ from ride_duration.registry import Registry, log_package, model_name
 
 #: What of a package is noted with its version, beside the months.
 _FACTS = ("model", "simulated", "rmse", "rmse_without_distance")
+
+_ANEW = "`kedro run --pipelines=model_release`, with the --params and --env of its training, judges and releases it"
+_UNTRACKED = "the run that trained the model is not kept here; `kedro run` trains, tracks and releases"
 
 
 class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
@@ -127,24 +131,30 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
             unfinished.write_text(json.dumps(values, indent=2) + "\n")
 
     def _act_on(self, release: Release) -> tuple[int | None, int | None, str]:
-        mlflow_run = _active_run()
-        if mlflow_run is None:
+        if tracked_run() is None:
             return None, None, "Not released: releases are kept in MLflow, and this run is not tracked."
         registry, report = self._registry, release.report
-        by = author(self._data.parent)
-        gate = registry.note_gate(report, release.page, mlflow_run, by)
+        package = ModelPackage.load(self._package)
+        if report.get("package") != package.fingerprint:
+            raise RideDurationError(
+                f"the gate's report is of another package than the one in {self._package}, which is not released; "
+                f"{_ANEW}"
+            )
+        by, trainer = author(self._data.parent), package.manifest["run_id"]
+        if not _is_kept(trainer):
+            return None, registry.champion(), f"Not released: {_UNTRACKED}."
+        gate = registry.note_gate(report, release.page, trainer, by)
         champion = registry.champion()
         stays = "there is no champion yet" if champion is None else f"version {champion} stays champion"
         if not report["passed"]:
             return None, champion, f"Not released; {stays}."
         if report["same_as_champion"]:
             return None, champion, f"It answers just as version {champion} does, which stays champion."
-        package = ModelPackage.load(self._package)
         manifest = package.manifest
         facts = {name: str(manifest[name]) for name in _FACTS if manifest[name] is not None}
         facts |= {name: "+".join(manifest[name]) for name in ("train_data", "val_data")}
         uri = log_package(self._package, {"identity": package.identity})
-        version = registry.register(uri, mlflow_run, gate, release.approval, facts, package)
+        version = registry.register(uri, trainer, gate, release.approval, facts, package)
         if release.approval == "manual":
             ask = f'`kedro models approve {version} --by NAME --why "..."`'
             return version, champion, f"Version {version} awaits approval: {ask}; {stays}."
@@ -156,10 +166,11 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         return self._outcome.exists()
 
 
-def _active_run() -> str | None:
-    if importlib.util.find_spec("mlflow") is None:
-        return None
+def _is_kept(run: str | None) -> bool:
+    """Whether the store that is open, since this run is tracked, has the run that trained a model."""
     import mlflow
 
-    run = mlflow.active_run()
-    return None if run is None else str(run.info.run_id)
+    try:
+        return run is not None and mlflow.get_run(run).info.lifecycle_stage == "active"
+    except mlflow.MlflowException:
+        return False

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ride_duration.errors import RideDurationError
-from ride_duration.model_package.files import MANIFEST, read_folder
+from ride_duration.model_package.files import MANIFEST, MANIFEST_HASH, read_folder
 from ride_duration.model_package.intervals import Calibration
 from ride_duration.trips.rides import Places, features_of_rides, places_of_zones
 from ride_duration.trips.zones import Zone, read_zones
@@ -104,6 +104,11 @@ class ModelPackage:
 
         answering = (*OUTPUTS.values(), "inputs.json", "intervals.json", "zones.csv")
         return sha256("".join(self.manifest["files"][name] for name in answering).encode()).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the manifest, and so of every byte."""
+        return self.contents[MANIFEST_HASH].decode().strip()
 
     def read_json(self, name: str) -> Any:
         """One of the package's JSON files."""

@@ -16,6 +16,7 @@ from ride_duration.registry.decisions import Decision, Reign, previous_champion,
 from ride_duration.registry.journal import Journal
 from ride_duration.registry.packages import folder_of_package, open_sealed, seal
 from ride_duration.registry.rules import (
+    refuse_report_against_another,
     refuse_unless_approvable,
     refuse_unless_comparable,
     refuse_unless_promotable,
@@ -75,7 +76,7 @@ class Registry:
                 Version(
                     number,
                     status(found, journal),
-                    found.run_id or "",
+                    found.tags.get("trained_by", found.run_id) or "",
                     dict(found.tags),
                     datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
                 )
@@ -119,15 +120,19 @@ class Registry:
         """Keep what a gate found.
 
         Args:
-            report: `passed`, `verdict` and the checks with their evidence.
+            report: `passed`, `verdict`, the `champion` that was compared with, and the checks with their evidence.
             page: The same for people, as HTML.
             run_id: The run that trained the model.
             by: Who ran it.
 
         Returns:
             Id of the run that keeps it.
+
+        Raises:
+            RideDurationError: The champion is another one now.
         """
         with self._alone() as journal:
+            refuse_report_against_another(report["champion"], journal)
             passed = str(report["passed"]).lower()
             gate = journal.open("gate", None, by, report["verdict"], passed=passed, trained_by=run_id)
             self._client.log_dict(gate.run_id, report, "gate_report.json")
@@ -152,7 +157,7 @@ class Registry:
         """
         import mlflow
 
-        tags = {**facts, **seal(package), "approval": approval, "gate": gate}
+        tags = {**facts, **seal(package), "approval": approval, "gate": gate, "trained_by": run_id}
         with self._alone():
             with redirect_stderr(StringIO()):  # MLflow says there what we say in better words
                 made = mlflow.register_model(model_uri, self.name, tags=tags)

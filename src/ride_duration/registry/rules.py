@@ -70,6 +70,23 @@ def refuse_unless_comparable(challenger: ModelPackage, champion: ModelPackage) -
         )
 
 
+def refuse_report_against_another(compared: int | None, journal: Journal) -> None:
+    """The report of a gate may be noted as long as the champion that it compared with is the champion.
+
+    Args:
+        compared: The version that was champion when the gate began, if there was one.
+        journal: The decisions.
+
+    Raises:
+        RideDurationError: It is not.
+    """
+    if compared != journal.champion:
+        raise RideDurationError(
+            f"the package was judged {_between(compared, journal.champion)}; `kedro run --pipelines=model_release`, "
+            "with the --params and --env of its training, judges and releases it"
+        )
+
+
 def _refuse_unless(found: Any, journal: Journal, decided: str, allowed: tuple[str, ...]) -> None:
     present = status(found, journal)
     if present not in allowed:
@@ -82,9 +99,14 @@ def _refuse_judged_against_another(found: Any, journal: Journal) -> None:
     """What a gate found is of use only as long as the champion is the one that it compared with."""
     gate = judged_against(found.tags.get("gate"), journal.decisions)
     if gate is None or gate.previous != journal.champion:
-        then = "none" if gate is None or gate.previous is None else f"version {gate.previous}"
-        now = "there is none" if journal.champion is None else f"version {journal.champion} is"
+        between = _between(gate.previous if gate else None, journal.champion)
         raise RideDurationError(
-            f"version {found.version} was judged when the champion was {then}, and {now} now; "
+            f"version {found.version} was judged {between}; "
             "`kedro run` with the --params of that version judges and releases it anew"
         )
+
+
+def _between(compared: int | None, champion: int | None) -> str:
+    then = "none" if compared is None else f"version {compared}"
+    now = "there is none" if champion is None else f"version {champion} is"
+    return f"when the champion was {then}, and {now} now"

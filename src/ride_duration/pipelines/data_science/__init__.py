@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline, node
 
 from ride_duration.pipelines import TRAINING_TAG
 from ride_duration.pipelines.data_science.evaluation import compute_metrics, compute_slices, predict_trips
-from ride_duration.pipelines.data_science.intervals import fit_intervals
+from ride_duration.pipelines.data_science.origin import train_intervals, train_model
 from ride_duration.pipelines.data_science.plots import (
     plot_feature_importance,
     plot_predicted_against_actual,
@@ -14,7 +14,7 @@ from ride_duration.pipelines.data_science.plots import (
 )
 from ride_duration.pipelines.data_science.splitting import split_features
 from ride_duration.pipelines.data_science.summary import summarise_metrics
-from ride_duration.pipelines.data_science.training import fit_baselines, fit_model
+from ride_duration.pipelines.data_science.training import fit_baselines
 
 _SPLITS = ["train_features", "val_features", "test_features"]
 _PLOTS = [
@@ -63,13 +63,12 @@ def _baselines() -> Pipeline:
 
 
 def _training() -> Pipeline:
-    inputs = ["train_features", "params:training"]
-    learning = [*inputs, "params:intervals"]
+    inputs = ["train_features", "params:training", "params:experiment", "params:intervals", "tracked_run"]
     nodes = [
-        node(fit_model, inputs, "model", name="fit_model"),
-        node(fit_intervals, learning, "interval_model", name="fit_intervals"),
+        node(train_model, inputs, "model", name="fit_model"),
+        node(train_intervals, inputs, "interval_model", name="fit_intervals"),
     ]
-    return _room("training", nodes, inputs=learning, outputs=["model", "interval_model"], tags=TRAINING_TAG)
+    return _room("training", nodes, inputs=inputs, outputs=["model", "interval_model"], tags=TRAINING_TAG)
 
 
 def _evaluation() -> Pipeline:

@@ -4,30 +4,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import field_validator
 
-from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.intervals import IntervalModel
 from ride_duration.pipelines.data_science.metrics import rmse_interval, score_both, score_interval
 from ride_duration.pipelines.data_science.models import DurationModel, without_distance
-from ride_duration.pipelines.parameters import Experiment, Parameters, Training
-
-
-class Slices(Parameters):
-    """How trips are cut into slices.
-
-    Attributes:
-        distance_edges: Edges in miles of the buckets of metered distance, ascending.
-    """
-
-    distance_edges: tuple[float, ...]
-
-    @field_validator("distance_edges")
-    @classmethod
-    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if len(edges) < 2 or sorted(set(edges)) != list(edges):
-            raise ValueError("distance_edges must be two or more numbers in ascending order")
-        return edges
+from ride_duration.pipelines.data_science.slices import Slices, slices_of
+from ride_duration.pipelines.parameters import Experiment, Training
 
 
 def predict_trips(
@@ -145,21 +127,12 @@ def compute_slices(
     """Measure the model on slices of the validation and test trips.
 
     Returns:
-        One row a slice: `split`, `slice` (borough_pair, hour, distance, straight_distance, zone_pair), `value`, `n`
-        and the measures, those of the intervals too.
+        One row a slice: `split`, `slice` (a kind of `slices_of`), `value`, `n` and the measures, those of the
+        intervals too.
     """
     judged = pd.concat([val_features, test_features])
     trips = predictions.merge(judged.drop(columns="duration"), on="ride_id", validate="one_to_one")
-    miles = pd.cut(trips["trip_distance"], list(slices.distance_edges)).astype("string").fillna("unknown")
-    edges = interval_model.calibration.edges
-    straight = buckets(trips["straight_distance"].to_numpy(dtype=np.float64), edges)
-    keys = {
-        "borough_pair": trips["borough_pair"],
-        "hour": trips["hour"].astype(int).map("{:02d}".format),
-        "distance": miles + " miles",
-        "straight_distance": pd.Series(np.array(bucket_names(edges))[straight], trips.index),
-        "zone_pair": trips["zone_pair"].isin(train_features["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
-    }
+    keys = slices_of(trips, train_features, interval_model.calibration.edges, slices)
     rows = [
         {"split": split, "slice": name, "value": value} | _model_measures(group)
         for name, key in keys.items()

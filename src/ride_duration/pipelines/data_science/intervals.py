@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package.intervals import Calibration, buckets
-from ride_duration.pipelines.data_science.models import DurationModel, without_distance
+from ride_duration.pipelines.data_science.models import DurationModel, Origin, without_distance
 from ride_duration.pipelines.data_science.training import fit_estimator, last_part
 from ride_duration.pipelines.parameters import Intervals, Training
 
 
 @dataclass
 class IntervalModel:
-    """A quantile model for each tail, and the calibration that turns them into an interval."""
+    """A quantile model for each tail, the calibration that turns them into an interval, and where they come from."""
 
     lower: DurationModel
     upper: DurationModel
     calibration: Calibration
+    origin: Origin | None = None
 
     def bounds(
         self, rows: pd.DataFrame, duration: NDArray[np.float64]
@@ -51,7 +52,9 @@ def fit_intervals(train_features: pd.DataFrame, training: Training, intervals: I
         "with_distance": _margins(tails, later[later["trip_distance"].notna()], intervals),
         "without_distance": _margins(tails, without_distance(later), intervals),
     }
-    return IntervalModel(**tails, calibration=Calibration(intervals.coverage, intervals.bucket_edges, margins))
+    return IntervalModel(
+        tails["lower"], tails["upper"], Calibration(intervals.coverage, intervals.bucket_edges, margins)
+    )
 
 
 def _fit_quantile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,18 @@ from numpy.typing import NDArray
 
 from ride_duration.pipelines.parameters import FeatureSet, ModelChoice, Training
 from ride_duration.trips.features import METERED
+
+
+class Origin(NamedTuple):
+    """Where a model comes from.
+
+    Attributes:
+        run_id: The MLflow run that trained it; None where that was not tracked.
+        settings: A hash of the parameters that it was trained with.
+    """
+
+    run_id: str | None
+    settings: str
 
 
 @dataclass
@@ -22,12 +34,14 @@ class DurationModel:
         choice: That entry.
         feature_set: The columns it reads.
         estimator: A scikit-learn compatible regressor.
+        origin: Where it comes from, if a run trained it.
     """
 
     name: str
     choice: ModelChoice
     feature_set: FeatureSet
     estimator: Any
+    origin: Origin | None = None
 
     @classmethod
     def unfitted(cls, name: str, training: Training) -> DurationModel:

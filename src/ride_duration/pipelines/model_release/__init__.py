@@ -12,17 +12,18 @@ from ride_duration.pipelines.model_release.release import (
     write_summary,
 )
 
-_MADE = ["model", "interval_model", "predictions", "val_features"]
+_MADE = ["model", "interval_model", "predictions", "train_features", "val_features"]
 _REPORTS = ["metrics", "slice_metrics", "quality_report", "raw_fingerprints"]
-_JUDGING = ["champion_package", "val_features", "test_features"]
+_JUDGING = ["champion_package", "train_features", "val_features", "test_features"]
 
 
 def create_pipeline() -> Pipeline:
     """Package the model, judge the package, release it if it is good, and answer one ride with it."""
     packaging = [*_MADE, *_REPORTS, "params:experiment", "params:packaging"]
+    judging = [*_JUDGING, "params:gate", "params:slices"]
     nodes = [
         node(package_model, packaging, "model_package@files", name="package_model"),
-        node(gate_package, ["model_package@package", *_JUDGING, "params:gate"], "gate_report", name="gate_package"),
+        node(gate_package, ["model_package@package", *judging], "gate_report", name="gate_package"),
         node(write_gate_page, "gate_report", "gate_page", name="write_gate_page"),
         node(
             release_package, ["gate_report", "gate_page", "params:release"], "release@decision", name="release_package"
@@ -39,7 +40,14 @@ def create_pipeline() -> Pipeline:
         nodes,
         namespace="release",
         inputs={*_MADE, *_REPORTS, *_JUDGING, "metrics_summary"},
-        parameters={"params:experiment", "params:packaging", "params:gate", "params:release", "params:example_ride"},
+        parameters={
+            "params:experiment",
+            "params:packaging",
+            "params:gate",
+            "params:slices",
+            "params:release",
+            "params:example_ride",
+        },
         outputs={
             "model_package@files",
             "gate_report",

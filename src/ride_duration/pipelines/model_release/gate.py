@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ride_duration.model_package import Answers, ModelPackage, golden_error, golden_rides
 from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.models import without_distance
+from ride_duration.pipelines.data_science.slices import Slices, slices_of
 from ride_duration.pipelines.model_release.champion import compare_with_champion
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
+from ride_duration.pipelines.model_release.one_run import refuse_other_trips
 
 _TIMED_RIDES = 200
 
@@ -21,21 +23,30 @@ _TIMED_RIDES = 200
 def gate_package(
     model_package: ModelPackage,
     champion_package: ModelPackage | None,
+    train_features: pd.DataFrame,
     val_features: pd.DataFrame,
     test_features: pd.DataFrame,
     gate: Gate,
+    slices: Slices,
 ) -> dict[str, Any]:
     """Judge a package, by its own answers, on months that it has not learnt from.
 
     Returns:
-        `passed`, `verdict` (a sentence), `same_as_champion`, the model's facts and the `checks`.
+        `passed`, `verdict` (a sentence), `package` (the fingerprint of what was judged), `champion` (the version
+        that it was compared with, None if there was none), `same_as_champion`, the model's facts and the `checks`.
+
+    Raises:
+        RideDurationError: The trips are not those of the months that the package is to be judged on.
     """
+    refuse_other_trips(model_package.manifest, train=train_features, val=val_features, test=test_features)
     judged = pd.concat([val_features, test_features], ignore_index=True)
+    sliced = slices_of(judged, train_features, model_package.calibration.edges, slices)
     answers = _answers(model_package, val_features)
     checks = [
         _data_quality(model_package, gate),
+        _later_months(model_package),
         *_beats_baselines(model_package, val_features, answers),
-        *compare_with_champion(model_package, champion_package, judged, gate),
+        *compare_with_champion(model_package, champion_package, judged, sliced, gate),
         *_coverage(model_package, val_features, answers, gate),
         _golden(model_package, gate),
         _size(model_package, gate),
@@ -48,6 +59,8 @@ def gate_package(
     return {
         "passed": not failed,
         "verdict": verdict,
+        "package": model_package.fingerprint,
+        "champion": None if champion_package is None else champion_package.version,
         "same_as_champion": same,
         **{name: model_package.manifest[name] for name in facts},
         "checks": [check._asdict() for check in checks],
@@ -66,6 +79,13 @@ def _data_quality(package: ModelPackage, gate: Gate) -> Check:
 
 
 _KINDS = ("rejected", "repaired", "flagged")
+
+
+def _later_months(package: ModelPackage) -> Check:
+    """Who is asked about rides to come is judged on months that came after all that it has learnt from."""
+    train, val = package.manifest["train_data"], package.manifest["val_data"]
+    found = f"learnt from months up to {max(train)}, and judged on months from {min(val)} on"
+    return Check("judged on later months", "val_data comes after train_data", max(train) < min(val), found)
 
 
 def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers]) -> list[Check]:

@@ -16,8 +16,10 @@ from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
 from ride_duration.pipelines.data_science.intervals import IntervalModel
 from ride_duration.pipelines.data_science.models import DurationModel
+from ride_duration.pipelines.data_science.origin import settings_hash
 from ride_duration.pipelines.model_release.graphs import onnx_graph, reason_against
 from ride_duration.pipelines.model_release.model_card import card_files
+from ride_duration.pipelines.model_release.one_run import refuse_other_metrics, refuse_other_models, refuse_other_trips
 from ride_duration.pipelines.parameters import Experiment, FeatureSet, Learning
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.zones import zone_table
@@ -61,6 +63,7 @@ def package_model(
     model: DurationModel,
     interval_model: IntervalModel,
     predictions: pd.DataFrame,
+    train_features: pd.DataFrame,
     val_features: pd.DataFrame,
     metrics: dict[str, Any],
     slice_metrics: pd.DataFrame,
@@ -75,13 +78,17 @@ def package_model(
         Contents by file name, as `model_package` lists them.
 
     Raises:
-        RideDurationError: The model is another run's, or the package does not answer as the model does.
+        RideDurationError: The model or the trips are another run's, or the package does not answer as the model does.
     """
-    _refuse_another_run(metrics, experiment, packaging)
+    facts = _facts(model, metrics, experiment)
+    refuse_other_metrics(metrics, experiment, packaging)
+    refuse_other_models([model, interval_model], settings_hash(experiment, packaging, packaging.intervals))
+    refuse_other_trips(facts, train=train_features, val=val_features)
     parts = {"duration": model, "lower": interval_model.lower, "upper": interval_model.upper}
+    reads = {output: _reads(part.feature_set) for output, part in parts.items()}
     files = {
         **{OUTPUTS[output]: onnx_graph(part) for output, part in parts.items()},
-        "inputs.json": _json({"outputs": {o: _reads(p.feature_set) for o, p in parts.items()}, **_usual(val_features)}),
+        "inputs.json": _json({"outputs": reads, **_usual(train_features)}),
         "intervals.json": _json(interval_model.calibration.as_dict()),
         "zones.csv": zone_table().encode(),
         "metrics.json": _json(metrics),
@@ -90,37 +97,22 @@ def package_model(
         "raw_fingerprints.json": _json(raw_fingerprints),
         **card_files(metrics, slice_metrics, predictions, val_features, interval_model.calibration),
     }
-    facts = _facts(model, metrics, experiment)
     package = ModelPackage(pack({**files, "golden_rides.json": b""}, facts))
     compare_outputs(package, model, interval_model, rides_to_compare(val_features, packaging.seed))
     return pack({**files, "golden_rides.json": _json(_golden(package, val_features))}, facts)
 
 
-def _refuse_another_run(metrics: dict[str, Any], experiment: Experiment, packaging: Packaging) -> None:
-    wanted = {
-        "model": packaging.model,
-        "train_data": experiment.train_data,
-        "val_data": experiment.val_data,
-        "service": experiment.service,
-        "source": experiment.source,
-    }
-    for name, value in wanted.items():
-        if metrics[name] != value:
-            raise RideDurationError(
-                f"the model that lies in data/ was made with {name}={metrics[name]}, not {value}; "
-                "give the same --params and --env, or run all of `kedro run`"
-            )
-
-
 def _facts(model: DurationModel, metrics: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
     return {
         "model": model.name,
+        "run_id": model.origin.run_id if model.origin else None,
         "distance": model.choice.distance,
         "service": experiment.service,
         "source": experiment.source,
         "simulated": experiment.simulated,
         "train_data": list(experiment.splits["train"]),
         "val_data": list(experiment.splits["val"]),
+        "test_data": list(experiment.splits["test"]),
         "rmse": metrics["val"]["rmse"],
         "rmse_without_distance": metrics["val"]["rmse_without_distance"],
     }

@@ -1,0 +1,50 @@
+"""How trips are cut into slices: for reports, and for the gate."""
+
+import numpy as np
+import pandas as pd
+from pydantic import field_validator
+
+from ride_duration.model_package.intervals import bucket_names, buckets
+from ride_duration.pipelines.parameters import Parameters
+
+
+class Slices(Parameters):
+    """How trips are cut into slices.
+
+    Attributes:
+        distance_edges: Edges in miles of the buckets of metered distance, ascending.
+    """
+
+    distance_edges: tuple[float, ...]
+
+    @field_validator("distance_edges")
+    @classmethod
+    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if len(edges) < 2 or sorted(set(edges)) != list(edges):
+            raise ValueError("distance_edges must be two or more numbers in ascending order")
+        return edges
+
+
+def slices_of(
+    rows: pd.DataFrame, learnt: pd.DataFrame, straight_edges: tuple[float, ...], slices: Slices
+) -> dict[str, "pd.Series[str]"]:
+    """The slice of each kind that a trip belongs to.
+
+    Args:
+        rows: Feature rows (n).
+        learnt: Feature rows that the model has learnt from.
+        straight_edges: Edges in miles of the buckets of straight-line distance.
+        slices: Where to cut.
+
+    Returns:
+        Names (n,), with the index of `rows`, by kind: borough_pair, hour, distance, straight_distance, zone_pair.
+    """
+    miles = pd.cut(rows["trip_distance"], list(slices.distance_edges)).astype("string").fillna("unknown")
+    straight = buckets(rows["straight_distance"].to_numpy(dtype=np.float64), straight_edges)
+    return {
+        "borough_pair": rows["borough_pair"],
+        "hour": rows["hour"].astype(int).map("{:02d}".format),
+        "distance": miles + " miles",
+        "straight_distance": pd.Series(np.array(bucket_names(straight_edges))[straight], rows.index),
+        "zone_pair": rows["zone_pair"].isin(learnt["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
+    }
