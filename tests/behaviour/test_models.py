@@ -9,6 +9,8 @@ import mlflow
 import pytest
 
 from ride_duration.registry import Registry, model_name
+from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.rollouts import Rollouts
 from tests.conftest import Ended, Project
 from tests.registry.store import SETTINGS
 
@@ -40,6 +42,13 @@ class Released(Project):
         uri = mlflow.MlflowClient().get_model_version(self.registry.name, "1").source
         return self.registry.register(uri, first.run_id, gate, approval, facts)
 
+    def rollouts(self) -> Rollouts:
+        """Those in the prediction log that a service has begun."""
+        engine = engine_for_writing(f"sqlite:///{self.data('serving/predictions.db')}")
+        migrate(engine)
+        engine.dispose()
+        return Rollouts(str(engine.url), self.registry.name)
+
 
 @pytest.fixture
 def released(finished: Project, tmp_path: Path) -> Released:
@@ -69,6 +78,8 @@ def test_promote_and_roll_back(released: Released) -> None:
     out = released.told("promote", "2", "--by", "Ana [red]", "--why", "better on snow days")
     assert "Version 2 is champion now, after version 1." in out
     assert "`kedro models rollback` undoes this" in out
+    assert "rollout" not in out
+    assert not released.data("serving").exists()
     assert "Version 1 is champion again, in place of version 2." in released.told("rollback", "--why", "too long")
     history = json.loads(released.told("history", "--json"))
     assert [reign["version"] for reign in history] == [1, 2, 1]
@@ -87,10 +98,19 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     out = released.told("list", "--env", "test")
     assert out.count("awaiting approval") == 2
     assert 'Next: `kedro models approve 3 --by NAME --why "..." --env test`, or `reject`.' in out
+    assert "`kedro models rollout start 3 --by NAME" in out
+    rollouts = released.rollouts()
+    rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "learnt from March")
     out = released.told("reject", "2", "--by", "Ana", "--why", "the Bronx is too short")
     assert "Version 2 is rejected; version 1 stays champion." in out
+    assert "The rollout of version 2 ends by this." in out
+    noted = rollouts.last().history[-1]
+    assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
+    rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "learnt from March")
     out = released.told("approve", "3", "--by", "Ben", "--why", "fair on every borough")
     assert "Version 3 is champion now, after version 1." in out
+    assert "The rollout of version 3 ends by this." in out
+    rollouts.close()
     statuses = [version["status"] for version in json.loads(released.told("list", "--json"))]
     assert statuses == ["champion", "rejected", "former champion"]
 
