@@ -36,6 +36,13 @@ def test_the_source_of_the_environment_is_the_one_that_is_read(
     assert conf["catalog"]["champion_package"]["source"] == source
 
 
+@pytest.mark.parametrize(("env", "folder"), [("tlc", "tlc"), ("test", "test"), ("base", "base"), (None, "local")])
+def test_what_tuning_finds_is_kept_with_the_environment(env: str | None, folder: str) -> None:
+    conf = loader(env, model="ridge")
+    assert conf["catalog"]["tuned_model"]["filepath"] == f"conf/{folder}/parameters_tuned_ridge.yml"
+    assert conf["parameters"]["environment"] == folder
+
+
 def test_production_takes_addresses_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     store, registry = "postgresql+psycopg://taxi:secret@db/log", "https://mlflow.example"
     monkeypatch.setenv("RIDE_DURATION_STORE", store)
@@ -66,4 +73,4 @@ def test_two_environments_in_one_process_do_not_mix() -> None:
 
 def test_packaging_is_given_what_training_is() -> None:
     parameters = loader("test")["parameters"]
-    assert parameters["packaging"] == parameters["training"]
+    assert parameters["packaging"] == parameters["training"] | {"intervals": parameters["intervals"]}

@@ -12,9 +12,8 @@ from typing import Any
 import kedro
 import pytest
 
-from ride_duration.mlflow_store import EXPERIMENT, _inside
+from ride_duration.mlflow_store import EXPERIMENT, _inside, flat
 from ride_duration.provenance import _user
-from ride_duration.tracking import _flat
 from tests.conftest import Ended, Project
 
 #: One worker makes what these tests share.
@@ -270,8 +269,8 @@ def test_only_a_database_named_relative_to_the_project_is_moved_into_it(tmp_path
 
 def test_nested_values_are_named_by_their_path() -> None:
     nested = {"val": {"rmse": 5.1, "n": 3, "bias": None}, "simulated": True, "model": "xgboost"}
-    assert _flat(nested) == {"val.rmse": 5.1, "val.n": 3, "val.bias": None, "simulated": True, "model": "xgboost"}
-    assert _flat(nested, numbers_only=True) == {"val.rmse": 5.1, "val.n": 3}
+    assert flat(nested) == {"val.rmse": 5.1, "val.n": 3, "val.bias": None, "simulated": True, "model": "xgboost"}
+    assert flat(nested, numbers_only=True) == {"val.rmse": 5.1, "val.n": 3}
 
 
 def test_without_mlflow_a_run_ends_well_and_says_that_it_is_not_tracked(

@@ -10,11 +10,14 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.mlflow_store import EXPERIMENT, KIND, connect
+from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat, recorded_parameters
 from ride_duration.pipelines import TRAINING_TAG
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
-_HEADLINE = ("model", "train_data", "val_data", "test_data", "service", "source")
+_HEADLINE = ("model", "train_data", "val_data", "service", "source")
+
+#: What decides how a run ends, beside the chosen entry of the zoo and the feature sets that are read.
+_DECISIVE = ("test_data", "seed", "baselines", "intervals", "slices", "simulation", "gate", "release")
 
 
 def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str], last: int) -> pd.DataFrame:
@@ -29,7 +32,8 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
     Returns:
         One row a run, newest first, named by the first eight characters of its id: status, start (UTC), model, months,
         metrics on the validation months (RMSE in minutes with a 95 % interval), commit (`*` where files had been
-        changed), a fingerprint of the raw files, and each parameter in which the runs differ.
+        changed), a fingerprint of the raw files, and each parameter in which the runs differ. None where a run has
+        no such figure or parameter.
 
     Raises:
         RideDurationError: No run is there, or none or several have an id that begins so.
@@ -38,7 +42,8 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
     chosen = [find_run(found, run_id) for run_id in run_ids] if run_ids else found[:last]
     rows = {run.info.run_id[:8]: _row(run) for run in chosen}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return table.join(_differences({run.info.run_id[:8]: run.data.params for run in chosen})).astype(object)
+    whole = table.join(_differences({run.info.run_id[:8]: _parameters(run) for run in chosen})).astype(object)
+    return whole.where(whole.notna(), None)
 
 
 def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
@@ -101,6 +106,19 @@ def _number(value: float | None) -> str | None:
 def _fingerprint(tags: dict[str, str]) -> str | None:
     files = sorted((name, value) for name, value in tags.items() if name.startswith("raw."))
     return hashlib.sha256(repr(files).encode()).hexdigest()[:8] if files else None
+
+
+def _parameters(run: Any) -> dict[str, str]:
+    """The parameters that decided how a run ended, by flat name; of a run whose record is gone, those in MLflow."""
+    try:
+        recorded = recorded_parameters(run)
+    except RideDurationError:
+        return dict(run.data.params)
+    entry = {k: v for k, v in recorded.get("models", {}).get(recorded.get("model"), {}).items() if k != "search_space"}
+    decisive = {name: recorded[name] for name in _DECISIVE if name in recorded}
+    read = {entry.get("features"), decisive.get("intervals", {}).get("model", {}).get("features")}
+    sets = {name: columns for name, columns in recorded.get("feature_sets", {}).items() if name in read}
+    return {name: str(value) for name, value in flat(entry | decisive | {"feature_sets": sets}).items()}
 
 
 def _differences(params: dict[str, dict[str, str]]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ _HAVE_OPEN_GROUPS = ("models.", "intervals.model.")
 
 
 class ConfigLoader(OmegaConfigLoader):
-    """Refuses misspelt parameters, and adds the groups that nodes are given.
+    """Refuses misspelt parameters, and adds the groups that nodes are given, and the name of the environment.
 
     Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups of
     `pipelines.parameters` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
@@ -43,7 +43,7 @@ class ConfigLoader(OmegaConfigLoader):
             name: _fields(values, TripSource) | {"read_data": [str(values[key]) for key in keys if values[key]]}
             for name, keys in READ.items()
         }
-        return values | groups | read
+        return values | groups | read | {"environment": self.env or self.default_run_env}
 
     def _load(self, env: str) -> dict[str, Any]:
         """The parameters of the files alone."""

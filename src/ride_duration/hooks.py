@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import time
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,10 @@ class ProgressHook:
     def before_node_run(self, node: Node) -> None:
         self._step += 1
         self._started = time.perf_counter()
-        log.info("[%2d/%d] %s", self._step, self._steps, node.short_name)
+        if parent_process() is None:
+            log.info("[%2d/%d] %s", self._step, self._steps, node.short_name)
+        else:  # of several that share the steps, none can count them
+            log.info("%s", node.short_name)
 
     @hook_impl
     def after_node_run(self) -> None:

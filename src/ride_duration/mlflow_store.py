@@ -6,8 +6,9 @@ import logging
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from ride_duration.errors import Unreachable, without_passwords
+from ride_duration.errors import RideDurationError, Unreachable, without_passwords
 
 #: Training runs.
 EXPERIMENT = "ride_duration"
@@ -61,6 +62,34 @@ def experiments_before(name: str) -> list[str]:
 
     earlier = mlflow.search_experiments(filter_string=f"name LIKE '{name}{_UNTIL}%'")
     return [str(experiment.experiment_id) for experiment in earlier]
+
+
+def recorded_parameters(run: Any) -> dict[str, Any]:
+    """All parameters of a tracked run, as they were resolved.
+
+    Raises:
+        RideDurationError: The store has no such file, or none that can be read.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    try:
+        return dict(mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/parameters.json"))
+    except (mlflow.MlflowException, OSError) as error:
+        raise RideDurationError(
+            f"run {run.info.run_id[:8]} has no readable parameters.json in {run.info.artifact_uri}"
+        ) from error
+
+
+def flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False) -> dict[str, Any]:
+    """Nested values by their path, for instance `val.rmse`."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{above}{name}.", numbers_only=numbers_only)
+        elif not numbers_only or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+            found[above + name] = value
+    return found
 
 
 def _inside(project: Path, uri: str) -> str:

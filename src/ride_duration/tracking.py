@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import kedro
 from kedro.framework.hooks import hook_impl
 
-from ride_duration.mlflow_store import EXPERIMENT, KIND, connect
+from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat
 from ride_duration.pipelines import BACKTEST_TAG, RELEASE_TAG, TRAINING_TAG, TUNING_TAG
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import author, code_at_hand
@@ -194,7 +194,7 @@ def _start(
         else:
             chosen.pop("search_space", None)
         headline = ("model", *KINDS[kind].params, "service", "source", "seed")
-        mlflow.log_params({name: parameters[name] for name in headline} | _flat(chosen))
+        mlflow.log_params({name: parameters[name] for name in headline} | flat(chosen))
         mlflow.log_dict(parameters, "parameters.json")
     return str(run.info.run_id)
 
@@ -214,13 +214,13 @@ def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
     made = pipeline.all_outputs()
     if "metrics" in made:
-        mlflow.log_metrics(_flat(catalog.load("metrics"), numbers_only=True))
+        mlflow.log_metrics(flat(catalog.load("metrics"), numbers_only=True))
     if "backtest_metrics" in made:
         _log_months(catalog.load("backtest_metrics"))
     if "tuning_result" in made:
         result = catalog.load("tuning_result")
         mlflow.set_tag("study", result["study"])
-        mlflow.log_metrics(_flat({name: result[name] for name in ("first", "best")}, numbers_only=True))
+        mlflow.log_metrics(flat({name: result[name] for name in ("first", "best")}, numbers_only=True))
     for name in sorted(made):
         if name in _ARTIFACTS or name.endswith(_PLOT_SUFFIX):
             mlflow.log_artifact(_path(catalog, name), "plots" if name.endswith(_PLOT_SUFFIX) else None)
@@ -253,13 +253,3 @@ def _log_fingerprints(fingerprints: dict[str, Any]) -> None:
 
 def _path(catalog: DataCatalog, name: str) -> str:
     return str(catalog[name]._describe()["filepath"])
-
-
-def _flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{above}{name}.", numbers_only=numbers_only)
-        elif not numbers_only or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-            flat[above + name] = value
-    return flat

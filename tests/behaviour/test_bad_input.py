@@ -97,6 +97,10 @@ def _assert_one_message(ended: Ended, *words: str) -> None:
             ["models.xgboost cannot be released", "gblinear", "--pipelines=ing"],
         ),
         (
+            "intervals.model.hyper_parameters.booster=gblinear",
+            ["Error: intervals.model cannot be released", "gblinear", "--pipelines=ing"],
+        ),
+        (
             "models.xgboost.hyper_parameters.objective=reg:gamma",
             ["cannot be released", "reg:squarederror", "--pipelines=ing"],
         ),
@@ -234,6 +238,16 @@ def test_a_full_disk_leaves_every_file_whole(trained: Project, params: str, pipe
         if name.endswith(".parquet"):
             pq.read_table(trained.data(name))
     assert trained.train("model=mean").code == 0
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(small: Project) -> None:
+    reporting = small.data("08_reporting")
+    assert not reporting.exists()
+    reporting.write_text("mine")
+    ended = small.kedro("run", "--env=test", "--pipelines=data_engineering")
+    _assert_one_message(ended, str(reporting), "is a file, and a folder is needed")
+    assert reporting.read_text() == "mine"
+    reporting.unlink()
 
 
 def test_a_second_run_says_who_holds_the_project(small: Project) -> None:

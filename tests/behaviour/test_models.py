@@ -40,7 +40,7 @@ class Released(Project):
         gate = self.registry.note_gate(report, "<h1>Gate</h1>", first.run_id, "Ana")
         facts = {name: value for name, value in first.tags.items() if name not in ("approval", "gate")}
         uri = mlflow.MlflowClient().get_model_version(self.registry.name, "1").source
-        return self.registry.register(uri, first.run_id, gate, approval, facts)
+        return self.registry.register(uri, first.run_id, gate, approval, facts, self.registry.package(1))
 
     def rollouts(self) -> Rollouts:
         """Those in the prediction log that a service has begun."""

@@ -59,9 +59,9 @@ def test_tuning_ends_with_what_it_found_and_what_to_type_next(tuned: tuple[Proje
     assert "4 trials" in out
     assert "SIMULATED" in out
     assert 'kedro run --env test --params="model=ridge_tuned"' in out
-    assert "conf/base/parameters_tuned_ridge.yml" in out
+    assert "conf/test/parameters_tuned_ridge.yml" in out
     found = json.loads(project.data("08_reporting/tuning_result.json").read_text())
-    entry = yaml.safe_load((project.root / "conf/base/parameters_tuned_ridge.yml").read_text())["models"]["ridge_tuned"]
+    entry = yaml.safe_load((project.root / "conf/test/parameters_tuned_ridge.yml").read_text())["models"]["ridge_tuned"]
     assert entry["hyper_parameters"] == found["hyper_parameters"]
     assert found["best"]["objective"] <= found["first"]["objective"]
 
@@ -96,6 +96,21 @@ def test_a_later_run_picks_what_was_found_by_its_name(tuned: tuple[Project, str]
     again = project.run("model=ridge_tuned", *TUNING_ALONE)
     assert again.code == 1
     assert "models.ridge_tuned has no search_space to tune in; these have one: lasso, ridge" in again.err
+
+
+def test_each_environment_has_what_was_found_in_it(tuned: tuple[Project, str], tmp_path: Path) -> None:
+    project = Project.copy_of(tuned[0], tmp_path / "project")
+    found = (project.root / "conf/test/parameters_tuned_ridge.yml").read_bytes()
+    assert not [*(project.root / "conf/base").glob("parameters_tuned*")]
+    ended = project.kedro("run", "--params", "model=ridge,trials=1", *TUNING_ALONE)
+    assert ended.code == 0, ended.err
+    assert "conf/local/parameters_tuned_ridge.yml holds ridge_tuned from now on." in ended.out
+    assert (project.root / "conf/test/parameters_tuned_ridge.yml").read_bytes() == found
+    head = (project.root / "conf/local/parameters_tuned_ridge.yml").read_text()
+    assert "# kedro run --env local --pipelines=tuning --params=" in head
+    for env, words in (("local", "models.ridge_tuned has no search_space"), ("tlc", "unknown model 'ridge_tuned'")):
+        ended = project.kedro("run", "--env", env, "--params=model=ridge_tuned", *TUNING_ALONE)
+        assert words in ended.err
 
 
 def test_one_command_tunes_from_nothing_and_other_validation_months_change_nothing(

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.intervals import buckets
-from ride_duration.pipelines.data_science.intervals import Intervals, fit_intervals
+from ride_duration.pipelines.data_science.intervals import fit_intervals
 from ride_duration.pipelines.data_science.models import without_distance
+from ride_duration.pipelines.parameters import Intervals
 from tests.conftest import Project
 from tests.pipelines.test_data_science_zoo import ZOO, training
 

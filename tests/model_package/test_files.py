@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from os import mkfifo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -127,11 +128,20 @@ def test_no_name_in_a_manifest_leads_outside(folder: Path, name: str) -> None:
     assert f"{name} is missing" in refusal(folder)
 
 
-def test_a_link_to_other_content_is_refused(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(b"outside")
-    (folder / "inputs.json").unlink()
-    (folder / "inputs.json").symlink_to(tmp_path / "secret")
-    assert "inputs.json is not what was packaged" in refusal(folder)
+@pytest.mark.parametrize("name", ["model.onnx", "plots", MANIFEST, "extra", "plots/extra"])
+def test_a_link_is_refused_wherever_it_leads(folder: Path, tmp_path: Path, name: str) -> None:
+    outside, link = tmp_path / "outside", folder / name
+    if link.exists():
+        link.rename(outside)  # the very bytes that were packaged
+    link.symlink_to(outside)  # to nothing, where nothing of the name was there
+    assert f"{name} is a link" in refusal(folder)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, mkfifo])
+@pytest.mark.parametrize("name", ["extra", "plots/extra"])
+def test_what_is_no_file_and_no_folder_of_one_is_refused(folder: Path, name: str, make: Callable[[Path], None]) -> None:
+    make(folder / name)
+    assert f"{name} is not in the manifest" in refusal(folder)
 
 
 def test_a_package_takes_the_place_of_another_whole(folder: Path) -> None:

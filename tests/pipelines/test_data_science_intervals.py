@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_science.intervals import IntervalModel, Intervals, conformal_margin, fit_intervals
+from ride_duration.pipelines.data_science.intervals import IntervalModel, conformal_margin, fit_intervals
 from ride_duration.pipelines.data_science.models import without_distance
+from ride_duration.pipelines.parameters import Intervals
 from tests.pipelines.test_data_science_zoo import ZOO, fitted, fitted_intervals, intervals, simulated_features, training
 
 SCORES = st.lists(st.floats(-100, 100), min_size=1, max_size=60)

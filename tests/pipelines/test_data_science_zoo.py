@@ -15,10 +15,10 @@ from threadpoolctl import threadpool_limits
 from ride_duration.pipelines.data_engineering.features import compute_features
 from ride_duration.pipelines.data_engineering.records import ROW_NUMBER
 from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips
-from ride_duration.pipelines.data_science.intervals import IntervalModel, Intervals, fit_intervals
+from ride_duration.pipelines.data_science.intervals import IntervalModel, fit_intervals
 from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.data_science.training import fit_model
-from ride_duration.pipelines.parameters import ModelChoice, Training
+from ride_duration.pipelines.parameters import Intervals, ModelChoice, Training
 from ride_duration.trips.features import FEATURES, METERED
 from ride_duration.trips.simulation import default_city, simulate_month
 from tests.pipelines.test_data_engineering_records import green_records

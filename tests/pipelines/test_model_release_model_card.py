@@ -58,21 +58,48 @@ def test_what_a_model_cannot_say_is_said() -> None:
 
 
 def test_the_worst_slices_stand_first_and_small_ones_are_left_out() -> None:
-    named = re.findall(r"^\| (\w+): (.+?) \| ([\d,]+) \| ([\d.]+) \|", card(), re.MULTILINE)
-    errors = [float(rmse) for *_, rmse in named]
+    named = re.findall(r"^\| (\w+): (.+?) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|", card(), re.MULTILINE)
+    errors = [max(float(after), float(before)) for *_, after, before in named]
     assert len(named) == 8
     assert errors == sorted(errors, reverse=True)
-    assert min(int(n.replace(",", "")) for _, _, n, _ in named) >= 500
-    worst = big_slices().query("split == 'val' and n >= 500")["rmse"].max()
+    assert min(int(n.replace(",", "")) for _, _, n, _, _ in named) >= 500
+    worst = big_slices().query("split == 'val' and n >= 500")[["rmse", "rmse_without_distance"]].max(axis=None)
     assert errors[0] == pytest.approx(worst, abs=0.005)
     assert not re.search(r"^\| (hour|distance): ", card(slices=sliced().assign(n=3)), re.MULTILINE)
 
 
-def test_slices_whose_intervals_fail_are_named() -> None:
-    one = big_slices().assign(coverage=0.9)
-    one.loc[(one["slice"] == "hour") & (one["value"] == "08"), "coverage"] = 0.80
-    assert "short of 90% by more than 4 points on hour 08 (80%)." in card(slices=one)
-    assert "no slice of 500 trips falls more than 4 points short of 90%" in card(slices=one.assign(coverage=0.87))
+def test_a_slice_that_is_worst_before_the_ride_alone_is_among_the_worst_with_both_errors() -> None:
+    slices = big_slices().assign(rmse=5.0, rmse_without_distance=6.0)
+    slices.loc[(slices["slice"] == "hour") & (slices["value"] == "08"), "rmse_without_distance"] = 77.25
+    rows = [line for line in card(slices=slices).splitlines() if line.startswith("| hour: 08 |")]
+    assert [row.split(" | ")[2:4] for row in rows] == [["5.00", "77.25"]]
+
+
+@pytest.mark.parametrize(
+    ("when", "measure"), [("after the ride", "coverage"), ("before the ride", "coverage_without_distance")]
+)
+def test_slices_whose_intervals_fail_are_named_after_and_before_the_ride(when: str, measure: str) -> None:
+    held = big_slices().assign(coverage=0.9, coverage_without_distance=0.9)
+    for value, share in (("08", 0.80), ("09", 0.99), ("10", 0.86), ("11", 0.94)):
+        held.loc[(held["slice"] == "hour") & (held["value"] == value), measure] = share
+    text = card(slices=held)
+    assert f"- {when}, too few rides: hour 08 (80.0%).\n" in text
+    assert f"- {when}, too many rides: hour 09 (99.0%).\n" in text
+    assert text.count(": nowhere.\n") == 2
+
+
+def test_no_more_slices_are_named_than_a_reader_takes_in() -> None:
+    text = card(slices=big_slices().assign(coverage=0.5))
+    assert re.search(r"- after the ride, too few rides: (\S.+?\(50\.0%\)(, )?){8}and \d+ more\.\n", text)
+
+
+def test_a_model_that_needs_the_distance_cannot_say_where_it_fails_before_the_ride() -> None:
+    slices = big_slices().assign(rmse_without_distance=None, bias_without_distance=None, coverage_without_distance=None)
+    text = card("ridge", slices=slices)
+    assert "- before the ride: it cannot say.\n" in text
+    assert "nan" not in text
+    assert "| cannot say | " in text
+    assert "- after the ride: no slice is so large.\n" in card(slices=sliced().assign(n=3))
 
 
 def test_every_picture_of_the_card_is_in_the_package_and_is_one() -> None:

@@ -29,7 +29,7 @@ from ride_duration.trips.features import FEATURES
 from ride_duration.trips.zones import zone_table
 from tests.pipelines.test_data_engineering_records import experiment
 from tests.pipelines.test_data_science_evaluation import SLICES, measured, predictions, splits
-from tests.pipelines.test_data_science_zoo import MODELS, fitted, fitted_intervals, simulated_features, training
+from tests.pipelines.test_data_science_zoo import MODELS, ZOO, fitted, fitted_intervals, simulated_features, training
 
 SIMULATED: dict[str, Any] = {"source": "simulated", "sources": {"simulated": None}}
 QUALITY = {
@@ -46,9 +46,16 @@ QUALITY = {
 FINGERPRINTS = {"green_tripdata_2021-01": {"sha256": "0" * 64, "rows": 1_000, "bytes": 3}}
 
 
-def packaging(model: str, entry: dict[str, Any] | None = None, **hyper_parameters: Any) -> Packaging:
-    """The configured zoo with `model` chosen, as packaging is given it."""
-    return Packaging(**training(model, entry, **hyper_parameters).model_dump())
+def packaging(
+    model: str,
+    entry: dict[str, Any] | None = None,
+    intervals_model: dict[str, Any] | None = None,
+    **hyper_parameters: Any,
+) -> Packaging:
+    """The configured zoo with `model` chosen, and the configured intervals, as packaging is given them."""
+    configured = ZOO["intervals"]
+    learnt = configured | {"model": configured["model"] | (intervals_model or {})}
+    return Packaging(**training(model, entry, **hyper_parameters).model_dump(), intervals=learnt)
 
 
 def packed(model: str = "xgboost", **changed: Any) -> dict[str, bytes]:
@@ -265,6 +272,26 @@ def test_what_cannot_be_packaged_is_refused_with_the_reason_and_a_way_to_try_it(
     assert f"models.{model} cannot be released: " in str(told.value)
     assert words in str(told.value)
     assert "add --pipelines=ingestion,data_engineering,data_science" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"estimator": "sklearn.linear_model.QuantileRegressor", "hyper_parameters": {}},
+            "intervals.model cannot be released: a QuantileRegressor cannot be written as an ONNX graph",
+        ),
+        ({"hyper_parameters": {"booster": "dart"}}, "intervals.model cannot be released: with booster=dart"),
+        ({"features": "reference"}, "intervals.model cannot be released: a XGBRegressor becomes a graph of numbers"),
+        ({"features": "nice"}, "intervals.model.features names 'nice', but the feature sets are none, zone_pair"),
+    ],
+)
+def test_intervals_that_cannot_be_packaged_are_refused_before_anything_runs(
+    changed: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValidationError) as told:
+        packaging("xgboost", intervals_model=changed)
+    assert words in str(told.value)
 
 
 def test_golden_rides_of_trips_without_zones_or_distances_are_answered_too() -> None:

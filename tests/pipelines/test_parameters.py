@@ -56,6 +56,12 @@ def refusal(group: type[Parameters], **values: Any) -> str:
     return str(told.value)
 
 
+def test_an_unknown_service_is_the_only_mistake_that_is_told() -> None:
+    told = refusal(Experiment, **EXPERIMENT | {"source": "simulated", "service": "purple"})
+    assert "unknown service 'purple'" in told
+    assert "green months only" not in told
+
+
 def test_an_experiment_knows_its_months_and_its_service() -> None:
     experiment = Experiment(**EXPERIMENT | {"test_data": "2023-01"})
     assert experiment.splits == {"train": ("2021-01", "2021-02"), "val": ("2021-03",), "test": ("2023-01",)}

@@ -44,7 +44,7 @@ TRIALS = pd.DataFrame(
 
 def test_the_entry_is_complete_and_differs_in_what_was_tuned_only() -> None:
     own = training("xgboost")
-    [(name, entry)] = yaml.safe_load(write_tuned_entry(FOUND, own))["models"].items()
+    [(name, entry)] = yaml.safe_load(write_tuned_entry(FOUND, own, "tlc"))["models"].items()
     assert name == "xgboost_tuned"
     models = {key: choice.model_dump() for key, choice in own.models.items()} | {name: entry}
     tuned = Training(
@@ -56,7 +56,7 @@ def test_the_entry_is_complete_and_differs_in_what_was_tuned_only() -> None:
 
 
 def test_an_entry_leaves_away_what_the_model_has_not() -> None:
-    text = write_tuned_entry(FOUND | {"model": "ridge", "hyper_parameters": {"alpha": 3.5}}, training("ridge"))
+    text = write_tuned_entry(FOUND | {"model": "ridge", "hyper_parameters": {"alpha": 3.5}}, training("ridge"), "tlc")
     assert yaml.safe_load(text)["models"]["ridge_tuned"] == {
         "estimator": "sklearn.linear_model.Ridge",
         "features": "reference",
@@ -69,27 +69,29 @@ def test_a_hyper_parameter_may_be_none() -> None:
     entry = {"estimator": "sklearn.linear_model.Ridge", "features": "reference", "distance": "required"}
     own = training("m", entry, max_iter=None, alpha=1.0)
     found = FOUND | {"model": "m", "hyper_parameters": {"alpha": 2.0}}
-    assert yaml.safe_load(write_tuned_entry(found, own))["models"]["m_tuned"]["hyper_parameters"] == {
+    assert yaml.safe_load(write_tuned_entry(found, own, "tlc"))["models"]["m_tuned"]["hyper_parameters"] == {
         "max_iter": None,
         "alpha": 2.0,
     }
 
 
 def test_the_head_of_the_entry_says_how_it_was_found() -> None:
-    head = "".join(line for line in write_tuned_entry(FOUND, training("xgboost")).splitlines() if line.startswith("#"))
+    entry = write_tuned_entry(FOUND, training("xgboost"), "tlc")
+    head = "".join(line for line in entry.splitlines() if line.startswith("#"))
     for words in (
-        'kedro run --pipelines=tuning --params="model=xgboost,train_data=2021-01+2023-01,service=green,source=tlc',
+        "kedro run --env tlc --params=model=xgboost_tuned",
+        'kedro run --env tlc --pipelines=tuning --params="model=xgboost,train_data=2021-01+2023-01,',
+        "service=green,source=tlc",
         "trials=4",
         "seed=42",
         "Mean RMSE",
         "2 folds",
         "4.750 minutes",
         "5.000",
-        "git",
     ):
         assert words in head
     assert "simulated" not in head
-    assert "simulated trips" in write_tuned_entry(SIMULATED, training("xgboost"))
+    assert "simulated trips" in write_tuned_entry(SIMULATED, training("xgboost"), "tlc")
 
 
 def test_the_summary_puts_old_and_new_side_by_side() -> None:

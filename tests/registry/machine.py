@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ride_duration.errors import RideDurationError
-from ride_duration.registry.decisions import MOVING, previous_champion, reigns
+from ride_duration.registry.decisions import MOVING, VACANCY, previous_champion, reigns
 from tests.registry.store import Store
 
 #: Everything that a decision does to the store, as methods of MLflow's client.
@@ -65,12 +65,12 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             self.name = store.new().name
             self.statuses: dict[int, str] = {}
             self.judged: dict[int, int | None] = {}
-            self.reigned: list[int] = []
+            self.moves: list[int | None] = []
             self.undo: list[int] = []
 
         @property
         def champion(self) -> int | None:
-            return self.reigned[-1] if self.reigned else None
+            return self.moves[-1] if self.moves else None
 
         def decide(self, allowed: bool, moment: int | None, commit: str, act: Callable[..., Any]) -> bool:
             """Whether the decision came about: it was allowed, and not killed before the write `commit`."""
@@ -86,11 +86,23 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             assert allowed
             return True
 
-        def move(self, version: int) -> None:
+        def move(self, version: int | None) -> None:
             if self.champion is not None:
                 self.statuses[self.champion] = "former champion"
-            self.statuses[version] = "champion"
-            self.reigned.append(version)
+            if version is not None:
+                self.statuses[version] = "champion"
+            self.moves.append(version)
+
+        def promoted(self, version: int) -> None:
+            self.move(version)
+            if version not in self.undo[-1:]:
+                self.undo.append(version)
+
+        @property
+        def before(self) -> int | None:
+            """Where a rollback leads."""
+            standing = self.undo[:-1] if self.champion else self.undo
+            return standing[-1] if standing else None
 
         @rule(approval=st.sampled_from(["auto", "manual"]), moment=st.none() | st.integers(0, 20))
         def release(self, approval: str, moment: int | None) -> None:
@@ -108,8 +120,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             allowed = fresh or status == "former champion"
             act = functools.partial(_promote, version=version)
             if self.decide(allowed, moment, "set_registered_model_alias", act):
-                self.move(version)
-                self.undo.append(version)
+                self.promoted(version)
 
         @precondition(lambda self: self.statuses)
         @rule(moment=MOMENTS, data=st.data())
@@ -118,8 +129,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             allowed = self.statuses[version] == "awaiting approval" and self.judged[version] == self.champion
             act = functools.partial(_approve, version=version)
             if self.decide(allowed, moment, "set_registered_model_alias", act):
-                self.move(version)
-                self.undo.append(version)
+                self.promoted(version)
 
         @precondition(lambda self: self.statuses)
         @rule(moment=MOMENTS, data=st.data())
@@ -129,28 +139,38 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             if self.decide(allowed, moment, "set_terminated", functools.partial(_reject, version=version)):
                 self.statuses[version] = "rejected"
 
-        @precondition(lambda self: self.reigned)
+        @precondition(lambda self: self.moves)
         @rule(moment=MOMENTS)
         def rollback(self, moment: int | None) -> None:
-            if self.decide(len(self.undo) > 1, moment, "set_registered_model_alias", _rollback):
-                self.undo.pop()
-                self.move(self.undo[-1])
+            before = self.before
+            if self.decide(before is not None, moment, "set_registered_model_alias", _rollback):
+                if self.champion:
+                    self.undo.pop()
+                self.move(before)
+
+        @precondition(lambda self: self.champion)
+        @rule()
+        def take_the_alias_away(self) -> None:
+            mlflow.MlflowClient().delete_registered_model_alias(self.name, "champion")
+            self.move(None)
 
         @invariant()
         def agrees_with_the_model(self) -> None:
             decisions = store.registry(self.name).decisions()
             history = reigns(decisions)
-            assert [reign.version for reign in history] == self.reigned
-            assert previous_champion(decisions) == (self.undo[-2] if len(self.undo) > 1 else None)
-            assert all(earlier.until == later.since for earlier, later in pairwise(history))
-            assert not history or history[-1].until is None
+            assert [reign.version for reign in history] == [version for version in self.moves if version]
+            assert previous_champion(decisions) == self.before
+            moves = [decision for decision in decisions if decision.kind in (*MOVING, VACANCY)]
+            assert [move.version for move in moves] == self.moves
+            following = zip_longest(moves, [move.at for move in moves[1:]])
+            assert [reign.until for reign in history] == [end for move, end in following if move.version]
             assert all(earlier.number < later.number for earlier, later in pairwise(decisions))
-            moves = [decision for decision in decisions if decision.kind in MOVING]
-            assert [move.previous for move in moves] == [None, *self.reigned][: len(moves)]
-            assert {decision.by for decision in decisions} <= {"Ana"}
+            before = [None, *self.moves]
+            assert all(move.previous == before[number] for number, move in enumerate(moves) if move.version)
+            assert {decision.by for decision in decisions if decision.kind != VACANCY} <= {"Ana"}
             for decision in decisions:
                 if decision.kind == "rejection":
-                    assert decision.version not in self.reigned
+                    assert decision.version not in self.moves
             experiment = mlflow.get_experiment_by_name("releases").experiment_id
             running = f"tags.model = '{self.name}' AND attributes.status = 'RUNNING'"
             assert not mlflow.MlflowClient().search_runs([experiment], running)
@@ -158,7 +178,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
         def teardown(self) -> None:
             registry = store.registry(self.name)
             assert {version.number: version.status for version in registry.versions()} == self.statuses
-            assert [*self.statuses.values()].count("champion") == bool(self.reigned)
+            assert [*self.statuses.values()].count("champion") == bool(self.champion)
             assert registry.champion() == self.champion
 
     return Decisions

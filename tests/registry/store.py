@@ -7,6 +7,7 @@ from typing import Any
 import mlflow
 
 from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry import Registry, log_package
 from tests.model_package.tiny import tiny_package
@@ -22,6 +23,7 @@ class Store:
     def __init__(self, project: Path) -> None:
         self.project = project
         (project / "data").mkdir(parents=True, exist_ok=True)
+        self._packages: dict[str, ModelPackage] = {}
         self.run_id, self.model_uri = self.log(tiny_package())
 
     def log(self, files: dict[str, bytes]) -> tuple[str, str]:
@@ -30,7 +32,9 @@ class Store:
         write_folder(folder, files)
         experiment = connect(self.project, SETTINGS, EXPERIMENT)
         with mlflow.start_run(experiment_id=experiment) as run:
-            return run.info.run_id, log_package(folder, {})
+            uri = log_package(folder, {})
+        self._packages[uri] = ModelPackage(files)
+        return run.info.run_id, uri
 
     def new(self) -> Registry:
         """The registry of a model that nobody else uses."""
@@ -47,8 +51,8 @@ class Store:
 
     def release(self, registry: Registry, approval: str = "auto", model_uri: str = "") -> int:
         """Note a gate, and register the package."""
-        facts = {"model": "tiny", "rmse": "5.0"}
-        return registry.register(model_uri or self.model_uri, self.run_id, self.note(registry), approval, facts)
+        facts, uri = {"model": "tiny", "rmse": "5.0"}, model_uri or self.model_uri
+        return registry.register(uri, self.run_id, self.note(registry), approval, facts, self._packages[uri])
 
     def champions(self, registry: Registry, number: int) -> list[int]:
         """Release and promote so many versions, one after another."""

@@ -74,6 +74,21 @@ def test_a_version_may_be_champion_twice() -> None:
     assert previous_champion(decisions) == 3
 
 
+def test_a_version_that_follows_itself_is_undone_once() -> None:
+    assert previous_champion(story(("promotion", 1), ("promotion", 3), ("promotion", 3))) == 1
+    assert previous_champion(story(("promotion", 3), ("promotion", 3))) is None
+
+
+def test_a_vacancy_ends_a_reign_and_a_rollback_ends_the_vacancy() -> None:
+    vacant = story(("promotion", 1), ("promotion", 3), ("vacancy", None))
+    first, last = reigns(vacant)
+    assert (first.until, last.until) == (last.since, vacant[-1].at)
+    assert previous_champion(vacant) == 3
+    assert previous_champion([*vacant, decision(4, "rollback", 3)]) == 1
+    assert previous_champion([*vacant, decision(4, "promotion", 3)]) == 1
+    assert previous_champion([*vacant, decision(4, "promotion", 2)]) == 3
+
+
 def test_before_the_first_decision_there_is_no_history() -> None:
     assert reigns([]) == []
     assert previous_champion([]) is None

@@ -47,6 +47,7 @@ def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pyt
     with engine.begin() as connection:
         for statement in (
             "CREATE TABLE model_versions (name, version, source, creation_time)",
+            "CREATE TABLE model_version_tags (name, version, key, value)",
             "CREATE TABLE logged_models (model_id, experiment_id, artifact_location)",
             "CREATE TABLE experiments (experiment_id, artifact_location)",
             "INSERT INTO model_versions VALUES ('taxi', 1, 'models:/m-1', 0)",

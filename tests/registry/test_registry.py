@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ride_duration.errors import RideDurationError
-from ride_duration.model_package import Rides
+from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.model_package.files import pack, write_folder
 from ride_duration.registry import Decision, Registry
 from ride_duration.registry import registry as registry_module
 from tests.model_package.tiny import tiny_package
@@ -195,6 +196,35 @@ def test_a_damaged_package_never_becomes_champion(store: Store, registry: Regist
         registry.promote(damaged, "Ana", "better")
 
 
+@pytest.mark.parametrize(("changed", "words"), [("answers", "another identity"), ("facts", "another manifest_sha256")])
+def test_another_package_in_the_place_of_a_version_never_becomes_champion(
+    store: Store, registry: Registry, changed: str, words: str
+) -> None:
+    _, model_uri = store.log(tiny_package(5.0))
+    replaced = store.release(registry, model_uri=model_uri)
+    registry.promote(replaced, "Ana", "better")
+    [second] = store.champions(registry, 1)
+    kept = registry.package(replaced).contents
+    files = {name: kept[name] for name in ModelPackage(kept).manifest["files"]}
+    whole = tiny_package(6.0) if changed == "answers" else pack(files, ModelPackage(kept).manifest | {"rmse": 1.0})
+    write_folder(registry.package_folder(replaced), whole)
+    with pytest.raises(RideDurationError, match=rf"not the one that was registered as version {replaced} \({words}\)"):
+        registry.package(replaced)
+    for decide in (lambda: registry.rollback("Ana", "worse"), lambda: registry.promote(replaced, "Ana", "better")):
+        with pytest.raises(RideDurationError, match=rf"cannot become champion: .*{words}.*{second} stays champion"):
+            decide()
+    assert registry.champion() == second
+
+
+def test_versions_that_were_registered_without_a_seal_stay_loadable(store: Store, registry: Registry) -> None:
+    first, second = store.champions(registry, 2)
+    client = mlflow.MlflowClient()
+    for version, name in ((first, "manifest_sha256"), (first, "identity"), (second, "manifest_sha256")):
+        client.delete_model_version_tag(registry.name, str(version), name)
+    assert registry.package(second).contents == tiny_package()
+    assert registry.rollback("Ana", "worse").version == first
+
+
 def test_a_champion_made_by_other_means_is_noted(store: Store, registry: Registry) -> None:
     first, second = store.champions(registry, 2)
     mlflow.MlflowClient().set_registered_model_alias(registry.name, "champion", str(first))
@@ -206,6 +236,25 @@ def test_a_champion_made_by_other_means_is_noted(store: Store, registry: Registr
         "the alias `champion` was set by other means",
     )
     assert registry.rollback("Ana", "who was that").version == second
+
+
+def test_an_alias_that_was_taken_away_leaves_a_vacancy_and_a_way_back(store: Store, registry: Registry) -> None:
+    first, second = store.champions(registry, 2)
+    client = mlflow.MlflowClient()
+    client.delete_registered_model_alias(registry.name, "champion")
+    assert registry.champion() is None
+    vacancy = registry.decisions()[-1]
+    assert (vacancy.kind, vacancy.version, vacancy.by) == ("vacancy", None, "unknown")
+    assert vacancy.why == "the alias `champion` was taken away by other means"
+    assert registry.history()[-1].until == vacancy.at
+    assert statuses(registry) == {second: "former champion", first: "former champion"}
+    registry.promote(second, "Ana", "put back")
+    assert [reign.version for reign in registry.history()] == [first, second, second]
+    assert registry.rollback("Ana", "worse").version == first
+    client.delete_registered_model_alias(registry.name, "champion")
+    assert registry.rollback("Ana", "who was that").version == first
+    with pytest.raises(RideDurationError, match="no earlier champion"):
+        registry.rollback("Ana", "worse")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Reader:
     def released(self, version: int) -> Released:
         if self.copies_stall:
             raise Unreachable("the registry cannot be reached")
-        return Released(self._folder / str(version), 1e9)
+        return Released(self._folder / str(version), 1e9, {})
 
 
 class City:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from ride_duration.errors import RideDurationError
+from ride_duration.model_package.files import write_folder
 from ride_duration.registry import Registry
 from ride_duration.registry import registry as registry_module
 from ride_duration.registry.__main__ import decide
@@ -19,6 +20,7 @@ from ride_duration.serving.keys import add_key
 from ride_duration.serving.package_cache import PackageCache
 from ride_duration.serving.problems import Refused
 from ride_duration.serving.settings import ServiceSettings
+from tests.model_package.tiny import tiny_package
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
 from tests.serving.service import Running, free_port
@@ -88,7 +90,7 @@ def test_no_byte_of_a_package_may_change(models: Models, tmp_path: Path, last: b
     copied = tmp_path / "package"
     shutil.copytree(whole, copied)
     cache = PackageCache(tmp_path / "cache")
-    source = Released(copied, 1e9)
+    source = Released(copied, 1e9, {})
     assert Model(cache.package(1, source), "tiny", cache.released_at(1)).released_at == 1e9
     for file in sorted(path for path in copied.rglob("*") if path.is_file()):
         content = file.read_bytes()
@@ -98,6 +100,17 @@ def test_no_byte_of_a_package_may_change(models: Models, tmp_path: Path, last: b
             cache.package(2, source)
         file.write_bytes(content)
     assert cache.package(2, source).contents
+
+
+def test_another_package_than_the_one_registered_is_not_served(models: Models, tmp_path: Path) -> None:
+    registry = models.champion()
+    found = RegistryReader(models.project, SETTINGS, registry.name).released(1)
+    cache = PackageCache(tmp_path / "cache")
+    expected = cache.package(1, found).contents
+    write_folder(tmp_path / "another", tiny_package(9.0))
+    with pytest.raises(RideDurationError, match=r"not the one that was registered as version 1 \(another identity\)"):
+        cache.package(1, found._replace(folder=tmp_path / "another"))
+    assert cache.package(1).contents == expected
 
 
 def alias(registry: Registry, version: int) -> None:
@@ -157,7 +170,7 @@ def test_without_the_registry_the_last_champion_answers_also_after_a_restart(mod
 
 
 def test_a_damaged_cache_is_no_package_until_the_registry_is_back(models: Models, tmp_path: Path) -> None:
-    whole = Released(models.champion().package_folder(1), 1e9)
+    whole = Released(models.champion().package_folder(1), 1e9, {})
     cache = PackageCache(tmp_path / "cache")
     expected = cache.package(1, whole).contents
     assert cache.package(1).contents == expected
@@ -269,6 +282,7 @@ def test_the_reader_finds_what_mlflow_finds(models: Models, tmp_path: Path) -> N
         found = reader.released(version.number)
         assert found.folder == registry.package_folder(version.number)
         assert found.at == version.released.timestamp()
+        assert found.noted == version.tags
     registry.promote(second, "Ana", "better")
     assert reader.champion() == second
     with pytest.raises(RideDurationError, match=f"there is no version 9 of {registry.name}"):

@@ -148,6 +148,9 @@ def test_keys_are_on_the_disk_as_hashes_for_their_owner_alone(tmp_path: Path) ->
         add_key(file, "dispatch", ("predict",))
     with pytest.raises(RideDurationError, match="no scope 'all'; there are: predict, feedback, operate"):
         add_key(file, "third", ("all",))
+    for name in ("", " ", " third", "third\n", "x" * 101):
+        with pytest.raises(RideDurationError, match="a key is named after who uses it"):
+            add_key(file, name, ("predict",))
     with pytest.raises(RideDurationError, match="no key named 'third'; there are: dispatch, other"):
         remove_key(file, "third")
 

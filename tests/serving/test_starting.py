@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from ride_duration.errors import RideDurationError
+from ride_duration.serving.keys import add_key
 from ride_duration.serving.settings import checked_settings
 from tests.conftest import Project
 from tests.registry.store import SETTINGS
@@ -34,7 +35,10 @@ def test_settings_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     assert served().returncode == 2
     ended = served(str(file))
-    assert (ended.returncode, ended.stderr) == (1, f"the settings {file} cannot be read: No such file or directory\n")
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        f"Error: the settings {file} cannot be read: No such file or directory\n",
+    )
     file.write_text('{"project": "/", "colour": "blue"}')
     ended = served(str(file))
     assert ended.returncode == 1
@@ -104,7 +108,7 @@ def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) ->
         assert "`kedro run` makes one" in ready.json()["detail"]
         other = served(str(project.data(f"serving/{port}/settings.json")))
         assert other.returncode == 1
-        assert f"the service cannot listen on 127.0.0.1:{port} (Address already in use)" in other.stderr
+        assert f"Error: the service cannot listen on 127.0.0.1:{port} (Address already in use)" in other.stderr
         assert "choose another --port" in other.stderr
     finally:
         process.send_signal(signal.SIGINT)
@@ -113,6 +117,15 @@ def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) ->
     assert "answers nobody yet" in said
     assert f"Open http://127.0.0.1:{port} in a browser" in said
     assert "Traceback" not in said
+
+
+def test_an_address_of_another_machine_is_refused_with_advice(models: Models) -> None:
+    running = Running(models.project, models.champion().name, host="192.0.2.1", require_keys=False)
+    add_key(running.folder / "api_keys.json", "dispatch", ("predict",))
+    running.launch()
+    assert running.process.wait(PATIENCE) == 1
+    assert "cannot listen on 192.0.2.1" in running.said
+    assert "choose a --host that is an address of this machine" in running.said
 
 
 def test_what_was_asked_before_the_signal_is_answered_and_kept(models: Models) -> None:

@@ -177,7 +177,7 @@ def _outcome(decision: Decision) -> str:
             f"version {previous} stays champion." if previous else "there is no champion yet."
         )
     if decision.kind == "rollback":
-        return f"Version {version} is champion again, in place of version {previous}."
+        return f"Version {version} is champion again" + (f", in place of version {previous}." if previous else ".")
     return f"Version {version} is champion now" + (f", after version {previous}." if previous else ".")
 
 

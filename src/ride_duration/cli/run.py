@@ -97,6 +97,8 @@ def _tell_of_disk(error: BaseException) -> str | None:
         return f"the disk is full or a file may not grow ({_first_line(error)}); free some space and run again"
     if isinstance(error, PermissionError):
         return f"no permission for {error.filename}; let {getpass.getuser()} read and write it, and run again"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename} is a file, and a folder is needed; move it away and run again"
     return None
 
 

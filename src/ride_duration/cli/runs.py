@@ -107,5 +107,5 @@ def _print(table: pd.DataFrame) -> None:
     for run_id in table.index:
         shown.add_column(str(run_id), overflow="fold")
     for name in table.columns:
-        shown.add_row(name, *("" if value is None else str(value) for value in table[name]))
+        shown.add_row(name, *("-" if value is None else str(value) for value in table[name]))
     Console().print(shown)

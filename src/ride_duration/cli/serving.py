@@ -72,7 +72,7 @@ def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, A
         made = add_key(file, name, tuple(dict.fromkeys(scopes)))
         click.echo(made)
         click.echo(
-            f"It may {', '.join(scopes)}, and is shown only now; send it as `Authorization: Bearer KEY`.", err=True
+            f"Scopes: {', '.join(scopes)}. It is shown only now; send it as `Authorization: Bearer KEY`.", err=True
         )
 
 
@@ -84,8 +84,11 @@ def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
         file = _keys_file(env, params)
         from ride_duration.serving.keys import read_keys
 
-        for key in read_keys(file).values():
+        found = read_keys(file).values()
+        for key in found:
             click.echo(f"{key.name}: {', '.join(key.scopes)}")
+        if not found:
+            click.echo("There are no keys yet.", err=True)
         click.echo(f"Next: `kedro models keys add NAME --scope predict{same_choice(env, params)}` makes one.", err=True)
 
 

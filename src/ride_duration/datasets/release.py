@@ -144,7 +144,7 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         facts = {name: str(manifest[name]) for name in _FACTS if manifest[name] is not None}
         facts |= {name: "+".join(manifest[name]) for name in ("train_data", "val_data")}
         uri = log_package(self._package, {"identity": package.identity})
-        version = registry.register(uri, mlflow_run, gate, release.approval, facts | {"identity": package.identity})
+        version = registry.register(uri, mlflow_run, gate, release.approval, facts, package)
         if release.approval == "manual":
             named = f'{version} --by NAME --why "..."`'
             ask = f"`kedro models approve {named}"

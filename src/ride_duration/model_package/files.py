@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ride_duration.errors import RideDurationError
@@ -62,13 +62,16 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """The files of a package, after each hash was compared.
 
     Raises:
-        RideDurationError: A file is missing, changed, or not in the manifest; names it. Or the package is of another
-            format.
+        RideDurationError: A file is missing, changed or not in the manifest, or something is there that is no file, a
+            link for instance; names it. Or the package is of another format.
     """
     if not (folder / MANIFEST).is_file():
         raise RideDurationError(f"{folder} is no model package: it has no {MANIFEST}")
-    lying = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    contents = {name: path.read_bytes() for name, path in lying.items()}
+    lying = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    for name, path in lying.items():
+        if path.is_symlink():
+            raise _refused(folder, name, "is a link, and may lead to other bytes tomorrow")
+    contents = {name: path.read_bytes() for name, path in lying.items() if path.is_file()}
     manifest = contents[MANIFEST]
     if contents.get(MANIFEST_HASH) != f"{hashlib.sha256(manifest).hexdigest()}\n".encode():
         raise _refused(folder, MANIFEST, f"does not agree with {MANIFEST_HASH}")
@@ -78,7 +81,9 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             raise _refused(folder, name, "is missing")
         if hashlib.sha256(contents[name]).hexdigest() != expected:
             raise _refused(folder, name, "is not what was packaged")
-    if added := sorted(contents.keys() - hashes.keys() - {MANIFEST, MANIFEST_HASH}):
+    named = hashes.keys() | {MANIFEST, MANIFEST_HASH}
+    folders = {parent.as_posix() for name in named for parent in PurePosixPath(name).parents}
+    if added := sorted(lying.keys() - named - folders):
         raise _refused(folder, added[0], "is not in the manifest")
     return contents
 

@@ -43,4 +43,4 @@ def decide(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(decide(json.load(sys.stdin))))
+    print(__doc__ if sys.argv[1:] else json.dumps(decide(json.load(sys.stdin))))

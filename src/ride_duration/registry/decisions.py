@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 #: Decisions that make a version the champion.
 MOVING = ("promotion", "approval", "rollback")
 
+#: Somebody took the alias away: nobody decided for another version, and there is no champion.
+VACANCY = "vacancy"
+
 CANDIDATE = "candidate"
 AWAITING = "awaiting approval"
 REJECTED = "rejected"
@@ -20,8 +23,8 @@ class Decision(NamedTuple):
 
     Attributes:
         number: Decisions are counted, since two may fall into one millisecond; what a kill undid leaves a hole.
-        kind: gate, promotion, approval, rejection or rollback.
-        version: The version that it is about; None for a gate, which comes before the version.
+        kind: gate, promotion, approval, rejection, rollback or vacancy.
+        version: The version that it is about; None for a gate, which comes before the version, and for a vacancy.
         previous: The champion when it was made.
         at: When (UTC).
         by: Who.
@@ -59,7 +62,7 @@ class Decision(NamedTuple):
 
 
 class Reign(NamedTuple):
-    """A version's time as champion; `until` is None for the one that is.
+    """A version's time as champion; `until` is None for the one that is, if there is one.
 
     Attributes:
         version: The champion.
@@ -79,12 +82,12 @@ def _number(text: str | None) -> int | None:
 
 
 def reigns(decisions: Sequence[Decision]) -> list[Reign]:
-    """Who was champion from when to when, the oldest first: each begins when the one before ends.
+    """Who was champion from when to when, the oldest first: each ends when the next begins, or with a vacancy.
 
     Args:
         decisions: In the order of their numbers.
     """
-    moves = [decision for decision in decisions if decision.kind in MOVING]
+    moves = [decision for decision in decisions if decision.kind in (*MOVING, VACANCY)]
     return [
         Reign(move.version, move.at, following.at if following else None, move)
         for move, following in zip_longest(moves, moves[1:])
@@ -93,18 +96,26 @@ def reigns(decisions: Sequence[Decision]) -> list[Reign]:
 
 
 def previous_champion(decisions: Sequence[Decision]) -> int | None:
-    """The version that a rollback leads to: each one undoes the latest promotion that none has undone yet.
+    """The version that a rollback leads to: each one undoes the latest promotion, or vacancy, that none has undone yet.
 
     Args:
         decisions: In the order of their numbers.
     """
     stack: list[int] = []
+    vacant = False
     for decision in decisions:
-        if decision.kind == "rollback" and stack:
-            stack.pop()
+        if decision.kind == VACANCY:
+            vacant = True
+        elif decision.kind == "rollback" and stack:
+            if not vacant:
+                stack.pop()
+            vacant = False
         elif decision.kind in MOVING and decision.version is not None:
-            stack.append(decision.version)
-    return stack[-2] if len(stack) > 1 else None
+            if decision.version not in stack[-1:]:
+                stack.append(decision.version)
+            vacant = False
+    before = stack if vacant else stack[:-1]
+    return before[-1] if before else None
 
 
 def status_of(version: int, approval: str, decisions: Sequence[Decision], champion: int | None) -> str:

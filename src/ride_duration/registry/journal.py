@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ride_duration.registry.decisions import MOVING, Decision, reigns
+from ride_duration.registry.decisions import MOVING, VACANCY, Decision, reigns
 
 _PAGE = 1000
 
@@ -12,14 +12,14 @@ _PAGE = 1000
 class Journal:
     """The decisions about one model, for as long as one command has the registry to itself.
 
-    Reading it ends what a kill left RUNNING: that came about just if the alias says so. And it notes a champion that
-    was made by other means, in MLflow's own pages for instance, so that the history agrees with the alias.
+    Reading it ends what a kill left RUNNING: that came about just if the alias says so. And it notes what
+    was done to the alias by other means, in MLflow's own pages for instance, so that the history agrees with it.
 
     Args:
         client: MLflow's.
         experiments: Ids of those that keep decisions; new ones go to the first.
         model: Name of the registered model.
-        champion: The version that the alias names.
+        champion: The version that the alias names, if there is one.
 
     Attributes:
         champion: The same.
@@ -33,9 +33,10 @@ class Journal:
         self.champion = champion
         runs = [run for run in self._runs() if self._came_about(run)]
         self.decisions = sorted(Decision.of_run(run) for run in runs)
-        past = reigns(self.decisions)
-        if champion is not None and (not past or past[-1].version != champion):
-            self.finish(self.open("promotion", champion, "unknown", "the alias `champion` was set by other means"))
+        told = next((reign.version for reign in reigns(self.decisions) if reign.until is None), None)
+        if champion != told:
+            kind, done = (VACANCY, "taken away") if champion is None else ("promotion", "set")
+            self.finish(self.open(kind, champion, "unknown", f"the alias `champion` was {done} by other means"))
 
     def open(self, kind: str, version: int | None, by: str, why: str, **more: str) -> Decision:
         """Write down a decision that is about to come about.

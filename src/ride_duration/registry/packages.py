@@ -1,12 +1,16 @@
-"""Packages as MLflow keeps them."""
+"""Packages as MLflow keeps them, and what tells one from another that was put in its place."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
+from ride_duration.model_package import ModelPackage
+from ride_duration.model_package.files import MANIFEST
 from ride_duration.registry.reader import package_folder
 
 if TYPE_CHECKING:
@@ -57,6 +61,38 @@ def _example(rides: list[dict[str, Any]]) -> pd.DataFrame:
     return example
 
 
+def seal(package: ModelPackage) -> dict[str, str]:
+    """What is noted with a version of its package.
+
+    Returns:
+        `identity`, of what it answers with; `manifest_sha256`, by which every file is known, since the manifest has
+        the hash of each.
+    """
+    return {"identity": package.identity, "manifest_sha256": sha256(package.contents[MANIFEST]).hexdigest()}
+
+
+def open_sealed(folder: Path, version: int, noted: Mapping[str, str], threads: int = 1) -> ModelPackage:
+    """The package of a version, after each hash was compared, and the whole with what was noted of it.
+
+    Args:
+        folder: Where it lies.
+        version: Its number.
+        noted: The tags of the version; those that were registered long ago have a part of the seal, or none.
+        threads: For ONNX Runtime.
+
+    Raises:
+        RideDurationError: A file was changed, or another package lies there.
+    """
+    package = ModelPackage.load(folder, threads, version)
+    differing = [name for name, value in seal(package).items() if noted.get(name, value) != value]
+    if differing:
+        raise RideDurationError(
+            f"the model package in {folder} is not the one that was registered as version {version} "
+            f"(another {differing[0]}); put its files back, or release the model anew"
+        )
+    return package
+
+
 def folder_of_package(client: Any, version: Any, artifacts: Path) -> Path:
     """Where the package of a version lies; one in a store elsewhere is copied from there.
 
@@ -78,5 +114,4 @@ def folder_of_package(client: Any, version: Any, artifacts: Path) -> Path:
         experiment = client.get_experiment(logged.experiment_id).artifact_location
         return package_folder(logged.artifact_location, experiment, artifacts, download)
     except (OSError, ValueError, mlflow.MlflowException) as error:
-        reason = str(error).partition("\n")[0]
-        raise RideDurationError(f"the files of version {version.version} are gone ({reason})") from error
+        raise RideDurationError(f"the files of version {version.version} are gone") from error

@@ -47,21 +47,30 @@ _LOGGED = """
     JOIN experiments ON experiments.experiment_id = logged_models.experiment_id
     WHERE model_versions.name = :name AND model_versions.version = :version
 """
+_TAGS = "SELECT key, value FROM model_version_tags WHERE name = :name AND version = :version"
 
 
 class Released(NamedTuple):
-    """A version's package: the folder in which it lies, and when it was released (seconds since 1970, UTC)."""
+    """A version's package.
+
+    Attributes:
+        folder: In which it lies.
+        at: When it was released (seconds since 1970, UTC).
+        noted: The version's tags, among them the seal of its package.
+    """
 
     folder: Path
     at: float
+    noted: dict[str, str]
 
 
 class _Kept(NamedTuple):
-    """Where MLflow keeps the files of a version, where those of the experiment, and since when (ms since 1970)."""
+    """Where MLflow keeps the files of a version and those of its experiment, since when (ms since 1970); its tags."""
 
     location: str
     experiment: str
     since: int
+    tags: dict[str, str]
 
 
 class RegistryReader:
@@ -105,7 +114,7 @@ class RegistryReader:
         kept = _reached(lambda: self._store.kept(version))
         try:
             folder = package_folder(kept.location, kept.experiment, self._artifacts, self._download)
-            return Released(folder, kept.since / 1000)
+            return Released(folder, kept.since / 1000, kept.tags)
         except (OSError, ValueError) as error:
             raise RideDurationError(f"the files of version {version} are gone ({error})") from error
 
@@ -191,19 +200,20 @@ class _Database:
         if self._file is not None and not self._file.exists():
             raise RideDurationError(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         found = self._ask(_ALIAS)
-        return int(found[0]) if found else None
+        return int(found[0][0]) if found else None
 
     def kept(self, version: int) -> _Kept:
         found = self._ask(_LOGGED, version=version)
-        if found is None:
+        if not found:
             raise RideDurationError(f"there is no version {version} of {self._name}")
-        return _Kept(*found)
+        location, experiment, since = found[0]
+        return _Kept(location, experiment, since, dict(self._ask(_TAGS, version=version)))
 
-    def _ask(self, question: str, **values: Any) -> Any:
+    def _ask(self, question: str, **values: Any) -> list[Any]:
         from sqlalchemy import text
 
         with self._engine.connect() as connection:
-            return connection.execute(text(question), {"name": self._name, **values}).first()
+            return [tuple(row) for row in connection.execute(text(question), {"name": self._name, **values})]
 
 
 class _Server:
@@ -229,8 +239,9 @@ class _Server:
         found = self._ask("model-versions/get", name=self._name, version=version)["model_version"]
         logged = self._ask(f"logged-models/{found['source'].removeprefix('models:/')}")["model"]["info"]
         experiment = self._ask("experiments/get", experiment_id=logged["experiment_id"])["experiment"]
+        tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
         since = int(found["creation_timestamp"])
-        return _Kept(logged["artifact_uri"], experiment["artifact_location"], since)
+        return _Kept(logged["artifact_uri"], experiment["artifact_location"], since, tags)
 
     def _ask(self, path: str, **values: Any) -> Any:
         asked = Request(f"{self._api}/{path}?{urlencode(values)}", headers=self._headers)  # noqa: S310 http(s) alone

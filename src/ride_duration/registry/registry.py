@@ -14,7 +14,7 @@ from ride_duration.mlflow_store import connect, experiments_before
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry.decisions import Decision, Reign, previous_champion, reigns
 from ride_duration.registry.journal import Journal
-from ride_duration.registry.packages import folder_of_package
+from ride_duration.registry.packages import folder_of_package, open_sealed, seal
 from ride_duration.registry.rules import (
     refuse_unless_approvable,
     refuse_unless_comparable,
@@ -38,7 +38,7 @@ class Version(NamedTuple):
         number: Counted by the registry.
         status: champion, former champion, candidate, awaiting approval or rejected.
         run_id: The MLflow run that trained it.
-        tags: What was noted when it was registered: months, RMSE in minutes, identity of the package.
+        tags: What was noted when it was registered: months, RMSE in minutes, the seal of the package.
         released: When it was registered (UTC).
     """
 
@@ -107,12 +107,14 @@ class Registry:
             return self._folder(self._version(version))
 
     def package(self, version: int, threads: int = 1) -> ModelPackage:
-        """The package of a version, after each hash was compared.
+        """The package of a version, after each hash was compared, and the whole with what was registered.
 
         Raises:
-            RideDurationError: There is no such version, or a file was changed.
+            RideDurationError: There is no such version, a file was changed, or another package lies there.
         """
-        return ModelPackage.load(self.package_folder(version), threads, version)
+        with self._alone():
+            found = self._version(version)
+            return open_sealed(self._folder(found), version, found.tags, threads)
 
     def note_gate(self, report: dict[str, Any], page: str, run_id: str, by: str) -> str:
         """Keep what a gate found.
@@ -133,7 +135,9 @@ class Registry:
             self._client.log_text(gate.run_id, page, "gate_report.html")
             return journal.finish(gate).run_id
 
-    def register(self, model_uri: str, run_id: str, gate: str, approval: str, facts: dict[str, str]) -> int:
+    def register(
+        self, model_uri: str, run_id: str, gate: str, approval: str, facts: dict[str, str], package: ModelPackage
+    ) -> int:
         """Make a package a version.
 
         Args:
@@ -142,13 +146,14 @@ class Registry:
             gate: The run that keeps its gate.
             approval: `auto`, or `manual` for a person to decide.
             facts: Noted with the version.
+            package: What lies there; its seal is noted, too.
 
         Returns:
             Its number.
         """
         import mlflow
 
-        tags = {**facts, "approval": approval, "gate": gate}
+        tags = {**facts, **seal(package), "approval": approval, "gate": gate}
         with self._alone():
             with redirect_stderr(StringIO()):  # MLflow says there what we say in better words
                 made = mlflow.register_model(model_uri, self.name, tags=tags)
@@ -209,7 +214,7 @@ class Registry:
             return journal.finish(journal.open("rejection", version, by, why, gate=found.tags.get("gate", "")))
 
     def rollback(self, by: str, why: str) -> Decision:
-        """Make the champion's predecessor champion again.
+        """Make the champion's predecessor champion again; where the alias was taken away, the one that it named.
 
         Raises:
             RideDurationError: There is none, or its package was changed.
@@ -223,12 +228,12 @@ class Registry:
             return self._move(journal, "rollback", self._version(previous), by, why)
 
     def _check(self, found: Any, champion: int | None) -> ModelPackage:
-        """The package; refuses a version that is champion, or whose files are not as they were packed."""
+        """The package; refuses a version that is champion, or whose files are not as they were registered."""
         version = int(found.version)
         if version == champion:
             raise RideDurationError(f"version {version} is the champion already")
         try:
-            return ModelPackage.load(self._folder(found), 1, version)
+            return open_sealed(self._folder(found), version, found.tags)
         except RideDurationError as error:
             stays = "there is still no champion" if champion is None else f"version {champion} stays champion"
             raise RideDurationError(f"version {version} cannot become champion: {error}; {stays}") from error

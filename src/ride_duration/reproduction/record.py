@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ride_duration.errors import RideDurationError
+from ride_duration.mlflow_store import recorded_parameters
 from ride_duration.provenance import UNKNOWN
 
 #: The pipelines that lead from raw months to metrics.
@@ -82,24 +82,11 @@ def read_record(run: Any) -> Record:
             commit=tags.get("git_commit", UNKNOWN),
             dirty=tags.get("git_dirty") == "true",
             lock=tags.get("lock_sha256", UNKNOWN),
-            parameters=_parameters(run),
+            parameters=recorded_parameters(run),
             raw=raw,
             metrics=run.data.metrics,
         )
     raise RideDurationError(f"run {run_id[:8]} {problem} be reproduced")
-
-
-def _parameters(run: Any) -> dict[str, Any]:
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-
-    try:
-        return mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/parameters.json")
-    except (mlflow.MlflowException, OSError) as error:
-        raise RideDurationError(
-            f"run {run.info.run_id[:8]} has no readable parameters.json in {run.info.artifact_uri}; "
-            "it cannot be reproduced"
-        ) from error
 
 
 def _sha256_and_rows(tag: str) -> tuple[str, int]:

@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
 
         serve(settings)
     except RideDurationError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"Error: {error}\n")
         return 1
     except KeyboardInterrupt:  # before there was anything to drain
         return 0

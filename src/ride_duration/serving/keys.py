@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -57,8 +58,12 @@ def add_key(path: Path, name: str, scopes: tuple[str, ...]) -> str:
         The key itself, which is kept nowhere.
 
     Raises:
-        RideDurationError: There is a key of that name, or a scope that does not exist.
+        RideDurationError: There is a key of that name, the name is none, or a scope does not exist.
     """
+    if not re.fullmatch(r"[!-~]([ -~]{0,98}[!-~])?", name):
+        raise RideDurationError(
+            "a key is named after who uses it: up to 100 letters, digits and signs, such as dispatch"
+        )
     if unknown := [scope for scope in scopes if scope not in SCOPES]:
         raise RideDurationError(f"there is no scope '{unknown[0]}'; there are: {', '.join(SCOPES)}")
     keys = read_keys(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import MANIFEST, read_folder, write_folder
+from ride_duration.registry.packages import open_sealed
 from ride_duration.registry.reader import Released
 
 #: Packages that are kept besides those in use, for a rollback while the registry is away.
@@ -27,18 +28,19 @@ class PackageCache:
         self._last = folder / "champion"
 
     def package(self, version: int, source: Released | None = None) -> ModelPackage:
-        """The package of a version, after each hash was compared.
+        """The package of a version, after each hash was compared, and the whole with what the registry has noted.
 
         Args:
             version: Its number.
             source: Where it lies in the registry, to be copied from; None where the registry is away.
 
         Raises:
-            RideDurationError: It is not here and there is no source, or a file was changed.
+            RideDurationError: It is not here and there is no source, a file was changed, or another package lies
+                where the registry has it.
         """
         own = self._folder / str(version)
         if source is not None:
-            package = ModelPackage(read_folder(source.folder), 1, version)
+            package = open_sealed(source.folder, version, source.noted)
             if not own.exists() or self._differs(own, package):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 write_folder(own, package.contents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import resource
 import signal
@@ -102,9 +103,12 @@ def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
         try:
             listening.bind((settings.host, settings.port))
         except OSError as error:
+            advice = {
+                errno.EADDRINUSE: "stop what listens there, or choose another --port",
+                errno.EACCES: "choose a --port above 1023; those below are for the administrator",
+            }.get(error.errno or 0, "choose a --host that is an address of this machine, such as 127.0.0.1 or 0.0.0.0")
             raise RideDurationError(
-                f"the service cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
-                "stop what listens there, or choose another --port"
+                f"the service cannot listen on {settings.host}:{settings.port} ({error.strerror}); {advice}"
             ) from error
         yield listening
 
@@ -169,10 +173,12 @@ def _promoted(settings: ServiceSettings, rollout: Rollout, why: str) -> None:
 
 
 def _tell(settings: ServiceSettings, reconciler: Reconciler) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 a comparison
+    host = f"[{host}]" if ":" in host else host
     deployment = reconciler.deployment
     if deployment is None:
         log.warning("%s answers nobody yet: %s", settings.model, reconciler.problem)
     else:
         log.info("Version %s of %s answers.", deployment.champion.label, settings.model)
-    log.info("Open http://%s:%d in a browser, or ask it: POST /predict. Ctrl-C stops it.", host, settings.port)
+    asks = "POST /predict, with an API key" if settings.keys_required else "POST /predict"
+    log.info("Open http://%s:%d in a browser, or ask it: %s. Ctrl-C stops it.", host, settings.port, asks)

@@ -8,52 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package.intervals import Calibration, buckets
 from ride_duration.pipelines.data_science.models import DurationModel, without_distance
 from ride_duration.pipelines.data_science.training import fit_estimator, last_part
-from ride_duration.pipelines.parameters import ModelChoice, Parameters, Training, check_hyper_parameters
-
-
-class Intervals(Parameters):
-    """How prediction intervals are learnt.
-
-    Attributes:
-        coverage: Share of rides that an interval should hold.
-        share: The last part of the training trips, in time, that is held out to calibrate on.
-        bucket_edges: Edges in miles of the buckets of straight-line distance that are calibrated each by itself.
-        min_trips: A bucket with fewer held-out trips is calibrated on all of them.
-        level: The estimator's parameter that takes the quantile.
-        model: The quantile estimator, as an entry of the zoo.
-    """
-
-    coverage: float = Field(gt=0.5, lt=1)
-    share: float = Field(gt=0, lt=1)
-    bucket_edges: tuple[float, ...]
-    min_trips: int = Field(gt=0)
-    level: str
-    model: ModelChoice
-
-    @field_validator("model")
-    @classmethod
-    def _known(cls, model: ModelChoice) -> ModelChoice:
-        check_hyper_parameters("intervals.model", model)
-        return model
-
-    @field_validator("bucket_edges")
-    @classmethod
-    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if not edges or sorted(set(edges)) != list(edges):
-            raise ValueError("bucket_edges must be numbers in ascending order")
-        return edges
-
-    @property
-    def levels(self) -> dict[str, float]:
-        """The quantile of each tail."""
-        beyond = (1 - self.coverage) / 2
-        return {"lower": beyond, "upper": 1 - beyond}
+from ride_duration.pipelines.parameters import Intervals, Training
 
 
 @dataclass

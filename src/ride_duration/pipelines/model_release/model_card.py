@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.intervals import Calibration, bucket_names, buckets
+from ride_duration.pipelines.model_release.failures import WHEN, failure_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-#: Slices with fewer trips are left out of the list of the worst.
-_LEAST_TRIPS = 500
-_WORST = 8
 
 
 def card_files(
@@ -68,13 +65,7 @@ def _card(metrics: dict[str, Any], slice_metrics: pd.DataFrame, calibration: Cal
         "![Share of rides inside their interval](plots/coverage.png)",
         "",
         "## Where it is worst",
-        f"Slices of at least {_LEAST_TRIPS} trips with the largest RMSE; `slice_metrics.csv` has all.",
-        "",
-        "| slice | trips | RMSE | bias | coverage |",
-        "|---|---|---|---|---|",
-        *_worst_rows(slice_metrics),
-        "",
-        "Where intervals fail: " + _interval_failures(slice_metrics, calibration),
+        *failure_lines(slice_metrics, calibration),
         "",
         "## Use",
         "- Meant for telling people how long a taxi ride will take, and for planning.",
@@ -113,25 +104,6 @@ def _number(value: float | None) -> str:
     return "cannot say" if value is None else f"{value:.3f}"
 
 
-def _worst_rows(slice_metrics: pd.DataFrame) -> list[str]:
-    known = slice_metrics[(slice_metrics["split"] == "val") & (slice_metrics["n"] >= _LEAST_TRIPS)]
-    worst = known.sort_values("rmse", ascending=False).head(_WORST)
-    return [
-        f"| {row['slice']}: {row['value']} | {row['n']:,} | {row['rmse']:.2f} | {row['bias']:+.2f} "
-        f"| {row['coverage']:.1%} |"
-        for _, row in worst.iterrows()
-    ]
-
-
-def _interval_failures(slice_metrics: pd.DataFrame, calibration: Calibration) -> str:
-    known = slice_metrics[(slice_metrics["split"] == "val") & (slice_metrics["n"] >= _LEAST_TRIPS)]
-    short = known[known["coverage"] < calibration.coverage - 0.04].sort_values("coverage").head(_WORST)
-    if short.empty:
-        return f"no slice of {_LEAST_TRIPS} trips falls more than 4 points short of {calibration.coverage:.0%}."
-    named = [f"{row['slice']} {row['value']} ({row['coverage']:.0%})" for _, row in short.iterrows()]
-    return f"short of {calibration.coverage:.0%} by more than 4 points on {', '.join(named)}."
-
-
 def _plot(draw: Any) -> bytes:
     from matplotlib.figure import Figure
 
@@ -160,7 +132,7 @@ def _predicted(axes: Axes, val: pd.DataFrame) -> None:
 def _coverage(axes: Axes, val: pd.DataFrame, calibration: Calibration) -> None:
     bucket = buckets(val["straight_distance"].to_numpy(dtype=np.float64), calibration.edges)
     names = bucket_names(calibration.edges)
-    for suffix, label in (("", "after the ride"), ("_without_distance", "before the ride")):
+    for suffix, label in WHEN.items():
         held = val["duration"].between(val[f"lower{suffix}"], val[f"upper{suffix}"])
         if val[f"lower{suffix}"].notna().all():
             shares = held.groupby(bucket).mean()

@@ -18,7 +18,7 @@ from ride_duration.pipelines.data_science.intervals import IntervalModel
 from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.model_release.graphs import onnx_graph, reason_against
 from ride_duration.pipelines.model_release.model_card import card_files
-from ride_duration.pipelines.parameters import Experiment, FeatureSet, Training
+from ride_duration.pipelines.parameters import Experiment, FeatureSet, Learning
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.zones import zone_table
 
@@ -39,20 +39,21 @@ UNITS = {
 }
 
 
-class Packaging(Training):
-    """The chosen model, if it can be packaged."""
+class Packaging(Learning):
+    """The chosen model and the quantile estimator of its intervals, if both can be packaged."""
 
     @model_validator(mode="after")
     def _check_package(self) -> Packaging:
         from kedro.utils import load_obj
 
-        estimator = load_obj(self.choice.estimator)()
-        estimator.set_params(**self.choice.hyper_parameters)
-        if reason := reason_against(estimator, self.feature_sets[self.choice.features]):
-            raise ValueError(
-                f"models.{self.model} cannot be released: {reason}; "
-                "to try it without a release, add --pipelines=ingestion,data_engineering,data_science"
-            )
+        for where, choice in ((f"models.{self.model}", self.choice), ("intervals.model", self.intervals.model)):
+            estimator = load_obj(choice.estimator)()
+            estimator.set_params(**choice.hyper_parameters)
+            if reason := reason_against(estimator, self.feature_sets[choice.features]):
+                raise ValueError(
+                    f"{where} cannot be released: {reason}; "
+                    "to try it without a release, add --pipelines=ingestion,data_engineering,data_science"
+                )
         return self
 
 

@@ -96,7 +96,7 @@ def _ride(answer: dict[str, Any]) -> str:
     known = "" if answer["distance_used"] is None else f", {answer['distance_used']:g} miles"
     simulated = " (simulated)" if answer["simulated"] else ""
     often = "nine times in ten" if answer["coverage"] == _NINE_IN_TEN else f"{answer['coverage']:.0%} of such rides"
-    reasons = ", ".join(f"{name} {minutes:+.0f}" for name, minutes in answer["reasons"].items())
+    reasons = ", ".join(f"{name} {round(minutes):+d}" for name, minutes in answer["reasons"].items())
     return (
         f"{answer['pickup']} to {answer['dropoff']}, {answer['when']}{known}: about {answer['minutes']:.0f} min, "
         f"{often} {answer['lower']:.0f} to {answer['upper']:.0f}{simulated}\n"

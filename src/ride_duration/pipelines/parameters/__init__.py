@@ -3,6 +3,7 @@
 from pydantic import Field, NaiveDatetime
 
 from ride_duration.pipelines.parameters.base import Parameters
+from ride_duration.pipelines.parameters.intervals import Intervals, Learning
 from ride_duration.pipelines.parameters.models import (
     EarlyStopping,
     FeatureSet,
@@ -29,6 +30,8 @@ __all__ = [
     "ExampleRide",
     "Experiment",
     "FeatureSet",
+    "Intervals",
+    "Learning",
     "ModelChoice",
     "Parameters",
     "RawMonths",
@@ -62,7 +65,7 @@ class ExampleRide(Parameters):
 GROUPS: dict[str, type[Parameters]] = {
     "experiment": Experiment,
     "training": Training,
-    "packaging": Training,
+    "packaging": Learning,
     "backtest": Backtest,
     "tuning": Tuning,
     "scoring": Scoring,

@@ -40,12 +40,12 @@ class TripSource(Parameters):
         problems = []
         if self.source not in self.sources:
             problems.append(f"unknown source '{self.source}'; choose one of {', '.join(self.sources)}")
-        elif self.sources[self.source] is None and self.service != "green":
-            problems.append(f"the source '{self.source}' makes green months only; use service=green, or source=tlc")
         try:
             find_service(self.service)
         except RideDurationError as error:
-            problems.append(str(error))
+            return [*problems, str(error)]
+        if not problems and self.simulated and self.service != "green":
+            problems.append(f"the source '{self.source}' makes green months only; use service=green, or source=tlc")
         return problems
 
     @property

@@ -16,18 +16,19 @@ def create_pipeline() -> Pipeline:
     """Look for hyper-parameters of the chosen model, and write them down as a model of their own."""
     searching = ["train_features", "params:training", "params:experiment", "params:tuning", "tuning_study"]
     found = ["tuning_trials", "tuning_result"]
+    written = ["tuning_result", "params:training", "params:environment"]
     return Pipeline(
         [
             node(check_search, "params:training", None, name="check_search"),
             node(tune_model, searching, found, name="tune_model", tags=TUNING_TAG),
-            node(write_tuned_entry, ["tuning_result", "params:training"], "tuned_model", name="write_tuned_entry"),
+            node(write_tuned_entry, written, "tuned_model", name="write_tuned_entry"),
             node(plot_tuning_history, found, "tuning_history_plot", name="plot_tuning_history"),
             node(plot_tuning_slices, [*found, "params:training"], "tuning_slices_plot", name="plot_tuning_slices"),
             node(summarise_tuning, ["tuning_result", "params:training"], "tuning_summary", name="summarise_tuning"),
         ],
         namespace="tuning",
         inputs={"train_features", "tuning_study"},
-        parameters={"params:training", "params:experiment", "params:tuning"},
+        parameters={"params:training", "params:experiment", "params:tuning", "params:environment"},
         outputs={*found, "tuned_model", "tuning_history_plot", "tuning_slices_plot", "tuning_summary"},
         prefix_datasets_with_namespace=False,
     )

@@ -12,8 +12,14 @@ from ride_duration.pipelines.parameters import Training
 SUFFIX = "_tuned"
 
 
-def write_tuned_entry(tuning_result: dict[str, Any], training: Training) -> str:
-    """The best trial's hyper-parameters as a complete entry of the model zoo, in YAML, and how they were found."""
+def write_tuned_entry(tuning_result: dict[str, Any], training: Training, environment: str) -> str:
+    """The best trial's hyper-parameters as a complete entry of the model zoo, in YAML, and how they were found.
+
+    Args:
+        tuning_result: As `tune_model` gives it.
+        training: The model that was tuned.
+        environment: Of `conf/`, in which it was tuned and in which the entry is kept.
+    """
     import yaml
 
     entry = training.choice.model_dump(mode="json", exclude={"search_space"})
@@ -21,19 +27,19 @@ def write_tuned_entry(tuning_result: dict[str, Any], training: Training) -> str:
     entry = {name: value for name, value in entry.items() if value is not None}
     name, best, first = training.model + SUFFIX, tuning_result["best"], tuning_result["first"]
     head = f"""\
-# Made by the command below, which overwrites it; git shows what has changed. Used by
-# `kedro run --params=model={name}`.
+# Made by the command below, which overwrites it. Used by
+# `kedro run --env {environment} --params=model={name}`.
 # Mean RMSE over {_folds(tuning_result)}: {best["objective"]:.3f} minutes, the best of
 # {tuning_result["trials"]} trials; {training.model} as it was: {first["objective"]:.3f}.
-# {_command(tuning_result)}
+# {_command(tuning_result, environment)}
 """
     return head + yaml.safe_dump({"models": {name: entry}}, sort_keys=False)
 
 
-def _command(tuning_result: dict[str, Any]) -> str:
+def _command(tuning_result: dict[str, Any], environment: str) -> str:
     names = ("model", "train_data", "service", "source", "seed", "trials")
     params = ",".join(f"{name}={tuning_result[name]}" for name in names)
-    return f'kedro run --pipelines=tuning --params="{params}"'
+    return f'kedro run --env {environment} --pipelines=tuning --params="{params}"'
 
 
 def _folds(tuning_result: dict[str, Any]) -> str:
