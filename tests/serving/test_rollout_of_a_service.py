@@ -75,7 +75,9 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     until(lambda: town.told("rollout", "status", "--json")["status"] == "finished")
     status = town.told("rollout", "status", "--json")
     assert [noted["stage"] for noted in status["history"]] == ["shadow", "50 %", "100 %", "100 %", "100 %"]
-    assert "Verdict: " in town.told("ab")
+    told = town.told("ab")
+    assert "Verdict: " in told
+    assert "not believed (outside 1 to 60 minutes)" in told
     report = town.told("ab", "--json")
     assert report["next"] == "nothing: the rollout is finished (version 3 is champion)"
     assert report["variants"][0]["variant"] == "challenger"
