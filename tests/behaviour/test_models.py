@@ -9,8 +9,13 @@ import mlflow
 import pytest
 
 from ride_duration.registry import Registry, model_name
+from ride_duration.store import Actual
+from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.insertion import Insertion
+from ride_duration.store.rollouts import Rollouts
 from tests.conftest import Ended, Project
 from tests.registry.store import SETTINGS
+from tests.store.samples import prediction
 
 
 class Released(Project):
@@ -39,6 +44,15 @@ class Released(Project):
         facts = {name: value for name, value in first.tags.items() if name not in ("approval", "gate")}
         uri = mlflow.MlflowClient().get_model_version(self.registry.name, "1").source
         return self.registry.register(uri, first.run_id, gate, approval, facts, self.registry.package(1))
+
+    def rollouts(self) -> Rollouts:
+        """Those in the prediction log of a service, whose shadow, version 3, was asked about a ride of 61 minutes."""
+        engine = engine_for_writing(f"sqlite:///{self.data('serving/predictions.db')}")
+        migrate(engine)
+        asked = prediction("shadow", "1", 2000.0, model_version=3, variant="shadow", model=self.registry.name)
+        Insertion(engine).insert([asked, Actual("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))
+        engine.dispose()
+        return Rollouts(str(engine.url), self.registry.name)
 
 
 @pytest.fixture
@@ -69,6 +83,8 @@ def test_promote_and_roll_back(released: Released) -> None:
     out = released.told("promote", "2", "--by", "Ana [red]", "--why", "better on snow days")
     assert "Version 2 is champion now, after version 1." in out
     assert "`kedro models rollback` undoes this" in out
+    assert "rollout" not in out
+    assert not released.data("serving").exists()
     assert "Version 1 is champion again, in place of version 2." in released.told("rollback", "--why", "too long")
     history = json.loads(released.told("history", "--json"))
     assert [reign["version"] for reign in history] == [1, 2, 1]
@@ -87,10 +103,23 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     out = released.told("list", "--env", "test")
     assert out.count("awaiting approval") == 2
     assert 'Next: `kedro models approve 3 --by NAME --why "..." --env test`, or `reject`.' in out
+    assert "`kedro models rollout start 3 --by NAME" in out
+    rollouts = released.rollouts()
+    rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "learnt from March")
     out = released.told("reject", "2", "--by", "Ana", "--why", "the Bronx is too short")
     assert "Version 2 is rejected; version 1 stays champion." in out
+    assert "The rollout of version 2 ends by this." in out
+    noted = rollouts.last().history[-1]
+    assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
+    rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "learnt from March")
+    out = released.told("rollout", "status")
+    [row] = [line for line in out.splitlines() if line.startswith("not believed (outside 1 to 60 minutes)")]
+    assert row.split()[-1] == "1"
+    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["not_believed"] == 1
     out = released.told("approve", "3", "--by", "Ben", "--why", "fair on every borough")
     assert "Version 3 is champion now, after version 1." in out
+    assert "The rollout of version 3 ends by this." in out
+    rollouts.close()
     statuses = [version["status"] for version in json.loads(released.told("list", "--json"))]
     assert statuses == ["champion", "rejected", "former champion"]
 

@@ -146,6 +146,26 @@ def test_who_needs_the_distance_challenges_nobody_who_does_without(
     else:
         with pytest.raises(RideDurationError, match=r"3 needs the distance and version 1 .* promote 3` decides"):
             registry.challenged_by(3)
+        awaiting = store.release(registry, "manual", logged["required"])
+        with pytest.raises(RideDurationError, match=rf"approve {awaiting} --by NAME --why TEXT` decides"):
+            registry.challenged_by(awaiting, approved=True)
+
+
+def test_what_awaits_approval_may_challenge_if_a_person_approves_of_it(store: Store, registry: Registry) -> None:
+    early = store.release(registry, "manual")
+    with pytest.raises(RideDurationError, match=rf"no champion yet .* `kedro models approve {early} --by NAME"):
+        registry.challenged_by(early, approved=True)
+    [champion] = store.champions(registry, 1)
+    awaiting = store.release(registry, "manual")
+    with pytest.raises(RideDurationError, match=rf"version {awaiting} awaits approval: whoever begins its rollout"):
+        registry.challenged_by(awaiting)
+    assert registry.challenged_by(awaiting, approved=True) == champion
+    assert statuses(registry)[awaiting] == "awaiting approval"
+    with pytest.raises(RideDurationError, match="was judged when the champion was none"):
+        registry.challenged_by(early, approved=True)
+    registry.reject(awaiting, "Ana", "the Bronx is too short")
+    with pytest.raises(RideDurationError, match=f"version {awaiting} was rejected"):
+        registry.challenged_by(awaiting, approved=True)
 
 
 def test_a_failed_gate_is_kept_without_a_version(store: Store, registry: Registry) -> None:

@@ -9,7 +9,7 @@ from ride_duration.serving.ab_report import Answered, ab_report, differences
 from ride_duration.serving.rollout import Step
 
 
-def answered(*parts: tuple[str, float, slice, float], unknown: int = 0) -> Answered:
+def answered(*parts: tuple[str, float, slice, float], unknown: int = 0, unbelieved: int = 0) -> Answered:
     """Simulated rides: variant, share, which rides, and by how many minutes the variant is wrong besides the noise."""
     generator = np.random.default_rng(21)
     actual = generator.uniform(5, 40, 3_000)
@@ -21,17 +21,28 @@ def answered(*parts: tuple[str, float, slice, float], unknown: int = 0) -> Answe
         n = duration.size
         known = np.where(np.arange(n) < unknown, np.nan, actual[which])
         columns.append(
-            (rides[which], np.full(n, variant), np.full(n, share), duration, duration - 3, duration + 3, known)
+            (
+                rides[which],
+                np.full(n, variant),
+                np.full(n, share),
+                duration,
+                duration - 3,
+                duration + 3,
+                known,
+                np.arange(n) < unbelieved,
+            )
         )
     return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
 def test_a_shadow_is_compared_on_the_same_rides() -> None:
-    both = answered(("champion", 0, slice(None), 0.0), ("shadow", 0, slice(1_000, 3_000), 0.5), unknown=100)
+    shadowed = (("champion", 0, slice(None), 0.0), ("shadow", 0, slice(1_000, 3_000), 0.5))
+    both = answered(*shadowed, unknown=100, unbelieved=40)
     report = ab_report(both)
     champion, shadow = report["variants"]
     assert (champion["variant"], champion["predicted"], champion["joined"]) == ("champion", 3_000, 2_900)
     assert (shadow["variant"], shadow["predicted"], shadow["joined"]) == ("shadow", 2_000, 1_900)
+    assert champion["not_believed"] == shadow["not_believed"] == 40
     assert shadow["bias"] - champion["bias"] == pytest.approx(0.5, abs=0.1)
     assert champion["rmse"] == pytest.approx(2, rel=0.1)
     assert champion["coverage"] == pytest.approx(0.866, abs=0.03)
@@ -57,7 +68,7 @@ def test_traffic_is_compared_within_its_share() -> None:
 def test_what_is_not_known_is_null_and_the_step_is_told() -> None:
     early = answered(("champion", 0.05, slice(0, 200), 0.0), ("challenger", 0.05, slice(200, 210), 0.0), unknown=10)
     report = ab_report(early, Step("stay", "5 %: awaits 30 more minutes", None))
-    counts = {"variant": "challenger", "predicted": 10, "joined": 0}
+    counts = {"variant": "challenger", "predicted": 10, "joined": 0, "not_believed": 0}
     assert report["variants"][1] == counts | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     assert report["differences"][0]["low"] is None
     assert report["verdict"] == "too early to say: 0 joined rides of 100 that each variant needs"

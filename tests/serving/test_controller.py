@@ -83,6 +83,7 @@ class City:
         self.reader = Reader(packages)
         self.promoted: list[int] = []
         self.refusal: Refused | None = None
+        self.meanwhile: int | None = None  # champion by another decision, just before the service asks for its own
         self.rollouts = Rollouts(self.url, "tiny")
         self._closing: list[Callable[[], None]] = [self._writing.dispose, self.rollouts.close]
 
@@ -94,11 +95,13 @@ class City:
         self._closing.append(rollouts.close)
         return rollouts
 
-    def promote(self, version: int, _why: str) -> None:
+    def promote(self, rollout: Rollout, _why: str) -> None:
+        if self.meanwhile is not None:
+            self.reader.number = self.meanwhile
         if self.refusal is not None:
             raise self.refusal
-        self.promoted.append(version)
-        self.reader.number = version
+        self.promoted.append(rollout.version)
+        self.reader.number = rollout.version
 
     def begin(self, version: int = 2) -> None:
         self.rollouts.begin(version, 1, 0.0, self.time, "Ana", "better")
@@ -279,15 +282,17 @@ def test_another_champion_ends_the_rollout(city: City) -> None:
     city.reader.number = 3  # and its package is bad, so that version 1 goes on answering
     assert one.follow() == ALONE
     assert "version 3 is champion now" in city.rollout.history[-1].why
+    assert city.rollout.status == "overtaken"
 
 
-def test_a_challenger_that_somebody_made_champion_has_finished(city: City) -> None:
+def test_a_challenger_that_somebody_made_champion_was_overtaken(city: City) -> None:
     one = city.instance()
     city.begin()
     one.follow()
     city.reader.number = 2
     assert one.follow() == [("champion", 2, 1.0)]
-    assert (city.rollout.status, city.promoted) == ("finished", [])
+    assert (city.rollout.status, city.promoted) == ("overtaken", [])
+    assert "by another decision" in city.rollout.history[-1].why
 
 
 def test_without_the_registry_the_stage_goes_on(city: City) -> None:
@@ -371,6 +376,18 @@ def test_what_the_registry_refuses_is_rolled_back(city: City) -> None:
     city.refusal = Refused(409, "version 2 was rejected")
     assert one.follow() == ALONE
     assert (city.rollout.status, city.rollout.history[-1].why) == ("rolled back", "version 2 was rejected")
+
+
+@pytest.mark.parametrize(("champion", "status"), [(2, "finished"), (3, "overtaken")])
+def test_a_refusal_after_another_decision_says_nothing_of_the_challenger(
+    city: City, champion: int, status: str
+) -> None:
+    one = city.instance()
+    last_stage(city)
+    city.meanwhile, city.refusal = champion, Refused(409, "version 2 cannot be approved")
+    one.follow()
+    assert (city.rollout.status, city.promoted) == (status, [])
+    assert f"version {champion} is champion" in city.rollout.history[-1].why
 
 
 def test_a_promotion_that_was_cut_short_is_taken_up(city: City) -> None:

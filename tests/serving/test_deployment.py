@@ -239,6 +239,16 @@ def test_decisions_are_asked_for_and_told_as_json(models: Models) -> None:
     assert told == {"refused": "version 1 is the champion already", "unknown": False}
     assert decide(asked | {"decision": "promote", "version": 2}) == {"version": 2, "previous": 1}
     assert decide(asked | {"decision": "promote", "version": 9})["unknown"] is True
+    awaiting = models.store.release(registry, "manual")
+    finished = asked | {"by": "rollout", "begun": {"by": "Ana", "why": "fair"}, "decision": "promote"}
+    assert decide(finished | {"version": 1})["version"] == 1
+    assert registry.history()[-1].decision.by == "rollout"
+    assert "was judged when the champion was version 2" in decide(finished | {"version": awaiting})["refused"]
+    assert "awaits approval" in decide(asked | {"decision": "promote", "version": awaiting})["refused"]
+    decide(rollback)
+    assert decide(finished | {"version": awaiting}) == {"version": awaiting, "previous": 2}
+    last = registry.history()[-1].decision
+    assert (last.kind, last.by, last.why) == ("approval", "Ana", "fair; all stages of its rollout are done")
 
 
 def test_a_registry_that_others_hold_has_decided_nothing(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:

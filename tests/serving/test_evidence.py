@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ride_duration.serving.ab_report import differences
-from ride_duration.serving.evidence import compared, evidence_of
+from ride_duration.serving.evidence import compared, disbelieved_of, evidence_of
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.insertion import Insertion
@@ -87,6 +87,9 @@ def test_the_sums_of_the_shadow(engine: Engine, monkeypatch: pytest.MonkeyPatch)
     assert evidence.difference.champion == expected.champion
     assert (evidence.requests, evidence.failed) == (RIDES / 2 + 3, 3)
     assert evidence.p99_ms == RIDES / 2 - 3
+    disbelieved = disbelieved_of(engine, stage)
+    assert disbelieved == found.disbelieved[found.variant == "shadow"].sum() > 0
+    assert evidence.actuals + disbelieved == RIDES / 2 * 0.9, "of one in ten nobody knows"
     assert evidence.actuals == ((found.variant == "shadow") & ~np.isnan(found.actual)).sum() < RIDES / 2 * 0.9
 
 

@@ -56,8 +56,6 @@ def test_what_is_awaited_is_told() -> None:
             {"difference": worse(0.15)},
             "shadow: challenger worse by 0.25 min (0.15 to 0.35) in mean absolute error; 0.1 min are allowed",
         ),
-        ({"champion": 4}, "version 4 is champion now, and the comparison was with version 2"),
-        ({"champion": None}, "there is no champion any more; it was version 2"),
     ],
 )
 def test_a_broken_limit_ends_the_rollout(seen: dict[str, object], why: str) -> None:
@@ -71,8 +69,25 @@ def test_few_requests_and_small_differences_break_no_limit() -> None:
     assert after(60, difference=Difference("absolute error", True, 9, 9)).kind == "advance"
 
 
-def test_somebody_made_the_challenger_champion() -> None:
-    assert after(1, champion=3) == Step("finish", "version 3 is champion already", None)
+@pytest.mark.parametrize(
+    ("champion", "why"),
+    [
+        (3, "version 3 became champion by another decision, before all stages were done"),
+        (4, "version 4 is champion now, and the comparison was with version 2"),
+        (None, "there is no champion any more; it was version 2"),
+    ],
+)
+def test_another_decision_about_the_champion_ends_it(champion: int | None, why: str) -> None:
+    for minutes in (1, 600):
+        assert after(minutes, champion=champion, failed=200) == Step("end", why, None)
+
+
+def test_after_the_last_stage_the_registry_is_awaited() -> None:
+    promoting = msgspec.structs.replace(STATE, share=1.0, promoting=True)
+    champions = {2: "stay", 3: "finish", 4: "end", None: "end"}
+    for champion, kind in champions.items():
+        seen = Evidence(BEGAN, champion, failed=200, requests=200)
+        assert next_step(PLAN, promoting, seen, BEGAN + timedelta(minutes=600)).kind == kind
 
 
 def test_a_clock_that_was_put_back_makes_a_stage_longer() -> None:
@@ -147,9 +162,9 @@ def test_whatever_happens_no_stage_is_left_early_and_no_broken_limit_is_passed(
         )
         stage = plan.stage(state.share)
         assert stage is not None
-        if seen.champion == 3:
-            assert step.kind == "finish"
-        elif broken or seen.champion != 2:
+        if seen.champion != 2:
+            assert step.kind == "end"
+        elif broken:
             assert step.kind == "rollback"
         else:
             done = (
@@ -159,7 +174,7 @@ def test_whatever_happens_no_stage_is_left_early_and_no_broken_limit_is_passed(
             )
             assert (step.kind != "stay") == done
         if step.state is None:
-            assert step.kind in ("finish", "rollback")
+            assert step.kind in ("finish", "rollback", "end")
             return
         if step.kind == "advance":
             assert step.state.share == min(other.share for other in plan.stages if other.share > state.share)

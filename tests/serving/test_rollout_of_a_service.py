@@ -1,4 +1,4 @@
-"""Two rollouts of a real service over a real registry: one that ends early, and one to the end."""
+"""Two rollouts of a real service over a real registry: one that ends early, and one of a new version to the end."""
 
 import signal
 import time
@@ -25,10 +25,12 @@ def town(tmp_path: Path) -> Iterator[Town]:
 def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> None:
     assert "no rollout yet" in town.told("rollout", "status")
     assert "version 1 is the champion already" in town.refused("rollout", "start", "1")
-    assert "no rollout goes on" in town.refused("rollout", "stop", "--why", "it rains")
+    assert "there was no rollout yet" in town.refused("rollout", "stop", "--why", "it rains")
 
     assert "Version 2 challenges version 1 now" in town.told("rollout", "start", "2", "--by", "Ana")
-    assert "goes on already" in town.refused("rollout", "start", "3")
+    told = town.refused("rollout", "start", "3", "--by", "Ben")
+    assert "version 3 awaits approval: whoever begins its rollout approves of it" in told
+    assert "say --by NAME and --why TEXT" in told
     until(lambda: town.ask("GET", "/models")["rollout"])
     until(lambda: len(town.ask("GET", "/models")["variants"]) == 2)
     assert set(town.drive().values()) == {("1", "champion")}, "nobody gets the shadow's answers"
@@ -41,7 +43,7 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     assert [row["variant"] for row in report["variants"]] == ["champion", "shadow"]
     assert "rolled back" in report["next"]
 
-    town.told("rollout", "start", "3", "--by", "Ana", "--why", "learnt from March")
+    town.told("rollout", "start", "3", "--by", "Ben", "--why", "learnt from March")
     until(lambda: town.ask("GET", "/models")["rollout"])
     seen: dict[str, list[tuple[str, str]]] = {ride["ride_id"]: [] for ride in RIDES}
 
@@ -63,11 +65,19 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     stages = [("1", "champion"), ("3", "challenger"), ("3", "champion")]
     assert all(answered == stages for answered in seen.values()), "who has the challenger keeps it"
     assert town.registry.champion() == 3
-    assert [reign.decision.by for reign in town.registry.history()] == ["Ana", "rollout"]
+    first, last = (reign.decision for reign in town.registry.history())
+    assert (first.kind, first.by) == ("promotion", "Ana")
+    assert (last.kind, last.by, last.why) == (
+        "approval",
+        "Ben",
+        "learnt from March; all stages of its rollout are done",
+    )
     until(lambda: town.told("rollout", "status", "--json")["status"] == "finished")
     status = town.told("rollout", "status", "--json")
     assert [noted["stage"] for noted in status["history"]] == ["shadow", "50 %", "100 %", "100 %", "100 %"]
-    assert "Verdict: " in town.told("ab")
+    told = town.told("ab")
+    assert "Verdict: " in told
+    assert "not believed (outside 1 to 60 minutes)" in told
     report = town.told("ab", "--json")
     assert report["next"] == "nothing: the rollout is finished (version 3 is champion)"
     assert report["variants"][0]["variant"] == "challenger"

@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 class Town(Project):
-    """A project with a champion and two candidates, and its service."""
+    """A project with a champion, a candidate and a version that awaits approval, and its service."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -47,7 +47,8 @@ class Town(Project):
         self.registry: Registry = store.registry(MODEL)
         for minutes_a_mile in (3.0, 6.0, 3.1):
             _, uri = store.log(tiny_package(minutes_a_mile))
-            version = store.release(self.registry, model_uri=uri)
+            approval = "manual" if minutes_a_mile == 3.1 else "auto"
+            version = store.release(self.registry, approval, uri)
             if version == 1:
                 self.registry.promote(1, "Ana", "the first")
         self.port = free_port()

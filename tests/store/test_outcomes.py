@@ -9,7 +9,7 @@ from ride_duration.store import Actual
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.ground_truth import joined
 from ride_duration.store.insertion import Insertion
-from ride_duration.store.outcomes import Answers, losses, number_of, outcomes, slowest
+from ride_duration.store.outcomes import Answers, losses, number_disbelieved, number_of, outcomes, slowest
 from ride_duration.store.records import Prediction, Record
 from tests.store.samples import PICKUP, prediction
 
@@ -59,6 +59,8 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     assert found.duration.tolist() == [row.prediction.duration for row in rows]
     believed = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
     np.testing.assert_array_equal(found.actual, np.array(believed))
+    assert found.disbelieved.tolist() == [bool(row.actual) and not 1 <= row.actual <= 60 for row in rows]
+    assert number_disbelieved(engine, answers, BELIEVED) == found.disbelieved.sum() == 2
     off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
     assert off.tolist() == [49.0, 13.0, 87.0]
     assert losses(engine, answers, BELIEVED) == pytest.approx((3, off.mean(), np.sum((off - off.mean()) ** 2)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
+from ride_duration.cli.rollout_store import told_of_rollout
 from ride_duration.cli.run import told_clearly
 from ride_duration.cli.tables import history_entries, history_table, version_entries, version_table
 from ride_duration.provenance import author
@@ -88,7 +89,10 @@ def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceb
             version_table(registry.name, versions)
             awaiting = [version.number for version in versions if version.status == "awaiting approval"]
             if awaiting:
-                click.echo(f'Next: `kedro models approve {awaiting[0]} --by NAME --why "..."{same}`, or `reject`.')
+                named = f'{awaiting[0]} --by NAME --why "..."{same}'
+                click.echo(f"Next: `kedro models approve {named}`, or `reject`.")
+                if any(version.status == "champion" for version in versions):
+                    click.echo(f"      `kedro models rollout start {named}` tries it on real rides first.")
             else:
                 click.echo(f"Next: `kedro models history{same}` shows who was champion when.")
 
@@ -159,6 +163,8 @@ def _decide(
         registry, same = chosen_registry(env, params), same_choice(env, params)
         decision = act(registry, by or author(registry.project), why or NO_REASON)
         click.echo(_outcome(decision))
+        if told := told_of_rollout(decision, env, params):
+            click.echo(told)
         can_undo = decision.kind in ("promotion", "approval") and decision.previous
         undo = f"; `kedro models rollback{same}` undoes this" if can_undo else ""
         click.echo(f"Next: `kedro models history{same}` shows who was champion when{undo}.")

@@ -19,10 +19,10 @@ from ride_duration.cli.models import (
     json_option,
     version_argument,
 )
+from ride_duration.cli.rollout_store import open_rollouts, stop_rollout
 from ride_duration.cli.rollout_tables import ab_tables, rollout_entry, rollout_told
 from ride_duration.cli.run import told_clearly
 from ride_duration.cli.serving import service_settings
-from ride_duration.errors import RideDurationError
 from ride_duration.provenance import author
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from ride_duration.store.rollouts import Rollout, Rollouts
 
 _DATES = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]
+_START = 'rollout start 3 --by Ana --why "learnt from March"'
 
 
-@click.group(epilog=examples("rollout start 3", "rollout status", 'rollout stop --why "complaints from JFK"'))
+@click.group(epilog=examples(_START, "rollout status", 'rollout stop --why "complaints from JFK"'))
 def rollout() -> None:
     """Let a version take over step by step: first in the shadow, then on a growing share of the rides.
 
@@ -42,7 +43,7 @@ def rollout() -> None:
     """
 
 
-@rollout.command(cls=AboutVersion, epilog=examples("rollout start 3", 'rollout start 3 --why "learnt from March"'))
+@rollout.command(cls=AboutVersion, epilog=examples("rollout start 3", _START))
 @version_argument
 @decided()
 def start(
@@ -53,16 +54,20 @@ def start(
     params: dict[str, Any],
     traceback: bool,
 ) -> None:
-    """Let VERSION challenge the champion, by the plan."""
+    """Let VERSION challenge the champion, by the plan: a former champion, a candidate, or one that awaits approval.
+
+    Whoever begins the rollout of a version that awaits approval approves of it, if it passes all stages: --by and --why
+    are required for that. As long as it has not passed them, it awaits approval as before.
+    """
     with told_clearly(traceback):
         settings = service_settings(env, params, {})
         from ride_duration.serving.rollout_plan import parse_plan
 
         stage = parse_plan(settings.rollout).stages[0]
         registry = chosen_registry(env, params)
-        against = registry.challenged_by(version)
+        against = registry.challenged_by(version, approved=bool(by and why))
         decider = by or author(registry.project)
-        _rollouts(settings).begin(version, against, stage.share, time.time(), decider, why or NO_REASON)
+        open_rollouts(settings).begin(version, against, stage.share, time.time(), decider, why or NO_REASON)
         click.echo(f"Version {version} challenges version {against} now, beginning with the stage {stage.name}.")
         click.echo(f"Next: `kedro models rollout status{same_choice(env, params)}` shows how it goes.")
 
@@ -74,16 +79,19 @@ def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bo
     """Show where the rollout is, what was seen of the challenger, and what is awaited."""
     with told_clearly(traceback):
         settings = service_settings(env, params, {})
-        rollouts = _rollouts(settings)
+        rollouts = open_rollouts(settings)
         last = rollouts.last()
         if last is None:
             _tell_none(as_json, same_choice(env, params))
             return
         evidence, step = _judged(settings, rollouts, last)
+        from ride_duration.serving.evidence import disbelieved_of
+
+        disbelieved = disbelieved_of(rollouts.engine, last)
         if as_json:
-            click.echo(json.dumps(rollout_entry(last, evidence, step), indent=2))
+            click.echo(json.dumps(rollout_entry(last, evidence, step, disbelieved), indent=2))
         else:
-            rollout_told(last, evidence, step)
+            rollout_told(last, evidence, step, disbelieved)
             click.echo(f"Next: `kedro models ab{same_choice(env, params)}` compares both versions.")
 
 
@@ -93,24 +101,7 @@ def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], trac
     """Let the challenger answer no more; the champion answers as before."""
     with told_clearly(traceback):
         settings = service_settings(env, params, {})
-        from ride_duration.serving.decisions import PATIENCE
-        from ride_duration.store.rollouts import Noted
-
-        rollouts = _rollouts(settings)
-        stopped = None
-        while stopped is None:  # the service may have made a step meanwhile
-            last = rollouts.last()
-            if last is None or last.ended_at is not None:
-                raise RideDurationError(
-                    "no rollout goes on; `kedro models rollout status` shows how the last one ended"
-                )
-            if last.status == "promoting" and time.time() - last.since < PATIENCE:
-                raise RideDurationError(
-                    f"version {last.version} has done all stages and is becoming champion right now; "
-                    "`kedro models rollback` undoes that"
-                )
-            noted = Noted(time.time(), "stopped", last.share, by or author(settings.project_path), why)
-            stopped = rollouts.change(last, noted)
+        stopped = stop_rollout(open_rollouts(settings), by or author(settings.project_path), why)
         click.echo(f"Version {stopped.version} answers no more within seconds; version {stopped.against} does.")
         click.echo(f"Next: `kedro models ab{same_choice(env, params)}` compares what both have answered.")
 
@@ -126,7 +117,7 @@ def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str,
     """
     with told_clearly(traceback):
         settings = service_settings(env, params, {})
-        rollouts = _rollouts(settings)
+        rollouts = open_rollouts(settings)
         last = rollouts.last()
         if last is None:
             _tell_none(as_json, same_choice(env, params))
@@ -143,12 +134,6 @@ def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str,
             click.echo(json.dumps(entry, indent=2))
         else:
             ab_tables(last, report)
-
-
-def _rollouts(settings: ServiceSettings) -> Rollouts:
-    from ride_duration.store.rollouts import Rollouts
-
-    return Rollouts(settings.store_url, settings.model)
 
 
 def _tell_none(as_json: bool, same: str) -> None:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from ride_duration.store.rollouts import Rollout
 
 
-def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None) -> dict[str, Any]:
+def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None, disbelieved: int) -> dict[str, Any]:
     """A rollout in terms of JSON; times are UTC, durations milliseconds or minutes as named.
 
     Args:
         rollout: As it is kept.
         evidence: What was seen in the present stage; None if it has ended.
         step: What the service does next; None if it has ended.
+        disbelieved: Actual durations of the stage that no ride takes.
     """
     difference = evidence.difference if evidence else None
     return {
@@ -38,6 +39,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
             "failed": evidence.failed,
             "p99_ms": evidence.p99_ms,
             "actuals": evidence.actuals,
+            "not_believed": disbelieved,
             "difference": difference and difference.verdict,
         },
         "next": step and {"kind": step.kind, "why": step.why},
@@ -54,7 +56,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
     }
 
 
-def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None) -> None:
+def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None, disbelieved: int) -> None:
     """Print a rollout; arguments as of `rollout_entry`."""
     click.echo(f"Version {rollout.version} of {rollout.model} against version {rollout.against}: {rollout.status}")
     rows = [
@@ -70,6 +72,7 @@ def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None)
             ("failed", f"{evidence.failed:,}"),
             ("99th percentile of its time", p99),
             ("actuals", f"{evidence.actuals:,}"),
+            (_not_believed(), f"{disbelieved:,}"),
             ("absolute error", verdict),
         )
         print_table(f"\nStage {_stage(rollout.share)}", ("of the challenger", "seen so far"), seen)
@@ -86,10 +89,23 @@ def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
     title = f"Version {rollout.version} of {rollout.model} against version {rollout.against}, {rollout.status}"
     names = ("mae", "rmse", "bias", "coverage")
     rows = [
-        (row["variant"], f"{row['predicted']:,}", f"{row['joined']:,}", *(_number(row[name]) for name in names))
+        (
+            row["variant"],
+            *(f"{row[name]:,}" for name in ("predicted", "joined", "not_believed")),
+            *(_number(row[name]) for name in names),
+        )
         for row in report["variants"]
     ]
-    columns = ("variant", "predicted", "joined", "MAE (min)", "RMSE (min)", "bias (min)", "coverage")
+    columns = (
+        "variant",
+        "predicted",
+        "joined",
+        _not_believed(),
+        "MAE (min)",
+        "RMSE (min)",
+        "bias (min)",
+        "coverage",
+    )
     print_table(title, columns, rows)
     compared = [
         (row["loss"], row["rides"], f"{row['champion']:,}", f"{row['challenger']:,}", _interval(row), _p(row["p"]))
@@ -98,6 +114,13 @@ def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
     columns_of_differences = ("loss", "rides", "champion", "challenger", "challenger - champion (95 %)", "p")
     print_table("", columns_of_differences, compared)
     click.echo(f"\nVerdict: {report['verdict']}.\nNext: {report['next']}.")
+
+
+def _not_believed() -> str:
+    """What a count of actual durations that are not joined is called."""
+    from ride_duration.trips.records import DURATION
+
+    return "not believed (outside {:g} to {:g} minutes)".format(*DURATION)
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -156,7 +156,10 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         uri = log_package(self._package, {"identity": package.identity})
         version = registry.register(uri, trainer, gate, release.approval, facts, package)
         if release.approval == "manual":
-            ask = f'`kedro models approve {version} --by NAME --why "..."`'
+            named = f'{version} --by NAME --why "..."`'
+            ask = f"`kedro models approve {named}"
+            if champion is not None:
+                ask += f", or `kedro models rollout start {named} to try it on real rides first"
             return version, champion, f"Version {version} awaits approval: {ask}; {stays}."
         registry.promote(version, by, f"gate {report['verdict']}")
         before = "" if champion is None else f", after version {champion}"

@@ -1,6 +1,8 @@
 """One decision, asked for and told as JSON: for programs that have no MLflow in their own process.
 
-In: `project`, `tracking`, `model`, `decision` (promote or rollback), `version` (of a promotion), `by` and `why`.
+In: `project`, `tracking`, `model`, `decision` (promote or rollback), `version` (of a promotion), `by` and `why`; and
+of a rollout that has passed all stages `begun`, the `by` and `why` of its beginning: where the version awaits approval,
+that is approved by whom it was begun.
 Out: `version` and `previous`; or `refused` with the reason, and `unknown` where there is no such version; or
 `unreachable` with the reason, where nothing was decided and the same may be asked again.
 """
@@ -12,6 +14,9 @@ from typing import Any
 
 from ride_duration.errors import RideDurationError, Unreachable
 from ride_duration.registry import Registry
+from ride_duration.registry.decisions import AWAITING
+
+_DONE = "all stages of its rollout are done"
 
 
 def decide(asked: dict[str, Any]) -> dict[str, Any]:
@@ -22,9 +27,14 @@ def decide(asked: dict[str, Any]) -> dict[str, Any]:
         if asked["decision"] == "rollback":
             decision = registry.rollback(by, why)
         else:
-            if asked["version"] not in {version.number for version in registry.versions()}:
-                return {"refused": f"there is no version {asked['version']} of {asked['model']}", "unknown": True}
-            decision = registry.promote(asked["version"], by, why)
+            version, begun = asked["version"], asked.get("begun")
+            statuses = {found.number: found.status for found in registry.versions()}
+            if version not in statuses:
+                return {"refused": f"there is no version {version} of {asked['model']}", "unknown": True}
+            if begun and statuses[version] == AWAITING:
+                decision = registry.approve(version, begun["by"], f"{begun['why']}; {_DONE}")
+            else:
+                decision = registry.promote(version, by, why)
     except Unreachable as error:
         return {"unreachable": str(error)}
     except RideDurationError as error:

@@ -21,6 +21,7 @@ from ride_duration.registry.rules import (
     refuse_unless_comparable,
     refuse_unless_promotable,
     refuse_unless_rejectable,
+    refuse_unless_rival,
     status,
 )
 
@@ -173,23 +174,25 @@ class Registry:
                 was judged against another champion, or its package was changed.
         """
         with self._alone() as journal:
-            return self._move(journal, "promotion", self._promotable(version, journal), by, why)
+            found = self._version(version)
+            refuse_unless_promotable(found, journal)
+            return self._move(journal, "promotion", found, by, why)
 
-    def challenged_by(self, version: int) -> int:
-        """The champion that a version may take over from, as `promote` would do at once.
+    def challenged_by(self, version: int, *, approved: bool = False) -> int:
+        """The champion that a version may take over from, as `promote` or `approve` would do at once.
+
+        Args:
+            version: The challenger.
+            approved: Whether a person approves of it if it passes all stages; needed where it awaits approval.
 
         Raises:
-            RideDurationError: There is no champion yet, `promote` would refuse, or both answer different rides.
+            RideDurationError: There is no champion yet, the decision would be refused, or both answer different rides.
         """
         with self._alone() as journal:
-            found, champion = self._promotable(version, journal), journal.champion
-            if champion is None:
-                raise RideDurationError(
-                    f"there is no champion yet that version {version} could challenge; "
-                    f"`kedro models promote {version}` makes it champion"
-                )
-            package = self._check(found, champion)
-            refuse_unless_comparable(package, ModelPackage.load(self._folder(self._version(champion)), 1, champion))
+            found = self._version(version)
+            champion = refuse_unless_rival(found, journal, approved=approved)
+            package, rival = self._check(found, champion), self._folder(self._version(champion))
+            refuse_unless_comparable(found, journal, package, ModelPackage.load(rival, 1, champion))
             return champion
 
     def approve(self, version: int, by: str, why: str) -> Decision:
@@ -228,11 +231,6 @@ class Registry:
                     "there is no earlier champion to go back to; `kedro models history` shows who was champion"
                 )
             return self._move(journal, "rollback", self._version(previous), by, why)
-
-    def _promotable(self, version: int, journal: Journal) -> Any:
-        found = self._version(version)
-        refuse_unless_promotable(found, journal)
-        return found
 
     def _check(self, found: Any, champion: int | None) -> ModelPackage:
         """The package; refuses a version that is champion, or whose files are not as they were registered."""

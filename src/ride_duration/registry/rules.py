@@ -28,8 +28,9 @@ def refuse_unless_promotable(found: Any, journal: Journal) -> None:
     """
     present = status(found, journal)
     if present == AWAITING:
-        approve = f"`kedro models approve {found.version} --by NAME --why TEXT` makes it champion"
-        raise RideDurationError(f"version {found.version} awaits approval; {approve}")
+        raise RideDurationError(
+            f"version {found.version} awaits approval; {_decision_for(found, journal)} makes it champion"
+        )
     if present == REJECTED:
         raise RideDurationError(f"version {found.version} was rejected; train and release a better one")
     if present == CANDIDATE:
@@ -55,8 +56,46 @@ def refuse_unless_rejectable(found: Any, journal: Journal) -> None:
     _refuse_unless(found, journal, "rejected", (AWAITING, CANDIDATE))
 
 
-def refuse_unless_comparable(challenger: ModelPackage, champion: ModelPackage) -> None:
+def refuse_unless_rival(found: Any, journal: Journal, *, approved: bool) -> int:
+    """What may be promoted may challenge the champion, and so may a version that awaits approval.
+
+    Args:
+        found: A version as MLflow gives it.
+        journal: The decisions.
+        approved: Whether a person, by name and with a reason, approves of it if it passes all stages.
+
+    Returns:
+        The champion.
+
+    Raises:
+        RideDurationError: It may not, nobody approves of it, or there is no champion yet.
+    """
+    awaits = status(found, journal) == AWAITING
+    if not awaits:
+        refuse_unless_promotable(found, journal)
+    elif not approved:
+        raise RideDurationError(
+            f"version {found.version} awaits approval: whoever begins its rollout approves of it, if it passes all "
+            "stages; say --by NAME and --why TEXT"
+        )
+    else:
+        _refuse_judged_against_another(found, journal)
+    if journal.champion is None:
+        raise RideDurationError(
+            f"there is no champion yet that version {found.version} could challenge; "
+            f"{_decision_for(found, journal)} makes it champion"
+        )
+    return journal.champion
+
+
+def refuse_unless_comparable(found: Any, journal: Journal, challenger: ModelPackage, champion: ModelPackage) -> None:
     """A rollout compares both on the same kind of rides: the challenger needs what the champion needs, or less.
+
+    Args:
+        found: The challenger as MLflow gives it.
+        journal: The decisions.
+        challenger: Its package.
+        champion: The champion's package.
 
     Raises:
         RideDurationError: The challenger needs the distance, and the champion does without.
@@ -66,7 +105,7 @@ def refuse_unless_comparable(challenger: ModelPackage, champion: ModelPackage) -
         raise RideDurationError(
             f"version {challenger.version} needs the distance and version {champion.version} does without, so that a "
             "rollout cannot compare them on the same rides, and who sends no distance would be refused in the end; "
-            f"`kedro models promote {challenger.version}` decides it without a rollout"
+            f"{_decision_for(found, journal)} decides it without a rollout"
         )
 
 
@@ -85,6 +124,13 @@ def refuse_report_against_another(compared: int | None, journal: Journal) -> Non
             f"the package was judged {_between(compared, journal.champion)}; `kedro run --pipelines=model_release`, "
             "with the --params and --env of its training, judges and releases it"
         )
+
+
+def _decision_for(found: Any, journal: Journal) -> str:
+    """The command that makes a version champion at once."""
+    if status(found, journal) == AWAITING:
+        return f"`kedro models approve {found.version} --by NAME --why TEXT`"
+    return f"`kedro models promote {found.version}`"
 
 
 def _refuse_unless(found: Any, journal: Journal, decided: str, allowed: tuple[str, ...]) -> None:

@@ -35,7 +35,8 @@ class Answered:
         duration: Answers (n,) in minutes.
         lower: Lower bounds (n,) in minutes, NaN where there is none.
         upper: Upper bounds (n,) in minutes, NaN where there is none.
-        actual: Actual durations (n,) in minutes, NaN where not known yet.
+        actual: Actual durations (n,) in minutes, NaN where not known yet, or not believed.
+        disbelieved: Whether an actual duration (n,) is known and not believed.
     """
 
     ride_id: NDArray[np.str_]
@@ -45,6 +46,7 @@ class Answered:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     actual: NDArray[np.float64]
+    disbelieved: NDArray[np.bool_]
 
 
 def ab_report(answered: Answered, step: Step | None = None) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def _variant(answered: Answered, name: str) -> dict[str, Any]:
     joined = _joined(answered, name)
     row: dict[str, Any] = {"variant": name, "predicted": int((answered.variant == name).sum())}
     row["joined"] = int(joined.sum())
+    row["not_believed"] = int(answered.disbelieved[answered.variant == name].sum())
     if not row["joined"]:
         return row | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     actual, lower, upper = answered.actual[joined], answered.lower[joined], answered.upper[joined]

@@ -37,6 +37,8 @@ BY = "rollout"
 #: Seconds without the store after which the challenger is set aside: nobody could stop it, and nothing would.
 UNWATCHED = 300.0
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 #: Looking at the evidence may take this share of the time: a long log is looked at less often.
 _BUSY = 0.05
 
@@ -48,7 +50,7 @@ class Controller:
         plan: As the settings say.
         rollouts: Kept in the store.
         metrics: Know of failures here, and are told of steps.
-        promote: Makes a version champion, with the reason; raises Refused.
+        promote: Makes the challenger of a rollout champion, with the reason; raises Refused.
         now: The time (seconds since 1970-01-01 UTC).
 
     Attributes:
@@ -61,7 +63,7 @@ class Controller:
         plan: RolloutPlan,
         rollouts: Rollouts,
         metrics: Metrics,
-        promote: Callable[[int, str], object],
+        promote: Callable[[Rollout, str], object],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._plan = plan
@@ -143,25 +145,24 @@ class Controller:
 
     def _lead(self, rollout: Rollout, reconciler: Reconciler) -> None:
         rollout = self._with_failures(rollout)
-        if reconciler.challenger_problem:
-            self._make(rollout, "rollback", "rolled back", reconciler.challenger_problem)
+        champion = _champion(rollout, reconciler)
+        step = self._step(rollout, Evidence(_NEVER, champion))
+        if step.kind == "stay" and reconciler.challenger_problem:
+            step = Step("rollback", reconciler.challenger_problem, None)
+        elif step.kind == "stay" and rollout.status == "promoting":
+            self._promote_anew(rollout, reconciler)
             return
-        champion = reconciler.champion if reconciler.reachable else rollout.against
-        at = datetime.fromtimestamp(self._now(), UTC)
-        unseen = Evidence(datetime.min.replace(tzinfo=UTC), champion)
-        step = next_step(self._plan, state_of(rollout), unseen, at)
-        if step.kind == "stay" and rollout.status == "promoting":
-            self._promote_anew(rollout)
-            return
-        if step.kind == "stay":
+        elif step.kind == "stay":
             if self._now() < self._next_look:
                 return
             began = time.perf_counter()
-            evidence = evidence_of(self._rollouts.engine, rollout, champion)
-            step = next_step(self._plan, state_of(rollout), evidence, at)
+            step = self._step(rollout, evidence_of(self._rollouts.engine, rollout, champion))
             self._next_look = self._now() + (time.perf_counter() - began) / _BUSY
         self._awaited = step.why
-        self._take(rollout, step, champion)
+        self._take(rollout, step, reconciler)
+
+    def _step(self, rollout: Rollout, evidence: Evidence) -> Step:
+        return next_step(self._plan, state_of(rollout), evidence, datetime.fromtimestamp(self._now(), UTC))
 
     def _with_failures(self, rollout: Rollout) -> Rollout:
         """The rollout, after failures here since the last look were added to those of all instances."""
@@ -173,34 +174,39 @@ class Controller:
             rollout = msgspec.structs.replace(rollout, failed=rollout.failed + failed - counted)
         return rollout
 
-    def _take(self, rollout: Rollout, step: Step, champion: int | None) -> None:
+    def _take(self, rollout: Rollout, step: Step, reconciler: Reconciler) -> None:
         if step.kind == "rollback":
             self._make(rollout, step.kind, "rolled back", step.why)
+        elif step.kind == "end":
+            self._make(rollout, step.kind, "overtaken", step.why)
         elif step.kind == "advance" and step.state is not None:
             self._make(rollout, step.kind, "running", step.why, step.state.share)
-        elif step.kind == "finish" and champion == rollout.version:
-            self._make(rollout, step.kind, "finished", step.why)
+        elif step.kind == "finish" and rollout.status == "promoting":
+            self._make(rollout, "promoted", "finished", step.why)
         elif step.kind == "finish" and self._make(rollout, step.kind, "promoting", step.why):
-            self._ask_registry(step.why)
+            self._ask_registry(step.why, reconciler)
 
-    def _promote_anew(self, rollout: Rollout) -> None:
+    def _promote_anew(self, rollout: Rollout, reconciler: Reconciler) -> None:
         """The registry was away, or whoever asked it was killed."""
         if self._now() - rollout.since > 2 * PATIENCE:
             why = rollout.history[-1].why
             if self._make(rollout, "retry", "promoting", why):
-                self._ask_registry(why)
+                self._ask_registry(why, reconciler)
 
-    def _ask_registry(self, why: str) -> None:
+    def _ask_registry(self, why: str, reconciler: Reconciler) -> None:
         rollout = self.rollout
         if rollout is None:
             return
         try:
-            self._promote(rollout.version, why)
+            self._promote(rollout, why)
         except Refused as refused:
             if refused.status == 503:
                 log.warning("version %d is promoted later: %s", rollout.version, refused.detail)
-            else:
-                self._make(rollout, "rollback", "rolled back", refused.detail)
+                return
+            reconciler.reconcile()  # another decision may have come first
+            step = self._step(rollout, Evidence(_NEVER, _champion(rollout, reconciler)))
+            refusal = Step("rollback", refused.detail, None)
+            self._take(rollout, refusal if step.kind == "stay" else step, reconciler)
             return
         self._make(rollout, "promoted", "finished", f"version {rollout.version} is champion")
 
@@ -214,3 +220,8 @@ class Controller:
         self._metrics.rollout_step(kind)
         log.info("rollout of version %d, %s: %s", rollout.version, kind, why)
         return True
+
+
+def _champion(rollout: Rollout, reconciler: Reconciler) -> int | None:
+    """Who is now; without the registry, nothing has changed."""
+    return reconciler.champion if reconciler.reachable else rollout.against

@@ -25,7 +25,7 @@ def decide(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any
 
     Args:
         settings: Of the service.
-        decision: `decision` (promote or rollback), `version`, `by` and `why`.
+        decision: `decision` (promote or rollback), `version`, `by` and `why`; of a rollout also `begun`.
 
     Returns:
         `version`, the champion now, and `previous`.

@@ -10,7 +10,16 @@ import numpy as np
 from ride_duration.serving.ab import Difference, Moments, compare_paired, compare_split
 from ride_duration.serving.ab_report import CHALLENGER, CHAMPION, SHADOW, Answered
 from ride_duration.serving.rollout import Evidence, RolloutState
-from ride_duration.store.outcomes import Answers, Losses, loss_differences, losses, number_of, outcomes, slowest
+from ride_duration.store.outcomes import (
+    Answers,
+    Losses,
+    loss_differences,
+    losses,
+    number_disbelieved,
+    number_of,
+    outcomes,
+    slowest,
+)
 from ride_duration.trips.records import DURATION
 
 if TYPE_CHECKING:
@@ -21,7 +30,8 @@ if TYPE_CHECKING:
 
 def state_of(rollout: Rollout) -> RolloutState:
     """A rollout as the plan takes it."""
-    return RolloutState(rollout.version, rollout.against, rollout.share, datetime.fromtimestamp(rollout.since, UTC))
+    since, promoting = datetime.fromtimestamp(rollout.since, UTC), rollout.status == "promoting"
+    return RolloutState(rollout.version, rollout.against, rollout.share, since, promoting)
 
 
 def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evidence:
@@ -32,7 +42,7 @@ def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evide
         rollout: As it was read last.
         champion: Who is now; None if nobody.
     """
-    answers = Answers(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
+    answers = _challengers(rollout)
     found = losses(engine, answers, DURATION)
     return Evidence(
         since=datetime.fromtimestamp(rollout.since, UTC),
@@ -43,6 +53,21 @@ def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evide
         actuals=found.rides,
         difference=_difference(engine, rollout, answers, found),
     )
+
+
+def disbelieved_of(engine: Engine, rollout: Rollout) -> int:
+    """How many actual durations are known of the challenger's answers in its stage, but taken for no ride's.
+
+    Args:
+        engine: For reading the prediction log.
+        rollout: As it was read last.
+    """
+    return number_disbelieved(engine, _challengers(rollout), DURATION)
+
+
+def _challengers(rollout: Rollout) -> Answers:
+    """The challenger's answers since its stage began."""
+    return Answers(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
 
 
 def _difference(engine: Engine, rollout: Rollout, answers: Answers, found: Losses) -> Difference | None:
@@ -76,5 +101,6 @@ def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
         found = outcomes(engine, answers, DURATION)
         share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
         variants = np.full(found.asked_at.size, variant)
-        columns.append((found.ride_id, variants, share, found.duration, found.lower, found.upper, found.actual))
+        rest = (found.duration, found.lower, found.upper, found.actual, found.disbelieved)
+        columns.append((found.ride_id, variants, share, *rest))
     return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -70,7 +70,7 @@ class Metrics:
         )
         self._rollout_steps = Counter(
             "ride_duration_rollout_steps_total",
-            "Steps of rollouts that this instance made: advance, finish, promoted, retry, rollback.",
+            "Steps of rollouts that this instance made: advance, end, finish, promoted, retry, rollback.",
             ["kind"],
             registry=self.registry,
         )

@@ -24,12 +24,14 @@ class RolloutState(msgspec.Struct, frozen=True):
         against: The champion that it is compared with.
         share: Of the stage, 0 for the shadow. It names the stage also after the plan was edited.
         since: When the stage began (with a time zone).
+        promoting: All stages are done, and the registry is asked to make the version champion.
     """
 
     version: int
     against: int
     share: float
     since: datetime
+    promoting: bool = False
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -59,12 +61,12 @@ class Step(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: `stay`; `advance` to the state's share; `finish`, the challenger is to be champion; or `rollback`, it is
-            to answer no more.
+            to answer no more; or `end`, since another decision has changed the champion.
         why: In words.
         state: From now on; None when the rollout is over.
     """
 
-    kind: Literal["stay", "advance", "finish", "rollback"]
+    kind: Literal["stay", "advance", "finish", "rollback", "end"]
     why: str
     state: RolloutState | None
 
@@ -81,11 +83,11 @@ def next_step(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: d
         evidence: What was seen.
         now: The time, with a time zone.
     """
-    if evidence.champion == state.version:
-        return Step("finish", f"version {state.version} is champion already", None)
-    stopped = _stopped(plan, state, evidence)
-    if stopped:
-        return Step("rollback", stopped, None)
+    ended = _ended(plan, state, evidence)
+    if ended is not None:
+        return ended
+    if state.promoting:
+        return Step("stay", f"all stages are done; the registry makes version {state.version} champion", state)
     awaited = _awaited(plan, state, evidence, now)
     name = share_name(state.share)
     if awaited:
@@ -98,12 +100,30 @@ def next_step(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: d
     return Step("advance", f"{done}; {later[0].name} is next", following)
 
 
-def _stopped(plan: RolloutPlan, state: RolloutState, evidence: Evidence) -> str:
-    """Why the rollout cannot go on, or nothing."""
+def _ended(plan: RolloutPlan, state: RolloutState, evidence: Evidence) -> Step | None:
+    """How the rollout ends before its last stage is done, or after that; None if it goes on."""
+    if state.promoting and evidence.champion == state.version:
+        return Step("finish", f"version {state.version} is champion", None)
+    overtaken = _overtaken(state, evidence)
+    if overtaken:
+        return Step("end", overtaken, None)
+    stopped = "" if state.promoting else _stopped(plan, state, evidence)
+    return Step("rollback", stopped, None) if stopped else None
+
+
+def _overtaken(state: RolloutState, evidence: Evidence) -> str:
+    """How another decision has changed the champion, or nothing."""
+    if evidence.champion == state.version:
+        return f"version {state.version} became champion by another decision, before all stages were done"
     if evidence.champion is None:
         return f"there is no champion any more; it was version {state.against}"
     if evidence.champion != state.against:
         return f"version {evidence.champion} is champion now, and the comparison was with version {state.against}"
+    return ""
+
+
+def _stopped(plan: RolloutPlan, state: RolloutState, evidence: Evidence) -> str:
+    """Why the rollout cannot go on, or nothing."""
     if plan.stage(state.share) is None:
         return f"the plan has no stage {share_name(state.share)} any more"
     broken = _broken(plan.limits, evidence) if evidence.since == state.since else ""

@@ -31,7 +31,7 @@ from ride_duration.serving.rollout_plan import parse_plan
 from ride_duration.serving.service import Service
 from ride_duration.store import PredictionLog
 from ride_duration.store.ground_truth import last_received
-from ride_duration.store.rollouts import Rollouts
+from ride_duration.store.rollouts import Rollout, Rollouts
 
 if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
@@ -167,8 +167,9 @@ def note_last_actual(rollouts: Rollouts, metrics: Metrics) -> None:
         metrics.actual_kept(at)
 
 
-def _promoted(settings: ServiceSettings, version: int, why: str) -> None:
-    decide(settings, {"decision": "promote", "version": version, "by": BY, "why": why})
+def _promoted(settings: ServiceSettings, rollout: Rollout, why: str) -> None:
+    begun = {"by": rollout.history[0].by, "why": rollout.history[0].why}
+    decide(settings, {"decision": "promote", "version": rollout.version, "by": BY, "why": why, "begun": begun})
 
 
 def _tell(settings: ServiceSettings, reconciler: Reconciler) -> None:

@@ -40,6 +40,7 @@ class Outcomes(NamedTuple):
         lower: Minutes.
         upper: Minutes.
         actual: Minutes; NaN where nobody has said, or what was said is not believed.
+        disbelieved: Whether what was said is not believed.
     """
 
     ride_id: NDArray[np.str_]
@@ -48,6 +49,7 @@ class Outcomes(NamedTuple):
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     actual: NDArray[np.float64]
+    disbelieved: NDArray[np.bool_]
 
 
 class Losses(NamedTuple):
@@ -72,6 +74,17 @@ def number_of(engine: Engine, answers: Answers) -> int:
 
     with engine.connect() as connection:
         return connection.scalar(select(func.count()).select_from(predictions).where(*_wanted(answers))) or 0
+
+
+def number_disbelieved(engine: Engine, answers: Answers, believed: tuple[float, float]) -> int:
+    """Of how many answers that count the truth is known, but not believed; arguments as of `losses`."""
+    from sqlalchemy import func, select
+
+    actual = actual_minutes()
+    off = select(func.count()).select_from(with_truth())
+    off = off.where(*_wanted(answers), counting(answers.until), actual.is_not(None), ~actual.between(*believed))
+    with engine.connect() as connection:
+        return connection.scalar(off) or 0
 
 
 def slowest(engine: Engine, answers: Answers, share: float) -> float | None:
@@ -129,8 +142,9 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) ->
         rows: list[Any] = list(connection.execute(question))
     ride_id, *numbers = zip(*rows, strict=True) if rows else ((),) * 6
     asked_at, duration, lower, upper, actual = (np.array(values, dtype=np.float64) for values in numbers)
-    actual = np.where((believed[0] <= actual) & (actual <= believed[1]), actual, np.nan)
-    return Outcomes(np.array(ride_id, dtype=np.str_), asked_at, duration, lower, upper, actual)
+    disbelieved = (actual < believed[0]) | (actual > believed[1])
+    actual = np.where(disbelieved, np.nan, actual)
+    return Outcomes(np.array(ride_id, dtype=np.str_), asked_at, duration, lower, upper, actual, disbelieved)
 
 
 def _losses(answers: Answers, believed: tuple[float, float]) -> Select[Any]:

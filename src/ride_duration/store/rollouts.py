@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -18,8 +19,9 @@ from ride_duration.store.database import engine_for_reading, engine_for_writing
 if TYPE_CHECKING:
     from sqlalchemy import Engine, RowMapping
 
-#: `promoting`: all stages are done, and the registry is asked to make the version champion.
-Status = Literal["running", "promoting", "finished", "rolled back", "stopped"]
+#: `promoting`: all stages are done, and the registry is asked to make the version champion. `overtaken`: another
+#: decision has changed the champion meanwhile.
+Status = Literal["running", "promoting", "finished", "overtaken", "rolled back", "stopped"]
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -87,7 +89,6 @@ class Rollouts:
         self._url = store_url
         self._model = model
         self._reading: Engine | None = None
-        self._writing = engine_for_writing(store_url)
 
     @property
     def engine(self) -> Engine:
@@ -99,6 +100,10 @@ class Rollouts:
         if self._reading is None:
             self._reading = engine_for_reading(self._url)
         return self._reading
+
+    @cached_property
+    def _writing(self) -> Engine:
+        return engine_for_writing(self._url)
 
     def last(self) -> Rollout | None:
         """The one that goes on, or else the last one.
@@ -199,7 +204,8 @@ class Rollouts:
 
     def close(self) -> None:
         """Let the connections go."""
-        self._writing.dispose()
+        if "_writing" in self.__dict__:
+            self._writing.dispose()
         if self._reading is not None:
             self._reading.dispose()
 

@@ -1,0 +1,76 @@
+"""The rollouts in the prediction log, as the commands see and end them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ride_duration.cli.serving import service_settings
+from ride_duration.errors import RideDurationError
+
+if TYPE_CHECKING:
+    from ride_duration.registry import Decision
+    from ride_duration.serving.settings import ServiceSettings
+    from ride_duration.store.rollouts import Rollout, Rollouts
+
+
+def open_rollouts(settings: ServiceSettings) -> Rollouts:
+    """The rollouts of the model that the settings choose."""
+    from ride_duration.store.rollouts import Rollouts
+
+    return Rollouts(settings.store_url, settings.model)
+
+
+def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
+    """End the rollout that goes on.
+
+    Args:
+        rollouts: Of the model.
+        by: Who decides.
+        why: In their words.
+
+    Raises:
+        RideDurationError: None goes on, its version is becoming champion right now, or the store cannot be reached.
+    """
+    from ride_duration.serving.decisions import PATIENCE
+    from ride_duration.store.rollouts import Noted
+
+    while True:  # the service may have made a step meanwhile
+        last = rollouts.last()
+        if last is None:
+            raise RideDurationError("there was no rollout yet; `kedro models rollout start VERSION` begins one")
+        if last.ended_at is not None:
+            raise RideDurationError("no rollout goes on; `kedro models rollout status` shows how the last one ended")
+        if last.status == "promoting" and time.time() - last.since < PATIENCE:
+            raise RideDurationError(
+                f"version {last.version} has done all stages and is becoming champion right now; "
+                "`kedro models rollback` undoes that"
+            )
+        stopped = rollouts.change(last, Noted(time.time(), "stopped", last.share, by, why))
+        if stopped is not None:
+            return stopped
+
+
+def told_of_rollout(decision: Decision, env: str | None, params: dict[str, Any]) -> str | None:
+    """What a decision means for the rollout that goes on; None if none does, or if nobody can see one from here.
+
+    Another champion ends it, which the service notes. A rejection of its challenger does not show in who is champion:
+    it is noted here.
+
+    Args:
+        decision: That was just made.
+        env: Of Kedro.
+        params: As `--params` gives them.
+    """
+    try:
+        rollouts = open_rollouts(service_settings(env, params, {}))
+        last = rollouts.last()
+        if last is None or last.ended_at is not None:
+            return None
+        if decision.kind == "rejection" and decision.version == last.version:
+            stop_rollout(rollouts, decision.by, f"version {last.version} is rejected: {decision.why}")
+        elif decision.kind == "rejection" or decision.version == last.against:
+            return None
+    except RideDurationError:  # the service is not installed, or has not begun a prediction log
+        return None
+    return f"The rollout of version {last.version} ends by this."
