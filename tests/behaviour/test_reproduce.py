@@ -92,7 +92,7 @@ def test_a_fresh_run_is_identical(tracked: Tracked, caplog: pytest.LogCaptureFix
     ended = tracked.reproduce()
     assert ended.code == 0, ended.err
     metrics = len(tracked.client.get_run(tracked.run_id).data.metrics)
-    assert ended.out.splitlines()[-1] == f"identical: {metrics} metrics"
+    assert ended.out.splitlines()[-2] == f"identical: {metrics} metrics"
     assert "val.rmse " in ended.out
     assert caplog.messages[0].startswith(f"running {tracked.run_id[:8]} again")
     assert any("fit_model" in message for message in caplog.messages)

@@ -189,6 +189,8 @@ def test_kedro_viz_exports_collapsed_layers_and_previews(finished: Project) -> N
         "reporting",
         "release",
     ]
+    for pipeline in (finished.root / "build/api/pipelines").iterdir():
+        assert json.loads(pipeline.read_text())["layers"], f"the layers of {pipeline.name} go round in a circle"
     groups = {node["name"] for node in main["nodes"] if node["type"] == "modularPipeline"}
     rooms = {
         "ingestion",

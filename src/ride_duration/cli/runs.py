@@ -9,6 +9,7 @@ import click
 
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.run import told_clearly
+from ride_duration.cli.tables import console
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -93,19 +94,18 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
                 f"{len(differing)} of {len(table)} metrics differ: {', '.join(differing)}; "
                 "another processor or other packages may round otherwise, and changed code may do anything"
             )
-        click.echo(f"Next: `kedro runs compare {run_id}` shows the run again, `make ui` its plots.")
         click.echo(f"identical: {len(table)} metrics")
+        click.echo(f"Next: `kedro runs compare {run_id}` shows the run again, `make ui` its plots.")
 
 
 def _print(table: pd.DataFrame) -> None:
     """One column a run, one line a property: as many runs as the terminal is wide."""
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table(show_edge=False, pad_edge=False)
-    shown.add_column("run", style="bold")
+    shown.add_column("run", style="bold", overflow="fold")
     for run_id in table.index:
         shown.add_column(str(run_id), overflow="fold")
     for name in table.columns:
         shown.add_row(name, *("-" if value is None else str(value) for value in table[name]))
-    Console().print(shown)
+    console().print(shown)

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ride_duration.registry import Reign, Version
 
 #: Columns of a table that goes to a file or another program: nothing is folded.
@@ -97,7 +99,6 @@ def history_table(title: str, reigns: Sequence[Reign]) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table that nothing is cut off from."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -106,8 +107,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(value) for value in row))
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    console.print(Text(title), shown, sep="\n")
+    console().print(Text(title), shown, sep="\n")
+
+
+def console() -> Console:
+    """As wide as the terminal; what goes into a file or to another program is not cut."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
 
 
 def _rmse(entry: dict[str, Any]) -> str:

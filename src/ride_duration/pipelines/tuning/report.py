@@ -118,7 +118,7 @@ def summarise_tuning(tuning_result: dict[str, Any], training: Training) -> str:
     lines += [_line(name, had[name], value) for name, value in tuning_result["hyper_parameters"].items()]
     lines += ["", f"RMSE in minutes, mean over {_folds(tuning_result)}"]
     if best["trial"] == first["trial"]:
-        lines.append(f"No trial did better than {training.model} as it is")
+        lines.append(f"No trial did better than {training.model} as it is, so that both are the same; more trials may")
     return "\n".join([*lines, ""])
 
 
