@@ -163,9 +163,12 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None, params: dict[st
         ask = f"kedro models serve{environment}" if env else "make serve"
         click.echo(f"Next: `{ask}` (a page that answers rides), `make ui` (all runs), `make viz` (the graph),")
         click.echo(
-            "      `kedro run --env tlc` (real months)."
-            if not env
-            else f"      `kedro run{environment} --params=model=linear_regression` (another model)."
+            "      data/08_reporting/gate_report.html (what the gate found), "
+            + (
+                "`kedro run --env tlc` (real months)."
+                if not env
+                else f"`kedro models list{environment}` (all versions)."
+            )
         )
     elif "metrics_summary" in outputs:
         click.echo(outputs["metrics_summary"].load())
