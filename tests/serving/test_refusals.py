@@ -1,5 +1,6 @@
 """What is refused, and how: by problem details (RFC 9457) that name the field and tell nothing of the inside."""
 
+import gzip
 import json
 from typing import Any
 
@@ -107,6 +108,12 @@ def test_null_is_as_good_as_nothing(service: Running) -> None:
     report = {"ride_id": "null", "duration": 12, "dropoff_datetime": None}
     assert service.post("/actuals", report).status == 202
     refused(service.post("/actuals", {**report, "duration": None}), 422, "duration")
+
+
+def test_a_compressed_body_is_refused_with_what_to_do(service: Running) -> None:
+    body = gzip.compress(json.dumps(RIDE).encode())
+    assert "without Content-Encoding" in refused(service.post("/predict", body, **{"Content-Encoding": "gzip"}), 415)
+    assert service.post("/predict", RIDE, **{"Content-Encoding": "identity"}).status == 200
 
 
 def test_a_refusal_is_short_whatever_was_said(service: Running) -> None:

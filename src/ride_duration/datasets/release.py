@@ -89,7 +89,7 @@ class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"])
             return self._registry.package(champion)
         except RideDurationError as error:
             raise RideDurationError(
-                f"the champion, version {champion}, cannot be compared with: {error}; "
+                f"the champion, version {champion}, cannot be used: {error}; "
                 "restore its files, or go back to the one before with `kedro models rollback`"
             ) from error
 

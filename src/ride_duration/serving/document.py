@@ -77,7 +77,7 @@ EXPLAIN = {
 ALWAYS = (403, 429, 500, 503)
 
 #: What else may be wrong with one that has a body.
-WITH_BODY = (408, 413, 422)
+WITH_BODY = (408, 413, 415, 422)
 
 _REFUSALS = {
     401: "An API key is missing, or worth nothing.",
@@ -86,6 +86,7 @@ _REFUSALS = {
     408: "The request arrived too slowly.",
     409: "The registry refuses.",
     413: "The body is too large.",
+    415: "The body is compressed.",
     422: "A field cannot be used; `errors` names it.",
     429: "Too many requests of one client.",
     500: "Something went wrong here.",

@@ -216,11 +216,13 @@ class Bodies:
         """The body of a request; None if the client went away, or was too slow for `protocol`.
 
         Raises:
-            Refused: It is too large, or too much is arriving.
+            Refused: It is too large or compressed, or too much is arriving.
         """
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self._each:
                 raise self._too_large()
+            if name == b"content-encoding" and value.lower() != b"identity":
+                raise Refused(415, "bodies are not unpacked here; send the JSON as it is, without Content-Encoding")
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             body: bytes = message.get("body", b"")
