@@ -251,7 +251,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(small: Project) -> None:
 
 
 def test_a_second_run_says_who_holds_the_project(small: Project) -> None:
-    first = small.start("kedro", "run", "--env=test")
+    first = small.start(*["kedro", "run", "--env=test", "--pipelines=ingestion,data_engineering,data_science"])
     try:
         holder = small.data(".run.holder")
         for _ in range(600):

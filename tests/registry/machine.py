@@ -171,15 +171,15 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             for decision in decisions:
                 if decision.kind == "rejection":
                     assert decision.version not in self.moves
-            experiment = mlflow.get_experiment_by_name("releases").experiment_id
-            running = f"tags.model = '{self.name}' AND attributes.status = 'RUNNING'"
-            assert not mlflow.MlflowClient().search_runs([experiment], running)
 
         def teardown(self) -> None:
             registry = store.registry(self.name)
             assert {version.number: version.status for version in registry.versions()} == self.statuses
             assert [*self.statuses.values()].count("champion") == bool(self.champion)
             assert registry.champion() == self.champion
+            experiment = mlflow.get_experiment_by_name("releases").experiment_id
+            running = f"tags.model = '{self.name}' AND attributes.status = 'RUNNING'"
+            assert not mlflow.MlflowClient().search_runs([experiment], running)
 
     return Decisions
 
