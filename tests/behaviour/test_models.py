@@ -14,7 +14,7 @@ from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.insertion import Insertion
 from ride_duration.store.rollouts import Rollouts
 from tests.conftest import Ended, Project
-from tests.registry.store import SETTINGS
+from tests.registry.store import SETTINGS, package_folder
 from tests.store.samples import prediction
 
 
@@ -185,7 +185,7 @@ def test_before_the_first_run_it_says_what_to_type(project: Project) -> None:
 def test_a_damaged_predecessor_is_named_and_the_champion_stays(released: Released) -> None:
     released.release("auto")
     released.told("promote", "2")
-    lower = released.registry.package_folder(1) / "lower.onnx"
+    lower = package_folder(released.registry, 1) / "lower.onnx"
     lower.write_bytes(lower.read_bytes()[:-1])
     ended = released.models("rollback")
     assert ended.code == 1

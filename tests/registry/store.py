@@ -10,6 +10,7 @@ from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry import Registry, log_package
+from ride_duration.registry.packages import folder_of_package
 from tests.model_package.tiny import tiny_package
 
 SETTINGS = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
@@ -65,9 +66,17 @@ class Store:
 
     def damage(self, registry: Registry, version: int) -> None:
         """Change one byte of a version's package, for all versions of the same logged model."""
-        path = registry.package_folder(version) / "lower.onnx"
+        path = package_folder(registry, version) / "lower.onnx"
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def package_folder(registry: Registry, version: int) -> Path:
+    """Where the package of a version lies."""
+    registry.champion()  # opens the store
+    client = mlflow.MlflowClient()
+    found = client.get_model_version(registry.name, str(version))
+    return folder_of_package(client, found, registry.project / SETTINGS["artifacts"])
 
 
 def runs(registry: Registry, status: str) -> list[Any]:

@@ -22,7 +22,7 @@ from ride_duration.registry import Decision, Registry
 from ride_duration.registry import registry as registry_module
 from tests.model_package.tiny import tiny_package
 from tests.registry.machine import Kill, killed, machine_of
-from tests.registry.store import SETTINGS, Store, runs
+from tests.registry.store import SETTINGS, Store, package_folder, runs
 from tests.serving.packages import priced
 
 
@@ -191,7 +191,7 @@ def test_a_damaged_package_never_becomes_champion(store: Store, registry: Regist
         registry.rollback("Ana", "worse")
     assert registry.champion() == second
     assert len(registry.history()) == 2
-    shutil.rmtree(registry.package_folder(damaged))
+    shutil.rmtree(package_folder(registry, damaged))
     with pytest.raises(RideDurationError, match=rf"the files of version {damaged} are gone.*{second} stays champion"):
         registry.promote(damaged, "Ana", "better")
 
@@ -207,7 +207,7 @@ def test_another_package_in_the_place_of_a_version_never_becomes_champion(
     kept = registry.package(replaced).contents
     files = {name: kept[name] for name in ModelPackage(kept).manifest["files"]}
     whole = tiny_package(6.0) if changed == "answers" else pack(files, ModelPackage(kept).manifest | {"rmse": 1.0})
-    write_folder(registry.package_folder(replaced), whole)
+    write_folder(package_folder(registry, replaced), whole)
     with pytest.raises(RideDurationError, match=rf"not the one that was registered as version {replaced} \({words}\)"):
         registry.package(replaced)
     for decide in (lambda: registry.rollback("Ana", "worse"), lambda: registry.promote(replaced, "Ana", "better")):
@@ -326,7 +326,7 @@ def test_a_moved_or_copied_project_keeps_its_registry(tmp_path: Path, store: Sto
         moved = Registry(project, SETTINGS, registry.name)
         assert moved.decisions() == before
         assert statuses(moved) == {rejected: "rejected", second: "champion", first: "former champion"}
-        assert moved.package_folder(first).is_relative_to(project)
+        assert package_folder(moved, first).is_relative_to(project)
         assert moved.rollback("Ana", "worse").version == first
         assert Registry(project, SETTINGS, registry.name).champion() == first
         assert [decision.number for decision in moved.decisions()] == list(range(1, len(before) + 2))

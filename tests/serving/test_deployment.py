@@ -21,7 +21,7 @@ from ride_duration.serving.package_cache import PackageCache
 from ride_duration.serving.problems import Refused
 from ride_duration.serving.settings import ServiceSettings
 from tests.model_package.tiny import tiny_package
-from tests.registry.store import SETTINGS
+from tests.registry.store import SETTINGS, package_folder
 from tests.serving.conftest import Models
 from tests.serving.service import Running, free_port
 from tests.serving.test_operations import metrics
@@ -86,7 +86,7 @@ def test_a_damaged_package_never_answers(models: Models, started: Start) -> None
 @pytest.mark.parametrize("last", [True, False])
 def test_no_byte_of_a_package_may_change(models: Models, tmp_path: Path, last: bool) -> None:
     registry = models.champion()
-    whole = registry.package_folder(1)
+    whole = package_folder(registry, 1)
     copied = tmp_path / "package"
     shutil.copytree(whole, copied)
     cache = PackageCache(tmp_path / "cache")
@@ -170,7 +170,7 @@ def test_without_the_registry_the_last_champion_answers_also_after_a_restart(mod
 
 
 def test_a_damaged_cache_is_no_package_until_the_registry_is_back(models: Models, tmp_path: Path) -> None:
-    whole = Released(models.champion().package_folder(1), 1e9, {})
+    whole = Released(package_folder(models.champion(), 1), 1e9, {})
     cache = PackageCache(tmp_path / "cache")
     expected = cache.package(1, whole).contents
     assert cache.package(1).contents == expected
@@ -280,7 +280,7 @@ def test_the_reader_finds_what_mlflow_finds(models: Models, tmp_path: Path) -> N
     assert (reader.champion(), registry.champion()) == (1, 1)
     for version in registry.versions():
         found = reader.released(version.number)
-        assert found.folder == registry.package_folder(version.number)
+        assert found.folder == package_folder(registry, version.number)
         assert found.at == version.released.timestamp()
         assert found.noted == version.tags
     registry.promote(second, "Ana", "better")

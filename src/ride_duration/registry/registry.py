@@ -98,15 +98,6 @@ class Registry:
         with self._alone() as journal:
             return journal.decisions
 
-    def package_folder(self, version: int) -> Path:
-        """Where the package of a version lies; a store elsewhere is copied from.
-
-        Raises:
-            RideDurationError: There is no such version, or its files are gone.
-        """
-        with self._alone():
-            return self._folder(self._version(version))
-
     def package(self, version: int, threads: int = 1) -> ModelPackage:
         """The package of a version, after each hash was compared, and the whole with what was registered.
 
