@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
-from ride_duration.model_package.files import MANIFEST
 from ride_duration.registry.reader import package_folder
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ def seal(package: ModelPackage) -> dict[str, str]:
         `identity`, of what it answers with; `manifest_sha256`, by which every file is known, since the manifest has
         the hash of each.
     """
-    return {"identity": package.identity, "manifest_sha256": sha256(package.contents[MANIFEST]).hexdigest()}
+    return {"identity": package.identity, "manifest_sha256": package.fingerprint}
 
 
 def open_sealed(folder: Path, version: int, noted: Mapping[str, str], threads: int = 1) -> ModelPackage:

@@ -64,6 +64,18 @@ def _predictions(
     )
 
 
+def asked_for(experiment: Experiment, training: Training) -> dict[str, str | None]:
+    """What a run was asked for: the model, its months, and of which trips."""
+    return {
+        "model": training.model,
+        "train_data": experiment.train_data,
+        "val_data": experiment.val_data,
+        "test_data": experiment.test_data,
+        "service": experiment.service,
+        "source": experiment.source,
+    }
+
+
 def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training: Training) -> dict[str, Any]:
     """Measure the model on each split, and the baselines on the validation months.
 
@@ -75,12 +87,7 @@ def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training:
     splits = dict(iter(predictions.groupby("split")))
     val = splits["val"]
     return {
-        "model": training.model,
-        "train_data": experiment.train_data,
-        "val_data": experiment.val_data,
-        "test_data": experiment.test_data,
-        "service": experiment.service,
-        "source": experiment.source,
+        **asked_for(experiment, training),
         "simulated": experiment.simulated,
         **{
             split: _model_measures(splits[split]) | _rmse_intervals(splits[split], training.seed)

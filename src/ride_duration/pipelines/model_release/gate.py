@@ -15,6 +15,7 @@ from ride_duration.pipelines.data_science.models import without_distance
 from ride_duration.pipelines.data_science.slices import Slices, slices_of
 from ride_duration.pipelines.model_release.champion import compare_with_champion
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
+from ride_duration.pipelines.model_release.failures import WHEN
 from ride_duration.pipelines.model_release.one_run import refuse_other_trips
 
 _TIMED_RIDES = 200
@@ -95,13 +96,10 @@ def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str
     for name, measures in package.read_json("metrics.json")["baselines"].items():
         theirs = {suffix: measures[f"rmse{suffix}"] for suffix in own}
         passed = all(own[suffix] < (theirs[suffix] or np.inf) for suffix in own)
-        found = " and ".join(f"{own[s]:.3f} against {theirs[s]:.3f} {_WHEN[s]}" for s in own if theirs[s] is not None)
+        found = " and ".join(f"{own[s]:.3f} against {theirs[s]:.3f} {WHEN[s]}" for s in own if theirs[s] is not None)
         demand = f"smaller RMSE than {name}"
         checks.append(Check(f"better than {name}", demand, passed, f"{found} ({_said(package)})"))
     return checks
-
-
-_WHEN = {"": "after the ride", "_without_distance": "before the ride"}
 
 
 def _said(package: ModelPackage) -> str:
@@ -141,7 +139,7 @@ def _coverage(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answe
         if shares:
             found += f"; least {shares[worst]:.1%} {worst}"
         demand = f"{low:.0%} to {high:.0%} in all, {gate.bucket_coverage:.0%} in each bucket of {gate.bucket_trips:,}"
-        checks.append(Check(f"intervals {_WHEN[suffix]}", demand, low <= overall <= high and not short, found))
+        checks.append(Check(f"intervals {WHEN[suffix]}", demand, low <= overall <= high and not short, found))
     return checks
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.data_science.evaluation import asked_for
 from ride_duration.pipelines.data_science.intervals import IntervalModel
 from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.parameters import Experiment, Training
@@ -21,15 +22,7 @@ def refuse_other_metrics(metrics: dict[str, Any], experiment: Experiment, traini
     Raises:
         RideDurationError: They are; names the parameter.
     """
-    wanted = {
-        "model": training.model,
-        "train_data": experiment.train_data,
-        "val_data": experiment.val_data,
-        "test_data": experiment.test_data,
-        "service": experiment.service,
-        "source": experiment.source,
-    }
-    for name, value in wanted.items():
+    for name, value in asked_for(experiment, training).items():
         if metrics[name] != value:
             raise RideDurationError(
                 f"the model that lies in data/ was made with {name}={metrics[name]}, not {value}; {_AGAIN}"
