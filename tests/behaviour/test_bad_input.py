@@ -81,6 +81,7 @@ def _assert_one_message(ended: Ended, *words: str) -> None:
         ("train_data=January", ["train_data", "'January'"]),
         ("val_data=2021-03..2021-01", ["val_data", "ends before it begins", "2021-01..2021-03"]),
         ("train_data=2021-01..2021-03,val_data=2021-02", ["train_data and val_data share 2021-02"]),
+        ("train_data=2021-03", ["val_data 2021-02 is not later than 2021-03 in train_data"]),
         ("test_data=2021-01", ["train_data and test_data share 2021-01"]),
         ("model=crystal_ball", ["unknown model 'crystal_ball'", "xgboost"]),
         ("service=boat", ["unknown service 'boat'", "yellow"]),

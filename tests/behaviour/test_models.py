@@ -75,7 +75,7 @@ def test_a_run_releases_the_first_champion(released: Released) -> None:
     [reign] = json.loads(released.told("history", "--json"))
     assert (reign["version"], reign["until"], reign["gate"]) == (1, None, version["gate"])
     assert datetime.fromisoformat(reign["since"]).utcoffset().total_seconds() == 0
-    assert "gate passed all 11 checks" in released.told("history")
+    assert "gate passed all 12 checks" in released.told("history")
 
 
 def test_promote_and_roll_back(released: Released) -> None:

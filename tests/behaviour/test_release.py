@@ -101,7 +101,7 @@ def test_without_a_month_that_neither_has_learnt_from_the_gate_says_what_to_do(r
 
 def test_a_better_model_awaits_approval_where_a_person_decides(releasing: Project) -> None:
     out = run(releasing, "train_data=2020-12..2021-01,release.approval=manual")
-    assert "Gate: passed all 11 checks" in out
+    assert "Gate: passed all 12 checks" in out
     assert "Version 2 awaits approval: `kedro models approve 2 --by NAME" in out
     assert "version 1 stays champion" in out
     assert statuses(releasing) == {1: "champion", 2: "awaiting approval"}

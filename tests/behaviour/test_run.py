@@ -89,10 +89,10 @@ def test_a_run_touches_no_month_that_is_there(project: Project) -> None:
 
 
 def test_months_may_be_ranges_and_sums_with_a_test_split(project: Project) -> None:
-    _train(project, "model=mean,train_data=2021-01..2021-02+2021-05,val_data=2021-03,test_data=2021-04")
+    _train(project, "model=mean,train_data=2020-11+2021-01..2021-02,val_data=2021-03,test_data=2021-04")
     metrics = _metrics(project)
     features = pq.read_table(project.data("04_feature/features.parquet"), columns=["month"])
-    assert set(features["month"].to_pylist()) == {f"2021-0{month}" for month in range(1, 6)}
+    assert set(features["month"].to_pylist()) == {"2020-11", *(f"2021-0{month}" for month in range(1, 5))}
     assert metrics["test"]["n"] > 60_000
     assert metrics["train"]["n"] > 2.5 * metrics["val"]["n"]
 
@@ -101,7 +101,7 @@ def test_conf_local_changes_what_every_part_of_a_run_reads(project: Project) -> 
     (project.root / "conf/local/parameters.yml").write_text(
         yaml.safe_dump(
             {
-                "train_data": "2021-03",
+                "train_data": "2020-12",
                 "model": "ridge",
                 "models": {"ridge": {"hyper_parameters": {"alpha": 7}}},
                 "intervals": {"model": {"hyper_parameters": {"n_estimators": 20}}},
@@ -110,7 +110,7 @@ def test_conf_local_changes_what_every_part_of_a_run_reads(project: Project) -> 
     )
     _train(project, env="local")
     metrics = _metrics(project)
-    assert (metrics["train_data"], metrics["val_data"], metrics["model"]) == ("2021-03", "2021-02", "ridge")
+    assert (metrics["train_data"], metrics["val_data"], metrics["model"]) == ("2020-12", "2021-02", "ridge")
 
 
 def _other_service_month(service: str, month: str, rows: int = 400) -> pa.Table:

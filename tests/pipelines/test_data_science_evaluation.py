@@ -126,7 +126,11 @@ def test_metrics_say_what_was_trained_on_what_and_how_good_it_is() -> None:
     assert (metrics["train"]["n"], metrics["val"]["n"], metrics["test"]["n"]) == (2_000, 1_000, 500)
     names = (*MEASURES, "coverage", "width", "rmse_low", "rmse_high")
     assert set(metrics["val"]) == {*names, *(f"{name}_without_distance" for name in names), "n"}
-    assert metrics["val"]["rmse_low"] < metrics["val"]["rmse"] < metrics["val"]["rmse_high"]
+    assert metrics["val"]["rmse_low"] is metrics["val"]["rmse_high"] is None, "no day has 50 trips"
+    ten_days = predictions().assign(day=np.arange(3_500) % 10)
+    bounded = compute_metrics(ten_days, experiment(), training("xgboost"))["val"]
+    for suffix in ("", "_without_distance"):
+        assert bounded[f"rmse_low{suffix}"] < bounded[f"rmse{suffix}"] < bounded[f"rmse_high{suffix}"]
 
 
 def test_the_baselines_are_judged_on_the_validation_trips_and_before_the_ride_as_after_it() -> None:
@@ -173,6 +177,15 @@ def test_slices_are_named_as_one_reads_them() -> None:
     assert "Manhattan - Manhattan" in values["borough_pair"]
     assert values["straight_distance"] <= {*bucket_names(fitted_intervals().calibration.edges)}
     assert "below 1 miles" in values["straight_distance"]
+
+
+def test_answers_before_the_ride_are_sliced_by_what_is_known_then() -> None:
+    before = [name for name in sliced() if name.endswith("_without_distance")]
+    metered = sliced()["slice"] == "distance"
+    assert len(before) == len(MEASURES) + 2, "each column stays"
+    assert sliced().loc[metered, before].isna().all(axis=None)
+    assert sliced().loc[metered, "rmse"].notna().all()
+    assert sliced().loc[~metered, ["rmse_without_distance", "coverage_without_distance"]].notna().all(axis=None)
 
 
 def test_trips_without_a_distance_are_a_slice_of_their_own() -> None:

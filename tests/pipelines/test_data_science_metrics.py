@@ -101,6 +101,8 @@ def test_the_interval_holds_the_rmse_and_depends_on_the_seed_alone() -> None:
     rng = np.random.default_rng(3)
     errors, days = rng.normal(0, 5, 6_000), np.repeat(np.arange(30), 200)
     low, high = rmse_interval(errors, days, seed=1)
+    assert low is not None
+    assert high is not None
     assert low < np.sqrt(np.mean(errors**2)) < high
     assert (low, high) == rmse_interval(errors, days, seed=1)
     assert (low, high) != rmse_interval(errors, days, seed=2)
@@ -122,3 +124,22 @@ def test_about_95_in_100_intervals_hold_the_true_rmse() -> None:
         low, high = rmse_interval(rng.normal(0, 5, 3_000), days, seed)
         held += low <= 5 <= high
     assert 0.90 <= held / 200 <= 0.99
+
+
+def test_stray_dates_are_no_days() -> None:
+    rng = np.random.default_rng(3)
+    errors, days = rng.normal(0, 5, 6_000), np.repeat(np.arange(30), 200)
+    stray, strayed = np.full(49, 60.0), np.full(49, -4_000)
+    with_stray = rmse_interval(np.concatenate([errors, stray]), np.concatenate([days, strayed]), seed=1)
+    assert with_stray == rmse_interval(errors, days, seed=1)
+    one_more = np.append(stray, 60.0), np.append(strayed, -4_000)
+    counted = rmse_interval(np.concatenate([errors, one_more[0]]), np.concatenate([days, one_more[1]]), seed=1)
+    assert counted[1] > with_stray[1]
+
+
+def test_too_few_days_give_no_bounds() -> None:
+    errors = np.random.default_rng(3).normal(0, 5, 400)
+    assert rmse_interval(errors, np.repeat(np.arange(4), 100), seed=1) == (None, None)
+    assert rmse_interval(errors[:25], np.arange(25), seed=1) == (None, None)
+    assert rmse_interval(errors, np.repeat(np.arange(5), 80), seed=1) != (None, None)
+    assert rmse_interval(np.full(400, np.nan), np.repeat(np.arange(5), 80), seed=1) == (None, None)

@@ -1,6 +1,7 @@
 """The gate: what each check demands, when it fails, and what it says."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from ride_duration.datasets.release import FormerChampion
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release import gate as gate_module
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
@@ -30,14 +32,19 @@ def gate(**changed: Any) -> Gate:
     return Gate(**CONFIGURED | changed)
 
 
+def in_few_days(rows: pd.DataFrame, days: int = 6) -> pd.DataFrame:
+    """The rows as if picked up on so many days, which then count as days."""
+    first = rows["pickup_datetime"].min().normalize()
+    return rows.assign(pickup_datetime=first + pd.to_timedelta(np.arange(len(rows)) % days, "D"))
+
+
 def judged(
-    of: ModelPackage, champion: ModelPackage | None = None, val: pd.DataFrame | None = None, **changed: Any
+    of: ModelPackage, champion: ModelPackage | None = None, former: Sequence[FormerChampion] = (), **changed: Any
 ) -> dict[str, Any]:
     """A gate's report."""
     rows = released_splits()
-    val = rows["val_features"] if val is None else val
-    train, none = rows["train_features"], rows["test_features"].iloc[:0]
-    return gate_package(of, champion, train, val, none, gate(**WIDE | changed), SLICES)
+    val, train, none = in_few_days(rows["val_features"]), rows["train_features"], rows["test_features"].iloc[:0]
+    return gate_package(of, champion, former, train, val, none, gate(**WIDE | changed), SLICES)
 
 
 def check_of(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -55,7 +62,7 @@ def assert_only_fails(report: dict[str, Any], *names: str) -> None:
 def test_a_good_package_passes_and_the_report_says_of_what() -> None:
     report = judged(package())
     assert report["passed"]
-    assert report["verdict"] == "passed all 11 checks"
+    assert report["verdict"] == "passed all 12 checks"
     assert report["same_as_champion"] is False
     assert report["package"] == package().fingerprint != repacked(package(), model_card__md=b"other words").fingerprint
     for name in ("model", "train_data", "val_data", "simulated", "rmse", "rmse_without_distance"):
@@ -67,7 +74,8 @@ def test_the_test_months_are_compared_too() -> None:
     rows = released_splits()
     april = rows["test_features"].assign(month="2021-04")
     both = repacked(package(), {"test_data": ["2021-04"]})
-    report = gate_package(both, package(), rows["train_features"], rows["val_features"], april, gate(**WIDE), SLICES)
+    train, val = rows["train_features"], rows["val_features"]
+    report = gate_package(both, package(), [], train, val, in_few_days(april), gate(**WIDE), SLICES)
     assert "on 2021-04, 500 trips" in check_of(report, "not worse than the champion")["evidence"]
 
 
@@ -194,6 +202,25 @@ def test_a_package_that_is_too_slow_fails() -> None:
 def test_a_package_that_is_worse_than_the_champion_fails() -> None:
     report = judged(package("lasso"), package())
     assert "not worse than the champion" in report["verdict"]
+    assert report["no_improvement"] is None
+
+
+def test_a_package_that_passes_without_an_improvement_says_so() -> None:
+    report = judged(package(), package())
+    assert report["passed"]
+    assert report["no_improvement"] == (
+        "xgboost is 0.00 % worse after the ride and 0.00 % worse before the ride than the champion, within the noise, "
+        "and both were trained on the same months"
+    )
+    assert judged(package(), package("mean"))["no_improvement"] is None
+
+
+def test_a_package_that_is_worse_than_a_former_champion_fails() -> None:
+    former = FormerChampion(1, None, package)
+    report = judged(package("mean"), None, [former])
+    assert check_of(report, "not worse than the champion")["evidence"] == "there is none yet"
+    assert not check_of(report, "not worse than the best former champion")["passed"]
+    assert not report["passed"]
 
 
 def test_the_champion_itself_passes_and_is_known() -> None:
@@ -207,7 +234,8 @@ def test_the_champion_itself_passes_and_is_known() -> None:
 
 def test_the_configured_gate_is_one() -> None:
     assert gate().coverage == (0.86, 0.94)
-    for wrong in ({"rejected": 1.5}, {"champion_worse": -0.1}, {"slice_trips": 0}, {"unknown": 1}):
+    wrong_ones: list[dict[str, Any]] = [{"rejected": 1.5}, {"champion_worse": -0.1}, {"recent_champions": -1}]
+    for wrong in (*wrong_ones, {"slice_trips": 0}, {"unknown": 1}):
         with pytest.raises(ValidationError):
             gate(**wrong)
 

@@ -58,14 +58,23 @@ def test_what_a_model_cannot_say_is_said() -> None:
 
 
 def test_the_worst_slices_stand_first_and_small_ones_are_left_out() -> None:
-    named = re.findall(r"^\| (\w+): (.+?) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|", card(), re.MULTILINE)
-    errors = [max(float(after), float(before)) for *_, after, before in named]
+    named = re.findall(r"^\| (\w+): (.+?) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+|n/a) \|", card(), re.MULTILINE)
+    errors = [max(float(after), float(before) if before != "n/a" else 0) for *_, after, before in named]
     assert len(named) == 8
     assert errors == sorted(errors, reverse=True)
     assert min(int(n.replace(",", "")) for _, _, n, _, _ in named) >= 500
     worst = big_slices().query("split == 'val' and n >= 500")[["rmse", "rmse_without_distance"]].max(axis=None)
     assert errors[0] == pytest.approx(worst, abs=0.005)
     assert not re.search(r"^\| (hour|distance): ", card(slices=sliced().assign(n=3)), re.MULTILINE)
+
+
+def test_answers_before_the_ride_are_not_sliced_by_the_metered_distance() -> None:
+    slices = big_slices()
+    slices.loc[slices["slice"] == "distance", ["rmse", "coverage"]] = 77.25, 0.5
+    rows = [line for line in card(slices=slices).splitlines() if line.startswith("| distance: ")]
+    assert rows
+    assert all(row.split(" | ")[2:4] == ["77.25", "n/a"] and row.endswith(" | 50.0% | n/a |") for row in rows)
+    assert "Answers before the ride are not sliced by the metered distance" in card()
 
 
 def test_a_slice_that_is_worst_before_the_ride_alone_is_among_the_worst_with_both_errors() -> None:
@@ -98,7 +107,7 @@ def test_a_model_that_needs_the_distance_cannot_say_where_it_fails_before_the_ri
     text = card("ridge", slices=slices)
     assert "- before the ride: it cannot say.\n" in text
     assert "nan" not in text
-    assert "| cannot say | " in text
+    assert "| n/a | " in text
     assert "- after the ride: no slice is so large.\n" in card(slices=sliced().assign(n=3))
 
 

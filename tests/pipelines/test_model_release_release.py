@@ -121,7 +121,7 @@ def summary(model: str = "xgboost", **changed: Any) -> str:
 
 def test_the_summary_says_what_the_gate_found_and_what_became_of_the_package() -> None:
     lines = summary().splitlines()
-    assert lines[:4] == ["how good it is", "", "Gate: passed all 11 checks", "Version 3 is champion now."]
+    assert lines[:4] == ["how good it is", "", "Gate: passed all 12 checks", "Version 3 is champion now."]
     assert re.fullmatch(
         r"JFK Airport to Times Sq, Monday 17:30: about \d+ min, nine times in ten \d+ to \d+ \(simulated\)", lines[-2]
     )

@@ -76,7 +76,7 @@ def test_without_test_months_the_last_split_is_empty() -> None:
 
 
 def test_months_are_in_the_order_of_time_whatever_they_are_for() -> None:
-    experiment = Experiment(**EXPERIMENT | {"train_data": "2021-05", "val_data": "2021-02", "test_data": "2021-03"})
+    experiment = Experiment(**EXPERIMENT | {"train_data": "2021-02", "val_data": "2021-05", "test_data": "2021-03"})
     assert experiment.months == ("2021-02", "2021-03", "2021-05")
 
 
@@ -94,6 +94,12 @@ def test_months_are_in_the_order_of_time_whatever_they_are_for() -> None:
         ({"val_data": "2021-02..2021-04"}, "train_data and val_data share 2021-02;"),
         ({"test_data": "2021-03"}, "val_data and test_data share 2021-03;"),
         ({"test_data": "2021-01+2021-02"}, "train_data and test_data share 2021-01, 2021-02;"),
+        (
+            {"train_data": "2021-05"},
+            "val_data 2021-03 is not later than 2021-05 in train_data; a model is evaluated on months after all that",
+        ),
+        ({"train_data": "2021-01+2021-04", "val_data": "2021-02..2021-03"}, "val_data 2021-02, 2021-03 is not later"),
+        ({"test_data": "2020-12"}, "test_data 2020-12 is not later than 2021-02 in train_data"),
         ({"engine_threads": 0}, "greater than 0"),
         ({"engine_threads": "many"}, "valid integer"),
         ({"train_data": None}, "train_data"),

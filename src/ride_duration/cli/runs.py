@@ -45,7 +45,10 @@ def runs() -> None:
 def compare(
     run_ids: tuple[str, ...], last: int, csv_path: Path | None, html_path: Path | None, env: str | None, traceback: bool
 ) -> None:
-    """Compare tracked runs: the newest ones, or those with the given ids (their first characters are enough)."""
+    """Compare tracked runs: the newest ones, or those with the given ids (their first characters are enough).
+
+    The RMSE is what the gate decides by; MAE and bias are shown beside it.
+    """
     with told_clearly(traceback):
         from ride_duration.comparison import compare_runs
 

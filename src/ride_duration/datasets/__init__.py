@@ -11,7 +11,7 @@ from ride_duration.datasets.atomic import (
 )
 from ride_duration.datasets.month_files import MonthFilesDataset
 from ride_duration.datasets.parquet_stream import ParquetStreamDataset
-from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, ReleaseDataset
+from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
 from ride_duration.datasets.study import StudyDataset
 from ride_duration.datasets.tracked_run import TrackedRunDataset
 
@@ -19,6 +19,7 @@ __all__ = [
     "CSVDataset",
     "ChampionDataset",
     "FileDataset",
+    "FormerChampionsDataset",
     "JSONDataset",
     "ModelPackageDataset",
     "MonthFilesDataset",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +17,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.provenance import author
-from ride_duration.registry import Registry, log_package, model_name
+from ride_duration.registry import Registry, former_champions, log_package, model_name
 
 #: What of a package is noted with its version, beside the months.
 _FACTS = ("model", "simulated", "rmse", "rmse_without_distance")
@@ -97,6 +99,41 @@ class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"])
         raise RideDurationError("the champion is not saved but released; see `kedro models --help`")
 
 
+class FormerChampion(NamedTuple):
+    """A version that was champion, and was not rolled back.
+
+    Attributes:
+        version: Its number.
+        identity: A hash of what it answers with; None where an earlier commit registered it without.
+        load: Opens its package; raises a `RideDurationError` where its files are gone or were changed.
+    """
+
+    version: int
+    identity: str | None
+    load: Callable[[], ModelPackage]
+
+
+class FormerChampionsDataset(_OfRegistry, AbstractDataset[None, "list[FormerChampion]"]):
+    """The champions before the present one, the newest first, without those rolled back; each is loaded when asked.
+
+    None where there is no registry. Only loaded, never saved.
+    """
+
+    def load(self) -> list[FormerChampion]:
+        if importlib.util.find_spec("mlflow") is None:
+            return []
+        registry = self._registry
+        numbers = former_champions(registry.decisions(), registry.champion())
+        tags = {version.number: version.tags for version in registry.versions()} if numbers else {}
+        return [
+            FormerChampion(number, tags.get(number, {}).get("identity"), partial(registry.package, number))
+            for number in numbers
+        ]
+
+    def save(self, data: None) -> None:  # noqa: ARG002
+        raise RideDurationError("former champions are not saved; `kedro models history` shows them")
+
+
 class Release(NamedTuple):
     """A package's release: the report of its gate, the same as a page, and `auto` or `manual` approval."""
 
@@ -107,6 +144,8 @@ class Release(NamedTuple):
 
 class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
     """Releases a package when it is saved: gate noted, then registered, then champion or awaiting approval.
+
+    A package that passed the gate, but is no improvement on the champion, is registered, and stays a candidate.
 
     Loading gives the outcome: `version` (None if there is none), `champion` and `outcome` in words.
 
@@ -150,18 +189,37 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
             return None, champion, f"Not released; {stays}."
         if report["same_as_champion"]:
             return None, champion, f"It answers just as version {champion} does, which stays champion."
-        manifest = package.manifest
+        return self._register(release, package, gate, by, champion, stays)
+
+    def _register(
+        self, release: Release, package: ModelPackage, gate: str, by: str, champion: int | None, stays: str
+    ) -> tuple[int, int | None, str]:
+        """Make a package that passed the gate a version, and the champion if that is left to nobody else.
+
+        Args:
+            release: Its report, and the approval that it needs.
+            package: What is registered.
+            gate: The run that keeps the report.
+            by: Who releases it.
+            champion: The version that is champion now, if there is one.
+            stays: The same in words.
+        """
+        registry, manifest = self._registry, package.manifest
         facts = {name: str(manifest[name]) for name in _FACTS if manifest[name] is not None}
         facts |= {name: "+".join(manifest[name]) for name in ("train_data", "val_data")}
         uri = log_package(self._package, {"identity": package.identity})
-        version = registry.register(uri, trainer, gate, release.approval, facts, package)
+        version = registry.register(uri, manifest["run_id"], gate, release.approval, facts, package)
+        finding = release.report.get("no_improvement")
         if release.approval == "manual":
             named = f'{version} --by NAME --why "..."`'
             ask = f"`kedro models approve {named}"
             if champion is not None:
                 ask += f", or `kedro models rollout start {named} to try it on real rides first"
-            return version, champion, f"Version {version} awaits approval: {ask}; {stays}."
-        registry.promote(version, by, f"gate {report['verdict']}")
+            found = f"{finding}. " if finding else ""
+            return version, champion, f"{found}Version {version} awaits approval: {ask}; {stays}."
+        if finding:
+            return version, champion, f"{finding}: {stays}; `kedro models promote {version}` overrules."
+        registry.promote(version, by, f"gate {release.report['verdict']}")
         before = "" if champion is None else f", after version {champion}"
         return version, version, f"Version {version} is champion now{before}."
 

@@ -101,6 +101,24 @@ def previous_champion(decisions: Sequence[Decision]) -> int | None:
     Args:
         decisions: In the order of their numbers.
     """
+    stack, vacant = _promotions_that_stand(decisions)
+    before = stack if vacant else stack[:-1]
+    return before[-1] if before else None
+
+
+def former_champions(decisions: Sequence[Decision], champion: int | None) -> list[int]:
+    """Return the versions that were champion and were not rolled back, the newest first and each once.
+
+    Args:
+        decisions: In the order of their numbers.
+        champion: Who is, if anybody; left out.
+    """
+    stack, _ = _promotions_that_stand(decisions)
+    return [version for version in dict.fromkeys(reversed(stack)) if version != champion]
+
+
+def _promotions_that_stand(decisions: Sequence[Decision]) -> tuple[list[int], bool]:
+    """Return the versions whose promotions no rollback has undone, the oldest first, and whether there is a vacancy."""
     stack: list[int] = []
     vacant = False
     for decision in decisions:
@@ -114,8 +132,7 @@ def previous_champion(decisions: Sequence[Decision]) -> int | None:
             if decision.version not in stack[-1:]:
                 stack.append(decision.version)
             vacant = False
-    before = stack if vacant else stack[:-1]
-    return before[-1] if before else None
+    return stack, vacant
 
 
 def status_of(version: int, approval: str, decisions: Sequence[Decision], champion: int | None) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from ride_duration.pipelines.data_science.intervals import IntervalModel
 from ride_duration.pipelines.data_science.metrics import rmse_interval, score_both, score_interval
 from ride_duration.pipelines.data_science.models import DurationModel, without_distance
-from ride_duration.pipelines.data_science.slices import Slices, slices_of
+from ride_duration.pipelines.data_science.slices import Slices, is_known_at_request, slices_of
 from ride_duration.pipelines.parameters import Experiment, Training
 
 
@@ -117,8 +117,7 @@ def _rmse_intervals(rows: pd.DataFrame, seed: int) -> dict[str, float | None]:
     intervals: dict[str, float | None] = {}
     for suffix in ("", "_without_distance"):
         errors = (rows[f"predicted{suffix}"] - rows["duration"]).to_numpy()
-        known = not np.isnan(errors).any()
-        low, high = rmse_interval(errors, rows["day"].to_numpy(), seed) if known else (None, None)
+        low, high = rmse_interval(errors, rows["day"].to_numpy(), seed)
         intervals |= {f"rmse_low{suffix}": low, f"rmse_high{suffix}": high}
     return intervals
 
@@ -135,14 +134,22 @@ def compute_slices(
 
     Returns:
         One row a slice: `split`, `slice` (a kind of `slices_of`), `value`, `n` and the measures, those of the
-        intervals too.
+        intervals too. Answers at request time are not measured on slices that are known only afterwards: there
+        the measures `_without_distance` are None.
     """
     judged = pd.concat([val_features, test_features])
     trips = predictions.merge(judged.drop(columns="duration"), on="ride_id", validate="one_to_one")
     keys = slices_of(trips, train_features, interval_model.calibration.edges, slices)
     rows = [
-        {"split": split, "slice": name, "value": value} | _model_measures(group)
+        {"split": split, "slice": name, "value": value} | _slice_measures(name, group)
         for name, key in keys.items()
         for (split, value), group in trips.groupby(["split", key.rename("value")], sort=True)
     ]
     return pd.DataFrame(rows)
+
+
+def _slice_measures(kind: str, rows: pd.DataFrame) -> dict[str, Any]:
+    measures = _model_measures(rows)
+    if is_known_at_request(kind):
+        return measures
+    return {name: None if name.endswith("_without_distance") else value for name, value in measures.items()}

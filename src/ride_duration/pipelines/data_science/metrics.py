@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ride_duration.pipelines.data_science.bootstrap import bound_rmse
+
 #: Digits kept: a microminute, below which the sum's order may show.
 _DIGITS = 6
-
-#: Draws of the bootstrap: bounds good to about 0.01 minutes.
-_RESAMPLES = 1_000
 
 MEASURES = ("rmse", "mae", "mape", "r2", "bias", "p50_error", "p90_error", "within_5_minutes")
 
@@ -41,24 +40,22 @@ def score(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[s
     return {name: round(float(values[name]), _DIGITS) for name in MEASURES}
 
 
-def rmse_interval(errors: NDArray[np.float64], days: NDArray[Any], seed: int) -> tuple[float, float]:
-    """A 95 % interval of the RMSE, by resampling whole days: trips of one day share its traffic and its weather.
-
-    See B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 8 and 13.
+def rmse_interval(errors: NDArray[np.float64], days: NDArray[Any], seed: int) -> tuple[float | None, float | None]:
+    """Return a 95 % interval of the RMSE, by the day bootstrap.
 
     Args:
-        errors: Predicted minus actual (n,), in minutes, n > 0.
+        errors: Predicted minus actual (n,), in minutes; NaN where there is no answer.
         days: The day of each trip (n,).
         seed: Of the resampling.
 
     Returns:
-        Lower and upper bound, in minutes.
+        Lower and upper bound, in minutes; None without answers, or where too few days count.
     """
-    _, day = np.unique(days, return_inverse=True)
-    squares, trips = np.bincount(day, errors**2), np.bincount(day)
-    drawn = np.random.default_rng(seed).integers(0, len(trips), (_RESAMPLES, len(trips)))
-    low, high = np.percentile(np.sqrt(squares[drawn].sum(axis=1) / trips[drawn].sum(axis=1)), [2.5, 97.5])
-    return round(float(low), _DIGITS), round(float(high), _DIGITS)
+    bounds = None if np.isnan(errors).any() else bound_rmse(errors, days, seed)
+    if bounds is None:
+        return None, None
+    low, high = bounds
+    return round(low, _DIGITS), round(high, _DIGITS)
 
 
 def score_both(

@@ -7,6 +7,10 @@ from pydantic import field_validator
 from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.parameters import Parameters
 
+#: Kinds of slices that are known only after the ride, since they are cut by the metered distance. An answer at request
+#: time must not be sliced by them: among rides that turned out short, whoever predicts too little looks good.
+_KNOWN_AFTERWARDS = ("distance",)
+
 
 class Slices(Parameters):
     """How trips are cut into slices.
@@ -48,3 +52,8 @@ def slices_of(
         "straight_distance": pd.Series(np.array(bucket_names(straight_edges))[straight], rows.index),
         "zone_pair": rows["zone_pair"].isin(learnt["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
     }
+
+
+def is_known_at_request(kind: str) -> bool:
+    """Whether the slice of this kind that a ride belongs to is known when the ride is requested."""
+    return kind not in _KNOWN_AFTERWARDS

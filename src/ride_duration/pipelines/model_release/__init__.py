@@ -14,7 +14,7 @@ from ride_duration.pipelines.model_release.release import (
 
 _MADE = ["model", "interval_model", "predictions", "train_features", "val_features"]
 _REPORTS = ["metrics", "slice_metrics", "quality_report", "raw_fingerprints"]
-_JUDGING = ["champion_package", "train_features", "val_features", "test_features"]
+_JUDGING = ["champion_package", "former_champions", "train_features", "val_features", "test_features"]
 
 
 def create_pipeline() -> Pipeline:

@@ -1,153 +1,205 @@
-"""A package against the champion, on a month that neither has learnt from."""
+"""A package against the champion and those before it, on a month after all that they have been trained on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ride_duration.datasets.release import FormerChampion
 from ride_duration.model_package import ModelPackage
-from ride_duration.pipelines.data_science.models import without_distance
-from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
+from ride_duration.pipelines.data_science.bootstrap import MIN_DAYS, MIN_TRIPS, Difference, compare_rmse, find_counted
+from ride_duration.pipelines.data_science.slices import is_known_at_request
+from ride_duration.pipelines.model_release.answer_errors import (
+    BEFORE,
+    Errors,
+    compare_errors,
+    days_of,
+    describe_difference,
+    find_errors,
+    needs_distance,
+)
+from ride_duration.pipelines.model_release.checks import Check, Gate
+from ride_duration.pipelines.model_release.failures import WHEN
+from ride_duration.pipelines.model_release.former_champions import compare_with_best
 
-_RESAMPLES = 1_000
-_LEAST_DAYS = 5
+_NONE_YET = "there is none yet"
 
 
-class Difference(NamedTuple):
-    """Relative difference of two RMSEs (new / old - 1), with bounds that 95 of 100 resamplings keep to each."""
+class Comparison(NamedTuple):
+    """What a package is beside the champion and those before it.
 
-    low: float
-    middle: float
-    high: float
+    Attributes:
+        checks: Three: not worse than the champion in all, not much worse in any slice, and not worse than the best
+            former champion.
+        no_improvement: Why it does not replace the champion even where it passes, as the beginning of a sentence; None
+            where it does.
+    """
+
+    checks: list[Check]
+    no_improvement: str | None
 
 
-def compare_with_champion(
+def compare_with_champions(
     package: ModelPackage,
     champion: ModelPackage | None,
-    judged: pd.DataFrame,
+    former_champions: Sequence[FormerChampion],
+    evaluated: pd.DataFrame,
     slices: dict[str, pd.Series[str]],
     gate: Gate,
-) -> list[Check]:
-    """Two checks: not worse in all, and not much worse in any slice.
+) -> Comparison:
+    """Compare a package with the champion and with the best of those before it, on one month.
 
     Args:
         package: The new one.
         champion: The one that answers now, if any.
-        judged: Feature rows (n) of months that the new one has not learnt from.
+        former_champions: Those before it, the newest first.
+        evaluated: Feature rows (n) of the months that the new one is evaluated on.
         slices: The slice of each kind that each of them belongs to (n,), with their index.
         gate: Thresholds.
     """
-    in_all, in_slices = "not worse than the champion", "no slice much worse than the champion's"
-    judged_on = "on the newest month of val_data and test_data that neither has learnt from"
-    demand = f"RMSE at most {gate.champion_worse:.1%} larger {judged_on}, at the upper 95 % bound"
-    slices_demand = f"no slice of {gate.slice_trips:,} trips more than {gate.slice_worse:.0%} worse for sure"
+    in_all, in_slices, in_time = _demands(gate)
+    if champion is None and not former_champions:
+        return Comparison([Check(*demand, True, _NONE_YET) for demand in _demands(gate)], None)
+    rows = _find_rows(evaluated, package, champion)
+    if isinstance(rows, str):
+        failed = [Check(*demand, False, rows) for demand in _demands(gate)]
+        return Comparison([*_pass_without_champion(gate), failed[-1]] if champion is None else failed, None)
+    own = find_errors(package, rows)
+    former = Check(*in_time, *compare_with_best(former_champions, champion, rows, own, gate))
     if champion is None:
-        return [Check(name, d, True, "there is none yet") for name, d in ((in_all, demand), (in_slices, slices_demand))]
-    month = common_month(judged, package, champion)
-    if month is None:
-        learnt = ", ".join(champion.manifest["train_data"])
-        missing = f"the champion learnt from {learnt}; judge on a month (val_data) that neither has learnt from"
-        return [Check(in_all, demand, False, missing), Check(in_slices, slices_demand, False, missing)]
-    rows = judged[judged["month"] == month]
-    large, few_days = _large_slices(rows, slices, gate)
-    found, worse = [], []
-    passed = True
-    for when, part in _askings(package, champion, rows).items():
-        errors = _squared_errors(package, part), _squared_errors(champion, part)
-        difference = rmse_difference(*errors, _days(rows), gate.seed)
-        passed &= difference.high <= gate.champion_worse
-        found.append(f"{difference.middle:+.2%} (at most {difference.high:+.2%}) {when}")
-        worse += [f"{told} {when}" for told in _worse_slices(rows, *errors, large, gate)]
-    if _needs_distance(package) and not _needs_distance(champion):
-        passed = False
-        found.append("before the ride it has no answer, and the champion has one")
-    evidence = f"on {month}, {len(rows):,} trips: {', '.join(found)}"
-    sliced = "; ".join(worse) or f"none on {month}, of {len(large)} compared"
-    if few_days:
-        sliced += f"; not compared, since they have fewer than {_LEAST_DAYS} days to resample: {', '.join(few_days)}"
+        return Comparison([*_pass_without_champion(gate), former], None)
+    theirs = find_errors(champion, rows)
+    differences = compare_errors(own, theirs, days_of(rows), gate)
+    checks = [
+        Check(*in_all, *_compare_in_all(own, theirs, differences, rows, gate)),
+        Check(*in_slices, *_compare_slices(own, theirs, slices, rows, gate)),
+        former,
+    ]
+    return Comparison(checks, _find_no_improvement(package, champion, differences))
+
+
+def _demands(gate: Gate) -> list[tuple[str, str]]:
+    """Return the name and the demand of each check."""
+    bound = f"RMSE at most {gate.champion_worse:.1%} larger"
+    month = "on the newest month of val_data and test_data, later than all that either was trained on"
+    best = f"the best of the last {gate.recent_champions} former champions (those rolled back left out)"
+    in_slices = f"no slice of {gate.slice_trips:,} trips more than {gate.slice_worse:.0%} worse for sure"
     return [
-        Check(in_all, demand, bool(passed), evidence),
-        Check(in_slices, slices_demand, not worse, sliced),
+        ("not worse than the champion", f"{bound} {month}, at the upper 95 % bound"),
+        ("no slice much worse than the champion's", in_slices),
+        ("not worse than the best former champion", f"{bound} than that of {best}, on the same month and bound"),
     ]
 
 
-def common_month(judged: pd.DataFrame, package: ModelPackage, champion: ModelPackage) -> str | None:
-    """The newest of the judged months that neither has learnt from."""
-    learnt = {*package.manifest["train_data"], *champion.manifest["train_data"]}
-    return max(set(judged["month"]) - learnt, default=None)
+def _pass_without_champion(gate: Gate) -> list[Check]:
+    return [Check(*demand, True, _NONE_YET) for demand in _demands(gate)[:2]]
 
 
-def rmse_difference(new: NDArray[np.float64], old: NDArray[np.float64], days: NDArray[Any], seed: int) -> Difference:
-    """Compare two models' squared errors on the same trips, by resampling whole days.
-
-    Args:
-        new: Squared errors (n) of the one.
-        old: Squared errors (n) of the other.
-        days: The day of each trip (n).
-        seed: Of the resampling.
-    """
-    _, day = np.unique(days, return_inverse=True)
-    sums = np.bincount(day, new), np.bincount(day, old)
-    drawn = np.random.default_rng(seed).integers(0, len(sums[0]), (_RESAMPLES, len(sums[0])))
-    ratios = np.sqrt(sums[0][drawn].sum(axis=1) / np.maximum(sums[1][drawn].sum(axis=1), 1e-12)) - 1
-    low, high = np.percentile(ratios, [5, 95])
-    middle = np.sqrt(new.sum() / max(old.sum(), 1e-12)) - 1
-    return Difference(float(low), float(middle), float(high))
-
-
-def _askings(package: ModelPackage, champion: ModelPackage, rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    asked = {"after the ride": rows}
-    if not (_needs_distance(package) or _needs_distance(champion)):
-        asked["before the ride"] = without_distance(rows)
-    return asked
+def _find_rows(evaluated: pd.DataFrame, package: ModelPackage, champion: ModelPackage | None) -> pd.DataFrame | str:
+    """Return the rows (n) to compare on, without stray days; or, in words, why there are none."""
+    month = find_common_month(evaluated, package, champion)
+    if month is None:
+        name, trained = ("new model", package) if champion is None else ("champion", champion)
+        return (
+            f"the {name} was trained on {', '.join(trained.manifest['train_data'])}; evaluate on a month (val_data) "
+            "later than all that either was trained on"
+        )
+    rows = evaluated[evaluated["month"] == month]
+    rows = rows[find_counted(days_of(rows))]
+    days = len(np.unique(days_of(rows)))
+    if days < MIN_DAYS:
+        return (
+            f"{month} has {days} days of {MIN_TRIPS} trips or more, and a comparison needs {MIN_DAYS}; "
+            "evaluate on a month (val_data) with more trips"
+        )
+    return rows
 
 
-def _needs_distance(package: ModelPackage) -> bool:
-    return bool(package.manifest["distance"] == "required")
+def find_common_month(evaluated: pd.DataFrame, package: ModelPackage, champion: ModelPackage | None) -> str | None:
+    """Return the newest evaluated month, if it is later than all that both have been trained on."""
+    newest: str | None = max(evaluated["month"], default=None)
+    trained = [month for of in (package, champion) if of is not None for month in of.manifest["train_data"]]
+    return newest if newest is not None and newest > max(trained) else None
 
 
-def _squared_errors(package: ModelPackage, rows: pd.DataFrame) -> NDArray[np.float64]:
-    answers = package.answer_columns(columns_of(rows), intervals=False).duration
-    return np.asarray((answers - rows["duration"].to_numpy()) ** 2, dtype=np.float64)
+def _compare_in_all(
+    own: Errors, theirs: Errors, differences: dict[str, Difference], rows: pd.DataFrame, gate: Gate
+) -> tuple[bool, str]:
+    found = [describe_difference(suffix, difference, own, theirs) for suffix, difference in differences.items()]
+    passed = all(difference.high <= gate.champion_worse for difference in differences.values())
+    if BEFORE in theirs and BEFORE not in own:
+        passed = False
+        found.append(f"{WHEN[BEFORE]} it has no answer, and the champion has one")
+    return passed, f"on {_month_of(rows)}, {len(rows):,} trips: {'; '.join(found)}"
 
 
-def _days(rows: pd.DataFrame) -> NDArray[Any]:
-    return np.asarray(rows["pickup_datetime"].dt.normalize())
+def _compare_slices(
+    own: Errors, theirs: Errors, slices: dict[str, pd.Series[str]], rows: pd.DataFrame, gate: Gate
+) -> tuple[bool, str]:
+    """Each answer is sliced by what was known when it was given."""
+    days, worse = days_of(rows), []
+    large, few_days = _find_large_slices(rows, slices, gate)
+    for suffix in [suffix for suffix in WHEN if suffix in own and suffix in theirs]:
+        new, old = own[suffix] ** 2, theirs[suffix] ** 2
+        for (kind, value), inside in large.items():
+            if suffix == BEFORE and not is_known_at_request(kind):
+                continue
+            difference = compare_rmse(new[inside], old[inside], days[inside], gate.seed)
+            if difference.low > gate.slice_worse:
+                name = _name_slice(kind, value)
+                worse.append(f"{name} {difference.middle:+.1%} (at least {difference.low:+.1%}) {WHEN[suffix]}")
+    found = "; ".join(worse) or f"none on {_month_of(rows)}, of {len(large)} compared"
+    if few_days:
+        found += f"; not compared, since they have fewer than {MIN_DAYS} days to resample: {', '.join(few_days)}"
+    return not worse, found
 
 
-def _large_slices(
+def _find_large_slices(
     rows: pd.DataFrame, slices: dict[str, pd.Series[str]], gate: Gate
-) -> tuple[dict[str, NDArray[np.bool_]], list[str]]:
-    """Which of the rows (n) lie in each slice of enough trips, by its name; and the names of those of too few days."""
-    days = _days(rows)
+) -> tuple[dict[tuple[str, Any], NDArray[np.bool_]], list[str]]:
+    """Return which of the rows (n) lie in each slice of enough trips; and the names of those of too few days."""
+    days = days_of(rows)
     large, few_days = {}, []
     for kind, values in slices.items():
         of_rows = values[rows.index]
         for value, trips in of_rows.value_counts().items():
-            name, inside = f"{kind.replace('_', ' ')} {value}", np.asarray(of_rows == value, dtype=bool)
+            inside = np.asarray(of_rows == value, dtype=bool)
             if trips < gate.slice_trips:
                 continue
-            if len(np.unique(days[inside])) < _LEAST_DAYS:
-                few_days.append(name)
+            if len(np.unique(days[inside])) < MIN_DAYS:
+                few_days.append(_name_slice(kind, value))
             else:
-                large[name] = inside
+                large[kind, value] = inside
     return large, few_days
 
 
-def _worse_slices(
-    rows: pd.DataFrame,
-    new: NDArray[np.float64],
-    old: NDArray[np.float64],
-    large: dict[str, NDArray[np.bool_]],
-    gate: Gate,
-) -> list[str]:
-    days = _days(rows)
-    worse = []
-    for name, inside in large.items():
-        difference = rmse_difference(new[inside], old[inside], days[inside], gate.seed)
-        if difference.low > gate.slice_worse:
-            worse.append(f"{name} {difference.middle:+.1%} (at least {difference.low:+.1%})")
-    return worse
+def _name_slice(kind: str, value: Any) -> str:
+    return f"{kind.replace('_', ' ')} {value}"
+
+
+def _month_of(rows: pd.DataFrame) -> str:
+    return str(rows["month"].iloc[0])
+
+
+def _find_no_improvement(
+    package: ModelPackage, champion: ModelPackage, differences: dict[str, Difference]
+) -> str | None:
+    """A model that brings newer or more months need not be better; any other must be, in at least one answer."""
+    trained, before = (set(of.manifest["train_data"]) for of in (package, champion))
+    if max(trained) > max(before) or trained > before:
+        return None
+    answers_more = needs_distance(champion) and not needs_distance(package)
+    if answers_more or any(difference.high < 0 for difference in differences.values()):
+        return None
+    figures = " and ".join(
+        f"{100 * abs(difference.middle):.2f} % {'worse' if difference.middle >= 0 else 'better'} {WHEN[suffix]}"
+        for suffix, difference in differences.items()
+    )
+    noise = "within the noise" if all(difference.low <= 0 for difference in differences.values()) else "no improvement"
+    months = "both were trained on the same months" if trained == before else "it was trained on no newer months"
+    version = "the champion" if champion.version is None else f"version {champion.version}"
+    return f"{package.manifest['model']} is {figures} than {version}, {noise}, and {months}"

@@ -16,7 +16,9 @@ class Gate(Parameters):
 
     Attributes:
         rejected, repaired, flagged: Largest share of a month's records with any such reason.
-        champion_worse: How much worse (relative RMSE) than the champion the package may be, at the upper 95 % bound.
+        champion_worse: How much worse (relative RMSE) than the champion, and than the best former champion, the
+            package may be, at the upper 95 % bound.
+        recent_champions: How many former champions the package is compared with the best of.
         slice_worse: How much worse any slice may be, at the lower 95 % bound.
         slice_trips: Slices with fewer trips are not compared.
         seed: Of the bootstrap.
@@ -32,6 +34,7 @@ class Gate(Parameters):
     repaired: float = Field(ge=0, le=1)
     flagged: float = Field(ge=0, le=1)
     champion_worse: float = Field(ge=0)
+    recent_champions: int = Field(ge=0)
     slice_worse: float = Field(ge=0)
     slice_trips: int = Field(gt=0)
     seed: int = Field(ge=0)

@@ -34,6 +34,7 @@ def failure_lines(slice_metrics: pd.DataFrame, calibration: Calibration) -> list
     low, high = calibration.coverage - _OFF, calibration.coverage + _OFF
     return [
         f"{table} `slice_metrics.csv` has all.",
+        "Answers before the ride are not sliced by the metered distance, which is known only afterwards (n/a).",
         "",
         "| slice | trips | RMSE after | before | bias after | before | coverage after | before |",
         "|---|---|---|---|---|---|---|---|",
@@ -53,7 +54,7 @@ def _worst(measured: pd.DataFrame) -> pd.Index:
 def _row(measures: pd.Series) -> str:
     told = [f"{measures['slice']}: {measures['value']}", f"{measures['n']:,}"]
     told += [
-        "cannot say" if np.isnan(measures[f"{name}{suffix}"]) else f"{measures[f'{name}{suffix}']:{shown}}"
+        "n/a" if np.isnan(measures[f"{name}{suffix}"]) else f"{measures[f'{name}{suffix}']:{shown}}"
         for name, shown in _MEASURES.items()
         for suffix in WHEN
     ]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ride_duration.datasets.release import FormerChampion
 from ride_duration.model_package import Answers, ModelPackage, golden_error, golden_rides
 from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.models import without_distance
 from ride_duration.pipelines.data_science.slices import Slices, slices_of
-from ride_duration.pipelines.model_release.champion import compare_with_champion
+from ride_duration.pipelines.model_release.champion import compare_with_champions
 from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
 from ride_duration.pipelines.model_release.failures import WHEN
 from ride_duration.pipelines.model_release.one_run import refuse_other_trips
@@ -24,6 +26,7 @@ _TIMED_RIDES = 200
 def gate_package(
     model_package: ModelPackage,
     champion_package: ModelPackage | None,
+    former_champions: Sequence[FormerChampion],
     train_features: pd.DataFrame,
     val_features: pd.DataFrame,
     test_features: pd.DataFrame,
@@ -34,7 +37,8 @@ def gate_package(
 
     Returns:
         `passed`, `verdict` (a sentence), `package` (the fingerprint of what was judged), `champion` (the version
-        that it was compared with, None if there was none), `same_as_champion`, the model's facts and the `checks`.
+        that it was compared with, None if there was none), `same_as_champion`, `no_improvement` (why it does not
+        replace the champion although it passed; None where it does, or failed), the model's facts and the `checks`.
 
     Raises:
         RideDurationError: The trips are not those of the months that the package is to be judged on.
@@ -43,11 +47,12 @@ def gate_package(
     judged = pd.concat([val_features, test_features], ignore_index=True)
     sliced = slices_of(judged, train_features, model_package.calibration.edges, slices)
     answers = _answers(model_package, val_features)
+    comparison = compare_with_champions(model_package, champion_package, former_champions, judged, sliced, gate)
     checks = [
         _data_quality(model_package, gate),
         _later_months(model_package),
         *_beats_baselines(model_package, val_features, answers),
-        *compare_with_champion(model_package, champion_package, judged, sliced, gate),
+        *comparison.checks,
         *_coverage(model_package, val_features, answers, gate),
         _golden(model_package, gate),
         _size(model_package, gate),
@@ -63,6 +68,7 @@ def gate_package(
         "package": model_package.fingerprint,
         "champion": None if champion_package is None else champion_package.version,
         "same_as_champion": same,
+        "no_improvement": None if failed else comparison.no_improvement,
         **{name: model_package.manifest[name] for name in facts},
         "checks": [check._asdict() for check in checks],
     }

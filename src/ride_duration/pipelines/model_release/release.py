@@ -33,13 +33,15 @@ def write_gate_page(gate_report: dict[str, Any]) -> str:
         f"<td>{escape(check['name'])}<td>{escape(check['demand'])}<td>{escape(check['evidence'])}"
         for check in gate_report["checks"]
     )
+    no_improvement = gate_report.get("no_improvement")
+    finding = f"<p>{escape(no_improvement)}: it does not replace the champion by itself.</p>" if no_improvement else ""
     head = f"{gate_report['model']}, learnt from {', '.join(gate_report['train_data'])}{simulated}"
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Gate</title><style>"
         "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
         "table{border-collapse:collapse}td,th{padding:.4rem .8rem;border-bottom:1px solid #ccc;text-align:left}"
         ".passed td:first-child{color:#15602e}.failed td:first-child{color:#a31515;font-weight:bold}"
-        f"</style><h1>Gate: {escape(gate_report['verdict'])}</h1><p>{escape(head)}</p>"
+        f"</style><h1>Gate: {escape(gate_report['verdict'])}</h1><p>{escape(head)}</p>{finding}"
         f"<table><tr><th>verdict<th>check<th>demand<th>found{rows}</table></html>\n"
     )
 

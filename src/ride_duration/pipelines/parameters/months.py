@@ -122,7 +122,7 @@ class Experiment(TripSource):
         for (name, months), (other, others) in combinations(splits.items(), 2):
             if shared := ", ".join(sorted(months & others)):
                 problems.append(f"{name} and {other} share {shared}; no model may be judged on what it learnt")
-        return problems
+        return problems or _find_earlier(splits)
 
     @property
     def splits(self) -> dict[str, tuple[str, ...]]:
@@ -134,6 +134,17 @@ class Experiment(TripSource):
     def months(self) -> tuple[str, ...]:
         """All months, in the order of time."""
         return tuple(sorted(month for months in self.splits.values() for month in months))
+
+
+def _find_earlier(splits: dict[str, set[str]]) -> list[str]:
+    """Say which months to evaluate on are not later than all months to train on."""
+    newest = max(splits["train_data"])
+    return [
+        f"{name} {', '.join(earlier)} is not later than {newest} in train_data; a model is evaluated on months after "
+        f"all that it was trained on: name later months for {name}, or earlier ones for train_data"
+        for name in ("val_data", "test_data")
+        if (earlier := sorted(month for month in splits[name] if month < newest))
+    ]
 
 
 class Backtest(TripSource):
