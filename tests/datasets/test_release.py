@@ -9,11 +9,23 @@ import mlflow
 import pytest
 from kedro.io import DatasetError
 
-from ride_duration.datasets.release import ChampionDataset, ModelPackageDataset, Release, ReleaseDataset
+from ride_duration.datasets.release import (
+    ChampionDataset,
+    FormerChampionsDataset,
+    ModelPackageDataset,
+    Release,
+    ReleaseDataset,
+)
+from ride_duration.errors import RideDurationError
 from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.model_package import ModelPackage
+from ride_duration.pipelines.model_release.gate import gate_package
+from ride_duration.pipelines.model_release.release import write_gate_page
 from ride_duration.registry import Registry, model_name
 from tests.model_package.tiny import tiny_package
+from tests.pipelines.test_data_science_evaluation import SLICES
+from tests.pipelines.test_model_release_former_champions import month_of, packed
+from tests.pipelines.test_model_release_gate import gate
 from tests.registry.store import SETTINGS, Store
 
 
@@ -165,3 +177,103 @@ def test_a_damaged_champion_is_named_with_the_way_out(run: Run) -> None:
         DatasetError, match=r"the champion, version 1, .*lower\.onnx is not what.*kedro models rollback"
     ):
         run.champion.load()
+
+
+FORMER = "not worse than the best former champion"
+
+#: What tiny packages are not made for passes.
+WIDE: dict[str, Any] = {"coverage": [0.0, 1.0], "bucket_coverage": 0, "milliseconds": 10_000}
+MONTHS = [f"2021-{month:02d}" for month in range(1, 13)]
+
+
+class Releases:
+    """Models of a service of the test's own, each gated and released as a run does it."""
+
+    def __init__(self, store: Store, service: str) -> None:
+        self.run, self.service = Run(store, service), service
+        self.former = FormerChampionsDataset(**self.run.of_registry)
+        self.report: dict[str, Any] = {}
+
+    def release(self, ratio: float, train: int, approval: str = "auto") -> str:
+        """Train on that month, evaluate on the next, and say what came of it."""
+        trained, evaluated = MONTHS[train], MONTHS[train + 1]
+        package = packed(ratio, [trained], evaluated, self.service, run_id=self.run.store.run_id)
+        self.run.package.save(package.contents)
+        rows = month_of(trained, self.service), month_of(evaluated, self.service)
+        none = rows[1].iloc[:0]
+        champion, former = self.run.champion.load(), self.former.load()
+        self.report = gate_package(package, champion, former, *rows, none, gate(**WIDE), SLICES)
+        assert write_gate_page(self.report)
+        return str(self.run.of_package(approval, **self.report)["outcome"])
+
+    @property
+    def evidence(self) -> str:
+        """What the gate found beside former champions."""
+        [found] = [
+            check for check in self.report["checks"] if check["name"] == "not worse than the best former champion"
+        ]
+        return str(found["evidence"])
+
+
+@pytest.fixture
+def releases(store: Store, request: pytest.FixtureRequest) -> Releases:
+    return Releases(store, request.node.originalname.removeprefix("test_"))
+
+
+def test_ten_releases_each_a_little_worse_end_within_one_percent_of_the_best(releases: Releases) -> None:
+    ratio = 1.0
+    assert releases.release(ratio, 0) == "Version 1 is champion now."
+    for month in range(1, 11):
+        outcome = releases.release(ratio * 1.004, month)
+        if "is champion now" in outcome:
+            ratio *= 1.004
+        else:
+            assert outcome == "Not released; version 2 stays champion."
+            assert releases.report["verdict"] == f"failed: {FORMER}"
+            assert "RMSE +0.80% (at most +0.80%), MAE " in releases.evidence
+            assert releases.evidence.endswith(" before the ride than version 1")
+    assert 1.004 <= ratio <= 1.01
+
+
+def test_on_the_same_months_the_champion_stays_without_an_improvement_and_a_person_may_overrule(
+    releases: Releases,
+) -> None:
+    releases.release(1.01, 0)
+    outcome = releases.release(1.0106, 0)
+    assert outcome == (
+        "tiny is 0.06 % worse after the ride and 0.06 % worse before the ride than version 1, no improvement, and both "
+        "were trained on the same months: version 1 stays champion; `kedro models promote 2` overrules."
+    )
+    assert "it does not replace the champion by itself" in write_gate_page(releases.report)
+    registry = releases.run.registry
+    assert {version.number: version.status for version in registry.versions()} == {1: "champion", 2: "candidate"}
+    awaiting = releases.release(1.0107, 0, "manual")
+    assert awaiting.startswith("tiny is 0.07 % worse after the ride")
+    assert ". Version 3 awaits approval: `kedro models approve 3 --by NAME" in awaiting
+    assert registry.promote(2, "Ana", "smaller").version == 2
+    assert releases.release(1.0, 0) == "Version 4 is champion now, after version 2."
+
+
+def test_former_champions_are_the_newest_first_without_those_rolled_back(store: Store) -> None:
+    registry = store.registry("ride-duration-former-simulated")
+    first, second, third, fourth = store.champions(registry, 4)
+    of_registry = Run(store, "former").of_registry
+    registry.rollback("Ana", "too long")
+    former = FormerChampionsDataset(**of_registry).load()
+    assert [champion.version for champion in former] == [second, first]
+    assert registry.champion() == third
+    assert former[0].identity == former[0].load().identity
+    registry.promote(fourth, "Ana", "after all")
+    assert [champion.version for champion in FormerChampionsDataset(**of_registry).load()] == [third, second, first]
+
+
+def test_a_former_champion_whose_files_are_damaged_cannot_be_loaded(store: Store) -> None:
+    registry = store.registry("ride-duration-damaged-simulated")
+    _, uri = store.log(tiny_package(3.5))
+    first = store.release(registry, model_uri=uri)
+    registry.promote(first, "Ana", "first")
+    store.champions(registry, 1)
+    store.damage(registry, first)
+    former = FormerChampionsDataset(**Run(store, "damaged").of_registry).load()
+    with pytest.raises(RideDurationError, match=r"lower\.onnx is not what"):
+        former[0].load()
