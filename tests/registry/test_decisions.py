@@ -80,16 +80,16 @@ def test_rollbacks_in_a_row_go_back_to_the_first_champion(told: tuple[list[Decis
 def test_former_champions_are_those_whose_promotion_stands_each_once(told: tuple[list[Decision], list[int]]) -> None:
     decisions, standing = told
     champion = standing[-1] if standing else None
-    former = former_champions(decisions, champion)
+    former = former_champions(decisions)
     assert set(former) == set(standing) - {champion}
     assert [standing[::-1].index(version) for version in former] == sorted(standing[::-1].index(v) for v in former)
 
 
 def test_a_champion_that_was_rolled_back_is_no_former_champion_until_it_is_promoted_again() -> None:
     decisions = story(("promotion", 1), ("promotion", 2), ("promotion", 3), ("rollback", 2))
-    assert former_champions(decisions, 2) == [1]
-    assert former_champions([*decisions, decision(5, "promotion", 3)], 3) == [2, 1]
-    assert former_champions([*decisions, decision(5, "vacancy", None)], None) == [2, 1]
+    assert former_champions(decisions) == [1]
+    assert former_champions([*decisions, decision(5, "promotion", 3)]) == [2, 1]
+    assert former_champions([*decisions, decision(5, "vacancy", None)]) == [2, 1]
 
 
 def test_a_version_may_be_champion_twice() -> None:

@@ -116,14 +116,14 @@ class FormerChampion(NamedTuple):
 class FormerChampionsDataset(_OfRegistry, AbstractDataset[None, "list[FormerChampion]"]):
     """The champions before the present one, the newest first, without those rolled back; each is loaded when asked.
 
-    None where there is no registry. Only loaded, never saved.
+    There are none where there is no registry. Only loaded, never saved.
     """
 
     def load(self) -> list[FormerChampion]:
         if importlib.util.find_spec("mlflow") is None:
             return []
         registry = self._registry
-        numbers = former_champions(registry.decisions(), registry.champion())
+        numbers = former_champions(registry.decisions())
         tags = {version.number: version.tags for version in registry.versions()} if numbers else {}
         return [
             FormerChampion(number, tags.get(number, {}).get("identity"), partial(registry.package, number))

@@ -106,14 +106,17 @@ def previous_champion(decisions: Sequence[Decision]) -> int | None:
     return before[-1] if before else None
 
 
-def former_champions(decisions: Sequence[Decision], champion: int | None) -> list[int]:
+def former_champions(decisions: Sequence[Decision]) -> list[int]:
     """Return the versions that were champion and were not rolled back, the newest first and each once.
+
+    The present champion is left out, even if it was champion before; where there is none now, the last one is a former
+    one.
 
     Args:
         decisions: In the order of their numbers.
-        champion: Who is, if anybody; left out.
     """
-    stack, _ = _promotions_that_stand(decisions)
+    stack, vacant = _promotions_that_stand(decisions)
+    champion = None if vacant or not stack else stack[-1]
     return [version for version in dict.fromkeys(reversed(stack)) if version != champion]
 
 
