@@ -19,7 +19,8 @@ class ReleaseChoice(Parameters):
     """What happens to a package that passed the gate.
 
     Attributes:
-        approval: `auto` makes it champion at once, `manual` leaves that to a person.
+        approval: `auto` makes it champion at once, unless the gate found no improvement where one is needed; `manual`
+            leaves that to a person.
     """
 
     approval: Literal["auto", "manual"]
