@@ -22,7 +22,7 @@ from tests.pipelines.test_model_release_packaging import SIMULATED, package, pac
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"train_data": "2021-03"}, "made with train_data=2021-01, not 2021-03"),
+        ({"train_data": "2020-12"}, "made with train_data=2021-01, not 2020-12"),
         ({"val_data": "2021-04"}, "made with val_data=2021-02, not 2021-04"),
         ({"test_data": "2021-05"}, "made with test_data=None, not 2021-05"),
         ({"service": "yellow"}, "made with service=green, not yellow"),
