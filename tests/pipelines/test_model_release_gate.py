@@ -39,11 +39,16 @@ def in_few_days(rows: pd.DataFrame, days: int = 6) -> pd.DataFrame:
 
 
 def judged(
-    of: ModelPackage, champion: ModelPackage | None = None, former: Sequence[FormerChampion] = (), **changed: Any
+    of: ModelPackage,
+    champion: ModelPackage | None = None,
+    former: Sequence[FormerChampion] = (),
+    val: pd.DataFrame | None = None,
+    **changed: Any,
 ) -> dict[str, Any]:
     """A gate's report."""
     rows = released_splits()
-    val, train, none = in_few_days(rows["val_features"]), rows["train_features"], rows["test_features"].iloc[:0]
+    val = in_few_days(rows["val_features"] if val is None else val)
+    train, none = rows["train_features"], rows["test_features"].iloc[:0]
     return gate_package(of, champion, former, train, val, none, gate(**WIDE | changed), SLICES)
 
 
