@@ -37,7 +37,7 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     until(lambda: town.ask("GET", "/models")["rollout"] is None)
     status = town.told("rollout", "status", "--json")
     assert (status["version"], status["status"], status["stage"]) == (2, "rolled back", "shadow")
-    assert "above the champion's on 160 shared rides" in status["history"][-1]["why"]
+    assert "shared rides; 25 % is allowed" in status["history"][-1]["why"]
     report = town.told("ab", "--json")
     assert "too early to say: 1 of 7 days with joined rides; RMSE +" in report["verdict"]
     assert [row["variant"] for row in report["variants"]] == ["champion", "shadow"]

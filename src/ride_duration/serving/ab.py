@@ -18,9 +18,9 @@ variance `g` (in units of the days' spread) and over all spreads is
 
 for normal days a nonnegative martingale that begins at 1, whatever their spread: by Ville's inequality it ever reaches
 1 / alpha with a probability of at most alpha. The interval holds all `m` at which it has not. For many days it becomes
-the normal mixture of asymptotic confidence sequences; for few it is as wide as their unknown spread demands. The inverse
-of the martingale at `m = 0`, times 5/4 since it is run at 4 % (see `_NORMAL_ALPHA`), is the p-value: below 5 % just when
-the interval leaves zero out.
+the normal mixture of asymptotic confidence sequences; for few it is as wide as their unknown spread demands. The
+inverse of the martingale at `m = 0`, times 5/4 since it is run at 4 % (see `_NORMAL_ALPHA`), is the p-value: below 5 %
+just when the interval leaves zero out.
 
 References:
     H. Wang, A. Ramdas, "Anytime-valid t-tests and confidence sequences for Gaussian means with unknown variance"

@@ -15,7 +15,6 @@ import msgspec
 from ride_duration.serving.ab import FIRST_LOOK, Difference
 from ride_duration.serving.rollout_plan import Limits, RolloutPlan, share_name
 
-
 #: Rides that each variant has for itself tell so much less than rides that both answered: the guard waits for more.
 _OWN_RIDES = 4
 
