@@ -107,11 +107,11 @@ class Town(Project):
         return told
 
     def drive(self, port: int | None = None) -> dict[str, tuple[str, str]]:
-        """All rides: who answered which. Each takes as long as the first champion says."""
+        """All rides: who answered which. Each takes as long as the mean of what versions 1 and 3 say."""
         answers = self.ask("POST", "/predict/batch", {"rides": RIDES}, port)["predictions"]
         minutes = {"1": 3.0, "2": 6.0, "3": 3.1}
         actuals = [
-            {"ride_id": answer["ride_id"], "duration": answer["duration"] * 3.0 / minutes[answer["model_version"]]}
+            {"ride_id": answer["ride_id"], "duration": answer["duration"] * 3.05 / minutes[answer["model_version"]]}
             for answer in answers
         ]
         self.ask("POST", "/actuals", {"actuals": actuals}, port)

@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 
 #: Probability of ever being wrong.
 ALPHA = 0.05
-#: The same for normal days, at which the test is run: real days are skewed, which costs up to a fifth (measured).
+#: The same for normal days, at which the test is run: real days are skewed, which costs about a quarter.
 _NORMAL_ALPHA = 0.04
 #: Days with joined rides before the first look: fewer show too little of how days differ.
 FIRST_LOOK = 7
