@@ -1,4 +1,4 @@
-"""Simulated experiments that are looked at after every ride."""
+"""Experiments that are looked at several times a day, made of whole days that are drawn from a pool of them."""
 
 from typing import NamedTuple
 
@@ -6,78 +6,89 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from ride_duration.serving.ab import MINIMUM, Loss, losses, time_uniform
+from ride_duration.serving.ab import FIRST_LOOK, DailyLosses, Floats, estimate_log_ratio, time_uniform
 
-Floats = NDArray[np.float64]
+#: Looks a day, at equal numbers of its rides.
+LOOKS = 6
 
 
-class Looks(NamedTuple):
-    """Estimates, variances and pairs after each ride (experiments, rides); whether there are enough rides.
+class Pool(NamedTuple):
+    """Days of rides that both models answered.
 
-    `plain_variance` is what a t-test for samples of unequal variance takes.
+    Attributes:
+        days: Losses of champion and challenger (rides, 2) of each day, in the order of time.
     """
 
-    estimate: Floats
-    variance: Floats
-    pairs: Floats
-    enough: NDArray[np.bool_]
-    plain_variance: Floats
+    days: list[Floats]
 
-    def decided(self) -> NDArray[np.bool_]:
-        """Whether the test says after a ride that there is a difference."""
-        radius, p = time_uniform(self.estimate, self.variance, self.pairs)
-        outside = np.abs(self.estimate) > radius
-        assert np.array_equal(outside[self.enough], (p < 0.05)[self.enough])
-        return outside & self.enough
-
-    def decided_by_fixed_test(self) -> NDArray[np.bool_]:
-        """The same of a test at 5 % whose number of rides should have been fixed before."""
-        return (np.abs(self.estimate) > 1.96 * np.sqrt(self.plain_variance)) & self.enough
+    def scaled(self, ratio: float = 1.0) -> "Pool":
+        """Return the same days, the challenger's losses scaled: its RMSE is so many times the champion's."""
+        champion, challenger = np.concatenate(self.days).sum(axis=0)
+        return Pool([day * [1.0, ratio**2 * champion / challenger] for day in self.days])
 
 
-def simulated_rides(generator: np.random.Generator, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Expected and actual minutes of simulated rides, 1 to 60: the errors are skewed and have a long tail."""
-    expected = np.clip(generator.lognormal(2.4, 0.6, shape), 1, 60)
-    return expected, np.clip(expected * generator.lognormal(0, 0.35, shape), 1, 60)
+def pool_of(day: NDArray[np.str_], losses: Floats) -> Pool:
+    """Return a pool of losses (n, 2) of rides in the order of time, by their days (n,)."""
+    return Pool([losses[day == name] for name in np.unique(day)])
 
 
-def split_looks(
-    generator: np.random.Generator, shape: tuple[int, int], share: float, loss: Loss, scale: float = 1.0
-) -> Looks:
-    """Two variants of the same error, each with rides of its own; the challenger's errors are scaled."""
-    expected, actual = simulated_rides(generator, shape)
-    challenger = generator.random(shape) < share
-    values = losses(loss, (expected - actual) * np.where(challenger, scale, 1.0))
-    return split_looks_of(values, challenger)
+def draw(
+    generator: np.random.Generator, pool: Pool, experiments: int, days: int, share: float | None = None
+) -> DailyLosses:
+    """Draw whole days with replacement, and sum up their losses.
+
+    Args:
+        generator: Draws the days, and which rides are the challenger's.
+        pool: Of days.
+        experiments: How many.
+        days: How long each lasts.
+        share: Of the rides that the challenger answers; None: both answer all of them (shadow).
+
+    Returns:
+        Sums of shape (experiments, days, LOOKS), by parts of the days.
+    """
+    sums = np.zeros((4, experiments, days, LOOKS))
+    chosen = generator.integers(0, len(pool.days), (experiments, days))
+    for number, rides in enumerate(pool.days):
+        experiment, day = np.nonzero(chosen == number)
+        for part, losses in enumerate(np.array_split(rides, LOOKS)):
+            mine = (
+                generator.random((experiment.size, len(losses))) < share if share else np.ones((1, len(losses)), bool)
+            )
+            others = ~mine if share else mine
+            sums[0, experiment, day, part] = others.sum(axis=1)
+            sums[1, experiment, day, part] = others @ losses[:, 0]
+            sums[2, experiment, day, part] = mine.sum(axis=1)
+            sums[3, experiment, day, part] = mine @ losses[:, 1]
+    return DailyLosses(*sums)
 
 
-def split_looks_of(values: Floats, challenger: NDArray[np.bool_]) -> Looks:
-    """Looks at given losses."""
-    (n_a, mean_a, var_a), (n_b, mean_b, var_b) = (_running(values, mine) for mine in (~challenger, challenger))
-    pairs = 1 / (1 / np.maximum(n_a, 1) + 1 / np.maximum(n_b, 1))
-    enough = np.minimum(n_a, n_b) >= MINIMUM
-    plain_variance = var_a / np.maximum(n_a, 1) + var_b / np.maximum(n_b, 1)
-    return Looks(mean_b - mean_a, np.maximum(var_a, var_b) / pairs, pairs, enough, plain_variance)
+def decide(drawn: DailyLosses, by_parts: bool = False) -> NDArray[np.bool_]:
+    """Look at experiments LOOKS times a day, from the first look on.
 
+    Args:
+        drawn: As `draw` returns them.
+        by_parts: Take parts of days for independent, as one must not, in place of days.
 
-def paired_looks(generator: np.random.Generator, shape: tuple[int, int], loss: Loss, scale: float = 1.0) -> Looks:
-    """Two variants that are off by different noise on the same rides; the challenger's errors are scaled."""
-    expected, actual = simulated_rides(generator, shape)
-    champion, challenger = (expected * generator.lognormal(0, 0.1, shape) - actual for _ in range(2))
-    values = losses(loss, challenger * scale) - losses(loss, champion)
-    n, mean, variance = _running(values, np.ones(shape, dtype=bool))
-    return Looks(mean, variance / n, n, n >= MINIMUM, variance / n)
-
-
-def _running(values: Floats, mine: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-    n = np.cumsum(mine, axis=1, dtype=np.float64)
-    mean = np.cumsum(values * mine, axis=1) / np.maximum(n, 1)
-    squares = np.cumsum(values**2 * mine, axis=1) / np.maximum(n, 1)
-    return n, mean, np.maximum(squares - mean**2, 0) * n / np.maximum(n - 1, 1)
+    Returns:
+        Whether an experiment has been decided by the end of a day (experiments, days).
+    """
+    sums = np.stack(drawn)
+    _, experiments, days, _ = sums.shape
+    decided = np.zeros((experiments, days), dtype=bool)
+    for day in range(FIRST_LOOK, days + 1):
+        for look in range(1, LOOKS + 1):
+            seen = sums[:, :, :day].copy()
+            seen[:, :, -1, look:] = 0
+            units = seen.reshape(4, experiments, -1) if by_parts else seen.sum(axis=-1)
+            estimate, parts = estimate_log_ratio(DailyLosses(*units))
+            count = parts.shape[-1]
+            _, p = time_uniform(estimate, np.sum(parts**2, axis=-1) * count / (count - 1), count)
+            decided[:, day - 1] |= p < 0.05
+    return np.logical_or.accumulate(decided, axis=1)
 
 
 def rate(decided: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Share of experiments that were ever decided, with exact (Clopper-Pearson) 95 % bounds."""
-    ever = decided.any(axis=1)
-    bounds = binomtest(int(ever.sum()), len(ever)).proportion_ci(0.95, method="exact")
-    return float(ever.mean()), float(bounds.low), float(bounds.high)
+    """Return the share of experiments (n,) that were decided, with exact (Clopper-Pearson) 95 % bounds."""
+    bounds = binomtest(int(decided.sum()), len(decided)).proportion_ci(0.95, method="exact")
+    return float(decided.mean()), float(bounds.low), float(bounds.high)

@@ -28,8 +28,15 @@ LIMITS = {
     "batches": 16,
 }
 ROLLOUT = {
-    "stages": [{"share": 1.0, "minutes": 1, "predictions": 100, "actuals": 1}],
-    "limits": {"requests": 100, "error_rate": 0.01, "p99_ms": 50, "worse_minutes": 0.1},
+    "stages": [{"share": 1.0, "days": 0.001, "predictions": 100, "actuals": 1}],
+    "limits": {
+        "requests": 100,
+        "error_rate": 0.01,
+        "p99_ms": 50,
+        "worse_rmse": None,
+        "guard_rides": 500,
+        "guard_worse_rmse": 0.25,
+    },
 }
 
 REPOSITORY = Path(__file__).parents[2]

@@ -15,6 +15,7 @@ def answered(*parts: tuple[str, float, slice, float], unknown: int = 0, unbeliev
     actual = generator.uniform(5, 40, 3_000)
     noise = generator.normal(0, 2, 3_000)
     rides = np.arange(3_000).astype(str)
+    day = np.array([f"2021-02-{1 + ride % 14:02}" for ride in range(3_000)])
     columns = []
     for variant, share, which, off in parts:
         duration = (actual + noise + off)[which]
@@ -25,6 +26,7 @@ def answered(*parts: tuple[str, float, slice, float], unknown: int = 0, unbeliev
                 rides[which],
                 np.full(n, variant),
                 np.full(n, share),
+                day[which],
                 duration,
                 duration - 3,
                 duration + 3,
@@ -36,21 +38,33 @@ def answered(*parts: tuple[str, float, slice, float], unknown: int = 0, unbeliev
 
 
 def test_a_shadow_is_compared_on_the_same_rides() -> None:
-    shadowed = (("champion", 0, slice(None), 0.0), ("shadow", 0, slice(1_000, 3_000), 0.5))
+    shadowed = (("champion", 0, slice(None), 0.0), ("shadow", 0, slice(1_000, 3_000), 0.7))
     both = answered(*shadowed, unknown=100, unbelieved=40)
     report = ab_report(both)
     champion, shadow = report["variants"]
     assert (champion["variant"], champion["predicted"], champion["joined"]) == ("champion", 3_000, 2_900)
     assert (shadow["variant"], shadow["predicted"], shadow["joined"]) == ("shadow", 2_000, 1_900)
     assert champion["not_believed"] == shadow["not_believed"] == 40
-    assert shadow["bias"] - champion["bias"] == pytest.approx(0.5, abs=0.1)
+    assert shadow["bias"] - champion["bias"] == pytest.approx(0.7, abs=0.1)
     assert champion["rmse"] == pytest.approx(2, rel=0.1)
     assert champion["coverage"] == pytest.approx(0.866, abs=0.03)
-    absolute, squared = report["differences"]
-    assert (absolute["rides"], absolute["champion"], absolute["challenger"]) == ("the same", 1_900, 1_900)
-    assert (absolute["loss"], squared["loss"]) == ("absolute error", "squared error")
-    assert absolute["verdict"].startswith("challenger worse by 0.")
-    assert report["verdict"] == absolute["verdict"]
+    squared, absolute = report["differences"]
+    assert (squared["rides"], squared["days"], squared["champion"], squared["challenger"]) == (
+        "the same",
+        14,
+        1_900,
+        1_900,
+    )
+    assert [(row["loss"], row["measure"]) for row in report["differences"]] == [
+        ("squared error", "RMSE"),
+        ("absolute error", "MAE"),
+    ]
+    on_same = both.duration[-1_900:] - both.actual[-1_900:], both.duration[1_100:3_000] - both.actual[1_100:3_000]
+    challengers, champions = (float(np.sqrt(np.mean(error**2))) for error in on_same)
+    assert squared["estimate"] == pytest.approx(challengers / champions - 1)
+    assert squared["verdict"].startswith("challenger worse by")
+    assert absolute["verdict"].endswith("of the MAE (" + absolute["verdict"].rpartition("(")[2])
+    assert report["verdict"] == squared["verdict"]
     assert report["next"] == "decide, or look again later: looking costs nothing"
 
 
@@ -60,9 +74,9 @@ def test_traffic_is_compared_within_its_share() -> None:
         ("champion", 0.5, slice(1_000, 2_000), 0.0),
         ("challenger", 0.5, slice(2_000, 3_000), 0.0),
     )
-    absolute, _ = differences(rides)
-    assert (absolute.paired, absolute.champion, absolute.challenger) == (False, 1_000, 1_000)
-    assert absolute.low < 0 < absolute.high
+    squared, _ = differences(rides)
+    assert (squared.paired, squared.champion, squared.challenger) == (False, 1_000, 1_000)
+    assert squared.low < 0 < squared.high
 
 
 def test_what_is_not_known_is_null_and_the_step_is_told() -> None:
@@ -71,10 +85,10 @@ def test_what_is_not_known_is_null_and_the_step_is_told() -> None:
     counts = {"variant": "challenger", "predicted": 10, "joined": 0, "not_believed": 0}
     assert report["variants"][1] == counts | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     assert report["differences"][0]["low"] is None
-    assert report["verdict"] == "too early to say: 0 joined rides of 100 that each variant needs"
+    assert report["verdict"] == "too early to say: 0 of 7 days with joined rides"
     assert report["next"] == "stay: 5 %: awaits 30 more minutes"
     json.dumps(report, allow_nan=False)
-    assert ab_report(early)["next"] == "send actual durations: each variant needs 100 joined rides"
+    assert ab_report(early)["next"] == "send actual durations: each variant needs joined rides of 7 days"
 
 
 def test_a_champion_alone_has_no_rival() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,18 @@ from tests.store.samples import PICKUP
 PLAN = parse_plan(
     {
         "stages": [
-            {"share": "shadow", "minutes": 10, "predictions": 100, "actuals": 50},
-            {"share": 0.5, "minutes": 10, "predictions": 100},
-            {"share": 1.0, "minutes": 10, "predictions": 100},
+            {"share": "shadow", "days": 7, "predictions": 100, "actuals": 50},
+            {"share": 0.5, "days": 1, "predictions": 100},
+            {"share": 1.0, "days": 1, "predictions": 100},
         ],
-        "limits": {"requests": 100, "error_rate": 0.01, "p99_ms": 50, "worse_minutes": 0.1},
+        "limits": {
+            "requests": 100,
+            "error_rate": 0.01,
+            "p99_ms": 50,
+            "worse_rmse": 0.01,
+            "guard_rides": 100,
+            "guard_worse_rmse": 0.25,
+        },
     }
 )
 
@@ -106,24 +114,31 @@ class City:
     def begin(self, version: int = 2) -> None:
         self.rollouts.begin(version, 1, 0.0, self.time, "Ana", "better")
 
-    def pass_minutes(self, minutes: float) -> None:
-        self.time += 60 * minutes
+    def pass_days(self, days: float) -> None:
+        self.time += 86_400 * days
+
+    def week(self, off: float = 0.0) -> None:
+        """Seven days with rides that champion and shadow answer."""
+        for _ in range(7):
+            self.rides("shadow", off)
+            self.pass_days(1)
 
     def rides(self, variant: str, off: float = 0.0, milliseconds: float = 1.0, count: int = 120) -> None:
         """Answers, and with the shadow's those of the champion; each ride takes 20 minutes."""
         records: list[Record] = []
         for i in range(count):
             ride = f"{variant} {self.time} {i}"
-            records.append(self._answer(ride, 2, variant, 20 + off + i % 3, milliseconds))
+            records.append(self._answer(ride, 2, variant, 20 + off + i % 2, milliseconds))
             if variant == "shadow":
-                records.append(self._answer(ride, 1, "champion", 20 + i % 2, 1.0))
+                records.append(self._answer(ride, 1, "champion", 20 + 2 * (i % 2), 1.0))
             records.append(Actual(ride, ride, self.time, 20.0))
         Insertion(self._writing).insert(records, lambda record, why: pytest.fail(f"{record}: {why}"))
 
     def _answer(self, ride: str, version: int, variant: str, duration: float, milliseconds: float) -> Prediction:
         name = f"{ride} {version}"
+        pickup = PICKUP + timedelta(days=self.time // 86_400)
         return Prediction(
-            name, ride, self.time, PICKUP, 10, 50, None, duration, 10.0, 30.0, version, variant, milliseconds, "tiny"
+            name, ride, self.time, pickup, 10, 50, None, duration, 10.0, 30.0, version, variant, milliseconds, "tiny"
         )
 
     @property
@@ -186,20 +201,21 @@ def test_from_the_shadow_to_champion(city: City) -> None:
     assert told is not None
     assert (told["stage"], told["next"]) == (
         "shadow",
-        "shadow: awaits 10 more minutes, 100 more predictions, 50 more actuals",
+        "shadow: awaits 7 more days, 100 more predictions, 50 more actuals, joined rides of 7 more days",
     )
     city.rides("shadow")
-    assert one.follow() == SHADOW, "ten minutes have not passed"
-    city.pass_minutes(10)
+    assert one.follow() == SHADOW, "seven days have not passed"
+    city.week()
     assert one.follow() == HALF
     assert two.follow() == HALF
     assert (len(city.rollout.history), city.rollout.share) == (2, 0.5)
+    assert city.rollout.history[-1].not_worse
     city.rides("challenger")
-    city.pass_minutes(10)
+    city.pass_days(1)
     restarted = city.instance("one")
     assert restarted.follow() == [("champion", 1, 0.0), ("challenger", 2, 1.0)]
     city.rides("challenger")
-    city.pass_minutes(10)
+    city.pass_days(1)
     assert two.follow() == restarted.follow() == [("champion", 2, 1.0)]
     assert city.promoted == [2]
     assert [noted.status for noted in city.rollout.history] == ["running"] * 3 + ["promoting", "finished"]
@@ -212,8 +228,7 @@ def test_two_instances_never_step_twice(city: City) -> None:
     one.follow()
     two.follow()
     stale = two.controller.rollout
-    city.rides("shadow")
-    city.pass_minutes(10)
+    city.week()
     one.follow()
     assert stale is not None
     two.controller._lead(stale, two.reconciler)  # what it read just before the other's step
@@ -225,7 +240,7 @@ def test_two_instances_never_step_twice(city: City) -> None:
     ("rides", "why"),
     [
         ({"milliseconds": 80.0}, r"99th percentile of its time is 80.0 ms, above 50 ms"),
-        ({"off": 5.0}, r"challenger worse by .* min .* in mean absolute error; 0.1 min are allowed"),
+        ({"off": 5.0}, r"RMSE .* % above the champion's on 120 shared rides; 25 % is allowed before the test looks"),
     ],
 )
 def test_a_slow_or_worse_challenger_stops_at_once(city: City, rides: dict[str, float], why: str) -> None:
@@ -237,6 +252,31 @@ def test_a_slow_or_worse_challenger_stops_at_once(city: City, rides: dict[str, f
     assert city.rollout.status == "rolled back"
     assert re.search(why, city.rollout.history[-1].why)
     assert city.promoted == []
+
+
+def test_a_challenger_that_is_a_little_worse_is_found_by_the_days(city: City) -> None:
+    one = city.instance()
+    city.begin()
+    one.follow()
+    for _ in range(6):
+        city.rides("shadow", 1.0)
+        city.pass_days(1)
+        assert one.follow() == SHADOW
+    city.rides("shadow", 1.0)
+    assert one.follow() == ALONE
+    assert re.search(r"challenger worse by .* % of the RMSE .*; 1 % is allowed", city.rollout.history[-1].why)
+
+
+def test_a_share_that_an_older_program_began_is_compared_first(city: City) -> None:
+    one = city.instance()
+    city.begin()
+    city.rollouts.change(city.rollout, Noted(city.time, "running", 0.5, "rollout", "shadow is done"))
+    city.rides("challenger")
+    city.pass_days(1)
+    assert one.follow() == HALF
+    told = one.controller.told()
+    assert told is not None
+    assert told["next"] == "50 %: awaits joined rides of 7 more days"
 
 
 def test_failures_count_over_instances_and_those_of_earlier_rollouts_do_not(city: City) -> None:
@@ -349,7 +389,7 @@ def test_without_the_store_the_last_challenge_goes_on_for_a_while(city: City) ->
     city.time += UNWATCHED + 600
     assert one.follow() == ALONE, "nobody could stop it"
     city.lose_store(lost=False)
-    assert one.follow() == HALF
+    assert one.follow() == SHADOW
 
 
 def test_stopped_by_somebody(city: City) -> None:
@@ -367,7 +407,7 @@ def last_stage(city: City) -> None:
     city.begin()
     city.rollouts.change(city.rollout, Noted(city.time, "running", 1.0, "rollout", "50 % is done"))
     city.rides("challenger")
-    city.pass_minutes(10)
+    city.pass_days(1)
 
 
 def test_what_the_registry_refuses_is_rolled_back(city: City) -> None:

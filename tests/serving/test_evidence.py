@@ -1,6 +1,7 @@
 """What the prediction log shows: the database's sums are those of the report."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -17,11 +18,12 @@ from tests.store.conftest import postgres, store_url  # noqa: F401  fixtures
 from tests.store.samples import PICKUP
 
 SHADOW, QUARTER, END = 1_000.0, 2_000.0, 3_000.0
-RIDES = 400
+RIDES, DAYS = 400, 8
 
 
 def rides() -> Iterator[Record]:
-    """Simulated rides, half of them in the shadow stage and half at 25 %; some took too long, of some nobody knows.
+    """Simulated rides of 8 days, half of them in the shadow stage and half at 25 %; some took too long, of some nobody
+    knows.
 
     Another model answers them all, with the same versions.
     """
@@ -29,7 +31,7 @@ def rides() -> Iterator[Record]:
     for i in range(RIDES):
         at = SHADOW + i * (END - SHADOW) / RIDES
         actual, errors = float(generator.uniform(2, 70)), generator.normal(0, 3, 2).tolist()
-        chosen = at >= QUARTER and i % 4 == 0
+        chosen = at >= QUARTER and i // DAYS % 4 == 0
         if not chosen:
             yield answer(i, at, 1, "champion", actual + errors[0])
         if chosen or at < QUARTER:
@@ -45,7 +47,7 @@ def answer(i: int, at: float, version: int, variant: str, duration: float, model
         f"{i} {variant} {model}",
         f"{i}",
         at,
-        PICKUP,
+        PICKUP + timedelta(days=i % DAYS),
         10,
         50,
         None,
@@ -76,15 +78,15 @@ def rollout(*stages: tuple[float, float]) -> Rollout:
     return Rollout(1, "tiny", 2, 1, "running", share, since, None, 3, len(stages), history)
 
 
-def test_the_sums_of_the_shadow(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ride_duration.serving.ab.MINIMUM", 20)
+def test_the_sums_of_the_shadow(engine: Engine) -> None:
     stage = rollout((SHADOW, 0.0))
     evidence, found = evidence_of(engine, stage, 1), compared(engine, stage, SHADOW)
     assert evidence.difference is not None
-    [expected, *_] = differences(found)
-    assert evidence.difference.estimate == pytest.approx(expected.estimate)
-    assert evidence.difference.low == pytest.approx(expected.low)
-    assert evidence.difference.champion == expected.champion
+    of_same = [difference for difference in differences(found) if difference.paired]
+    for seen, expected in zip((evidence.difference, evidence.absolute), of_same, strict=True):
+        assert seen is not None
+        assert (seen.loss, seen.days, seen.champion) == (expected.loss, DAYS, expected.champion)
+        assert (seen.estimate, seen.low, seen.p) == pytest.approx((expected.estimate, expected.low, expected.p))
     assert (evidence.requests, evidence.failed) == (RIDES / 2 + 3, 3)
     assert evidence.p99_ms == RIDES / 2 - 3
     disbelieved = disbelieved_of(engine, stage)
@@ -93,20 +95,19 @@ def test_the_sums_of_the_shadow(engine: Engine, monkeypatch: pytest.MonkeyPatch)
     assert evidence.actuals == ((found.variant == "shadow") & ~np.isnan(found.actual)).sum() < RIDES / 2 * 0.9
 
 
-def test_the_sums_of_a_share(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("ab", "ab_report"):
-        monkeypatch.setattr(f"ride_duration.serving.{module}.MINIMUM", 20)
+def test_the_sums_of_a_share(engine: Engine) -> None:
     stage = rollout((SHADOW, 0.0), (QUARTER, 0.25))
     evidence, found = evidence_of(engine, stage, 1), compared(engine, stage, SHADOW)
     assert evidence.difference is not None
     expected = differences(found)[2]
-    assert not expected.paired
+    assert (expected.paired, expected.days, expected.enough) == (False, DAYS, True)
     assert evidence.difference.estimate == pytest.approx(expected.estimate)
     assert evidence.difference.high == pytest.approx(expected.high)
+    assert (evidence.difference.champion, evidence.difference.days) == (expected.champion, DAYS)
     assert (evidence.difference.champion, evidence.actuals) == (expected.champion, expected.challenger)
     assert set(found.share[found.variant == "challenger"]) == {0.25}
     assert set(found.share[found.variant == "shadow"]) == {0.0}
-    assert evidence.requests == RIDES / 8 + 3
+    assert evidence.requests == 6 * DAYS + 3
 
 
 def test_all_rides_leave_nothing_to_compare_with(engine: Engine) -> None:

@@ -1,6 +1,6 @@
 """What versions answered, as columns."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -9,7 +9,15 @@ from ride_duration.store import Actual
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.ground_truth import joined
 from ride_duration.store.insertion import Insertion
-from ride_duration.store.outcomes import Answers, losses, number_disbelieved, number_of, outcomes, slowest
+from ride_duration.store.outcomes import (
+    Answers,
+    daily_errors,
+    daily_errors_of_both,
+    number_disbelieved,
+    number_of,
+    outcomes,
+    slowest,
+)
 from ride_duration.store.records import Prediction, Record
 from tests.store.samples import PICKUP, prediction
 
@@ -63,14 +71,38 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     assert number_disbelieved(engine, answers, BELIEVED) == found.disbelieved.sum() == 2
     off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
     assert off.tolist() == [49.0, 13.0, 87.0]
-    assert losses(engine, answers, BELIEVED) == pytest.approx((3, off.mean(), np.sum((off - off.mean()) ** 2)))
-    assert losses(engine, Answers("green", 7, "champion", 0.0), BELIEVED) == (0, 0, 0)
+    assert daily_errors(engine, answers, BELIEVED) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
+    assert daily_errors(engine, Answers("green", 7, "champion", 0.0), BELIEVED) == []
+    assert set(found.day) == {"2021-02-01"}
     assert outcomes(engine, Answers("green", 1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == [
         "ride 1",
         "ride 2",
     ]
     assert outcomes(engine, Answers("green", 1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, "what came later"
     assert outcomes(engine, Answers("green", 7, "champion", 0.0), BELIEVED).actual.shape == (0,)
+    engine.dispose()
+
+
+def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str) -> None:
+    """Pick-ups just before and after midnight in New York, asked for at the same time, some with an offset."""
+    last, first = datetime(2021, 2, 28, 23, 59, 59), datetime(2021, 3, 1)
+    rides = [(last, 1.0), (first, 2.0), (last, 3.0), (first, 5.0)]
+    records: list[Record] = []
+    for number, (pickup, off) in enumerate(rides):
+        instant = 1_614_574_799.0 if number == 0 else None
+        for version, variant, minutes in ((1, "champion", 20.0), (2, "shadow", 20.0 + off)):
+            answer = (minutes, 10.0, 30.0, version, variant, 1.0, "green", instant)
+            records.append(Prediction(f"{number} {variant}", f"{number}", 9.0, pickup, 10, 50, None, *answer))
+        records.append(Actual(f"{number}", f"{number}", 99.0, 19.0))
+    filled(store_url, records)
+    engine = engine_for_reading(store_url)
+    champion, shadow = (Answers("green", version, name, 0.0) for version, name in ((1, "champion"), (2, "shadow")))
+    of_shadow = [("2021-02-28", 2, 4.0 + 16.0, 6.0), ("2021-03-01", 2, 9.0 + 36.0, 9.0)]
+    assert daily_errors(engine, shadow, BELIEVED) == of_shadow
+    both = daily_errors_of_both(engine, champion, shadow, BELIEVED)
+    assert [one for one, _ in both] == [("2021-02-28", 2, 2.0, 2.0), ("2021-03-01", 2, 2.0, 2.0)]
+    assert [other for _, other in both] == of_shadow
+    assert outcomes(engine, shadow, BELIEVED).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
     engine.dispose()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_writing, migrate
@@ -45,6 +46,21 @@ def test_a_rollout_is_kept_with_its_history(rollouts: Rollouts) -> None:
     assert third is not None
     assert rollouts.last() == third
     assert (third.ended_at, [noted.by for noted in third.history]) == (3000.0, ["Ana", "rollout", "Ben"])
+
+
+def test_a_rollout_that_an_older_program_began_goes_on(rollouts: Rollouts, store_url: str) -> None:
+    """Its history does not say what the shadow has shown."""
+    first = begun(rollouts)
+    engine = engine_for_writing(store_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("""UPDATE rollouts SET history = REPLACE(history, ',"not_worse":false', '')""")
+        assert "not_worse" not in str(connection.scalar(text("SELECT history FROM rollouts")))
+    engine.dispose()
+    assert rollouts.last() == first
+    later = rollouts.change(first, Noted(2000.0, "running", 0.05, "rollout", "shadow is done", True))
+    assert later is not None
+    assert rollouts.last() == later
+    assert [noted.not_worse for noted in later.history] == [False, True]
 
 
 def test_of_two_that_see_the_same_one_goes_on(rollouts: Rollouts) -> None:

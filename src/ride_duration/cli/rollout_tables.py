@@ -41,6 +41,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
             "actuals": evidence.actuals,
             "not_believed": disbelieved,
             "difference": difference and difference.verdict,
+            "absolute": evidence.absolute and evidence.absolute.verdict,
         },
         "next": step and {"kind": step.kind, "why": step.why},
         "history": [
@@ -66,14 +67,18 @@ def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None,
     print_table("", ("at", "then", "stage", "by", "why"), rows)
     if evidence is not None and step is not None:
         p99 = "not measured" if evidence.p99_ms is None else f"{evidence.p99_ms:.2f} ms"
-        verdict = evidence.difference.verdict if evidence.difference else "not compared yet"
+        verdict, beside = (
+            difference.verdict if difference else "not compared"
+            for difference in (evidence.difference, evidence.absolute)
+        )
         seen = (
             ("requests", f"{evidence.requests:,}"),
             ("failed", f"{evidence.failed:,}"),
             ("99th percentile of its time", p99),
             ("actuals", f"{evidence.actuals:,}"),
             (_not_believed(), f"{disbelieved:,}"),
-            ("absolute error", verdict),
+            ("RMSE, which decides", verdict),
+            ("MAE, beside it", beside),
         )
         print_table(f"\nStage {_stage(rollout.share)}", ("of the challenger", "seen so far"), seen)
         click.echo(f"\nThe service's next step is to {step.kind}: {step.why}.")
@@ -108,10 +113,24 @@ def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
     )
     print_table(title, columns, rows)
     compared = [
-        (row["loss"], row["rides"], f"{row['champion']:,}", f"{row['challenger']:,}", _interval(row), _p(row["p"]))
+        (
+            row["measure"],
+            row["rides"],
+            *(f"{row[name]:,}" for name in ("days", "champion", "challenger")),
+            _interval(row),
+            _p(row["p"]),
+        )
         for row in report["differences"]
     ]
-    columns_of_differences = ("loss", "rides", "champion", "challenger", "challenger - champion (95 %)", "p")
+    columns_of_differences = (
+        "measure",
+        "rides",
+        "days",
+        "champion",
+        "challenger",
+        "challenger to champion (%, 95 % interval)",
+        "p",
+    )
     print_table("", columns_of_differences, compared)
     click.echo(f"\nVerdict: {report['verdict']}.\nNext: {report['next']}.")
 
@@ -127,8 +146,8 @@ def _interval(row: dict[str, Any]) -> str:
     bounds: Sequence[float | None] = (row["estimate"], row["low"], row["high"])
     if any(bound is None for bound in bounds):
         return "too early to say"
-    estimate, low, high = bounds
-    return f"{estimate:+.3f} ({low:+.3f} to {high:+.3f})"
+    estimate, low, high = (100 * bound for bound in bounds if bound is not None)
+    return f"{estimate:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def _p(value: float | None) -> str:

@@ -1,127 +1,144 @@
-"""Which of two variants errs less, on joined rides, by a test that may be looked at after every ride.
+"""Which of two variants errs less, on joined rides, by a test that may be looked at as often as one likes.
 
-Let `d` be the difference of mean losses after some rides and `v` its variance. `d / v` moves as a Brownian motion with
-drift in the time `1 / v`, for rides with a loss of each variant (paired) as for two samples of fixed traffic shares.
-So with the true difference `m` the mixture over normal alternatives of variance `t`,
+The figure is the relative difference of root mean squared errors, in logarithms: half the log of the ratio of both
+means of squared errors. Rides of one day share its traffic, so days are what is counted: the New York days of the
+pick-ups. With the sums of day i, `n_i` rides and loss `A_i` of the champion, `m_i` and `B_i` of the challenger, the
+estimate of the log ratio of means and its variance, clustered by day and linearised (the delta method), are
 
-    (1 + r)^(-1/2) exp(r z^2 / 2 (1 + r)),   z^2 = (d - m)^2 / v,   r = t / v,
+    d = log(sum B / sum m) - log(sum A / sum n),
+    u_i = (B_i / sum B - m_i / sum m) - (A_i / sum A - n_i / sum n),   v = G / (G - 1) * sum u_i^2
 
-is a nonnegative martingale that begins at 1, and by Ville's inequality it ever reaches 1 / alpha with a probability of
-at most alpha. The interval holds all `m` at which it has not: `|d - m| <= sqrt(v (1 + r) / r log((1 + r) / alpha^2))`.
-The inverse of the martingale at `m = 0` is the p-value, below alpha just when the interval leaves zero out.
+over G days; half of `d`, and a quarter of `v`, for squared errors. On the same rides (shadow) `m_i` is `n_i`, so that
+what days have in common cancels; of split traffic each variant has rides of its own.
 
-Losses are not normal and `v` is estimated, so this holds asymptotically: I. Waudby-Smith, D. Arbour, R. Sinha,
-E. H. Kennedy, A. Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences" (2024), theorem 2.2,
-with `r = rho^2 n`. For two samples see R. Johari, P. Koomen, L. Pekelis, D. Walsh, "Always Valid Inference" (2022).
-Assumed: losses have a variance, rides are nearly independent, and their number does not depend on their losses.
+With the true difference `m`, `t^2 = (d - m)^2 / v` and `r = G g`, the likelihood ratio averaged over normal effects of
+variance `g` (in units of the days' spread) and over all spreads is
+
+    (1 + r)^(-1/2) ((1 + t^2 / (G - 1)) / (1 + t^2 / ((G - 1) (1 + r))))^(G / 2),
+
+for normal days a nonnegative martingale that begins at 1, whatever their spread: by Ville's inequality it ever reaches
+1 / alpha with a probability of at most alpha. The interval holds all `m` at which it has not. For many days it becomes
+the normal mixture of asymptotic confidence sequences; for few it is as wide as their unknown spread demands. The
+inverse of the martingale at `m = 0`, times 5/4 since it is run at 4 % (see `_NORMAL_ALPHA`), is the p-value: below 5 %
+just when the interval leaves zero out.
+
+References:
+    H. Wang, A. Ramdas, "Anytime-valid t-tests and confidence sequences for Gaussian means with unknown variance"
+    (2025); I. Waudby-Smith, D. Arbour, R. Sinha, E. H. Kennedy, A. Ramdas, "Time-uniform central limit theory and
+    asymptotic confidence sequences" (2024), whose appendix B.2 gives the best `r`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Floats = NDArray[np.float64]
+
 #: Probability of ever being wrong.
 ALPHA = 0.05
-#: Joined rides of each variant before the first look: the asymptotics need some.
-MINIMUM = 100
-#: Pairs of rides at which the interval is narrowest: differences of a few per cent show after some thousands.
-PLANNED = 5_000
-#: No forecast goes beyond so many times the rides seen.
+#: The same for normal days, at which the test is run: real days are skewed, which costs about a quarter.
+_NORMAL_ALPHA = 0.04
+#: Days with joined rides before the first look: fewer show too little of how days differ.
+FIRST_LOOK = 7
+#: Days at which the interval is narrowest: what is far apart shows after two weeks, what is near after some more.
+PLANNED = 28
+#: A day with less than this share of the fullest day's rides is none: stray dates, and beginnings of days.
+FULL_ENOUGH = 0.05
+#: No forecast goes beyond so many times the days seen.
 _FARTHEST = 100
+#: Mean loss (squared minutes, or minutes) below which nobody errs: a perfect champion has no logarithm.
+_NO_LOSS = 1e-6
 
-#: The best `r` for a number of rides known before; Waudby-Smith and others, appendix B.2.
-_BEST = -2 * math.log(ALPHA) + math.log(-2 * math.log(ALPHA)) + 1
+#: The best `r` for a number of days known before.
+_BEST = -2 * math.log(_NORMAL_ALPHA) + math.log(-2 * math.log(_NORMAL_ALPHA)) + 1
 
-_UNITS = {"absolute error": "min", "squared error": "min²"}
-Loss = Literal["absolute error", "squared error"]
-
-
-def time_uniform(
-    estimate: ArrayLike, variance: ArrayLike, pairs: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Half the width of the interval, and the p-value that there is no difference.
-
-    Args:
-        estimate: Differences of means (n,).
-        variance: Their variances (n,); where there is none, the estimate is taken for the truth.
-        pairs: Rides with both losses, or `1 / (1 / n + 1 / m)` for two samples (n,), each above 0.
-    """
-    d, v = np.asarray(estimate, dtype=np.float64), np.asarray(variance, dtype=np.float64)
-    r = _BEST * np.asarray(pairs, dtype=np.float64) / PLANNED
-    z2 = np.divide(d**2, v, out=np.where(d == 0, 0.0, np.inf), where=v > 0)
-    p = np.exp(np.minimum(0.0, np.log1p(r) / 2 - z2 * r / (2 * (1 + r))))
-    return np.sqrt(v * _threshold(r)), p
+Loss = Literal["squared error", "absolute error"]
+#: The first one decides, the other is shown beside it.
+LOSSES: Sequence[Loss] = ("squared error", "absolute error")
+#: What people call the root, or the mean, of a loss.
+MEASURES: dict[Loss, str] = {"squared error": "RMSE", "absolute error": "MAE"}
 
 
-def _threshold(r: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The square of `z` at which the test decides."""
-    return (1 + r) / r * (np.log1p(r) - 2 * math.log(ALPHA))
-
-
-class Moments(msgspec.Struct, frozen=True):
-    """Losses in short: what is left of them adds up, ride by ride or hour by hour.
+class DailyLosses(NamedTuple):
+    """One loss of two variants, summed up by New York day of the pick-up; each of shape (..., days).
 
     Attributes:
-        count: How many.
-        mean: Their mean.
-        squares: Sum of their squared distances from the mean.
+        champion_rides: Joined rides of the champion.
+        champion: Sum of their losses.
+        challenger_rides: Joined rides of the challenger; the champion's where both answered the same rides.
+        challenger: Sum of their losses.
     """
 
-    count: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
+    champion_rides: Floats
+    champion: Floats
+    challenger_rides: Floats
+    challenger: Floats
 
-    @classmethod
-    def of(cls, losses: ArrayLike) -> Moments:
-        """Moments of losses (n,)."""
-        values = np.asarray(losses, dtype=np.float64)
-        if not values.size:
-            return cls()
-        mean = float(values.mean())
-        return cls(values.size, mean, float(np.sum((values - mean) ** 2)))
 
-    def __add__(self, other: Moments) -> Moments:
-        """Moments of both; T. Chan, G. Golub, R. LeVeque, "Updating Formulae ..." (1979)."""
-        count = self.count + other.count
-        if not count:
-            return self
-        step = other.mean - self.mean
-        weight = other.count / count
-        squares = self.squares + other.squares + step**2 * self.count * weight
-        return Moments(count, self.mean + step * weight, squares)
+def estimate_log_ratio(days: DailyLosses) -> tuple[Floats, Floats]:
+    """Return the log ratio of mean losses (...), challenger over champion, and the days' parts of it (..., days)."""
+    n, a, m, b = (np.asarray(column, dtype=np.float64) for column in days)
+    rides, others = (x.sum(axis=-1, keepdims=True) for x in (n, m))
+    total, other = np.maximum(a.sum(axis=-1, keepdims=True), _NO_LOSS * rides), b.sum(axis=-1, keepdims=True)
+    other = np.maximum(other, _NO_LOSS * others)
+    log_ratio = np.log(other / others) - np.log(total / rides)
+    return log_ratio[..., 0], (b / other - m / others) - (a / total - n / rides)
 
-    @property
-    def variance(self) -> float:
-        """Of one loss; of two at least."""
-        return self.squares / (self.count - 1)
+
+def time_uniform(estimate: ArrayLike, variance: ArrayLike, days: ArrayLike) -> tuple[Floats, Floats]:
+    """Return half the width of the interval, and the p-value that there is no difference.
+
+    Args:
+        estimate: Differences (n,).
+        variance: Their variances (n,); where there is none, the estimate is taken for the truth.
+        days: From which both come (n,), each 2 or more.
+    """
+    d, v, g = (np.asarray(values, dtype=np.float64) for values in (estimate, variance, days))
+    r = _BEST * g / PLANNED
+    t2 = np.divide(d**2, v, out=np.where(d == 0, 0.0, np.inf), where=v > 0)
+    with np.errstate(invalid="ignore"):
+        evidence = np.log1p(t2 / (g - 1)) - np.log1p(t2 / ((g - 1) * (1 + r)))
+    evidence = np.where(np.isinf(t2), np.where(v > 0, np.log1p(r), np.inf), evidence)
+    p = np.minimum(1.0, ALPHA / _NORMAL_ALPHA * np.exp(np.log1p(r) / 2 - g / 2 * evidence))
+    return np.sqrt(np.where(v > 0, v * _threshold(g), 0.0)), p
+
+
+def _threshold(days: Floats) -> Floats:
+    """The square of `t` at which the test decides; infinite where so few days never do."""
+    r = _BEST * days / PLANNED
+    k = (np.sqrt(1 + r) / _NORMAL_ALPHA) ** (2 / days)
+    room = 1 - k / (1 + r)
+    return np.divide((days - 1) * (k - 1), room, out=np.full_like(room, np.inf), where=room > 0)
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """The challenger's mean loss minus the champion's: below zero the challenger is better.
+    """The challenger's RMSE or MAE relative to the champion's: below zero the challenger is better.
 
     Attributes:
-        loss: Which loss; its unit is minutes, or squared minutes.
+        loss: Which one: squared errors stand for the RMSE, absolute ones for the MAE.
         paired: Whether both answered the same rides (shadow), or each its own (traffic split).
         champion: Rides of the champion that count.
         challenger: Rides of the challenger that count.
-        estimate: NaN before there are enough rides.
-        low: Lower bound of the time-uniform 95 % interval, `-inf` before there are enough rides.
-        high: Upper bound.
-        p: That there is no difference; may be looked at after each ride.
-        more: About how many more joined rides would show a difference, if it stays as it looks; None if it is shown, if
-            there are too few rides to tell, or if it would take more than a hundred times as many.
+        days: New York days of their pick-ups.
+        estimate: As a share of the champion's, 0.01 for 1 % worse; NaN if there are no rides.
+        low: Lower bound of the time-uniform 95 % interval, `-inf` before the first look.
+        high: Upper bound, `inf` before the first look.
+        p: That there is no difference; may be looked at any time.
+        more: About how many more days would show a difference, if it stays as it looks; None if it is shown, if there
+            are too few days to tell, or if it would take more than a hundred times as many.
     """
 
     loss: Loss
     paired: bool
     champion: int
     challenger: int
+    days: int = 0
     estimate: float = math.nan
     low: float = -math.inf
     high: float = math.inf
@@ -130,92 +147,96 @@ class Difference(msgspec.Struct, frozen=True):
 
     @property
     def enough(self) -> bool:
-        """Whether there are rides enough to look at."""
-        return not math.isnan(self.estimate)
+        """Whether there are days enough to look at."""
+        return self.days >= FIRST_LOOK
 
     @property
     def verdict(self) -> str:
         """What is shown so far, in words."""
+        measure = MEASURES[self.loss]
         if not self.enough:
-            fewest = min(self.champion, self.challenger)
-            return f"too early to say: {fewest:,} joined rides of {MINIMUM} that each variant needs"
-        unit = _UNITS[self.loss]
-        if self.low <= 0 <= self.high:
-            seen = f"no difference shown yet: {self.estimate:+.2f} {unit} ({self.low:+.2f} to {self.high:+.2f})"
-            return f"{seen}; about {self.more:,} more joined rides may show one" if self.more else seen
-        better = self.high < 0
-        near, far = sorted((abs(self.low), abs(self.high)))
-        word = "better" if better else "worse"
-        return f"challenger {word} by {abs(self.estimate):.2f} {unit} ({near:.2f} to {far:.2f})"
+            early = f"too early to say: {self.days} of {FIRST_LOOK} days with joined rides"
+            return early if math.isnan(self.estimate) else f"{early}; {measure} {100 * self.estimate:+,.1f} % so far"
+        estimate, low, high = (100 * value for value in (self.estimate, self.low, self.high))
+        if low <= 0 <= high:
+            seen = f"no difference shown yet: {measure} {estimate:+.1f} % ({low:+.1f} to {high:+.1f} %)"
+            return f"{seen}; about {self.more:,} more days may show one" if self.more else seen
+        near, far = sorted((abs(low), abs(high)))
+        word = "better" if high < 0 else "worse"
+        return f"challenger {word} by {abs(estimate):.1f} % of the {measure} ({near:.1f} to {far:.1f} %)"
 
 
-def compare_paired(loss: Loss, differences: Moments) -> Difference:
+def compare_paired(loss: Loss, days: DailyLosses) -> Difference:
     """Compare on rides that both variants answered.
 
     Args:
         loss: Which one.
-        differences: Of the challenger's loss minus the champion's, for each ride.
+        days: Sums of shape (days,), over the same rides of both.
     """
-    n = differences.count
-    if n < MINIMUM:
-        return Difference(loss, True, n, n)
-    return _difference(loss, True, (n, n), differences.mean, differences.variance / n, n)
+    return _compare(loss, True, [days])
 
 
-def compare_split(loss: Loss, strata: Iterable[tuple[Moments, Moments]]) -> Difference:
+def compare_split(loss: Loss, strata: Iterable[DailyLosses]) -> Difference:
     """Compare on rides that either the champion or the challenger answered.
 
     Rides are compared within times of the same traffic share only: otherwise the variant that answered more in the
-    rush hour would look worse. Times in which a variant has too few rides do not count.
-
-    Of both variances the greater one stands for both. Losses have a long tail; a small sample that happens to have none
-    of it has a small mean and a small variance at once, and would look better too often.
+    rush hour would look worse. Times with too few days do not count.
 
     Args:
         loss: Which one.
-        strata: Losses of champion and challenger, for each traffic share.
+        strata: Sums of shape (days,), for each traffic share.
     """
-    given = list(strata)
-    counted = [(a, b) for a, b in given if min(a.count, b.count) >= MINIMUM]
+    return _compare(loss, False, list(strata))
+
+
+def _compare(loss: Loss, paired: bool, strata: list[DailyLosses]) -> Difference:
+    given = [_full_days(stratum) for stratum in strata]
+    counted = [stratum for stratum in given if stratum.champion.size >= FIRST_LOOK]
     if not counted:
-        fullest = max(given, key=lambda both: min(both[0].count, both[1].count), default=(Moments(), Moments()))
-        return Difference(loss, False, fullest[0].count, fullest[1].count)
-    pairs = np.array([1 / (1 / a.count + 1 / b.count) for a, b in counted])
-    gaps = np.array([b.mean - a.mean for a, b in counted])
-    variances = np.array([max(a.variance, b.variance) for a, b in counted]) / pairs
+        longest = max(given, key=lambda stratum: stratum.champion.size, default=None)
+        if longest is None or not longest.champion.size:
+            return Difference(loss, paired, 0, 0)
+        estimate = float(estimate_log_ratio(longest)[0])
+        return Difference(loss, paired, *_rides([longest]), longest.champion.size, _relative(loss, estimate))
+    found = [estimate_log_ratio(stratum) for stratum in counted]
+    sizes = np.array([parts.size for _, parts in found])
+    pairs = np.array([1 / (1 / n.sum() + 1 / m.sum()) for n, _, m, _ in counted])
     weights = pairs / pairs.sum()
-    counts = (sum(a.count for a, _ in counted), sum(b.count for _, b in counted))
-    return _difference(loss, False, counts, float(weights @ gaps), float(weights**2 @ variances), float(pairs.sum()))
+    variances = np.array([float(np.sum(parts**2)) for _, parts in found]) * sizes / (sizes - 1)
+    estimate, variance = float(weights @ [ratio for ratio, _ in found]), float(weights**2 @ variances)
+    free = int(sizes.sum()) - len(counted) + 1
+    radius, p = (float(value) for value in time_uniform(estimate, variance, free))
+    value, low, high = (_relative(loss, ratio) for ratio in (estimate, estimate - radius, estimate + radius))
+    more = _forecast_days(estimate, variance, free)
+    return Difference(loss, paired, *_rides(counted), int(sizes.sum()), value, low, high, p, more)
 
 
-def _difference(
-    loss: Loss, paired: bool, counts: tuple[int, int], estimate: float, variance: float, pairs: float
-) -> Difference:
-    radius, p = (float(value) for value in time_uniform(estimate, variance, pairs))
-    more = _more(estimate, variance, pairs, counts[0] if paired else sum(counts))
-    return Difference(loss, paired, *counts, estimate, estimate - radius, estimate + radius, p, more)
+def _full_days(days: DailyLosses) -> DailyLosses:
+    """The days that have rides enough of both variants to be one."""
+    n, m = days.champion_rides, days.challenger_rides
+    if not n.size or not n.max() or not m.max():
+        return DailyLosses(*(column[:0] for column in days))
+    full = (n >= FULL_ENOUGH * n.max()) & (m >= FULL_ENOUGH * m.max())
+    return DailyLosses(*(column[full] for column in days))
 
 
-def _more(estimate: float, variance: float, pairs: float, rides: int) -> int | None:
-    """How many more rides would show this difference, each adding as much knowledge as those so far."""
+def _rides(strata: list[DailyLosses]) -> tuple[int, int]:
+    champion = sum(float(stratum.champion_rides.sum()) for stratum in strata)
+    return int(champion), int(sum(float(stratum.challenger_rides.sum()) for stratum in strata))
+
+
+def _relative(loss: Loss, log_ratio: float) -> float:
+    """A log ratio of mean losses as a relative difference of RMSE or MAE."""
+    return math.expm1(min(log_ratio / 2 if loss == "squared error" else log_ratio, 700.0))
+
+
+def _forecast_days(estimate: float, variance: float, days: int) -> int | None:
+    """How many more days would show this difference, each adding as much knowledge as those so far."""
     if not variance:
         return None
     times = np.geomspace(1, _FARTHEST, 2_000)
-    shown = estimate**2 / variance * times >= _threshold(_BEST * pairs / PLANNED * times)
+    shown = estimate**2 / variance * times >= _threshold(days * times)
     if shown[0] or not shown.any():
         return None
-    return _rounded(rides * (float(times[np.argmax(shown)]) - 1))
-
-
-def _rounded(number: float) -> int:
-    """To two digits: a forecast is rough."""
-    return max(1, int(float(f"{number:.2g}")))
-
-
-def losses(loss: Loss, errors: ArrayLike) -> NDArray[np.float64]:
-    """Losses (n,) of errors (n,) in minutes."""
-    values = np.asarray(errors, dtype=np.float64)
-    return np.abs(values) if loss == "absolute error" else values**2
-
-
-LOSSES: Sequence[Loss] = ("absolute error", "squared error")
+    more = days * (float(times[np.argmax(shown)]) - 1)
+    return max(1, int(float(f"{more:.2g}")))  # to two digits: a forecast is rough

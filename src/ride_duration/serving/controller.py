@@ -20,7 +20,7 @@ from ride_duration.serving.decisions import PATIENCE
 from ride_duration.serving.evidence import evidence_of, state_of
 from ride_duration.serving.problems import Refused
 from ride_duration.serving.reconciler import Challenge
-from ride_duration.serving.rollout import Evidence, Step, next_step
+from ride_duration.serving.rollout import Evidence, RolloutState, Step, next_step
 from ride_duration.serving.rollout_plan import share_name
 from ride_duration.store.rollouts import Noted, Rollout, Rollouts, Status
 
@@ -180,7 +180,7 @@ class Controller:
         elif step.kind == "end":
             self._make(rollout, step.kind, "overtaken", step.why)
         elif step.kind == "advance" and step.state is not None:
-            self._make(rollout, step.kind, "running", step.why, step.state.share)
+            self._make(rollout, step.kind, "running", step.why, step.state)
         elif step.kind == "finish" and rollout.status == "promoting":
             self._make(rollout, "promoted", "finished", step.why)
         elif step.kind == "finish" and self._make(rollout, step.kind, "promoting", step.why):
@@ -210,9 +210,10 @@ class Controller:
             return
         self._make(rollout, "promoted", "finished", f"version {rollout.version} is champion")
 
-    def _make(self, rollout: Rollout, kind: str, status: Status, why: str, share: float | None = None) -> bool:
-        """Make a step, unless another instance has made one."""
-        noted = Noted(self._now(), status, rollout.share if share is None else share, BY, why)
+    def _make(self, rollout: Rollout, kind: str, status: Status, why: str, state: RolloutState | None = None) -> bool:
+        """Make a step to another state, if one is given, unless another instance has made one."""
+        state = state or state_of(rollout)
+        noted = Noted(self._now(), status, state.share, BY, why, state.not_worse)
         changed = self._rollouts.change(rollout, noted)
         if changed is None:
             return False

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ride_duration.serving.ab import Difference, Moments, compare_paired, compare_split
+from ride_duration.serving.ab import LOSSES, DailyLosses, Difference, Loss, compare_paired, compare_split
 from ride_duration.serving.ab_report import CHALLENGER, CHAMPION, SHADOW, Answered
 from ride_duration.serving.rollout import Evidence, RolloutState
 from ride_duration.store.outcomes import (
     Answers,
-    Losses,
-    loss_differences,
-    losses,
+    DayErrors,
+    daily_errors,
+    daily_errors_of_both,
     number_disbelieved,
     number_of,
     outcomes,
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 def state_of(rollout: Rollout) -> RolloutState:
     """A rollout as the plan takes it."""
     since, promoting = datetime.fromtimestamp(rollout.since, UTC), rollout.status == "promoting"
-    return RolloutState(rollout.version, rollout.against, rollout.share, since, promoting)
+    shown = any(noted.not_worse for noted in rollout.history)
+    return RolloutState(rollout.version, rollout.against, rollout.share, since, promoting, shown)
 
 
 def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evidence:
@@ -43,15 +44,17 @@ def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evide
         champion: Who is now; None if nobody.
     """
     answers = _challengers(rollout)
-    found = losses(engine, answers, DURATION)
+    found = daily_errors(engine, answers, DURATION)
+    differences = _differences(engine, rollout, answers, found)
     return Evidence(
         since=datetime.fromtimestamp(rollout.since, UTC),
         champion=champion,
         requests=number_of(engine, answers) + rollout.failed,
         failed=rollout.failed,
         p99_ms=slowest(engine, answers, 0.01),
-        actuals=found.rides,
-        difference=_difference(engine, rollout, answers, found),
+        actuals=sum(day.rides for day in found),
+        difference=differences.get("squared error"),
+        absolute=differences.get("absolute error"),
     )
 
 
@@ -70,15 +73,29 @@ def _challengers(rollout: Rollout) -> Answers:
     return Answers(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
 
 
-def _difference(engine: Engine, rollout: Rollout, answers: Answers, found: Losses) -> Difference | None:
-    """Of absolute errors within the stage, as in the report, but summed up by the database."""
+def _differences(engine: Engine, rollout: Rollout, answers: Answers, found: list[DayErrors]) -> dict[Loss, Difference]:
+    """Of each loss within the stage, as in the report, but summed up by the database; none at a share of 1."""
     if rollout.share == 1:
-        return None
+        return {}
     champion = Answers(rollout.model, rollout.against, CHAMPION, rollout.since)
     if rollout.share:
-        by_champion = losses(engine, champion, DURATION)
-        return compare_split("absolute error", [(Moments(*by_champion), Moments(*found))])
-    return compare_paired("absolute error", Moments(*loss_differences(engine, answers, champion, DURATION)))
+        days = {day.day: (day, _none(day.day)) for day in daily_errors(engine, champion, DURATION)}
+        for day in found:
+            days[day.day] = (days.get(day.day, (_none(day.day),))[0], day)
+        return {loss: compare_split(loss, [_losses(loss, list(days.values()))]) for loss in LOSSES}
+    both = daily_errors_of_both(engine, champion, answers, DURATION)
+    return {loss: compare_paired(loss, _losses(loss, both)) for loss in LOSSES}
+
+
+def _none(day: str) -> DayErrors:
+    """A day without rides."""
+    return DayErrors(day, 0, 0.0, 0.0)
+
+
+def _losses(loss: Loss, days: list[tuple[DayErrors, DayErrors]]) -> DailyLosses:
+    name = loss.partition(" ")[0]
+    rows = [(one.rides, getattr(one, name), other.rides, getattr(other, name)) for one, other in days]
+    return DailyLosses(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
 
 
 def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
@@ -101,6 +118,6 @@ def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
         found = outcomes(engine, answers, DURATION)
         share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
         variants = np.full(found.asked_at.size, variant)
-        rest = (found.duration, found.lower, found.upper, found.actual, found.disbelieved)
+        rest = (found.day, found.duration, found.lower, found.upper, found.actual, found.disbelieved)
         columns.append((found.ride_id, variants, share, *rest))
     return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -12,8 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from ride_duration.serving.ab import Difference
+from ride_duration.serving.ab import FIRST_LOOK, Difference
 from ride_duration.serving.rollout_plan import Limits, RolloutPlan, share_name
+
+#: Rides that each variant has for itself tell so much less than rides that both answered: the guard waits for more.
+_OWN_RIDES = 4
 
 
 class RolloutState(msgspec.Struct, frozen=True):
@@ -25,6 +28,8 @@ class RolloutState(msgspec.Struct, frozen=True):
         share: Of the stage, 0 for the shadow. It names the stage also after the plan was edited.
         since: When the stage began (with a time zone).
         promoting: All stages are done, and the registry is asked to make the version champion.
+        not_worse: A stage before this one has shown that the challenger is not worse than the limit allows, so that
+            later ones need not show it.
     """
 
     version: int
@@ -32,6 +37,7 @@ class RolloutState(msgspec.Struct, frozen=True):
     share: float
     since: datetime
     promoting: bool = False
+    not_worse: bool = False
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -44,7 +50,8 @@ class Evidence(msgspec.Struct, frozen=True):
         failed: Those that it had no answer to.
         p99_ms: 99th percentile of its time for an answer in milliseconds; None if not measured.
         actuals: Of its answers, those whose ride has ended.
-        difference: Of absolute errors, compared with the champion's; None if not compared, as at a share of 1.
+        difference: Of RMSE, compared with the champion's; None if not compared, as at a share of 1. It decides.
+        absolute: Of MAE, which is shown beside it.
     """
 
     since: datetime
@@ -54,6 +61,7 @@ class Evidence(msgspec.Struct, frozen=True):
     p99_ms: float | None = None
     actuals: int = 0
     difference: Difference | None = None
+    absolute: Difference | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -96,7 +104,8 @@ def next_step(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: d
     later = [stage for stage in plan.stages if stage.share > state.share]
     if not later:
         return Step("finish", f"{done}; version {state.version} is to be champion", None)
-    following = msgspec.structs.replace(state, share=later[0].share, since=now)
+    not_worse = state.not_worse or _not_worse(plan.limits, evidence.difference)
+    following = msgspec.structs.replace(state, share=later[0].share, since=now, not_worse=not_worse)
     return Step("advance", f"{done}; {later[0].name} is next", following)
 
 
@@ -139,10 +148,29 @@ def _broken(limits: Limits, evidence: Evidence) -> str:
             return f"{failed}, {rate:.2%} and more than {limits.error_rate:.2%}"
         if evidence.p99_ms is not None and evidence.p99_ms > limits.p99_ms:
             return f"the 99th percentile of its time is {evidence.p99_ms:.1f} ms, above {limits.p99_ms:g} ms"
-    difference = evidence.difference
-    if difference is not None and difference.low > limits.worse_minutes:
-        return f"{difference.verdict} in mean absolute error; {limits.worse_minutes:g} min are allowed"
+    return "" if evidence.difference is None else _inaccurate(limits, evidence.difference)
+
+
+def _inaccurate(limits: Limits, difference: Difference) -> str:
+    """How the challenger errs too much, or nothing: coarsely at first, and by the test as soon as it has looked."""
+    if limits.worse_rmse is not None and difference.low > limits.worse_rmse:
+        return f"{difference.verdict}; {_percent(limits.worse_rmse)} is allowed"
+    rides = min(difference.champion, difference.challenger)
+    needed = limits.guard_rides * (1 if difference.paired else _OWN_RIDES)
+    if rides >= needed and difference.estimate > limits.guard_worse_rmse:
+        which = "shared rides" if difference.paired else "rides of each"
+        above = f"RMSE {100 * difference.estimate:,.1f} % above the champion's on {rides:,} {which}"
+        return f"{above}; {_percent(limits.guard_worse_rmse)} is allowed before the test looks"
     return ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _not_worse(limits: Limits, difference: Difference | None) -> bool:
+    """Whether the test has shown that the challenger is worse by the limit at most."""
+    return difference is not None and limits.worse_rmse is not None and difference.high <= limits.worse_rmse
 
 
 def _answers(evidence: Evidence) -> int:
@@ -154,10 +182,31 @@ def _awaited(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: da
     stage = plan.stage(state.share)
     if stage is None or evidence.since != state.since:
         return ["what is seen since it began"]
-    minutes = (now - state.since).total_seconds() / 60
+    elapsed = (now - state.since).total_seconds() / 86_400
     seen = (
-        ("minutes", minutes, stage.minutes),
         ("predictions", _answers(evidence), stage.predictions),
         ("actuals", evidence.actuals, stage.actuals),
     )
-    return [f"{math.ceil(least - found):,} more {name}" for name, found, least in seen if found < least]
+    awaited = [] if elapsed >= stage.days else [_duration(stage.days - elapsed)]
+    awaited += [f"{least - found:,} more {name}" for name, found, least in seen if found < least]
+    return awaited + _awaited_of_test(plan.limits, state, evidence.difference)
+
+
+def _awaited_of_test(limits: Limits, state: RolloutState, difference: Difference | None) -> list[str]:
+    """What the test must still see or say of a challenger of which nothing is shown yet."""
+    if limits.worse_rmse is None or state.share == 1 or state.not_worse:
+        return []
+    if difference is None or not difference.enough:
+        days = 0 if difference is None else difference.days
+        return [f"joined rides of {FIRST_LOOK - days} more days"]
+    if difference.estimate > limits.worse_rmse:
+        return [f"accuracy to be decided ({difference.verdict}; {_percent(limits.worse_rmse)} worse is allowed)"]
+    return []
+
+
+def _duration(days: float) -> str:
+    """Time that is left, in the unit that suits it."""
+    for unit, size in (("days", 1), ("hours", 24)):
+        if days * size > 2:
+            return f"{math.ceil(days * size)} more {unit}"
+    return f"{math.ceil(days * 1_440)} more minutes"

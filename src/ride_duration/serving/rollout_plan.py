@@ -20,13 +20,13 @@ class Stage(msgspec.Struct, frozen=True):
 
     Attributes:
         share: Of rides, above 0 and up to 1; 0 is the shadow: it answers all, and nobody gets its answers.
-        minutes: Time that passes at least.
+        days: Time that passes at least; a stage whose accuracy is to be compared lasts until the test has looked, too.
         predictions: Answers that it gives at least.
         actuals: Of its answers, those whose ride has ended, at least.
     """
 
     share: float
-    minutes: float
+    days: float
     predictions: int
     actuals: int = 0
 
@@ -43,14 +43,19 @@ class Limits(msgspec.Struct, frozen=True):
         requests: Fewer than so many show neither errors nor slowness.
         error_rate: Greatest share of requests that it fails.
         p99_ms: Greatest 99th percentile of its time for an answer, in milliseconds.
-        worse_minutes: Greatest mean absolute error above the champion's, in minutes: it stops as soon as the
-            time-uniform 95 % interval of the difference lies above.
+        worse_rmse: Greatest RMSE above the champion's, as a share of it (0.01 is 1 %): it stops as soon as the
+            time-uniform 95 % interval of the difference lies above, and the shadow ends once it lies below. None:
+            no comparison decides, for demonstrations that last minutes.
+        guard_rides: Before the test has looked, fewer rides than this of both show nothing.
+        guard_worse_rmse: Greatest RMSE above the champion's on these, as a share of it.
     """
 
     requests: int
     error_rate: float
     p99_ms: float
-    worse_minutes: float
+    worse_rmse: float | None
+    guard_rides: int
+    guard_worse_rmse: float
 
 
 class RolloutPlan(msgspec.Struct, frozen=True):
@@ -83,10 +88,16 @@ def parse_plan(given: object) -> RolloutPlan:
     Raises:
         RideDurationError: With a line for each fault.
     """
+    _refuse_former_keys(given)
     faults: list[str] = []
     top = _mapping(given, "rollout", ("stages", "limits"), (), faults)
     stages = _stages(top["stages"], faults) if "stages" in top else []
     limits = _numbers(top["limits"], "rollout.limits", _LIMITS, (), faults) if "limits" in top else {}
+    if not faults and limits["worse_rmse"] is not None and stages[0]["share"] == 1:
+        faults.append(
+            f"{_stage(1)}: at 100 % there is no champion to compare the accuracy with; begin with the shadow or with "
+            "a smaller share, or set rollout.limits.worse_rmse to null"
+        )
     if not faults:
         faults += [
             f"{_stage(number)}: predictions is {stage['predictions']}, below the {limits['requests']} requests that "
@@ -99,6 +110,24 @@ def parse_plan(given: object) -> RolloutPlan:
     return RolloutPlan(tuple(Stage(**stage) for stage in stages), Limits(**limits))
 
 
+def _refuse_former_keys(given: object) -> None:
+    """Name what has become of the keys of former plans.
+
+    Raises:
+        RideDurationError: There are such keys.
+    """
+    top = given if isinstance(given, Mapping) else {}
+    stages = top.get("stages")
+    groups = [*(stages if isinstance(stages, list | tuple) else ()), top.get("limits")]
+    names = {name for group in groups if isinstance(group, Mapping) for name in group}
+    former = [f"'{name}' is {now}" for name, now in _FORMER.items() if name in names]
+    if former:
+        raise RideDurationError(
+            f"the rollout plan cannot be used: it is of a former version; {', and '.join(former)}. "
+            "conf/base/parameters_rollout.yml shows a plan of today"
+        )
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -107,19 +136,29 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+#: What keys of former plans are called today.
+_FORMER = {
+    "minutes": "'days' today (minutes: 1440 is days: 1)",
+    "worse_minutes": "'worse_rmse' today (a share of the champion's RMSE: 0.01 is 1 %)",
+}
 #: What each name must be: in words, and as a test.
 _LIMITS: dict[str, tuple[str, Any]] = {
     "requests": ("a whole number, 1 or more", lambda value: _is_count(value) and value >= 1),
     "error_rate": ("a share from 0 to below 1", lambda value: _is_number(value) and 0 <= value < 1),
     "p99_ms": ("milliseconds above 0", lambda value: _is_number(value) and value > 0),
-    "worse_minutes": ("minutes, 0 or more", lambda value: _is_number(value) and value >= 0),
+    "worse_rmse": (
+        "a share above 0 and below 1 of the champion's RMSE, or null for a plan that compares no accuracy",
+        lambda value: value is None or (_is_number(value) and 0 < value < 1),
+    ),
+    "guard_rides": ("a whole number, 1 or more", lambda value: _is_count(value) and value >= 1),
+    "guard_worse_rmse": ("a share above 0 of the champion's RMSE", lambda value: _is_number(value) and value > 0),
 }
 _STAGE: dict[str, tuple[str, Any]] = {
     "share": (
         f"'{SHADOW}', or a number above 0 and up to 1",
         lambda value: value == SHADOW or (_is_number(value) and 0 < value <= 1),
     ),
-    "minutes": ("a number above 0", lambda value: _is_number(value) and value > 0),
+    "days": ("a number above 0", lambda value: _is_number(value) and value > 0),
     "predictions": ("a whole number, 1 or more", lambda value: _is_count(value) and value >= 1),
     "actuals": ("a whole number, 0 or more", lambda value: _is_count(value) and value >= 0),
 }

@@ -9,7 +9,7 @@ from ride_duration.store.ground_truth import actual_minutes, counting, with_trut
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Engine, FromClause, Select
+    from sqlalchemy import ColumnElement, Connection, Engine, Select, Subquery
 
 
 class Answers(NamedTuple):
@@ -36,6 +36,7 @@ class Outcomes(NamedTuple):
     Attributes:
         ride_id: The ride.
         asked_at: Seconds since 1970-01-01 UTC.
+        day: New York day of the pick-up, for instance 2021-02-01.
         duration: Minutes.
         lower: Minutes.
         upper: Minutes.
@@ -45,6 +46,7 @@ class Outcomes(NamedTuple):
 
     ride_id: NDArray[np.str_]
     asked_at: NDArray[np.float64]
+    day: NDArray[np.str_]
     duration: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -52,18 +54,20 @@ class Outcomes(NamedTuple):
     disbelieved: NDArray[np.bool_]
 
 
-class Losses(NamedTuple):
-    """Absolute errors in minutes, or differences of them, in short: the database sums up what may be millions.
+class DayErrors(NamedTuple):
+    """Errors of the rides of one day: the database sums up what may be millions.
 
     Attributes:
-        rides: How many.
-        mean: Their mean; 0 if there are none.
-        squares: Sum of their squared distances from the mean.
+        day: New York day of the pick-ups, for instance 2021-02-01.
+        rides: How many have ended, with a duration that is believed.
+        squared: Sum of squared errors (min²).
+        absolute: Sum of absolute errors (min).
     """
 
+    day: str
     rides: int
-    mean: float
-    squares: float
+    squared: float
+    absolute: float
 
 
 def number_of(engine: Engine, answers: Answers) -> int:
@@ -77,7 +81,7 @@ def number_of(engine: Engine, answers: Answers) -> int:
 
 
 def number_disbelieved(engine: Engine, answers: Answers, believed: tuple[float, float]) -> int:
-    """Of how many answers that count the truth is known, but not believed; arguments as of `losses`."""
+    """Of how many answers that count the truth is known, but not believed; arguments as of `daily_errors`."""
     from sqlalchemy import func, select
 
     actual = actual_minutes()
@@ -100,22 +104,40 @@ def slowest(engine: Engine, answers: Answers, share: float) -> float | None:
         return connection.scalar(question)
 
 
-def losses(engine: Engine, answers: Answers, believed: tuple[float, float]) -> Losses:
-    """How far answers were off, of those that count and whose truth is known and believed.
+def daily_errors(engine: Engine, answers: Answers, believed: tuple[float, float]) -> list[DayErrors]:
+    """How far answers were off, of those that count and whose truth is known and believed, day by day.
 
     Args:
         engine: Of `database.engine_for_reading`.
         answers: Whose.
         believed: Shortest and longest ride in minutes whose report is believed.
     """
-    off = _losses(answers, believed).subquery()
-    return _summed(engine, off.c.loss, off)
+    from sqlalchemy import func, select
+
+    off = _errors(answers, believed).subquery()
+    rows = select(off.c.day, func.count(), *_sums(off)).group_by(off.c.day).order_by(off.c.day)
+    with engine.connect() as connection:
+        return [DayErrors(str(day), rides, *sums) for day, rides, *sums in _rows(connection, rows)]
 
 
-def loss_differences(engine: Engine, first: Answers, second: Answers, believed: tuple[float, float]) -> Losses:
-    """By how much the first were farther off than the second, on rides that both have answered; else as `losses`."""
-    one, other = (_losses(answers, believed).subquery() for answers in (first, second))
-    return _summed(engine, one.c.loss - other.c.loss, one.join(other, one.c.ride_id == other.c.ride_id))
+def daily_errors_of_both(
+    engine: Engine, first: Answers, second: Answers, believed: tuple[float, float]
+) -> list[tuple[DayErrors, DayErrors]]:
+    """How far off both were, on the rides that both have answered; else as `daily_errors`."""
+    from sqlalchemy import func, select
+
+    one, other = (_errors(answers, believed).subquery() for answers in (first, second))
+    rows = (
+        select(one.c.day, func.count(), *_sums(one), *_sums(other))
+        .select_from(one.join(other, one.c.ride_id == other.c.ride_id))
+        .group_by(one.c.day)
+        .order_by(one.c.day)
+    )
+    with engine.connect() as connection:
+        return [
+            (DayErrors(str(day), rides, *sums[:2]), DayErrors(str(day), rides, *sums[2:]))
+            for day, rides, *sums in _rows(connection, rows)
+        ]
 
 
 def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) -> Outcomes:
@@ -133,39 +155,49 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) ->
 
     column = predictions.c
     question = (
-        select(column.ride_id, column.asked_at, column.duration, column.lower, column.upper, actual_minutes())
+        select(column.ride_id, column.asked_at, _day(), column.duration, column.lower, column.upper, actual_minutes())
         .select_from(with_truth())
         .where(*_wanted(answers), counting(answers.until))
         .order_by(column.asked_at, column.arrival)
     )
     with engine.connect() as connection:
         rows: list[Any] = list(connection.execute(question))
-    ride_id, *numbers = zip(*rows, strict=True) if rows else ((),) * 6
-    asked_at, duration, lower, upper, actual = (np.array(values, dtype=np.float64) for values in numbers)
+    ride_id, asked, days, *numbers = zip(*rows, strict=True) if rows else ((),) * 7
+    duration, lower, upper, actual = (np.array(values, dtype=np.float64) for values in numbers)
     disbelieved = (actual < believed[0]) | (actual > believed[1])
     actual = np.where(disbelieved, np.nan, actual)
-    return Outcomes(np.array(ride_id, dtype=np.str_), asked_at, duration, lower, upper, actual, disbelieved)
+    rides, day = (np.array([*map(str, values)], dtype=np.str_) for values in (ride_id, days))
+    return Outcomes(rides, np.array(asked, dtype=np.float64), day, duration, lower, upper, actual, disbelieved)
 
 
-def _losses(answers: Answers, believed: tuple[float, float]) -> Select[Any]:
-    from sqlalchemy import func, select
+def _errors(answers: Answers, believed: tuple[float, float]) -> Select[Any]:
+    from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
     column, actual = predictions.c, actual_minutes()
-    known = actual.between(*believed)
-    off = select(column.ride_id, func.abs(column.duration - actual).label("loss")).select_from(with_truth())
-    return off.where(*_wanted(answers), counting(answers.until), known)
+    off = select(column.ride_id, _day().label("day"), (column.duration - actual).label("error"))
+    return off.select_from(with_truth()).where(*_wanted(answers), counting(answers.until), actual.between(*believed))
 
 
-def _summed(engine: Engine, loss: ColumnElement[float], rows: FromClause) -> Losses:
-    from sqlalchemy import func, select
+def _rows(connection: Connection, question: Select[Any]) -> list[Any]:
+    return list(connection.execute(question))
 
-    with engine.connect() as connection:
-        sums = select(func.count(), func.sum(loss), func.sum(loss * loss)).select_from(rows)
-        count, total, squares = connection.execute(sums).one()
-    mean = total / count if count else 0.0
-    return Losses(count, mean, max(0.0, squares - count * mean**2) if count else 0.0)
+
+def _sums(off: Subquery) -> tuple[ColumnElement[float], ColumnElement[float]]:
+    """Of squared and of absolute errors."""
+    from sqlalchemy import func
+
+    return func.sum(off.c.error * off.c.error), func.sum(func.abs(off.c.error))
+
+
+def _day() -> ColumnElement[Any]:
+    """The New York day of the pick-up: text in SQLite, a date in PostgreSQL."""
+    from sqlalchemy import func
+
+    from ride_duration.store.tables import predictions
+
+    return func.date(predictions.c.pickup_datetime)
 
 
 def _wanted(answers: Answers) -> list[ColumnElement[bool]]:

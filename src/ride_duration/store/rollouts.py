@@ -33,6 +33,7 @@ class Noted(msgspec.Struct, frozen=True):
         share: From then on, of the rides; 0 for the shadow.
         by: Who decided, `rollout` for the service.
         why: In their words.
+        not_worse: Whether the stage that ended then has shown that the challenger is not worse than allowed.
     """
 
     at: float
@@ -40,6 +41,7 @@ class Noted(msgspec.Struct, frozen=True):
     share: float
     by: str
     why: str
+    not_worse: bool = False
 
 
 class Rollout(msgspec.Struct, frozen=True):
