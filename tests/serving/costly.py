@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
@@ -151,8 +152,9 @@ def refusal(running: Running, request: bytes) -> Refusal:
     """Send a request on a connection of its own; status 0 if it came to none."""
     before = running.processor_seconds
     with running.connect() as connection:
-        with suppress(ConnectionError):  # it is refused before it has been sent
+        with suppress(OSError):  # it is refused before it has been sent
             connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
         answer = everything(connection)
     cost = 1000 * (running.processor_seconds - before)
     return Refusal(int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0, cost)
