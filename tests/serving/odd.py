@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 from tests.serving.service import Running
@@ -41,19 +42,20 @@ KINDS = {
 }
 
 
-def seconds_open(running: Running, each: int, most: float) -> dict[str, float]:
+def seconds_open(running: Running, each: int, most: float, kinds: Iterable[str] = KINDS) -> dict[str, float]:
     """Return for how long the last connection of each kind stayed open, and of each that has said that it ends.
 
     Args:
         running: The service.
         each: Connections of each kind.
         most: Seconds after which those that are still open count as infinitely long.
+        kinds: Names of those that are tried.
     """
-    kinds = {name: (content, False) for name, content in KINDS.items()}
-    kinds |= {f"{name}, half-closed": (content, True) for name, content in KINDS.items()}
-    took = dict.fromkeys(kinds, 0.0)
+    tried = {name: (KINDS[name], False) for name in kinds}
+    tried |= {f"{name}, half-closed": (KINDS[name], True) for name in kinds}
+    took = dict.fromkeys(tried, 0.0)
     with selectors.DefaultSelector() as selector:
-        for name, (content, half_closed) in kinds.items():
+        for name, (content, half_closed) in tried.items():
             for _ in range(each):
                 connection = running.connect()
                 with suppress(OSError):  # it is refused already

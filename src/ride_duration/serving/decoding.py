@@ -113,8 +113,14 @@ def _check_list(body: bytes, kind: Any) -> None:
         raise Refused(422, "this list is given more than once, or much beside it", name)
 
 
-def _look_again(body: bytes, kind: Any, error: Exception) -> Any:
+def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = False) -> Any:
     """Decode what msgspec does not take as it is, and should be taken.
+
+    Args:
+        body: Of the request.
+        kind: What it should be.
+        error: Of msgspec.
+        completed: Whether moments without seconds have been given some already.
 
     Raises:
         Refused: It should not be taken either; says why.
@@ -122,10 +128,12 @@ def _look_again(body: bytes, kind: Any, error: Exception) -> Any:
     if body.startswith(_BOM):
         return decoded(_BLANKS + body.removeprefix(_BOM), kind)
     if isinstance(error, msgspec.ValidationError):
-        if "RFC3339" in str(error):
-            completed = _NO_SECONDS.sub(rb"\1:00", body)
-            if completed != body:
-                return decoded(completed, kind)
+        if "RFC3339" in str(error) and not completed:
+            with_seconds = _NO_SECONDS.sub(rb"\1:00", body, MANY)
+            try:
+                return _DECODERS[kind].decode(with_seconds)
+            except _UNDECODABLE as other:
+                return _look_again(with_seconds, kind, other, completed=True)
         raise not_understood(error) from None
     encoding = json.detect_encoding(body)
     if encoding != "utf-8" and body[:64].decode(encoding, "replace").lstrip("\ufeff \t\r\n").startswith(("{", "[")):
