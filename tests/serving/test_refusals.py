@@ -175,7 +175,11 @@ def test_seconds_may_be_left_out(service: Running, offset: str) -> None:
     assert service.post("/predict/batch", {"rides": [ride, ride]}).json["predictions"][1]["duration"] == full
     report = {"ride_id": 1, "dropoff_datetime": f"2021-02-03T08:45{offset}"}
     assert service.post("/actuals", {"actuals": [report, report]}).status == 202
-    refused(service.post("/predict", {**ride, "trip_distance": '"pickup_datetime":"2021-02-03T08:30"'}), 422)
+    refused(
+        service.post("/predict", {**ride, "trip_distance": '"pickup_datetime":"2021-02-03T08:30"'}),
+        422,
+        "trip_distance",
+    )
     for wrong in ("2021-02-03T08", "2021-02-03T08:3", "2021-02-03T24:30", "2021-02-03T08:30:", "2021-02-30T08:30"):
         refused(service.post("/predict", {**ride, "pickup_datetime": wrong + offset}), 422, "pickup_datetime")
 

@@ -140,6 +140,8 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
         raise Refused(422, f"the body is {encoding[:6].upper()}; send JSON as UTF-8", "body")
     if found := _without_number(body, error):
         raise Refused(422, "JSON has neither NaN nor infinities", _field_of(found, kind))
+    if completed:  # msgspec counts bytes that were not sent
+        raise Refused(422, "the body is no JSON", "body")
     raise not_understood(error)
 
 
