@@ -131,12 +131,14 @@ drain() {
 # --- nginx
 nginx_does() { "$nginx" -p "$folder" -e nginx.log -c nginx.conf "$@"; }
 start_nginx() {
-    local text deadline=$((SECONDS + 10))
+    local text quoted deadline=$((SECONDS + 10))
+    quoted=${folder//'\'/'\\'} # as nginx reads it between quotes
+    quoted=${quoted//'"'/'\"'}
     text=$(<"$here/nginx.conf.template")
-    text=${text//@LISTEN@/$listen}
-    text=${text//@BLUE_PORT@/${port[blue]}}
-    text=${text//@GREEN_PORT@/${port[green]}}
-    text=${text//@FOLDER@/$folder}
+    text=${text//@LISTEN@/"$listen"} # quoted, since `&` would be what was found
+    text=${text//@BLUE_PORT@/"${port[blue]}"}
+    text=${text//@GREEN_PORT@/"${port[green]}"}
+    text=${text//@FOLDER@/"$quoted"}
     if runs nginx && [ "$text" = "$(<"$folder/nginx.conf")" ]; then return; fi
     [ ! -e "$folder/nginx.conf" ] || cp "$folder/nginx.conf" "$folder/nginx.conf.before"
     printf '%s\n' "$text" >"$folder/nginx.conf"

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from kedro.io import AbstractDataset, DatasetError
 
+from ride_duration.atomic import replaced_whole
 from ride_duration.datasets import (
     CSVDataset,
     FileDataset,
@@ -19,7 +20,6 @@ from ride_duration.datasets import (
     PlotlyDataset,
     TextDataset,
 )
-from ride_duration.datasets.atomic import replaced_whole
 
 
 class Unpicklable:

@@ -8,7 +8,9 @@ import pytest
 
 from ride_duration.serving.keys import add_key
 from tests.serving.conftest import Models
+from tests.serving.costly import MOST, costliest, refusal
 from tests.serving.hostile import POST, RIDE, Bystander, deaf, dribble, everything, flood, garbage, pipeline
+from tests.serving.odd import seconds_open
 from tests.serving.service import Running
 from tests.store.samples import until
 
@@ -22,8 +24,9 @@ PATIENCE = 10.0
 
 @pytest.fixture(scope="module")
 def impatient(models: Models) -> Iterator[Running]:
-    """A service that gives a request half a second to arrive."""
-    with Running(models.project, models.champion().name, limits={"body_seconds": 0.5}) as running:
+    """A service that gives a request half a second to arrive, and an idle connection one."""
+    limits = {"body_seconds": 0.5, "keep_alive_seconds": 1}
+    with Running(models.project, models.champion().name, limits=limits) as running:
         yield running
         assert running.memory < MEMORY
         assert running.get("/ready").status == 200
@@ -39,6 +42,24 @@ def test_who_dribbles_is_sent_away_and_holds_up_nobody(impatient: Running) -> No
     assert problem["status"] == 408
     with impatient.connect() as silent:
         assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_every_connection_ends_whatever_it_says(impatient: Running) -> None:
+    before = impatient.open_files
+    took = seconds_open(impatient, 2, PATIENCE)
+    assert max(took.values()) < PATIENCE, took
+    until(lambda: impatient.open_files < before + 20)  # but for files of its own
+
+
+def test_no_refusal_takes_long(impatient: Running) -> None:
+    cost, request = costliest(impatient, seed=1, count=100)
+    assert cost <= MOST, request
+
+
+@pytest.mark.parametrize("path", ["/actuals", "/stream"])
+def test_a_long_name_is_not_written_for_each_element_below_it(impatient: Running, path: str) -> None:
+    body = b'{"Records": [{"kinesis": {"data": "", "%b": [%bNaN]}}]}' % (b"x" * 500_000, b"1," * 240_000)
+    assert refusal(impatient, (POST % len(body)).replace(b"/predict", path.encode()) + body).cost < MOST
 
 
 def test_who_reads_no_answers_is_cut_off_and_takes_nobodys_place(impatient: Running) -> None:

@@ -1,11 +1,15 @@
 """What operators, probes and Prometheus are told."""
 
+import select
+from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from ride_duration.serving.keys import add_key
 from ride_duration.serving.problems import without_details
+from tests.serving.conftest import Models
 from tests.serving.service import Running
 
 RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
@@ -86,6 +90,22 @@ def test_every_metric_is_there_and_moves(service: Running) -> None:
     assert after["ride_duration_deployment_problem",] == 0
     assert after["ride_duration_refused_packages",] == 0
     assert after["ride_duration_deployed_version", "champion"] == 1
+
+
+def test_decisions_that_wait_take_no_places_of_rides(models: Models) -> None:
+    running = Running(models.project, models.champion().name, limits={"concurrency": 1})
+    key = add_key(running.folder / "api_keys.json", "Ana", ("operate",)).encode()
+    line = (
+        b"POST /deployments HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %b\r\ncontent-length: 16\r\n\r\n" % key
+    )
+    with running, ExitStack() as held:
+        waiting = [held.enter_context(running.connect()) for _ in range(12)]
+        for connection in waiting:
+            connection.sendall(line + b'{"version": 999}')
+        refused, _, _ = select.select(waiting, [], [], 30)
+        assert refused[0].recv(100).startswith(b"HTTP/1.1 503 ")  # there are as many as there may be
+        assert [running.post("/predict", RIDE).status for _ in range(20)] == [200] * 20
+        running.process.kill()
 
 
 def test_reasons_lose_folders_and_what_drivers_say_of_hosts() -> None:

@@ -151,6 +151,72 @@ def test_what_is_no_json_object_is_refused(service: Running, path: str, body: by
     assert len(reply.fields) == 1
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict?explain=true"])
+def test_a_byte_order_mark_is_ignored(service: Running, path: str) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(RIDE).encode()
+    assert service.post(path, body).status == 200
+    assert service.post("/actuals", b'\xef\xbb\xbf{"actuals": [{"ride_id": 1, "duration": 3}]}').status == 202
+    refused(service.post(path, body.replace(b"50", b"NaN")), 422, "DOLocationID")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_another_encoding_is_named(service: Running, encoding: str) -> None:
+    body = json.dumps(RIDE).encode(encoding)
+    for path in ("/predict", "/predict/batch", "/stream", "/actuals"):
+        said = refused(service.post(path, body), 422, "body")
+        assert said == f"the body is {encoding[:6].upper()}; send JSON as UTF-8"
+
+
+@pytest.mark.parametrize("offset", ["", "Z", "-05:00"])
+def test_seconds_may_be_left_out(service: Running, offset: str) -> None:
+    ride = {**RIDE, "pickup_datetime": f"2021-02-03T08:30{offset}"}
+    full = service.post("/predict", {**ride, "pickup_datetime": f"2021-02-03T08:30:00{offset}"}).json["duration"]
+    assert service.post("/predict", ride).json["duration"] == full
+    assert service.post("/predict/batch", {"rides": [ride, ride]}).json["predictions"][1]["duration"] == full
+    report = {"ride_id": 1, "dropoff_datetime": f"2021-02-03T08:45{offset}"}
+    assert service.post("/actuals", {"actuals": [report, report]}).status == 202
+    refused(
+        service.post("/predict", {**ride, "trip_distance": '"pickup_datetime":"2021-02-03T08:30"'}),
+        422,
+        "trip_distance",
+    )
+    for wrong in ("2021-02-03T08", "2021-02-03T08:3", "2021-02-03T24:30", "2021-02-03T08:30:", "2021-02-30T08:30"):
+        refused(service.post("/predict", {**ride, "pickup_datetime": wrong + offset}), 422, "pickup_datetime")
+
+
+def test_a_list_that_is_far_too_long_or_given_again_and_again_is_refused_by_its_name(service: Running) -> None:
+    for path, name, element in (
+        ("/predict/batch", "rides", b"{}"),
+        ("/actuals", "actuals", b'{"ride_id":1}'),
+        ("/stream", "Records", b'{"kinesis":{"data":""}}'),
+    ):
+        body = b'{"%b":[%b]}' % (name.encode(), b",".join([element] * 40_000))
+        assert refused(service.post(path, body), 422, name) == "Expected array of length <= 1000"
+        part = b'"%b":[%b]' % (name.encode(), b",".join([element] * 1000))
+        refused(service.post(path, b"{" + b",".join([part] * 20) + b"}"), 422, name)
+
+
+def test_ids_may_be_full_of_brackets(service: Running) -> None:
+    rides = [{**RIDE, "ride_id": f"{number}{'{' * 90}"} for number in range(1000)]
+    assert len(service.post("/predict/batch", {"rides": rides}).json["predictions"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("target", "lines", "status"),
+    [
+        (b"/" + b"a" * 20_000, b"", 414),
+        (b"/predict?" + b"a&" * 20_000, b"", 414),
+        (b"/health", b"a: b\r\n" * 20_000, 431),
+        (b"/health", b"content-length: %b2\r\n" % (b"0" * 5000), 200),
+        (b"/health", b"content-length: %b\r\n" % (b"0" * 5000 + b"1" * 18), 413),
+    ],
+)
+def test_headers_have_a_size(service: Running, target: bytes, lines: bytes, status: int) -> None:
+    with service.connect() as connection:
+        connection.sendall(b"GET %b HTTP/1.1\r\nhost: localhost\r\n%b\r\n[]" % (target, lines))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 %d " % status)
+
+
 def test_of_a_field_given_twice_the_last_counts(service: Running) -> None:
     told = service.post("/predict", b'{"PULocationID": 999, "PULocationID": 10, "DOLocationID": 50}')
     assert told.status == 422  # each is looked at

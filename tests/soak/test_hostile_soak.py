@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.serving.conftest import Models, models
+from tests.serving.costly import MOST, costliest
 from tests.serving.hostile import Bystander, dribble, flood, garbage, pipeline
+from tests.serving.odd import KINDS, seconds_open
 from tests.serving.service import Running
+from tests.store.samples import until
 
 __all__ = ["models"]
 
@@ -14,6 +17,9 @@ pytestmark = pytest.mark.soak
 
 MEMORY = 250
 PATIENCE = 2.0
+REFUSALS = 20_000
+CONNECTIONS = 500
+LIMIT = 2.0
 
 
 def test_all_attacks_at_their_worst(models: Models, tmp_path: Path) -> None:
@@ -31,4 +37,24 @@ def test_all_attacks_at_their_worst(models: Models, tmp_path: Path) -> None:
             print(f"{name}: {bystander.answered} others answered, the slowest in {worst:.0f} ms; {memory:.0f} MB")
             assert bystander.worst < PATIENCE
             assert memory < MEMORY
+        assert running.get("/ready").status == 200
+
+
+def test_no_refusal_of_thousands_takes_long(models: Models) -> None:
+    with Running(models.project, models.champion().name, registry_seconds=3600.0) as running:
+        cost, request = costliest(running, seed=2, count=REFUSALS)
+        print(f"{REFUSALS:,} refusals, the costliest took {cost:.1f} ms of a processor: {request!r}")
+        assert cost <= MOST
+        assert running.memory < MEMORY
+
+
+def test_hundreds_of_odd_connections_end_in_time(models: Models) -> None:
+    limits = {"body_seconds": LIMIT, "keep_alive_seconds": int(LIMIT)}
+    with Running(models.project, models.champion().name, limits=limits) as running:
+        before = running.open_files
+        for name in KINDS:
+            took = seconds_open(running, CONNECTIONS, 20.0, (name,))
+            print({kind: round(seconds, 2) for kind, seconds in took.items()})
+            assert max(took.values()) < LIMIT + 1.0, took
+            until(lambda: running.open_files < before + 20)  # but for files of its own
         assert running.get("/ready").status == 200

@@ -17,6 +17,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
 from kedro.validation.exceptions import ParameterValidationError
 
+from ride_duration.cli.tables import printable
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import Tuning
 from ride_duration.tracking import close_interrupted
@@ -74,7 +75,7 @@ def told_clearly(traceback: bool) -> Iterator[None]:
     except Exception as error:
         if traceback or os.environ.get(TRACEBACK_VARIABLE) == "1":
             raise
-        raise click.ClickException(explain(error)) from None
+        raise click.ClickException(printable(explain(error), lines=True)) from None
 
 
 def _run(traceback: bool, **options: Any) -> None:

@@ -9,7 +9,7 @@ import click
 
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.run import told_clearly
-from ride_duration.cli.tables import console
+from ride_duration.cli.tables import console, printable
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
             checkout=checkout,
             anyway=anyway,
         )
-        click.echo(table.to_string(float_format="{:.10g}".format, na_rep=""))
+        click.echo(printable(table.to_string(float_format="{:.10g}".format, na_rep=""), lines=True))
         differing = table.index[table["result"] != IDENTICAL]
         if len(differing):
             raise RideDurationError(
@@ -104,11 +104,12 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
 def _print(table: pd.DataFrame) -> None:
     """One column a run, one line a property: as many runs as the terminal is wide."""
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(show_edge=False, pad_edge=False)
     shown.add_column("run", style="bold", overflow="fold")
     for run_id in table.index:
         shown.add_column(str(run_id), overflow="fold")
     for name in table.columns:
-        shown.add_row(name, *("-" if value is None else str(value) for value in table[name]))
+        shown.add_row(name, *(Text("-" if value is None else printable(str(value))) for value in table[name]))
     console().print(shown)

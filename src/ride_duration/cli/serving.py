@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ride_duration.atomic import lock_folder, write_private
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
 from ride_duration.cli.run import told_clearly
+from ride_duration.cli.tables import printable
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
 
         found = read_keys(file).values()
         for key in found:
-            click.echo(f"{key.name}: {', '.join(key.scopes)}")
+            click.echo(printable(f"{key.name}: {', '.join(key.scopes)}"))
         if not found:
             click.echo("There are no keys yet.", err=True)
         click.echo(f"Next: `kedro models keys add NAME --scope predict{same_choice(env, params)}` makes one.", err=True)
@@ -144,10 +146,7 @@ def _write(file: Path, settings: ServiceSettings) -> None:
     import msgspec
 
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f".{file.name}.partial")
-        unfinished.touch(mode=0o600)  # addresses of databases have passwords
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
-        os.replace(unfinished, file)
+        with lock_folder(file.parent):  # addresses of databases have passwords
+            write_private(file, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
     except OSError as error:
         raise RideDurationError(f"{file.parent} cannot be used: {error.strerror}") from error

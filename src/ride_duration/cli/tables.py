@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ride_duration.registry import Reign, Version
+
+#: Kinds of characters that a terminal obeys or hides: controls, bidirectional and other format marks, line separators;
+#: and halves of characters, which it cannot be sent. Two format marks are part of spelling in some languages.
+_OBEYED, _SPELLING = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
 
 #: Columns of a table that goes to a file or another program: nothing is folded.
 _WIDE = 1000
@@ -97,6 +102,23 @@ def history_table(title: str, reigns: Sequence[Reign]) -> None:
     print_table(title, columns, rows)
 
 
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Return text that people or files have given with escapes for what a terminal would obey, such as `\x1b`.
+
+    Args:
+        text: For instance why somebody decided something.
+        lines: Whether the text may have several lines.
+    """
+    kept = _SPELLING + "\n" * lines
+
+    def shown(character: str) -> str:
+        if unicodedata.category(character) not in _OBEYED or character in kept:
+            return character
+        return character.encode("unicode_escape").decode()
+
+    return text if text.isascii() and text.isprintable() else "".join(map(shown, text))
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table that nothing is cut off from."""
     from rich.table import Table
@@ -106,8 +128,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(value) for value in row))
-    console().print(Text(title), shown, sep="\n")
+        shown.add_row(*(Text(printable(value)) for value in row))
+    console().print(Text(printable(title, lines=True)), shown, sep="\n")
 
 
 def console() -> Console:

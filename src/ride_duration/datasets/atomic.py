@@ -4,28 +4,13 @@ Each writes beside its file under a temporary name and then renames it: a full d
 file as it was. They differ from their parents in nothing else.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro_datasets import ibis, json, pandas, pickle, plotly, text
 
+from ride_duration.atomic import replaced_whole
 from ride_duration.errors import RideDurationError
-
-
-@contextmanager
-def replaced_whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 class _AtomicSave:

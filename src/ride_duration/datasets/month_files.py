@@ -13,7 +13,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.atomic import replaced_whole
+from ride_duration.atomic import lock_folder, replaced_whole
 from ride_duration.datasets.download import download
 from ride_duration.errors import RideDurationError
 
@@ -92,8 +92,8 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
 
     def _enter(self, entry: dict[str, Any]) -> None:
         manifest = self._path / MANIFEST
-        entries = self._entries() | {entry["file"]: entry}
-        with replaced_whole(manifest) as unfinished:
+        with lock_folder(self._path), replaced_whole(manifest) as unfinished:
+            entries = self._entries() | {entry["file"]: entry}
             unfinished.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
     def _exists(self) -> bool:

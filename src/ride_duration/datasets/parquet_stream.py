@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.atomic import replaced_whole
+from ride_duration.atomic import replaced_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.atomic import replaced_whole
+from ride_duration.atomic import replaced_whole
 from ride_duration.datasets.tracked_run import tracked_run
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage

@@ -12,10 +12,10 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ride_duration.serving import reports, wire
+from ride_duration.serving.decoding import decoded
 from ride_duration.serving.document import ALWAYS, EXPLAIN, WITH_BODY, answers, request_body, text, with_components
 from ride_duration.serving.guard import needed_scope
 from ride_duration.serving.problems import MEDIA_TYPE, Refused
-from ride_duration.serving.service import decoded
 
 if TYPE_CHECKING:
     from ride_duration.serving.operations import Operations

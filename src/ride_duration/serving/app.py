@@ -33,6 +33,9 @@ _JSON = (b"content-type", b"application/json")
 #: What one thread does beside the single rides: many rides, and reasons (`/predict` with a query).
 _ASIDE = ("/predict", "/predict/batch", "/stream")
 
+#: What operators decide, one decision after the other, each of which takes seconds, and how many may wait.
+_DECISIONS, _WAITING_DECISIONS = ("/deployments", "/deployments/rollback"), 8
+
 
 class App:
     """The service as ASGI.
@@ -48,7 +51,11 @@ class App:
         self._bodies = Bodies(settings.limits)
         self._waiting = Places(settings.limits.concurrency)
         aside = Places(settings.limits.batches)
-        self._waiting_at = dict.fromkeys(_ASIDE, aside) | {path: Places(math.inf) for path in ANSWERED_ALWAYS}
+        self._waiting_at = {
+            **dict.fromkeys(_ASIDE, aside),
+            **dict.fromkeys(_DECISIONS, Places(_WAITING_DECISIONS)),
+            **dict.fromkeys(ANSWERED_ALWAYS, Places(math.inf)),
+        }
         self._service = service
         self._metrics = metrics
         self._routes = api(service, operations, keys_required=settings.keys_required)

@@ -46,6 +46,12 @@ _THIS_MACHINE = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.
 #: Clients whose rate is remembered; beyond it those that were quiet for longest are forgotten.
 _CLIENTS = 10_000
 
+#: Of a client's name behind a proxy, which somebody else may have written, what is remembered.
+_NAME = 100
+
+#: Of a length, which may have thousands of digits, those that are read.
+_DIGITS = 20
+
 #: Of the largest bodies, how many may be arriving at a time.
 _LARGEST = 32
 
@@ -114,7 +120,7 @@ class Guard:
             )
         client = scope["client"][0] if scope["client"] else ""
         if self._behind_proxy and forwarded is not None:
-            client = forwarded.rpartition(b",")[2].strip().decode("latin-1")
+            client = forwarded.rpartition(b",")[2].strip()[:_NAME].decode("latin-1")
         path = scope["path"]
         try:
             name = self._allowed(path, key, now)
@@ -219,7 +225,7 @@ class Bodies:
             Refused: It is too large or compressed, or too much is arriving.
         """
         for name, value in scope["headers"]:
-            if name == b"content-length" and int(value) > self._each:
+            if name == b"content-length" and int(value.lstrip(b"0")[:_DIGITS] or b"0") > self._each:
                 raise self._too_large()
             if name == b"content-encoding" and value.lower() != b"identity":
                 raise Refused(415, "bodies are not unpacked here; send the JSON as it is, without Content-Encoding")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from ride_duration.atomic import lock_folder, write_private
 from ride_duration.errors import RideDurationError
 
 #: Ask for answers; report actuals; decide which model answers.
@@ -66,11 +68,11 @@ def add_key(path: Path, name: str, scopes: tuple[str, ...]) -> str:
         )
     if unknown := [scope for scope in scopes if scope not in SCOPES]:
         raise RideDurationError(f"there is no scope '{unknown[0]}'; there are: {', '.join(SCOPES)}")
-    keys = read_keys(path)
-    if any(key.name == name for key in keys.values()):
-        raise RideDurationError(f"there is a key named '{name}' already; remove it first, or choose another name")
     made = f"rd_{secrets.token_urlsafe(32)}"
-    _write(path, [*keys.values(), Key(name, hash_of(made), scopes)])
+    with _changed(path) as keys:
+        if any(key.name == name for key in keys):
+            raise RideDurationError(f"there is a key named '{name}' already; remove it first, or choose another name")
+        keys.append(Key(name, hash_of(made), scopes))
     return made
 
 
@@ -80,12 +82,12 @@ def remove_key(path: Path, name: str) -> None:
     Raises:
         RideDurationError: There is none of that name.
     """
-    keys = list(read_keys(path).values())
-    left = [key for key in keys if key.name != name]
-    if len(left) == len(keys):
-        there = ", ".join(key.name for key in keys) or "none"
-        raise RideDurationError(f"there is no key named '{name}'; there are: {there}")
-    _write(path, left)
+    with _changed(path) as keys:
+        left = [key for key in keys if key.name != name]
+        if len(left) == len(keys):
+            there = ", ".join(key.name for key in keys) or "none"
+            raise RideDurationError(f"there is no key named '{name}'; there are: {there}")
+        keys[:] = left
 
 
 def hash_of(key: str) -> str:
@@ -93,9 +95,10 @@ def hash_of(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def _write(path: Path, keys: list[Key]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.partial")
-    unfinished.touch(mode=0o600)
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(keys)) + b"\n")
-    os.replace(unfinished, path)
+@contextmanager
+def _changed(path: Path) -> Iterator[list[Key]]:
+    """Give the keys of a file, to be changed: they are written when the block ends without an error."""
+    with lock_folder(path.parent):
+        keys = list(read_keys(path).values())
+        yield keys
+        write_private(path, msgspec.json.format(msgspec.json.encode(keys)) + b"\n")

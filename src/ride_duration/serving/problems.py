@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from http import HTTPStatus
-from math import isfinite
-from typing import Any
 
 import msgspec
 
@@ -19,6 +15,9 @@ MEDIA_TYPE = b"application/problem+json"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
+
+#: Characters of a name or a message of msgspec that are shown, and that are looked at.
+_SHOWN, _SAID = 200, 1000
 
 #: What drivers say, with hosts and ports.
 _IN_BRACKETS = re.compile(r" \(.*\)")
@@ -71,21 +70,20 @@ class Refused(RideDurationError):  # noqa: N818 what happened to the request
         return msgspec.json.encode(Problem("about:blank", self.title, self.status, self.detail, faults))
 
 
-def not_understood(error: Exception, body: bytes) -> Refused:
-    """What msgspec refused, naming the field.
+def not_understood(error: Exception) -> Refused:
+    """Name what msgspec refused, and the field.
 
     Args:
-        error: Of msgspec.
-        body: That it was given.
+        error: Of msgspec; it has the whole name of a field that there is not, of which as much is shown as is read.
     """
     said = str(error)
+    if len(said) > _SAID:
+        said = said[: _SAID // 2] + said[-_SAID // 2 :]
     if found := _UNKNOWN_FIELD.match(said):
         return Refused(422, "there is no such field", _shortened(found[1])).below(_shortened(found[2] or ""))
     if found := _MISSING_FIELD.match(said):
         return Refused(422, "this field is missing", found[1]).below(_shortened(found[2] or ""))
     if not isinstance(error, msgspec.ValidationError):
-        if field := _field_without_number(body):
-            return Refused(422, "JSON has neither NaN nor infinities", _shortened(field))
         return Refused(422, f"the body is no JSON: {_shortened(said)}", "body")
     found = _AT.match(said)
     what, where = (found[1], found[2]) if found else (said, None)
@@ -97,25 +95,6 @@ def without_details(reason: str) -> str:
     return _FOLDERS.sub("", _IN_BRACKETS.sub("", reason))
 
 
-def _field_without_number(body: bytes) -> str:
-    """The first field with NaN or an infinity, which Python and others write as if JSON had them."""
-    try:
-        return next(_not_finite(json.loads(body), ""), "")
-    except (ValueError, RecursionError):
-        return ""
-
-
-def _not_finite(said: Any, place: str) -> Iterator[str]:
-    if isinstance(said, dict):
-        for name, value in said.items():
-            yield from _not_finite(value, f"{place}.{name}".removeprefix("."))
-    elif isinstance(said, list):
-        for number, value in enumerate(said):
-            yield from _not_finite(value, f"{place}[{number}]")
-    elif isinstance(said, float) and not isfinite(said):
-        yield place
-
-
 def _shortened(text: str) -> str:
-    shown = text.encode("ascii", "backslashreplace").decode()
-    return shown if len(shown) <= 200 else shown[:200] + "..."
+    shown = text[: _SHOWN + 1].encode("ascii", "backslashreplace").decode()
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."

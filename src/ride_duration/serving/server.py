@@ -77,6 +77,7 @@ def serve(settings: ServiceSettings) -> None:
             proxy_headers=False,
             server_header=False,
             backlog=_BACKLOG,
+            timeout_keep_alive=settings.limits.keep_alive_seconds,
             timeout_graceful_shutdown=_GRACE,
         )
         server = uvicorn.Server(config)

@@ -9,8 +9,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ride_duration.serving.answering import (
     Answered,
     Asked,
@@ -25,8 +23,9 @@ from ride_duration.serving.answering import (
     unique_ids,
     wall_clock,
 )
+from ride_duration.serving.decoding import decoded, decoded_many, decoded_reports
 from ride_duration.serving.deployment import CHALLENGER, SHADOW, Deployment
-from ride_duration.serving.problems import Refused, not_understood, without_details
+from ride_duration.serving.problems import Refused, without_details
 from ride_duration.serving.wire import (
     Accepted,
     Actual,
@@ -42,8 +41,6 @@ from ride_duration.serving.wire import (
     StreamRecord,
     StreamRefused,
     StreamRide,
-    Version,
-    Why,
 )
 from ride_duration.store import LogFull
 from ride_duration.store.records import Actual as ActualRecord
@@ -62,11 +59,6 @@ log = logging.getLogger(__name__)
 
 #: What the reference calls its model in the answers of its stream.
 _STREAM_MODEL = "ride_duration_prediction_model"
-
-_UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-
-_TAKEN = (Ride, Batch, Actual, Actuals, Stream, StreamRide, Version, Why)
-_DECODERS = {kind: msgspec.json.Decoder(kind) for kind in _TAKEN}
 
 
 class Service:
@@ -136,7 +128,7 @@ class Service:
 
     async def predict_batch(self, body: bytes) -> Predictions:
         """Answer many rides."""
-        batch, deployment = decoded(body, Batch), self.deployment
+        batch, deployment = decoded_many(body, Batch), self.deployment
         asked: list[Asked] = await self._aside(self._understood, batch.rides, deployment)
         if batch.what_if:
             answered = (await self._aside(answer_many, asked, deployment)).answered
@@ -165,7 +157,7 @@ class Service:
 
     async def stream(self, body: bytes) -> StreamPredictions:
         """Answer the records of a stream; those that cannot be understood are told, and hold up no others."""
-        records, deployment = decoded(body, Stream).Records, self.deployment
+        records, deployment = decoded_many(body, Stream).Records, self.deployment
         asked, refused = await self._aside(self._understood_records, records, deployment)
         answered = await self._answer_many(asked, deployment) if asked else []
         predictions = [
@@ -190,8 +182,9 @@ class Service:
 
     async def actuals(self, body: bytes) -> Accepted:
         """Keep what really happened."""
-        many = "actuals" in decoded_object(body)
-        reports = decoded(body, Actuals).actuals if many else [decoded(body, Actual)]
+        said = decoded_reports(body)
+        many = isinstance(said, Actuals)
+        reports = said.actuals if isinstance(said, Actuals) else [said]
         now, records = time.time(), []
         for number, report in enumerate(reports):
             try:
@@ -217,30 +210,6 @@ class Service:
 
     async def _aside(self, call: Callable[..., Any], *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *values)
-
-
-def decoded(body: bytes, kind: Any) -> Any:
-    """A request's body.
-
-    Raises:
-        Refused: It is something else; names the field.
-    """
-    try:
-        return _DECODERS[kind].decode(body)
-    except _UNDECODABLE as error:
-        raise not_understood(error, body) from None
-
-
-def decoded_object(body: bytes) -> dict[str, Any]:
-    """The fields of a body, as they are.
-
-    Raises:
-        Refused: It is no object.
-    """
-    try:
-        return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except _UNDECODABLE as error:
-        raise not_understood(error, body) from None
 
 
 def _understood_in(place: str, ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:

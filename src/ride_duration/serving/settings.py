@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         burst: Requests that a client may send at once after a pause.
         concurrency: Requests that wait for an answer at the same time; those that still arrive are not counted.
         batches: Requests with many rides, or that want reasons, that wait at the same time besides those.
+        keep_alive_seconds: After which a connection that was answered, and says nothing more, is closed.
     """
 
     body_bytes: Annotated[int, Meta(ge=1)]
@@ -32,6 +33,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     burst: Annotated[int, Meta(ge=1)]
     concurrency: Annotated[int, Meta(ge=1)]
     batches: Annotated[int, Meta(ge=1)]
+    keep_alive_seconds: Annotated[int, Meta(ge=1)] = 75
 
 
 class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

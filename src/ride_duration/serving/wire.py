@@ -18,7 +18,7 @@ YEARS = (2009, 2039)
 
 _MONTH_DAY = r"(0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8])"
 _DATE = rf"(20(09|[12]\d|3\d)-({_MONTH_DAY})|20(12|16|2[048]|3[26])-02-29)"
-_TIME = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)?"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)?"
 
 # To JSON 10 and 10.0 are one number, and programs with tables of floats write ids so.
 LocationId = (
@@ -34,7 +34,8 @@ RideId = (
 Moment = Annotated[
     datetime,
     Meta(
-        description="RFC 3339; without an offset it is New York wall clock. Kept to the second. "
+        description="RFC 3339; without an offset it is New York wall clock, and without seconds the full minute. "
+        f"Kept to the second. "
         f"Years {YEARS[0]} to {YEARS[1]}.",
         examples=["2021-02-03T08:30:00"],
         extra_json_schema={"pattern": f"^{_DATE}[Tt ]{_TIME}$"},

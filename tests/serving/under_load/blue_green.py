@@ -15,6 +15,9 @@ from tests.serving.under_load.processes import ServiceProcess, environment
 
 SCRIPT = REPOSITORY / "deploy/blue_green.sh"
 
+#: What bash, sed, nginx and addresses of SQLite might take for something else than a part of a folder's name.
+ODD_NAME = "ride & duration; $HOME ${x} \"blue\" 'green' \\1 | {b} @FOLDER@ -"
+
 
 class BlueGreen:
     """The script with a folder and ports of its own, and services that need no Kedro.
@@ -70,7 +73,7 @@ class BlueGreen:
 @contextmanager
 def blue_green(project: Path, model: str, **given: Any) -> Iterator[BlueGreen]:
     """Everything is stopped in the end. nginx's workers must be allowed to read the folder, which pytest's are not."""
-    folder = Path(tempfile.mkdtemp(prefix="ride-duration-blue-green-"))
+    folder = Path(tempfile.mkdtemp(prefix=ODD_NAME))
     folder.chmod(0o755)
     script = BlueGreen(project, model, folder, **given)
     try:

@@ -13,9 +13,11 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+import yaml
 
 from ride_duration.serving.decisions import PATIENCE
 from ride_duration.serving.keys import add_key
+from tests.conftest import REPOSITORY
 from tests.serving.hostile import everything
 from tests.serving.under_load.blue_green import SCRIPT, BlueGreen, blue_green
 from tests.serving.under_load.load import Load
@@ -134,6 +136,13 @@ def test_nginx_waits_longer_than_a_decision_takes() -> None:
     waits = re.search(r"location /deployments \{[^}]*proxy_read_timeout (\d+)s;", TEMPLATE.read_text())
     assert waits is not None
     assert int(waits[1]) > PATIENCE
+
+
+def test_nginx_closes_idle_connections_before_the_service_does() -> None:
+    seconds = re.findall(r"upstream \w+ \{[^}]*keepalive_timeout (\d+)s;", TEMPLATE.read_text())
+    settings = yaml.safe_load((REPOSITORY / "conf/base/parameters_serving.yml").read_text())
+    assert len(seconds) == 2
+    assert max(map(int, seconds)) < settings["serving"]["limits"]["keep_alive_seconds"]
 
 
 def test_a_service_that_wants_keys_is_asked_with_one(pair: Pair) -> None:
