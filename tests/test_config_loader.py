@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ride_duration.config_loader import ConfigLoader
+from ride_duration.errors import RideDurationError
 from ride_duration.settings import CONFIG_LOADER_ARGS
 from tests.conftest import REPOSITORY, Project
 
@@ -62,6 +63,30 @@ def test_an_address_that_the_environment_lacks_is_named(project: Project, monkey
     assert ended.code == 1
     assert "the environment variable RIDE_DURATION_STORE is not set" in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"model": "${parameter:seed}"}, ["'model'", "${parameter:seed}", "write the value itself"]),
+        ({"baselines": ["mean", "${globals:source}"]}, ["'baselines'", "${globals:source}"]),
+        ({"models": {"ridge": {"hyper_parameters": {"alpha": "${cores:}"}}}}, ["models.ridge.hyper_parameters.alpha"]),
+        ({"gate": 3}, ["'gate' is a group", "gate."]),
+        ({"models": {"xgboost": 5}}, ["'models.xgboost' is a group"]),
+        ({"model": {"a": 1}}, ["'model' is a single value", "'a'"]),
+        ({"sead": 1}, ["unknown parameter 'sead'", "did you mean 'seed'"]),
+    ],
+)
+def test_what_no_parameter_can_be_is_refused_where_it_is_read(params: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(RideDurationError) as told:
+        loader("test", **params)["parameters"]
+    for word in words:
+        assert word in str(told.value)
+
+
+def test_a_part_of_a_model_may_be_taken_away() -> None:
+    given = {"models": {"xgboost": {"early_stopping": None, "monotone": None}}}
+    assert loader("test", **given)["parameters"]["training"]["models"]["xgboost"]["early_stopping"] is None
 
 
 def test_two_environments_in_one_process_do_not_mix() -> None:

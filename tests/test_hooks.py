@@ -19,7 +19,7 @@ from kedro.pipeline import Pipeline, node
 
 from ride_duration.config_loader import _check_names
 from ride_duration.errors import RideDurationError
-from ride_duration.hooks import ProgressHook, RunLockHook
+from ride_duration.hooks import ProgressHook, ProjectFolderHook, RunLockHook
 from ride_duration.settings import HOOKS
 from ride_duration.tracking import TrackingHook
 
@@ -221,6 +221,20 @@ def test_a_run_is_locked_until_it_has_been_tracked(tmp_path: Path) -> None:
     manager.hook.before_pipeline_run(**run)
     manager.hook.on_pipeline_error(error=ValueError(), **run)
     assert looking.free == {"before": False, "after": False, "error": False}
+
+
+@pytest.mark.parametrize("character", ["%", "?", "*", "[", "]", "{", "}", ":", "\\", '"', "\n", "\udc80"])
+def test_a_folder_that_libraries_misread_is_refused(character: str) -> None:
+    for name in (f"a{character}b", f"{character}/project"):
+        context: Any = SimpleNamespace(project_path=Path("/home/ana") / name)
+        with pytest.raises(RideDurationError, match=r"the project lies in .* rename that folder") as told:
+            ProjectFolderHook().after_context_created(context)
+        assert str(told.value).isprintable()
+
+
+def test_any_other_folder_is_taken() -> None:
+    context: Any = SimpleNamespace(project_path=Path("/home/ana/-é ü's #1 & $HOME (a+b)=~@!;,<c>|d^`"))
+    ProjectFolderHook().after_context_created(context)
 
 
 def test_progress_counts_the_steps(caplog: pytest.LogCaptureFixture) -> None:

@@ -243,7 +243,7 @@ def test_data_engineering_alone_imports_no_mlflow_and_tracks_nothing(finished: P
 
 def test_where_there_is_no_git_the_commit_is_unknown(finished: Project) -> None:
     tags = runs(finished)[0].data.tags
-    assert (tags["git_commit"], tags["git_dirty"], tags["lock_sha256"]) == ("unknown", "false", "unknown")
+    assert (tags["git_commit"], tags["git_dirty"], tags["lock_sha256"]) == ("unknown", "unknown", "unknown")
     assert tags["author"]
 
 

@@ -10,14 +10,18 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat, recorded_parameters
+from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, experiments_before, flat, recorded_parameters
 from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.provenance import UNKNOWN
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "service", "source")
 
 #: What decides how a run ends, beside the chosen entry of the zoo and the feature sets that are read.
 _DECISIVE = ("test_data", "seed", "baselines", "intervals", "slices", "simulation", "gate", "release")
+
+#: What stands behind a commit: whether files had been changed.
+_DIRTY = {"true": "*", "unknown": "?"}
 
 
 def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str], last: int) -> pd.DataFrame:
@@ -32,22 +36,24 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
     Returns:
         One row a run, newest first, named by the first eight characters of its id: status, start (UTC), model, months,
         metrics on the validation months (RMSE in minutes with a 95 % interval, by which the gate decides; MAE and bias
-        beside it), commit (`*` where files had been changed), a fingerprint of the raw files, and each parameter in
-        which the runs differ. None where a run has no such figure or parameter.
+        beside it), commit (`*` where files had been changed, `?` where that is not known), a fingerprint of the raw
+        files, and each parameter in which the runs differ. None where a run has no such figure or parameter.
 
     Raises:
         RideDurationError: No run is there, or none or several have an id that begins so.
     """
     found = find_runs(project, settings)
     chosen = [find_run(found, run_id) for run_id in run_ids] if run_ids else found[:last]
+    artifacts = project / settings["artifacts"]
     rows = {run.info.run_id[:8]: _row(run) for run in chosen}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    whole = table.join(_differences({run.info.run_id[:8]: _parameters(run) for run in chosen})).astype(object)
+    parameters = {run.info.run_id[:8]: _parameters(run, artifacts) for run in chosen}
+    whole = table.join(_differences(parameters)).astype(object)
     return whole.where(whole.notna(), None)
 
 
 def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
-    """All tracked training runs of a project, the newest first.
+    """All tracked training runs of a project, the newest first, those from before it was moved or copied among them.
 
     Raises:
         RideDurationError: There are none.
@@ -55,7 +61,8 @@ def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
     experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
 
-    tracked = mlflow.search_runs([experiment_id], order_by=["attributes.start_time DESC"], output_format="list")
+    experiments = [experiment_id, *experiments_before(EXPERIMENT)]
+    tracked = mlflow.search_runs(experiments, order_by=["attributes.start_time DESC"], output_format="list")
     found = [run for run in tracked if run.data.tags.get(KIND, TRAINING_TAG) == TRAINING_TAG]
     if not found:
         raise RideDurationError("no training run has been tracked yet; `kedro run` makes the first")
@@ -88,9 +95,14 @@ def _row(run: Any) -> dict[str, Any]:
         "MAE": _number(metrics.get("val.mae")),
         "MAE before the ride": _number(metrics.get("val.mae_without_distance")),
         "bias": _number(metrics.get("val.bias")),
-        "commit": tags.get("git_commit", "")[:7] + ("*" if tags.get("git_dirty") == "true" else ""),
+        "commit": _commit(tags),
         "raw data": _fingerprint(tags),
     }
+
+
+def _commit(tags: dict[str, str]) -> str:
+    commit = tags.get("git_commit", "")
+    return commit if commit == UNKNOWN else commit[:7] + _DIRTY.get(tags.get("git_dirty", ""), "")
 
 
 def _interval(metrics: dict[str, float], suffix: str) -> str | None:
@@ -109,10 +121,10 @@ def _fingerprint(tags: dict[str, str]) -> str | None:
     return hashlib.sha256(repr(files).encode()).hexdigest()[:8] if files else None
 
 
-def _parameters(run: Any) -> dict[str, str]:
+def _parameters(run: Any, artifacts: Path) -> dict[str, str]:
     """The parameters that decided how a run ended, by flat name; of a run whose record is gone, those in MLflow."""
     try:
-        recorded = recorded_parameters(run)
+        recorded = recorded_parameters(run, artifacts)
     except RideDurationError:
         return dict(run.data.params)
     entry = {k: v for k, v in recorded.get("models", {}).get(recorded.get("model"), {}).items() if k != "search_space"}

@@ -26,6 +26,7 @@ class ConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _check_literals(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
         # merged once, since the catalog asks for many.
         merged = cache(lambda: self["parameters"])
@@ -73,6 +74,31 @@ def environment_variable(name: str) -> str:
     return value
 
 
+def check_literal(name: str, value: Any) -> None:
+    """Refuse `${...}` in a parameter that is given for one run: it would be resolved among the files of `conf/`.
+
+    Raises:
+        RideDurationError: The value holds one; names the parameter.
+    """
+    if isinstance(value, str) and "${" in value:
+        raise RideDurationError(
+            f"parameter '{name}' is given as '{value.strip()}', but `${{...}}` belongs into the files of conf/ alone; "
+            "write the value itself"
+        )
+
+
+def _check_literals(given: Any, above: str = "") -> None:
+    if isinstance(given, dict):
+        for name, value in given.items():
+            check_literal(f"{above}{name}", str(name))
+            _check_literals(value, f"{above}{name}.")
+    elif isinstance(given, list | tuple):
+        for value in given:
+            _check_literals(value, above)
+    else:
+        check_literal(above.rstrip("."), given)
+
+
 def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:
     return {field: values[field] for field in group.model_fields if field in values}
 
@@ -95,3 +121,8 @@ def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "
             if not isinstance(declared[name], dict):
                 raise RideDurationError(f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'")
             _check_names(value, declared[name], f"{above}{name}.")
+        elif value is not None and isinstance(declared[name], dict):
+            raise RideDurationError(
+                f"parameter '{above}{name}' is a group, and '{value}' is not; name one of its values, for instance "
+                f"{above}{name}.{next(iter(declared[name]), 'NAME')}=..."
+            )

@@ -1,9 +1,10 @@
-"""What happens around every run: one at a time is let in, and its progress is shown."""
+"""What happens around every command and run: the folder is checked, one run at a time is let in, progress is shown."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 import time
@@ -26,6 +27,24 @@ log = logging.getLogger(__name__)
 
 #: Steps that take longer than this (seconds) say how long.
 _LONG = 2.0
+
+
+#: Kedro's patterns (`*?[]` of its configuration, `{}` of its catalog), MLflow's addresses (`%?`), DuckDB's escapes (a
+#: backslash, `"`, control characters), and what parts one folder from the next in PATH (`:`).
+_NO_FOLDER_NAME = re.compile(r"[%?*:\x22\\\[\]{}\x00-\x1f\x7f]|[\ud800-\udfff]")
+
+
+class ProjectFolderHook:
+    """Refuses a project in a folder that its libraries would not find, or take for another one, before any is read."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        project = str(context.project_path)
+        if found := _NO_FOLDER_NAME.search(project):
+            raise RideDurationError(
+                f"the project lies in {project!r}, and {found[0]!r} in the name of a folder means "
+                "something else to the libraries that read and write there; rename that folder, then run again"
+            )
 
 
 class RunLockHook:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,24 +12,60 @@ from pathlib import Path
 
 from ride_duration.errors import RideDurationError
 
-#: Stands for what is not under git, or has no lock file.
+#: Stands for what is not under git, or what git does not say, or has no lock file.
 UNKNOWN = "unknown"
 
 LOCK = "requirements.lock"
+
+#: They would point git to another repository than the one that the project lies in; git sets them for its hooks.
+_REDIRECTING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
+
+_NO_REPOSITORY = "not a git repository"
+
+
+class GitFailed(RideDurationError):  # noqa: N818  a state of the repository
+    """Git answers nothing in a folder; the text says why, in git's own words."""
 
 
 def code_at_hand(project: Path) -> dict[str, str]:
     """Describe the code of a project.
 
     Returns:
-        `git_commit`, `git_dirty` (`true` where files differ from the commit) and `lock_sha256`.
+        `git_commit`, `git_dirty` (`true` where files differ from the commit) and `lock_sha256`; each is `unknown` where
+        it cannot be known.
     """
     lock = project / LOCK
+    commit = dirty = UNKNOWN
+    if git(project, "ls-files", "."):  # the project may lie, ignored, in a repository of something else
+        commit, changes = git(project, "rev-parse", "HEAD") or UNKNOWN, changed_files(project)
+        dirty = UNKNOWN if changes is None or commit == UNKNOWN else str(bool(changes)).lower()
     return {
-        "git_commit": git(project, "rev-parse", "HEAD") or UNKNOWN,
-        "git_dirty": str(bool(git(project, "status", "--porcelain"))).lower(),
+        "git_commit": commit,
+        "git_dirty": dirty,
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else UNKNOWN,
     }
+
+
+def changed_files(project: Path) -> list[str] | None:
+    """Which files of a project differ from its commit, those that are not under git among them; None if unknown."""
+    try:
+        return [line.split(maxsplit=1)[-1] for line in ask_git(project, "status", "--porcelain").splitlines()]
+    except GitFailed:
+        return None
+
+
+def why_unknown(project: Path) -> str | None:
+    """Why git says nothing of a project's code, where there is a repository and something can be done about it.
+
+    Returns:
+        One sentence, for instance about a repository that belongs to somebody else; None where git answers, or where
+        there is no repository or no git.
+    """
+    try:
+        ask_git(project, "status", "--porcelain")
+    except GitFailed as error:
+        return None if _NO_REPOSITORY in str(error) or isinstance(error.__cause__, OSError) else str(error)
+    return None
 
 
 @contextmanager
@@ -46,10 +83,16 @@ def checked_out(project: Path, commit: str, folder: Path) -> Iterator[Path]:
     Raises:
         RideDurationError: There is no repository, or git does not know the commit.
     """
-    if not git(project, "rev-parse", "--git-dir"):
-        raise RideDurationError(f"{project} is not under git, so no commit can be checked out; leave --checkout away")
+    try:
+        ask_git(project, "rev-parse", "--git-dir")
+    except GitFailed as error:
+        missing = _NO_REPOSITORY in str(error)
+        reason = f"{project} is not under git" if missing else str(error)
+        raise GitFailed(f"{reason}, so no commit can be checked out; leave --checkout away") from error
     if git(project, "cat-file", "-t", commit) != "commit":
-        raise RideDurationError(f"git does not know the commit {commit} here; fetch the branch that holds it")
+        shallow = git(project, "rev-parse", "--is-shallow-repository") == "true"
+        how = "this clone is shallow: `git fetch --unshallow`" if shallow else "fetch the branch that holds it"
+        raise RideDurationError(f"git does not know the commit {commit} here; {how}")
     try:
         git(project, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach", str(folder), commit)
         if not folder.is_dir() or git(folder, "rev-parse", "HEAD") != commit:
@@ -62,10 +105,41 @@ def checked_out(project: Path, commit: str, folder: Path) -> Iterator[Path]:
 def git(project: Path, *arguments: str) -> str:
     """What git answers in a folder; nothing where it fails or is not there."""
     try:
-        answer = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
-    except OSError:
+        return ask_git(project, *arguments)
+    except GitFailed:
         return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def ask_git(project: Path, *arguments: str) -> str:
+    """What git answers in a folder.
+
+    Raises:
+        GitFailed: It fails, or is not there; says why.
+    """
+    environ = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
+    try:
+        answer = subprocess.run(
+            ["git", *arguments],
+            cwd=project,
+            env=environ | {"LC_ALL": "C"},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise GitFailed(f"git cannot be started ({error.strerror})") from error
+    if answer.returncode:
+        raise GitFailed(f"git says nothing of {project} ({_reason(answer.stderr)})")
+    return answer.stdout.strip()
+
+
+def _reason(said: str) -> str:
+    """What git gives as a reason, and the command that it recommends, if it does."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    first = lines[0].removeprefix("fatal: ").rstrip(":.") if lines else "without a reason"
+    command = next((line for line in lines[1:] if line.startswith("git ")), None)
+    return f"{first}; `{command}` allows it" if command else first
 
 
 def author(project: Path) -> str:

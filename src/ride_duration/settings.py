@@ -4,14 +4,14 @@ import os
 import warnings
 
 from ride_duration.config_loader import ConfigLoader, environment_variable
-from ride_duration.hooks import ProgressHook, RunLockHook
+from ride_duration.hooks import ProgressHook, ProjectFolderHook, RunLockHook
 from ride_duration.tracking import TrackingHook
 
 # Kedro 1.7 still uses OmegaConf's old name for registering resolvers, and would say so on every command.
 warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
 
-# Kedro calls hooks last to first: a run is locked, tracked, and shown.
-HOOKS = (ProgressHook(), TrackingHook(), RunLockHook())
+# Kedro calls hooks last to first: the folder is checked, then a run is locked, tracked, and shown.
+HOOKS = (ProgressHook(), TrackingHook(), RunLockHook(), ProjectFolderHook())
 
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {

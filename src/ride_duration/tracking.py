@@ -21,7 +21,7 @@ from kedro.framework.hooks import hook_impl
 from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat
 from ride_duration.pipelines import BACKTEST_TAG, RELEASE_TAG, TRAINING_TAG, TUNING_TAG
 from ride_duration.pipelines.parameters import RawMonths
-from ride_duration.provenance import author, code_at_hand
+from ride_duration.provenance import UNKNOWN, author, code_at_hand, why_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +68,9 @@ _ARTIFACTS = (
     *("backtest_metrics", "backtest_summary"),
     *("tuned_model", "tuning_trials", "tuning_summary"),
 )
+#: Most characters that MLflow's tables keep.
+_LONGEST_RUN_NAME = 250
+
 _PLOT_SUFFIX = "_plot"
 _FINGERPRINTS = "raw_fingerprints"
 _STUDY = "tuning_study"
@@ -162,8 +165,11 @@ def close_interrupted() -> None:
     """End, as KILLED, the run that an interrupt left open: Kedro tells hooks of errors, but not of Ctrl-C."""
     mlflow = sys.modules.get("mlflow")
     if mlflow and mlflow.active_run():
-        mlflow.set_tag("error", "interrupted")
-        mlflow.end_run("KILLED")
+        try:
+            mlflow.set_tag("error", "interrupted")
+            mlflow.end_run("KILLED")
+        except mlflow.MlflowException:  # the store is away; the next run ends it
+            log.warning("the interrupted run is still open in MLflow; the next run ends it")
 
 
 def _close_killed(experiment_id: str) -> None:
@@ -184,7 +190,7 @@ def _start(
     _close_killed(experiment_id)
     run = mlflow.start_run(
         experiment_id=experiment_id,
-        run_name=KINDS[kind].name.format(**parameters),
+        run_name=KINDS[kind].name.format(**parameters)[:_LONGEST_RUN_NAME],
         tags=_origin(project, run_params) | {KIND: kind},
     )
     with _failing_openly():
@@ -201,7 +207,10 @@ def _start(
 
 def _origin(project: Path, run_params: dict[str, Any]) -> dict[str, str]:
     """Tags that say which code ran, and for whom."""
-    return code_at_hand(project) | {
+    code = code_at_hand(project)
+    if UNKNOWN in (code["git_commit"], code["git_dirty"]) and (why := why_unknown(project)):
+        log.warning("the run is tracked without its commit: %s", why)
+    return code | {
         "kedro_version": kedro.__version__,
         "pipeline": "+".join(run_params.get("pipeline_names") or ["__default__"]),
         "environment": str(run_params.get("env")),

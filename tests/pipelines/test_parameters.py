@@ -71,6 +71,31 @@ def test_an_experiment_knows_its_months_and_its_service() -> None:
     assert Experiment(**EXPERIMENT | {"source": "simulated"}).simulated
 
 
+@pytest.mark.parametrize(
+    ("months", "told"),
+    [
+        ("0001-01", "0001-01 lies before 2009-01, the first month"),
+        ("2021-01+2008-12", "2008-12 lies before 2009-01"),
+        ("9999-12", "9999-12 has not begun (today is "),
+        ("2021-01..2999-01", "2999-01 has not begun"),
+    ],
+)
+def test_months_without_trips_are_refused_wherever_months_are_named(months: str, told: str) -> None:
+    for name in ("train_data", "val_data", "test_data"):
+        assert f"{name}: {told}" in refusal(Experiment, **EXPERIMENT | {name: months})
+    assert f"score_data: {told}" in refusal(Scoring, **SCORING | {"score_data": months})
+    assert f"backtest_data: {told}" in refusal(Backtest, **BACKTEST | {"backtest_data": months})
+
+
+@pytest.mark.parametrize("model", [None, "", 1, ["ridge"]])
+def test_what_is_no_name_of_a_model_is_refused_with_the_names_that_there_are(model: Any) -> None:
+    assert "choose one of ridge, mean" in refusal(Training, **TRAINING | {"model": model})
+
+
+def test_a_seed_that_no_learner_takes_is_refused() -> None:
+    assert "seed" in refusal(Training, **TRAINING | {"seed": 2**32})
+
+
 def test_without_test_months_the_last_split_is_empty() -> None:
     assert Experiment(**EXPERIMENT).splits["test"] == ()
 

@@ -40,11 +40,11 @@ def run(tmp_path: Path) -> Run:
     return Run(tmp_path)
 
 
-def test_a_finished_run_is_read(run: Run) -> None:
-    record = read_record(run)
+def test_a_finished_run_is_read(run: Run, tmp_path: Path) -> None:
+    record = read_record(run, tmp_path / "moved")
     assert record.raw == {"a": ("abc", 12)}
     assert record.environment is None
-    assert (record.commit, record.dirty, record.lock) == ("unknown", False, "unknown")
+    assert (record.commit, record.dirty, record.lock) == ("unknown", None, "unknown")
     assert record.raw_folder == Path("data/01_raw/here")
     assert record.simulated
 
@@ -59,8 +59,8 @@ def test_a_finished_run_is_read(run: Run) -> None:
         ({"folder": Path("/nowhere")}, "no readable parameters.json"),
     ],
 )
-def test_what_cannot_be_had_again_is_told(run: Run, change: dict[str, Any], told: str) -> None:
+def test_what_cannot_be_had_again_is_told(run: Run, change: dict[str, Any], told: str, tmp_path: Path) -> None:
     for name, value in change.items():
         setattr(run, name, value)
     with pytest.raises(RideDurationError, match=f"run 01234567 .*{told}"):
-        read_record(run)
+        read_record(run, tmp_path / "moved")

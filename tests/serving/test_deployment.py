@@ -269,7 +269,7 @@ def test_a_store_that_cannot_be_opened_is_asked_later(
     with pytest.raises(Refused, match="the registry cannot be reached") as raised:
         ask(settings, {"decision": "promote", "version": 1, "by": "rollout", "why": "100 % is done"})
     assert (raised.value.status, raised.value.retry_after) == (503, 10)
-    assert "cannot be opened" in caplog.text
+    assert "start it, or correct its address" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -57,6 +57,7 @@ def test_one_month_a_range_and_a_sum_are_understood(text: str, months: tuple[str
     [
         "", " ", "2021", "2021-1", "2021-00", "2021-13", "21-01", "2021/01", "January 2021", "2021-01-01", "2021-01+",
         "+2021-01", "2021-01..", "..2021-01", "2021-01..2021-02..2021-03", "2021-01,2021-02", "2021-01...2021-02",
+        "\u0662\u0660\u0662\u0661-01", "\uff12021-01", "2021-01 .. 2021-02",
     ],
 )  # fmt: skip
 def test_what_names_no_months_is_quoted_and_the_right_way_is_shown(text: str) -> None:

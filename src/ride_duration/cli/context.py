@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from kedro.framework.cli.utils import _split_params
 
+from ride_duration.config_loader import check_literal
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -19,11 +20,47 @@ traceback_option = click.option(
     "--traceback", is_flag=True, help="Show the whole traceback of an error, for developers."
 )
 
+
+def split_params(context: click.Context, param: click.Parameter, value: Any) -> dict[str, Any]:
+    """Read `--params` as `kedro run` does, with one message for each mistake in it.
+
+    Raises:
+        click.ClickException: A part is no `name=value`, or its value cannot be read; names the part.
+    """
+    parts = [] if isinstance(value, dict) else [part.strip() for part in value.split(",") if part.strip()]
+    names = [_name_of(part) for part in parts]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise click.ClickException(f"--params gives '{twice}' twice; leave one away, or join months by +")
+    for part in parts:
+        try:
+            _split_params(context, param, part)
+        except Exception as error:  # of OmegaConf and of the YAML that values are written in
+            reason = str(error).strip().partition("\n")[0]
+            raise click.ClickException(
+                f"--params: '{part}' cannot be read ({reason}); write name=value, without quotes or brackets"
+            ) from None
+    return cast("dict[str, Any]", _split_params(context, param, value))
+
+
+def _name_of(part: str) -> str:
+    name, equals, _ = part.partition("=")
+    if not equals or not name.strip():
+        raise click.ClickException(
+            f"--params: '{part}' is not name=value; a comma begins the next parameter, months are joined by + "
+            "(train_data=2021-01+2021-02), and lists belong into a file in conf/"
+        )
+    try:
+        check_literal(name.strip(), part)
+    except RideDurationError as error:
+        raise click.ClickException(str(error)) from None
+    return name.strip()
+
+
 params_option = click.option(
     "--params",
     type=click.UNPROCESSED,
     default="",
-    callback=_split_params,
+    callback=split_params,
     help="Parameters as in `kedro run`, for instance source=tlc or service=yellow.",
 )
 

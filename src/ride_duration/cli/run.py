@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import getpass
 import os
@@ -17,9 +18,11 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
 from kedro.validation.exceptions import ParameterValidationError
 
+from ride_duration.cli.context import split_params
 from ride_duration.cli.tables import printable
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import Tuning
+from ride_duration.storage_errors import describe_mlflow_failure
 from ride_duration.tracking import close_interrupted
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ def told_clearly(traceback: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         close_interrupted()
         raise click.ClickException("interrupted; nothing half-written was left behind") from None
-    except click.ClickException:
+    except (click.ClickException, BrokenPipeError):  # the latter where `head` has read enough; Click ends quietly
         raise
     except Exception as error:
         if traceback or os.environ.get(TRACEBACK_VARIABLE) == "1":
@@ -86,7 +89,7 @@ def _run(traceback: bool, **options: Any) -> None:
 def explain(error: BaseException) -> str:
     """What was wrong, where, and what to do, in words for the user."""
     chain = _chain(error)
-    for tell in (_tell_of_disk, _tell_of_mistake):
+    for tell in (_tell_of_disk, _tell_of_mistake, describe_mlflow_failure):
         for link in chain:
             if message := tell(link):
                 return message
@@ -128,6 +131,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _is_full(error: BaseException) -> bool:
+    if isinstance(error, RideDurationError):  # it says so itself, if it does
+        return False
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return True
     return any(words in str(error) for words in _DISK_IS_FULL)
@@ -205,11 +210,20 @@ def _say_what_was_tuned(tuned_model: Any, environment: str, params: dict[str, An
     click.echo(f'Next: `kedro run{environment} --params="{typed}"` learns with it, and judges it on other months.')
 
 
+def _options() -> list[click.Parameter]:
+    """Those of Kedro's own command, but for how `--params` is read."""
+    options = [copy.copy(option) for option in kedro_run.params]
+    for option in options:
+        if option.name == "params":
+            option.callback = split_params
+    return options
+
+
 run = click.Command(
     name="run",
     callback=_run,
     params=[
-        *kedro_run.params,
+        *_options(),
         click.Option(["--traceback"], is_flag=True, help="Show the whole traceback of an error, for developers."),
     ],
     help="Run the pipeline: raw months to trips, features, model, metrics, plots, and a release past the gate.",

@@ -18,6 +18,7 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.provenance import author
 from ride_duration.registry import Registry, former_champions, log_package, model_name
+from ride_duration.storage_errors import is_missing
 
 #: What of a package is noted with its version, beside the months.
 _FACTS = ("model", "simulated", "rmse", "rmse_without_distance")
@@ -233,5 +234,7 @@ def _is_kept(run: str | None) -> bool:
 
     try:
         return run is not None and mlflow.get_run(run).info.lifecycle_stage == "active"
-    except mlflow.MlflowException:
+    except mlflow.MlflowException as error:
+        if not is_missing(error):
+            raise
         return False

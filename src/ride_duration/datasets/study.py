@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never
 from kedro.io import AbstractDataset
 
 from ride_duration.errors import RideDurationError
+from ride_duration.storage_errors import describe_storage_failure
 
 if TYPE_CHECKING:
     import optuna
@@ -32,21 +33,19 @@ class StudyStore:
         Trials that a kill left running are closed as failed: one run at a time writes here, so nobody is at them.
 
         Raises:
-            RideDurationError: The file is damaged.
+            RideDurationError: The file is damaged, locked, or cannot be read or written.
         """
         import optuna
+        from sqlalchemy import URL
         from sqlalchemy.exc import SQLAlchemyError
 
         optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # its errors reach the user once, through ours
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            study = optuna.create_study(storage=f"sqlite:///{self._path}", study_name=name, load_if_exists=True)
-        except SQLAlchemyError as error:
-            reason = str(error).partition("\n")[0]
-            raise RideDurationError(
-                f"the record of tuning, {self._path}, cannot be opened ({reason}); "
-                "if the file is damaged, move it away and run again"
-            ) from error
+            address = URL.create("sqlite", database=str(self._path)).render_as_string()
+            study = optuna.create_study(storage=address, study_name=name, load_if_exists=True)
+        except (SQLAlchemyError, RuntimeError) as error:  # the latter of a file that another Optuna has written
+            raise RideDurationError(describe_storage_failure(error, f"the record of tuning, {self._path},")) from error
         for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         return study

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry.reader import package_folder
+from ride_duration.storage_errors import is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,4 +113,6 @@ def folder_of_package(client: Any, version: Any, artifacts: Path) -> Path:
         experiment = client.get_experiment(logged.experiment_id).artifact_location
         return package_folder(logged.artifact_location, experiment, artifacts, download)
     except (OSError, ValueError, mlflow.MlflowException) as error:
+        if isinstance(error, mlflow.MlflowException) and not is_missing(error):
+            raise
         raise RideDurationError(f"the files of version {version.version} are gone") from error

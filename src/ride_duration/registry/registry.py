@@ -24,6 +24,7 @@ from ride_duration.registry.rules import (
     refuse_unless_rival,
     status,
 )
+from ride_duration.storage_errors import is_missing
 
 CHAMPION = "champion"
 RELEASES = "releases"
@@ -285,12 +286,11 @@ class Registry:
     def _aliased(self) -> int | None:
         """The one place that says which version is champion."""
         import mlflow
-        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
         try:
             champion = self._client.get_registered_model(self.name).aliases.get(CHAMPION)
         except mlflow.MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            if not is_missing(error):
                 raise
             return None
         return int(champion) if champion else None

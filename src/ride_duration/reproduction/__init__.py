@@ -50,7 +50,7 @@ def reproduce(
     Raises:
         RideDurationError: The run cannot be had again, and why.
     """
-    record = read_record(find_run(find_runs(project, settings), run_id))
+    record = read_record(find_run(find_runs(project, settings), run_id), project / settings["artifacts"])
     check_at_hand(record, project, checkout=checkout, anyway=anyway)
     parameters = record.parameters if checkout else defaults | record.parameters
     with temporary_folder() as folder, _code(record, project, folder / "code", checkout) as code:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ride_duration.datasets.month_files import fingerprint
 from ride_duration.errors import RideDurationError
-from ride_duration.provenance import LOCK, UNKNOWN, code_at_hand, git
+from ride_duration.provenance import LOCK, UNKNOWN, changed_files, code_at_hand, why_unknown
 from ride_duration.reproduction.record import Record
 
 log = logging.getLogger(__name__)
@@ -29,13 +29,14 @@ def check_at_hand(record: Record, project: Path, *, checkout: bool, anyway: bool
         RideDurationError: Names every difference, and what to do.
     """
     raw = raw_differences(record, project)
-    code = code_differences(record, code_at_hand(project))
+    here = code_at_hand(project)
+    code = code_differences(record, here)
     doubts = code_doubts(record) + ([] if checkout else changes_here(project))
     if checkout:
         code = [f"{line}; the packages are those installed now" for line in code if line.startswith(LOCK)]
     if raw or (code and not checkout and not anyway):
         named = "\n  ".join([*raw, *code, *doubts])
-        hint = _raw_hint(record) if raw else _code_hint(record)
+        hint = _raw_hint(record) if raw else _code_hint(record, here)
         what = f"run {record.run_id[:_SHORT]} was made from something else than is here, so that nothing was run"
         raise RideDurationError(f"{what}:\n  {named}\n{hint}")
     for line in code + doubts:
@@ -57,6 +58,10 @@ def code_doubts(record: Record) -> list[str]:
     doubts = []
     if record.commit == UNKNOWN:
         doubts.append("no commit was recorded, so the code may be another")
+    if record.dirty is None and record.commit != UNKNOWN:
+        doubts.append(
+            f"whether files differed from commit {record.commit[:_SHORT]} was not recorded, so the code may be another"
+        )
     if record.dirty:
         doubts.append(f"when it ran, files differed from commit {record.commit[:_SHORT]}, so the code may be another")
     if record.lock == UNKNOWN:
@@ -66,7 +71,9 @@ def code_doubts(record: Record) -> list[str]:
 
 def changes_here(project: Path) -> list[str]:
     """Why the code of a project may be another than its commit says."""
-    changed = [line.split(maxsplit=1)[-1] for line in git(project, "status", "--porcelain").splitlines()]
+    changed = changed_files(project)
+    if changed is None:
+        return [f"whether files differ from the commit here is not known: {why_unknown(project) or 'it has no git'}"]
     more = f" and {len(changed) - _FEW} more" if len(changed) > _FEW else ""
     return [f"here, files differ from the commit: {', '.join(changed[:_FEW])}{more}"] if changed else []
 
@@ -121,8 +128,10 @@ def _raw_hint(record: Record) -> str:
     return "Put the recorded months back and type the same again; the TLC may have published others since."
 
 
-def _code_hint(record: Record) -> str:
+def _code_hint(record: Record, here: dict[str, str]) -> str:
     run_id = record.run_id[:_SHORT]
+    if here["git_commit"] == UNKNOWN:
+        return f"`kedro runs reproduce {run_id} --anyway` runs what is here."
     return (
         f"`kedro runs reproduce {run_id} --checkout` runs the recorded commit, `--anyway` what is here; "
         f"`git checkout {record.commit[:_SHORT]}` and `make run` bring its packages back, too."

@@ -25,7 +25,7 @@ class Record:
         run_id: Its id in MLflow.
         environment: Environment of `conf/` that it ran in; none for the default, `conf/local`.
         commit: Full name of the commit, or `unknown`.
-        dirty: Whether files differed from the commit.
+        dirty: Whether files differed from the commit; None where that is not known.
         lock: sha256 of the lock file, or `unknown`.
         parameters: All of them, as they were resolved.
         raw: sha256 and number of rows of each raw month, by file stem.
@@ -35,7 +35,7 @@ class Record:
     run_id: str
     environment: str | None
     commit: str
-    dirty: bool
+    dirty: bool | None
     lock: str
     parameters: dict[str, Any]
     raw: dict[str, tuple[str, int]]
@@ -57,8 +57,12 @@ class Record:
         return self.parameters.get("sources", {}).get(self.source, "") is None
 
 
-def read_record(run: Any) -> Record:
+def read_record(run: Any, artifacts: Path) -> Record:
     """Read what MLflow holds of a run.
+
+    Args:
+        run: As MLflow gives it.
+        artifacts: The folder of the project's artifacts.
 
     Raises:
         RideDurationError: The run did not finish, trained no model, or lacks its parameters, raw months or metrics.
@@ -80,9 +84,9 @@ def read_record(run: Any) -> Record:
             run_id=run_id,
             environment=None if environment == str(None) else environment,
             commit=tags.get("git_commit", UNKNOWN),
-            dirty=tags.get("git_dirty") == "true",
+            dirty={"true": True, "false": False}.get(tags.get("git_dirty", UNKNOWN)),
             lock=tags.get("lock_sha256", UNKNOWN),
-            parameters=recorded_parameters(run),
+            parameters=recorded_parameters(run, artifacts),
             raw=raw,
             metrics=run.data.metrics,
         )

@@ -82,7 +82,7 @@ def rerun(record: Record, code: Code, parameters: dict[str, Any], project: Path,
             log.info("  %s", line.rstrip())
     if process.returncode:
         raise RideDurationError(f"the rerun failed with exit code {process.returncode}; what it said stands above")
-    return read_record(find_runs(temporary, _TRACKING)[0])
+    return read_record(find_runs(temporary, _TRACKING)[0], temporary / _TRACKING["artifacts"])
 
 
 def _compose(project: Path, root: Path, local: Path, environment: str | None, parameters: dict[str, Any]) -> None:

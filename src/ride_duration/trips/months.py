@@ -4,7 +4,7 @@ import re
 
 from ride_duration.errors import RideDurationError
 
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
 def parse_months(text: str) -> tuple[str, ...]:

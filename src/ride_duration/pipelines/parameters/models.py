@@ -3,7 +3,7 @@
 from inspect import Parameter, signature
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ride_duration.pipelines.parameters.base import Parameters
 from ride_duration.trips.features import FEATURES, METERED
@@ -120,10 +120,15 @@ class Training(Parameters):
     """The chosen model, the zoo that it is chosen from, and the baselines that stand beside it."""
 
     model: str
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     baselines: tuple[str, ...]
     feature_sets: dict[str, FeatureSet]
     models: dict[str, ModelChoice]
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> str:
+        return "" if value is None else str(value)
 
     @model_validator(mode="after")
     def _check(self) -> "Training":

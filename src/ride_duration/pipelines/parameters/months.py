@@ -1,5 +1,6 @@
 """Which months a run reads: to learn from, to be judged on, to walk through, to score."""
 
+from datetime import datetime
 from itertools import combinations
 from typing import Any, Self
 
@@ -10,6 +11,9 @@ from ride_duration.pipelines.parameters.base import Parameters
 from ride_duration.pipelines.policies import Policy, parse_policies
 from ride_duration.trips.months import parse_months
 from ride_duration.trips.records import Service, find_service
+
+#: The TLC publishes trip records from this month on.
+_FIRST = "2009-01"
 
 
 class TripSource(Parameters):
@@ -80,9 +84,13 @@ class RawMonths(TripSource):
 def month_problems(text: str) -> list[str]:
     """What is wrong with a text that should name months, if anything."""
     try:
-        parse_months(text)
+        months = parse_months(text)
     except RideDurationError as error:
         return [str(error)]
+    if months[0] < _FIRST:
+        return [f"{months[0]} lies before {_FIRST}, the first month that the TLC has published"]
+    if months[-1] > f"{(today := datetime.now().astimezone()):%Y-%m}":
+        return [f"{months[-1]} has not begun (today is {today:%Y-%m-%d}); name a month of the past"]
     return []
 
 
