@@ -140,7 +140,7 @@ def test_reasons_are_given_when_asked_for(service: Running) -> None:
     told = service.post("/predict?explain=true", RIDE).json
     assert set(told["reasons"]) == {"time", "distance", "place"}
     assert told["reasons"]["place"] == 0.0  # this model reads none
-    assert told["reasons"]["distance"] > 3 * 37
+    assert told["reasons"]["distance"] > SCALE * 3 * 37
     plain = service.post("/predict?explain=false", RIDE).json
     assert "reasons" not in plain
     assert plain["duration"] == told["duration"]
