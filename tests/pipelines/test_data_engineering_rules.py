@@ -2,21 +2,28 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_engineering.quality import report_quality
+from ride_duration.pipelines.data_engineering.records import ROW_NUMBER
 from ride_duration.pipelines.data_engineering.rules import (
     FLAGGING,
     REJECTING,
     REPAIRING,
+    _apply_rules,
+    _change_of_clocks,
     check_records,
     clean_trips,
     quarantine_trips,
@@ -73,6 +80,50 @@ def test_trips_of_one_to_sixty_minutes_are_kept(seconds: int, minutes: float, re
     assert record["rejected_because"] == reason
 
 
+@pytest.mark.parametrize(
+    ("pickup", "dropoff", "minutes", "reason"),
+    [
+        (datetime(2021, 3, 14, 1, 52, 46), datetime(2021, 3, 14, 3, 0, 7), 7.35, None),  # real: 2021-03
+        (datetime(2021, 3, 14, 1, 59), datetime(2021, 3, 14, 3, 58), 59, None),
+        (datetime(2021, 3, 14, 1, 59), datetime(2021, 3, 14, 4, 0), 61, "too_long"),
+        (datetime(2021, 3, 14, 1, 50), datetime(2021, 3, 14, 2, 10), 20, None),  # by a clock that was not set
+        (datetime(2021, 3, 14, 2, 50), datetime(2021, 3, 14, 3, 10), 20, None),
+        (datetime(2021, 11, 7, 0, 50), datetime(2021, 11, 7, 2, 0), 130, "too_long"),
+        (datetime(2021, 11, 7, 0, 50), datetime(2021, 11, 7, 1, 10), 20, None),
+        (datetime(2021, 11, 7, 1, 10), datetime(2021, 11, 7, 1, 50), 40, None),
+        (datetime(2021, 11, 7, 1, 50), datetime(2021, 11, 7, 1, 10), 20, None),
+        (datetime(2021, 11, 7, 1, 50), datetime(2021, 11, 7, 2, 10), 20, None),
+        (datetime(2021, 11, 7, 2, 50), datetime(2021, 11, 7, 2, 10), -40, "too_short"),
+    ],
+)
+def test_a_ride_across_a_change_of_the_clocks_lasts_as_long_as_it_lasted(
+    pickup: datetime, dropoff: datetime, minutes: float, reason: str | None
+) -> None:
+    record = verdict((74, 75, pickup, dropoff, 2.0))
+    assert record["duration"] == pytest.approx(minutes)
+    assert record["rejected_because"] == reason
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("month", "night"), [("2021-03", "2021-03-14"), ("2023-03", "2023-03-12")])
+def test_real_rides_across_two_in_the_morning_in_spring_are_kept(
+    month: str, night: str, tlc_month: Callable[[str], Path]
+) -> None:
+    raw = pq.read_table(tlc_month(month))
+    records = green_records(raw.append_column(ROW_NUMBER, pa.array(range(raw.num_rows))), month)
+    begins, ends = (records.pickup_datetime, records.dropoff_datetime)
+    across = begins.between(f"{night} 01:00", f"{night} 02:00") & ends.between(f"{night} 03:00", f"{night} 03:30")
+    found = rows(_apply_rules(records.filter(across)))
+    assert len(found) == {"2021-03": 2, "2023-03": 14}[month]
+    assert {record["rejected_because"] for record in found} == {None}
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "pyspark"])
+def test_every_engine_can_be_asked_whether_the_clocks_changed(dialect: str) -> None:
+    records = ibis.table({"pickup_datetime": "timestamp", "dropoff_datetime": "timestamp"}, name="records")
+    assert "CASE" in ibis.to_sql(_change_of_clocks(records).name("seconds"), dialect=dialect)
+
+
 @pytest.mark.parametrize(("pickup", "dropoff"), [(None, MONDAY), (MONDAY, None), (None, None)])
 def test_without_both_times_there_is_no_trip(pickup: datetime | None, dropoff: datetime | None) -> None:
     record = verdict((74, 75, pickup, dropoff, 2.0))
@@ -84,7 +135,7 @@ def test_without_both_times_there_is_no_trip(pickup: datetime | None, dropoff: d
 def test_a_drop_off_far_in_the_future_is_just_too_long() -> None:
     record = verdict((74, 75, MONDAY, datetime(2098, 9, 11), 2.0))
     assert record["rejected_because"] == "too_long"
-    assert record["duration"] == (datetime(2098, 9, 11) - MONDAY).total_seconds() / 60
+    assert record["duration"] == (datetime(2098, 9, 11) - MONDAY).total_seconds() / 60 - 60  # summer there
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def splits() -> dict[str, pd.DataFrame]:
 def predictions(model: str = "xgboost") -> pd.DataFrame:
     """Predictions of a model and the baselines."""
     baselines = {name: fitted(name) for name in ZOO["baselines"]}
-    return predict_trips(fitted(model), fitted_intervals(), baselines, **splits())
+    return predict_trips(fitted(model), fitted_intervals(model), baselines, **splits())
 
 
 def measured(model: str = "xgboost", **months: Any) -> dict[str, Any]:
@@ -105,10 +105,10 @@ def test_without_test_months_their_split_has_no_rows_and_no_metrics() -> None:
     rows = splits()
     rows["test_features"] = rows["test_features"].iloc[:0]
     baselines = {name: fitted(name) for name in ZOO["baselines"]}
-    few = predict_trips(fitted("mean"), fitted_intervals(), baselines, **rows)
+    few = predict_trips(fitted("mean"), fitted_intervals("mean"), baselines, **rows)
     assert set(few["split"]) == {"train", "val"}
     assert compute_metrics(few, experiment(), training("mean"))["test"] is None
-    cut = compute_slices(few, **rows, interval_model=fitted_intervals(), slices=SLICES)
+    cut = compute_slices(few, **rows, interval_model=fitted_intervals("mean"), slices=SLICES)
     assert set(cut["split"]) == {"val"}
 
 

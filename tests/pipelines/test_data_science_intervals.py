@@ -15,7 +15,15 @@ from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science.intervals import IntervalModel, conformal_margin, fit_intervals
 from ride_duration.pipelines.data_science.models import without_distance
 from ride_duration.pipelines.parameters import Intervals
-from tests.pipelines.test_data_science_zoo import ZOO, fitted, fitted_intervals, intervals, simulated_features, training
+from tests.pipelines.test_data_science_zoo import (
+    MODELS,
+    ZOO,
+    fitted,
+    fitted_intervals,
+    intervals,
+    simulated_features,
+    training,
+)
 
 SCORES = st.lists(st.floats(-100, 100), min_size=1, max_size=60)
 INSIDE = st.sampled_from([0.55, 0.9, 0.95, 0.975, 0.99])
@@ -148,6 +156,49 @@ def test_the_bounds_are_the_quantiles_with_their_margins() -> None:
     lower, upper = plain.bounds(rows, duration)
     assert np.array_equal(lower, np.minimum(np.maximum(model.lower.predict(rows), 0), duration))
     assert np.array_equal(upper, np.maximum(model.upper.predict(rows), duration))
+
+
+ABOUT_ANSWERS = [name for name in MODELS if ZOO["models"][name]["features"] != ZOO["intervals"]["model"]["features"]]
+
+
+def test_models_that_know_less_than_the_quantiles_have_intervals_about_their_own_answers() -> None:
+    assert {"mean", "zone_pair_median", "linear_regression", "ridge", "lasso"} == {*ABOUT_ANSWERS}
+    for name in MODELS:
+        tails = (fitted_intervals(name).lower, fitted_intervals(name).upper)
+        assert (tails == (None, None)) is (name in ABOUT_ANSWERS), name
+
+
+@pytest.mark.parametrize("name", ABOUT_ANSWERS)
+def test_an_answer_lies_between_its_bounds_and_each_bound_is_passed_by_one_ride_in_twenty(name: str) -> None:
+    rows = simulated_features(10_000, "2021-02")
+    answer, actual = fitted(name).predict(rows), rows["duration"].to_numpy()
+    lower, upper = fitted_intervals(name).bounds(rows, answer)
+    ordinary = (answer > 1) & (answer < 60)
+    assert np.mean((lower < answer) & (answer < upper), where=ordinary) > 0.999
+    assert 0.01 < np.mean(actual < lower) < 0.1, "400 trips are few to calibrate on"
+    assert 0.01 < np.mean(actual > upper) < 0.1
+
+
+def test_trips_on_one_side_of_their_answers_have_the_margins_of_all_trips() -> None:
+    rows = simulated_features(2_000)
+    far = rows["straight_distance"] > 8
+    late = rows.assign(duration=np.where(far, 50.0, rows["duration"]))
+    by_bucket, overall = (
+        fit_intervals(late, training("mean"), intervals(min_trips=least)).calibration.margins["with_distance"]["lower"]
+        for least in (10, 10**6)
+    )
+    assert by_bucket[-2] == by_bucket[-3] == overall[0], "no far ride is shorter than the mean"
+    assert by_bucket[0] > overall[0]
+    assert min(by_bucket) > 0
+
+
+def test_a_model_that_needs_the_distance_is_calibrated_on_what_it_is_asked_without_a_valid_one() -> None:
+    rows = simulated_features(2_000)
+    for least in (10, 10**6):
+        missing = rows.assign(trip_distance=np.where(rows.index % 4 == 0, np.nan, rows["trip_distance"]))
+        odd = missing.assign(duration=np.where(missing["trip_distance"].isna(), 59.0, rows["duration"]))
+        margins = fit_intervals(odd, training("ridge"), intervals(min_trips=least)).calibration.margins
+        assert min(margins["without_distance"]["upper"]) > 20, "the mean of these answers is about 30"
 
 
 def covered(model: IntervalModel, rows: pd.DataFrame, answers: Any) -> float:

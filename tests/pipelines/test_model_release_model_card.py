@@ -20,7 +20,7 @@ def card(model: str = "xgboost", slices: pd.DataFrame | None = None, **changed: 
         big_slices() if slices is None else slices,
         predictions(model),
         splits()["val_features"],
-        fitted_intervals().calibration,
+        fitted_intervals(model).calibration,
     )
     return files["model_card.md"].decode()
 
@@ -126,7 +126,7 @@ def test_every_picture_of_the_card_is_in_the_package_and_is_one() -> None:
 def test_pictures_are_the_same_bytes_each_time(model: str) -> None:
     files = [
         card_files(
-            measured(model), sliced(), predictions(model), splits()["val_features"], fitted_intervals().calibration
+            measured(model), sliced(), predictions(model), splits()["val_features"], fitted_intervals(model).calibration
         )
         for _ in range(2)
     ]

@@ -28,6 +28,7 @@ from ride_duration.pipelines.model_release.packaging import (
     rides_to_compare,
 )
 from ride_duration.trips.features import FEATURES
+from ride_duration.trips.records import DURATION
 from ride_duration.trips.zones import zone_table
 from tests.pipelines.test_data_engineering_records import experiment
 from tests.pipelines.test_data_science_evaluation import SLICES, measured, predictions, splits
@@ -82,11 +83,11 @@ def packed(model: str = "xgboost", **changed: Any) -> dict[str, bytes]:
     changed = SIMULATED | changed
     rows, asked = released_splits(), experiment(**changed)
     learnt = np.resize(asked.splits["train"], len(rows["train_features"]))
-    slices = compute_slices(predictions(model), **rows, interval_model=fitted_intervals(), slices=SLICES)
+    slices = compute_slices(predictions(model), **rows, interval_model=fitted_intervals(model), slices=SLICES)
     settings = settings_hash(asked, packaging(model), packaging(model).intervals)
     return package_model(
         trained(fitted(model), settings),
-        trained(fitted_intervals(), settings),
+        trained(fitted_intervals(model), settings),
         predictions(model),
         rows["train_features"].assign(month=learnt),
         rows["val_features"],
@@ -125,11 +126,14 @@ def rides_of(rows: pd.DataFrame) -> Rides:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_package_of_every_model_answers_as_the_model_does(model: str) -> None:
     rows = simulated_features(2_500, "2021-02")
-    answers = package(model).answer(rides_of(rows))
+    estimates = package(model).estimate_columns(package(model).columns(rides_of(rows)))
     expected = fitted(model).predict(rows)
-    lower, upper = fitted_intervals().bounds(rows, expected)
-    for answered, minutes in zip(answers, (expected, lower, upper), strict=True):
-        assert answered == pytest.approx(minutes, abs=1e-3)
+    lower, upper = fitted_intervals(model).bounds(rows, expected)
+    for estimated, answered, minutes in zip(
+        estimates, package(model).answer(rides_of(rows)), (expected, lower, upper), strict=True
+    ):
+        assert estimated == pytest.approx(minutes, abs=1e-3)
+        assert answered == pytest.approx(np.clip(minutes, *DURATION), abs=1e-3)
 
 
 def test_a_package_holds_all_that_is_promised() -> None:
@@ -171,7 +175,8 @@ def test_each_output_says_what_it_reads_with_units() -> None:
     outputs = package("ridge").read_json("inputs.json")["outputs"]
     assert outputs["duration"]["text"] == ["zone_pair"]
     assert outputs["duration"]["numeric"] == ["trip_distance_raw"]
-    assert outputs["lower"]["numeric"] == list(FEATURES)
+    assert outputs["lower"] == outputs["upper"] == outputs["duration"], "its intervals lie about its own answer"
+    assert package().read_json("inputs.json")["outputs"]["lower"]["numeric"] == list(FEATURES)
     assert outputs["duration"]["units"] == {name: UNITS[name] for name in ("trip_distance_raw", "zone_pair")}
 
 
@@ -224,14 +229,15 @@ def test_an_answer_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch)
         compare_outputs(package(), model, fitted_intervals(), rides_to_compare(splits()["val_features"], 1))
 
 
-def test_a_linear_model_may_answer_millions_of_minutes_to_an_absurd_distance() -> None:
+def test_a_linear_model_may_estimate_millions_of_minutes_for_an_absurd_distance() -> None:
     rows = simulated_features(2_000)
     believed = packaging_module.DurationModel.unfitted("ridge", training("ridge"))
     believed.estimator.fit(believed.inputs(near := rows[rows["trip_distance_raw"] < 50]), near["duration"])
-    right = repacked(package("ridge"), **{OUTPUTS["duration"]: onnx_graph(believed)})
+    right = repacked(package("ridge"), **dict.fromkeys(OUTPUTS.values(), onnx_graph(believed)))
     rides = rides_to_compare(splits()["val_features"], 1)
-    assert right.answer(rides).duration.max() > 1e5
-    compare_outputs(right, believed, fitted_intervals(), rides)
+    assert right.estimate_columns(right.columns(rides)).duration.max() > 1e5
+    assert right.answer(rides).duration.max() == 60
+    compare_outputs(right, believed, fitted_intervals("ridge"), rides)
 
 
 def test_rides_to_compare_are_likely_and_unlikely_ones() -> None:

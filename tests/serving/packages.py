@@ -16,22 +16,24 @@ from ride_duration.trips.zones import zone_table
 USUAL = {"trip_distance": 2.5, "straight_distance": 2.0, "hour": 12.0, "weekday": 3.0}
 A_STRAIGHT_MILE, AN_HOUR, A_DAY = 1.0, 0.5, 0.25
 LOWER, UPPER = 0.5, 1.5
+#: What all of these are multiplied by, so that 100 miles are still answered with less than 60 minutes.
+SCALE = 0.15
 _GOLDEN = {"PULocationID": 132, "DOLocationID": 230, "pickup_datetime": "2021-03-01T17:30:00", "trip_distance": 17.5}
 
 
 def minutes(pickup: int, dropoff: int, when: datetime, miles: float | None = None, a_mile: float = 3.0) -> float:
-    """What a package answers, worked out by hand."""
+    """What a package answers, worked out by hand: at least one minute, and at most 60."""
     features = features_of_ride(pickup, dropoff, when, miles)
     known = [usual if math.isnan(features[name]) else features[name] for name, usual in USUAL.items()]
     weights = (a_mile, A_STRAIGHT_MILE, AN_HOUR, A_DAY)
-    return sum(value * weight for value, weight in zip(known, weights, strict=True))
+    return min(max(SCALE * sum(value * weight for value, weight in zip(known, weights, strict=True)), 1.0), 60.0)
 
 
 def priced(minutes_a_mile: float = 3.0, *, off: float = 0.0, distance: str = "optional") -> dict[str, bytes]:
     """The files of a package whose answer is a weighted sum of distances, hour and weekday.
 
     Args:
-        minutes_a_mile: Of the distance driven.
+        minutes_a_mile: Of the distance driven, before all is scaled.
         off: By how much the golden rides' answers are wrong (minutes).
         distance: `required` if it cannot do without, and has no answer where the distance is missing or not believed.
     """
@@ -47,7 +49,7 @@ def priced(minutes_a_mile: float = 3.0, *, off: float = 0.0, distance: str = "op
         "golden_rides.json": {"rides": [_GOLDEN, _GOLDEN], "answers": {"duration": [golden, golden]}},
     }
     files = {name: json.dumps(value).encode() for name, value in values.items()}
-    scales = {"model.onnx": 1.0, "lower.onnx": LOWER, "upper.onnx": UPPER}
+    scales = {"model.onnx": SCALE, "lower.onnx": SCALE * LOWER, "upper.onnx": SCALE * UPPER}
     usual = list((USUAL | ({"trip_distance": math.nan} if distance == "required" else {})).values())
     files |= {name: _graph(np.array(weights) * scale, usual) for name, scale in scales.items()}
     facts = {

@@ -23,6 +23,7 @@ from ride_duration.serving.settings import ServiceSettings
 from tests.model_package.tiny import tiny_package
 from tests.registry.store import SETTINGS, package_folder
 from tests.serving.conftest import Models
+from tests.serving.packages import SCALE
 from tests.serving.service import Running, free_port
 from tests.serving.test_operations import metrics
 from tests.serving.test_refusals import refused
@@ -43,7 +44,7 @@ def test_a_new_champion_takes_over(models: Models, started: Start) -> None:
     before = running.post("/predict", RIDE).json["duration"]
     models.champion(4.0, registry=registry)
     assert answers(running, 2)
-    assert running.post("/predict", RIDE).json["duration"] - before == pytest.approx(40, abs=1e-3)
+    assert running.post("/predict", RIDE).json["duration"] - before == pytest.approx(SCALE * 40, abs=1e-3)
     registry.rollback("Ana", "too slow")
     assert answers(running, 1)
     assert running.post("/predict", RIDE).json["duration"] == before

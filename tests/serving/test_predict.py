@@ -12,7 +12,7 @@ import requests
 
 from ride_duration.model_package import Rides
 from tests.serving.conftest import Models
-from tests.serving.packages import LOWER, UPPER, minutes
+from tests.serving.packages import LOWER, SCALE, UPPER, minutes
 from tests.serving.service import Running
 
 WHEN = "2021-02-03T08:30:00"
@@ -29,7 +29,8 @@ def test_the_references_own_client_gets_a_float_that_changes_with_distance(servi
     assert isinstance(told["duration"], float)
     assert told["model_version"] == "1"
     nearer = requests.post(f"{service.url}/predict", json=ride | {"trip_distance": 4}, timeout=5).json()
-    assert told["duration"] - nearer["duration"] == pytest.approx(3 * 36, abs=1.0)  # an hour may begin between
+    longer = told["duration"] - nearer["duration"]
+    assert longer == pytest.approx(SCALE * 3 * 36, abs=1.0)  # an hour may begin between
 
 
 def test_an_answer_is_whole(service: Running) -> None:
@@ -139,7 +140,7 @@ def test_reasons_are_given_when_asked_for(service: Running) -> None:
     told = service.post("/predict?explain=true", RIDE).json
     assert set(told["reasons"]) == {"time", "distance", "place"}
     assert told["reasons"]["place"] == 0.0  # this model reads none
-    assert told["reasons"]["distance"] > 3 * 37
+    assert told["reasons"]["distance"] > SCALE * 3 * 37
     plain = service.post("/predict?explain=false", RIDE).json
     assert "reasons" not in plain
     assert plain["duration"] == told["duration"]

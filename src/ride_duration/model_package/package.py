@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package.files import MANIFEST, MANIFEST_HASH, read_folder
 from ride_duration.model_package.intervals import Calibration
+from ride_duration.trips.records import DURATION
 from ride_duration.trips.rides import Places, features_of_rides, places_of_zones
 from ride_duration.trips.zones import Zone, read_zones
 
@@ -62,6 +63,13 @@ class Answers(NamedTuple):
     duration: NDArray[np.float64]
     lower: NDArray[np.float64] = np.empty(0)
     upper: NDArray[np.float64] = np.empty(0)
+
+    def limit(self) -> Answers:
+        """Return the answers and bounds within `records.DURATION`, the range of the rides that models are trained on.
+
+        What is not a number stays so.
+        """
+        return Answers._make(np.clip(minutes, *DURATION) for minutes in self)
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,10 @@ class ModelPackage:
 
     def answer_columns(self, columns: dict[str, Any], *, intervals: bool = True) -> Answers:
         """Answer rides whose columns are there already, as arrays (n,) by name."""
+        return self.estimate_columns(columns, intervals=intervals).limit()
+
+    def estimate_columns(self, columns: dict[str, Any], *, intervals: bool = True) -> Answers:
+        """Return what the graphs and the calibration say, before it is limited to the range of the training rides."""
         order = _order(columns)
         duration = self._run("duration", columns, order)
         if not intervals:
@@ -149,12 +161,13 @@ class ModelPackage:
 
         Each is the answer less the answer with that group of columns replaced by what is usual; see M. Zeiler,
         R. Fergus, "Visualizing and Understanding Convolutional Networks" (2014), section 4.2, on occlusion. They
-        need not add up: what groups do together is in none of them.
+        need not add up: what groups do together is in none of them. Both answers are limited as all answers are, so
+        that a reason is the difference between two answers that are given.
         """
         columns = self.columns(rides)
-        answered = self._run("duration", columns)
+        answered = self.answer_columns(columns, intervals=False).duration
         return {
-            reason: answered - self._run("duration", columns | self._usual(names, columns))
+            reason: answered - self.answer_columns(columns | self._usual(names, columns), intervals=False).duration
             for reason, names in REASONS.items()
         }
 

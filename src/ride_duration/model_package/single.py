@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ride_duration.trips.records import DURATION
 from ride_duration.trips.rides import features_of_ride
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Answer(NamedTuple):
     duration: float
     lower: float
     upper: float
+
+
+def _limit(minutes: float, least: float = DURATION[0], most: float = DURATION[1]) -> float:
+    """The same as `Answers.limit`, for one ride; NaN stays NaN."""
+    return min(max(minutes, least), most)
 
 
 class SingleRides:
@@ -65,9 +71,8 @@ class SingleRides:
         for (_, *names), numbers in self._numbers.items():
             numbers[0] = [columns[name] for name in names]
         duration, lower, upper = [graph(pickup_zone, dropoff_zone) for graph in self._graphs]
-        return Answer(
-            duration, *self._bounds(duration, lower, upper, columns["straight_distance"], columns["trip_distance"])
-        )
+        lower, upper = self._bounds(duration, lower, upper, columns["straight_distance"], columns["trip_distance"])
+        return Answer(_limit(duration), _limit(lower), _limit(upper))
 
     def _graph(self, session: InferenceSession, reads: dict[str, list[str]], precision: type) -> Graph:
         """A graph that finds its numbers in an array of ours, which graphs that read the same share."""

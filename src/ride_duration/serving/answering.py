@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import count
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from msgspec import UNSET, UnsetType
@@ -20,6 +19,7 @@ from ride_duration.serving.deployment import CHALLENGER, CHAMPION, SHADOW, Deplo
 from ride_duration.serving.problems import Refused
 from ride_duration.serving.wire import YEARS, Place, Position, Prediction, Ride
 from ride_duration.store.records import Prediction as Record
+from ride_duration.trips.clock import NEW_YORK, find_instant
 from ride_duration.trips.records import DISTANCE
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ride_duration.trips.zones import Zone
 
 log = logging.getLogger(__name__)
-
-NEW_YORK = ZoneInfo("America/New_York")
 
 _LOCATION_ID = re.compile(r"[1-9][0-9]{0,2}")
 
@@ -43,7 +41,7 @@ class Asked(NamedTuple):
         pickup_zone: TLC location id.
         dropoff_zone: TLC location id.
         when: Of the pick-up, New York wall clock, naive.
-        pickup_at: The same in seconds since 1970-01-01 UTC; None if the client gave the wall clock alone.
+        pickup_at: The same in seconds since 1970-01-01 UTC; None for a wall clock that New York skips or shows twice.
         trip_distance: Miles, if given.
         pickup: The zone of a position; None where the client gave an id.
         dropoff: The zone of a position; None where the client gave an id.
@@ -168,8 +166,9 @@ def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
 
 
 def instant(moment: datetime) -> float | None:
-    """A moment that has an offset in whole seconds since 1970-01-01 UTC; None for a wall clock, which may mean two."""
-    return None if moment.tzinfo is None else moment.timestamp() // 1
+    """Return a moment in whole seconds since 1970-01-01 UTC; None for a wall clock that is skipped or shown twice."""
+    at = find_instant(moment) if moment.tzinfo is None else moment.timestamp()
+    return None if at is None else at // 1
 
 
 def as_told(ride_id: str | float) -> str | int:

@@ -119,8 +119,8 @@ class Predictions(Struct):
 class Actual(Struct, forbid_unknown_fields=True):
     """What really happened to a ride. A later report about the same ride corrects earlier ones.
 
-    Between a drop-off and a pick-up that both have an offset (or the pick-up was now) lies the time that passed; else
-    the difference of the wall clocks counts.
+    Between pick-up and drop-off lies the time that passed, across changes of the clocks too. Where a time without an
+    offset is one that New York's clocks skip or show twice, the difference of the wall clocks counts.
     """
 
     ride_id: RideId

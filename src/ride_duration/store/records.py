@@ -27,7 +27,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction",
         variant: champion, challenger or shadow.
         milliseconds: How long the answer took.
         model: Name of the registered model; empty in records of programs that did not log it.
-        pickup_at: The pick-up in seconds since 1970-01-01 UTC; None if only the wall clock was given.
+        pickup_at: The pick-up in seconds since 1970-01-01 UTC; None if the wall clock alone does not tell.
     """
 
     prediction_id: str
@@ -56,7 +56,8 @@ class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=Fals
         received_at: Seconds since 1970-01-01 UTC.
         duration: Minutes; None if `dropoff_datetime` says it.
         dropoff_datetime: New York wall clock, naive; None if `duration` says it.
-        dropoff_at: The drop-off in seconds since 1970-01-01 UTC; None if only the wall clock was given, or `duration`.
+        dropoff_at: The drop-off in seconds since 1970-01-01 UTC; None if the wall clock alone does not tell, or
+            `duration` was given.
     """
 
     actual_id: str

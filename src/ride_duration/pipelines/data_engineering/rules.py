@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ride_duration.errors import RideDurationError
+from ride_duration.trips.clock import HOUR, WallClock, find_clock_changes
 from ride_duration.trips.records import DISTANCE, DURATION
 from ride_duration.trips.zones import zones
 
@@ -53,9 +54,20 @@ def _apply_rules(trip_records: ir.Table) -> ir.Table:
 
 
 def minutes_of(records: ir.Table) -> ir.FloatingColumn:
-    """From pick-up to drop-off, in minutes; NULL where a time is missing."""
+    """Return the minutes from pick-up to drop-off, across changes of the clocks too; NULL where a time is missing."""
     seconds = records.dropoff_datetime.epoch_seconds() - records.pickup_datetime.epoch_seconds()
-    return seconds.cast("float64") / ibis.literal(60.0, "float64")
+    return (seconds + _change_of_clocks(records)).cast("float64") / ibis.literal(60.0, "float64")
+
+
+def _change_of_clocks(records: ir.Table) -> ir.IntegerColumn:
+    """Seconds by which a ride was longer than the wall clocks say."""
+    pickup, dropoff = records.pickup_datetime, records.dropoff_datetime
+    shorter, longer = find_clock_changes(_wall_clock(pickup), _wall_clock(dropoff), dropoff < pickup)
+    return ibis.cases((shorter, -HOUR), (longer, HOUR), else_=0)
+
+
+def _wall_clock(time: ir.TimestampValue) -> WallClock:
+    return WallClock(time.year(), time.month(), time.day(), time.hour())
 
 
 def _refuse_hopeless_months(checked: ir.Table) -> None:

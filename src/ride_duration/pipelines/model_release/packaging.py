@@ -84,7 +84,7 @@ def package_model(
     refuse_other_metrics(metrics, experiment, packaging)
     refuse_other_models([model, interval_model], settings_hash(experiment, packaging, packaging.intervals))
     refuse_other_trips(facts, train=train_features, val=val_features)
-    parts = {"duration": model, "lower": interval_model.lower, "upper": interval_model.upper}
+    parts = {"duration": model, "lower": interval_model.lower or model, "upper": interval_model.upper or model}
     reads = {output: _reads(part.feature_set) for output, part in parts.items()}
     files = {
         **{OUTPUTS[output]: onnx_graph(part) for output, part in parts.items()},
@@ -154,15 +154,16 @@ def rides_to_compare(val_features: pd.DataFrame, seed: int) -> Rides:
 
 
 def compare_outputs(package: ModelPackage, model: DurationModel, interval_model: IntervalModel, rides: Rides) -> None:
-    """Compare a package with what it was made from, output by output.
+    """Compare a package with what it was made from, output by output, before answers are limited.
 
     Raises:
         RideDurationError: An answer is off by more than 0.01 minutes; names the output and the worst ride.
     """
-    rows = pd.DataFrame(package.columns(rides))
+    columns = package.columns(rides)
+    rows = pd.DataFrame(columns)
     duration = model.predict(rows)
     expected = dict(zip(OUTPUTS, (duration, *interval_model.bounds(rows, duration)), strict=True))
-    answered = package.answer(rides)._asdict()
+    answered = package.estimate_columns(columns)._asdict()
     for output, minutes in expected.items():
         off = np.abs(answered[output] - minutes)
         worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))

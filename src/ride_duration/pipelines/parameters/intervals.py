@@ -44,6 +44,11 @@ class Intervals(Parameters):
         beyond = (1 - self.coverage) / 2
         return {"lower": beyond, "upper": 1 - beyond}
 
+    @property
+    def inside(self) -> float:
+        """The share of rides that lie on the inner side of each bound."""
+        return self.levels["upper"]
+
 
 class Learning(Training):
     """All that a release learns: the chosen model, and the intervals about its answers."""
