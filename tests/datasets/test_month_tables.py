@@ -62,9 +62,7 @@ def test_columns_of_parquet_type_null_are_missing(tmp_path: Path) -> None:
 
 
 def test_times_of_parquet_type_null_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(
-        RideDurationError, match="column lpep_dropoff_datetime is of type null, but must be a timestamp"
-    ):
+    with pytest.raises(RideDurationError, match="lpep_dropoff_datetime is of type null, but must be a timestamp"):
         written(tmp_path, month_of(lpep_dropoff_datetime=(NOTHING, [None, None])))
 
 

@@ -58,7 +58,7 @@ class Ride(Struct, forbid_unknown_fields=True):
     trip_distance: Annotated[
         Annotated[float, Meta(ge=0, le=1e6)] | None,
         Meta(
-            description="Miles that the ride takes, if known. Above 100, or impossible between the zones, it is not used.",
+            description="Miles that the ride takes, if known; not used above 100 or if impossible between the zones.",
             examples=[3.4],
         ),
     ] = None
