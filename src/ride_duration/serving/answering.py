@@ -161,7 +161,7 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
     dropoff_zone, dropoff = _end(ride.DOLocationID, ride.dropoff, "DOLocationID", "dropoff", deployment)
     miles, problem = ride.trip_distance, None
     if miles is not None:
-        problem = find_distance_problem(pickup_zone, dropoff_zone, miles, deployment.champion.package.places)
+        problem = find_distance_problem(pickup_zone, dropoff_zone, miles, deployment.champion.places)
     if deployment.champion.lacks(miles, problem):
         raise Refused(422, f"the model that answers cannot do without {_WANTED[problem]}", "trip_distance")
     ride_id = prediction_id if ride.ride_id is None else as_told(ride.ride_id)

@@ -32,6 +32,7 @@ class Model:
 
     Attributes:
         name: The same.
+        places: Where the zones of its zone table are.
         version: In the registry.
         facts: What its manifest says.
         released_at: The same.
@@ -55,6 +56,7 @@ class Model:
         self.answer = SingleRides(package).answer
         self._needs_belief = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
         self.city = City(package.zones)
+        self.places = package.places
         self.released_at = released_at
 
     def lacks(self, trip_distance: float | None, problem: str | None = None) -> bool:
