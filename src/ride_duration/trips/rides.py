@@ -146,11 +146,14 @@ def features_of_rides(
     )
 
 
-def _places_of(zone: NDArray[np.float64], places: Places) -> NDArray[np.float64]:
-    """Return x, y and radius (3, n)."""
+def _places_of(
+    zone: NDArray[np.float64], places: Places
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return x, y and radius, each (n,)."""
     import numpy as np
 
-    nowhere = places.table.shape[1] - 1
+    x, y, radius = places.table
+    nowhere = len(x) - 1
     column = np.where((zone >= 0) & (zone < nowhere), zone, nowhere).astype(np.intp)
     column[column != zone] = nowhere  # no whole number
-    return places.table[:, column]
+    return x[column], y[column], radius[column]
