@@ -173,14 +173,37 @@ def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path, busy: int)
     assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize("code", [403, 404])
-def test_a_month_that_the_server_does_not_have_is_not_asked_for_again(
-    server: Server, tmp_path: Path, code: int
+def refusal(code: int, body: str, **headers: str) -> Answer:
+    """An answer with a body that says why not."""
+
+    def answer(handler: Handler) -> None:
+        handler.head(code, len(body), **headers)
+        handler.wfile.write(body.encode())
+
+    return answer
+
+
+NO_SUCH_FILE = "has no such file (HTTP {code}); months appear there about two months late"
+LIMITED = "turns requests from here away for now (HTTP {code}); run again {wait}"
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "headers", "said"),
+    [
+        (404, "", {}, NO_SUCH_FILE),
+        (403, "<Error><Code>AccessDenied</Code></Error>", {"Content_Type": "application/xml"}, NO_SUCH_FILE),
+        (403, "<H1>403 ERROR</H1> Request blocked.", {"Server": "CloudFront"}, LIMITED.replace("{wait}", "in an hour")),
+        (403, "", {"Retry_After": "120"}, LIMITED.replace("{wait}", "in 120 seconds")),
+        (403, "", {}, "is refused without a reason (HTTP {code}): either it has no such file"),
+    ],
+)
+def test_a_refusal_says_whether_the_month_is_missing_or_requests_are_limited_and_is_not_repeated(
+    server: Server, tmp_path: Path, code: int, body: str, headers: dict[str, str], said: str
 ) -> None:
-    server.answers = [status(code)]
+    server.answers = [refusal(code, body, **headers)]
     with pytest.raises(RideDurationError) as told:
         download(server.url, tmp_path / NAME)
-    assert f"{NAME} is not in {tmp_path} and {server.url} has no such file (HTTP {code})" in str(told.value)
+    assert f"{NAME} is not in {tmp_path} and {server.url} {said.format(code=code)}" in str(told.value)
     assert len(server.asked) == 1
     assert names(tmp_path) == []
 
@@ -190,7 +213,7 @@ def test_a_server_that_stays_unwilling_is_given_up_in_words(server: Server, tmp_
     server.answers = [status(code)]
     with pytest.raises(RideDurationError) as told:
         download(server.url, tmp_path / NAME)
-    assert f"{NAME} is not in {tmp_path} and cannot be downloaded from {server.url} (HTTPError)" in str(told.value)
+    assert f"{NAME} is not in {tmp_path} and cannot be downloaded from {server.url} (HTTP {code})" in str(told.value)
     assert names(tmp_path) == []
 
 

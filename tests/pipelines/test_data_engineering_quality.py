@@ -10,16 +10,16 @@ REPORT = {
         "rows": 5,
         "kept": 3,
         "rejected": {"missing_time": 0, "too_short": 1, "too_long": 1},
-        "repaired": {"distance_out_of_range": 1},
-        "flagged": {"outside_month": 0, "unknown_zone": 1},
+        "repaired": {"distance_out_of_range": 1, "distance_implausible": 0},
+        "flagged": {"outside_month": 0, "unknown_zone": 1, "repeated": 0},
         "affected": {"rejected": 2, "repaired": 1, "flagged": 1},
     },
     "2021-02": {
         "rows": 1000,
         "kept": 1000,
         "rejected": {"missing_time": 0, "too_short": 0, "too_long": 0},
-        "repaired": {"distance_out_of_range": 0},
-        "flagged": {"outside_month": 1000, "unknown_zone": 0},
+        "repaired": {"distance_out_of_range": 0, "distance_implausible": 0},
+        "flagged": {"outside_month": 1000, "unknown_zone": 0, "repeated": 0},
         "affected": {"rejected": 0, "repaired": 0, "flagged": 1000},
     },
 }
@@ -32,7 +32,7 @@ def test_the_report_counts_by_month_and_reason_and_repairs_among_the_kept_only()
     report = report_quality(check_records(records))
     assert list(report) == ["2021-01", "2021-02"]
     assert report["2021-01"] == REPORT["2021-01"]
-    assert report["2021-02"]["flagged"] == {"outside_month": 2, "unknown_zone": 1}
+    assert report["2021-02"]["flagged"] == {"outside_month": 2, "unknown_zone": 1, "repeated": 0}
     assert report["2021-02"]["affected"] == {"rejected": 0, "repaired": 0, "flagged": 2}, "each trip once"
     assert report["2021-02"]["rejected"] == {"missing_time": 0, "too_short": 0, "too_long": 0}
 

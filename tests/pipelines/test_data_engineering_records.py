@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import ibis
@@ -299,10 +300,23 @@ def test_a_month_that_cannot_be_opened_is_named_with_the_reason() -> None:
     assert str(told.value).startswith("green_tripdata_2021-01.parquet cannot be read as parquet (No magic bytes found)")
 
 
-def test_a_month_that_breaks_while_it_is_read_is_named() -> None:
-    infinite = raw_table("green", PULocationID=(REAL, [74.0, float("inf")]))
-    with pytest.raises(RideDurationError, match=r"green_tripdata_2021-01\.parquet cannot be read as parquet"):
-        read_records({"green_tripdata_2021-01": opened(infinite)}, raw_months())
+@pytest.mark.parametrize(
+    ("kind", "ids", "zones"),
+    [
+        (REAL, [74.0, float("inf")], [74, None]),
+        (REAL, [74.0, -float("inf")], [74, None]),
+        (REAL, [74.5, 1e300], [None, None]),
+        (pa.float32(), [74.0, 74.5], [74, None]),
+        (pa.decimal128(10, 2), [Decimal("74.00"), Decimal("74.50")], [74, None]),
+        (pa.uint64(), [74, 2**64 - 1], [74, None]),
+    ],
+)
+def test_an_id_that_is_not_a_whole_number_is_unknown_and_costs_its_row_alone(
+    kind: pa.DataType, ids: list[Any], zones: list[int | None]
+) -> None:
+    months = raw_months("2021-01")
+    records = read_records({"green_tripdata_2021-01": opened(raw_table("green", PULocationID=(kind, ids)))}, months)
+    assert records.order_by("ride_id").to_pyarrow()["pickup_zone"].to_pylist() == zones
 
 
 def test_an_empty_month_is_named() -> None:

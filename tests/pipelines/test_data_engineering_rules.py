@@ -143,7 +143,7 @@ def test_a_drop_off_far_in_the_future_is_just_too_long() -> None:
     [
         (5e-324, False),
         (0.01, False),
-        (100.0, False),
+        (30.0, False),
         (None, False),
         (math.nextafter(100.0, 101.0), True),
         (100.01, True),
@@ -161,6 +161,48 @@ def test_an_absurd_distance_becomes_missing_and_the_trip_is_kept(distance: float
     assert trip["distance_out_of_range"] is absurd
     assert trip["trip_distance"] == (None if absurd else distance)
     assert str(trip["trip_distance_raw"]) == str(distance)
+
+
+@pytest.mark.parametrize(
+    ("zones", "distance", "implausible"),
+    [
+        ((132, 230), 0.1, True),
+        ((132, 230), 17.5, False),
+        ((132, 230), 100.0, True),
+        ((132, 230), 100.5, False),  # out of range already
+        ((132, 265), 0.1, False),
+        ((None, 230), 0.1, False),
+        ((132, 230), None, False),
+    ],
+)
+def test_a_distance_that_contradicts_the_zones_becomes_missing_and_the_trip_is_kept(
+    zones: tuple[int | None, int | None], distance: float | None, implausible: bool
+) -> None:
+    records = checked(ride(distance=distance, zones=zones))
+    [trip] = rows(clean_trips(records))
+    assert trip["distance_implausible"] is implausible
+    assert trip["trip_distance_raw"] == distance
+    if implausible:
+        assert trip["trip_distance"] is None
+    assert report_quality(records)["2021-01"]["repaired"]["distance_implausible"] == implausible
+
+
+def test_repeats_of_an_earlier_row_are_flagged_and_kept() -> None:
+    one, unknown = ride(), (None, 75, MONDAY, MONDAY + timedelta(minutes=10), 2.0)
+    records = checked(one, ride(distance=2.1), one, ride(zones=(75, 74)), one, ride(seconds=601), unknown, unknown)
+    assert [record["repeated"] for record in rows(records)] == [False, False, True, False, True, False, False, False]
+    assert report_quality(records)["2021-01"]["flagged"]["repeated"] == 2
+    assert clean_trips(records).count().to_pyarrow().as_py() == 8
+
+
+def test_repeats_without_a_distance_are_flagged_and_those_of_another_month_are_not() -> None:
+    january, february = (
+        green_records(green_table([ride(distance=None), *more]), month)
+        for month, more in (("2021-01", [ride(distance=None)]), ("2021-02", [ride()]))
+    )
+    assert [record["repeated"] for record in rows(check_records(january.union(february)))] == [False, True] + [
+        False
+    ] * 2
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Where raw months come from."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -41,11 +44,24 @@ def test_a_seed_is_not_negative() -> None:
 
 
 def test_the_months_of_the_run_are_fingerprinted_and_no_others() -> None:
-    files = {f"green_tripdata_2021-{month:02d}": lambda month=month: {"rows": month} for month in range(1, 13)}
+    files = {f"green_tripdata_2021-{month:02d}": partial(print_of, month) for month in range(1, 13)}
     assert fingerprint_months(files, raw_months()) == {
-        "green_tripdata_2021-01": {"rows": 1},
-        "green_tripdata_2021-02": {"rows": 2},
+        "green_tripdata_2021-01": print_of(1),
+        "green_tripdata_2021-02": print_of(2),
     }
+
+
+def print_of(month: int, sha256: str = "") -> dict[str, Any]:
+    """The fingerprint of a month's file."""
+    return {"file": f"green_tripdata_2021-{month:02d}.parquet", "sha256": sha256 or str(month), "rows": month}
+
+
+def test_two_months_with_the_same_bytes_are_refused_by_name() -> None:
+    files = {f"green_tripdata_2021-0{month}": partial(print_of, month, "same") for month in (1, 2)}
+    with pytest.raises(RideDurationError) as told:
+        fingerprint_months(files, raw_months())
+    assert "green_tripdata_2021-01.parquet and green_tripdata_2021-02.parquet hold the same bytes" in str(told.value)
+    assert "delete that one and run again" in str(told.value)
 
 
 def test_a_month_that_is_not_there_is_named() -> None:

@@ -26,7 +26,7 @@ from tests.serving.packages import priced
 
 RIDES = [
     {"ride_id": number, "PULocationID": 10, "DOLocationID": 50, "trip_distance": miles}
-    for number, miles in enumerate([2, 40, None, 200] * 10)
+    for number, miles in enumerate([20, 40, None, 200] * 10)
 ]
 WITH_DISTANCE = 20
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ride_duration.pipelines.data_engineering.features import compute_features
 from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips
 from ride_duration.trips.features import FEATURES
-from ride_duration.trips.rides import features_of_ride, features_of_rides
+from ride_duration.trips.rides import features_of_ride, features_of_rides, find_distance_problem
+from ride_duration.trips.zones import zones
 from tests.pipelines.test_data_engineering_records import green_records, green_table
 
 Ride = tuple[int | None, int | None, datetime, float | None]
@@ -89,7 +90,7 @@ def test_a_ride_from_jfk_to_times_square_on_a_monday_is_what_the_map_and_the_cal
 @pytest.mark.parametrize("adapter", [one_by_one, as_arrays, as_table])
 @pytest.mark.parametrize(
     ("distance", "believed"),
-    [(5e-324, True), (100.0, True), (0.0, False), (-3.0, False), (100.01, False), (1e5, False), (None, False)],
+    [(5e-324, True), (30.0, True), (0.0, False), (-3.0, False), (100.01, False), (1e5, False), (None, False)],
 )
 def test_every_adapter_believes_the_same_distances(adapter: Adapter, distance: float | None, believed: bool) -> None:
     [features] = adapter([(74, 75, datetime(2021, 1, 5), distance)])
@@ -102,11 +103,82 @@ def test_every_adapter_believes_the_same_distances(adapter: Adapter, distance: f
         assert math.isnan(ride["detour"])
 
 
+@pytest.mark.parametrize("adapter", [one_by_one, as_arrays, as_table])
+@pytest.mark.parametrize(
+    ("ends", "distance", "valid"),
+    [
+        ((132, 230), 0.1, False),  # JFK to Times Square
+        ((132, 230), 5.0, False),
+        ((132, 230), 9.0, True),
+        ((132, 230), 17.5, True),
+        ((132, 230), 50.0, True),
+        ((132, 230), 70.0, False),
+        ((132, 230), 100.0, False),
+        ((74, 74), 0.01, True),
+        ((74, 74), 25.0, True),
+        ((74, 74), 60.0, False),
+        ((74, 265), 99.0, True),  # nowhere contradicts nothing
+        ((None, 230), 0.1, True),
+    ],
+)
+def test_every_adapter_drops_distances_that_contradict_the_zones(
+    adapter: Adapter, ends: tuple[int | None, int | None], distance: float, valid: bool
+) -> None:
+    [features] = adapter([(*ends, datetime(2021, 1, 5), distance)])
+    ride = dict(zip(FEATURES, features, strict=True))
+    assert math.isnan(ride["trip_distance"]) is not valid
+    assert not valid or ride["trip_distance"] == distance
+
+
+def bounds_of(pickup_zone: int, dropoff_zone: int) -> tuple[float, float]:
+    """The shortest and the longest valid distance (miles) between two zones, by the formula as decision 016 has it."""
+    start, end = zones()[pickup_zone], zones()[dropoff_zone]
+    straight, radii = math.hypot(end.x - start.x, end.y - start.y), start.radius + end.radius
+    return 0.5 * (straight - radii), 2 * (straight + radii) + 30
+
+
+def rides_near_the_bounds() -> list[Ride]:
+    """Rides (4,200) whose distances are at, or a rounding error from, a bound."""
+    pairs = np.random.default_rng(7).integers(1, 264, (300, 2)).tolist()
+    nudges = [-1e-3, -1e-9, -2e-16, 0.0, 2e-16, 1e-9, 1e-3]
+    when = datetime(2021, 1, 5)
+    return [(*ends, when, bound * (1 + nudge)) for ends in pairs for bound in bounds_of(*ends) for nudge in nudges]
+
+
+def test_every_adapter_draws_the_line_at_the_same_bit() -> None:
+    rides = rides_near_the_bounds()
+    distance = FEATURES.index("trip_distance")
+    single, arrays, table = (np.isnan(adapter(rides)[:, distance]) for adapter in (one_by_one, as_arrays, as_table))
+    np.testing.assert_array_equal(arrays, single)
+    np.testing.assert_array_equal(table, single)
+    for (*ends, _, miles), dropped in zip(rides, single, strict=True):
+        low, high = bounds_of(*ends)
+        if min(abs(miles - low), abs(miles - high)) > 1e-9:
+            assert dropped == (not 0 < miles <= 100 or not low <= miles <= high)
+
+
+@pytest.mark.parametrize(
+    ("ends", "distance", "problem"),
+    [
+        ((132, 230), 17.5, None),
+        ((132, 230), 0.1, "distance_implausible"),
+        ((132, 230), 100.0, "distance_implausible"),
+        ((132, 230), 0.0, "distance_out_of_range"),
+        ((132, 230), 100.5, "distance_out_of_range"),
+        ((None, 999), 100.0, None),
+    ],
+)
+def test_the_problem_of_a_distance_has_a_name(
+    ends: tuple[int | None, int | None], distance: float, problem: str | None
+) -> None:
+    assert find_distance_problem(*ends, distance) == problem
+
+
 def test_a_ride_may_be_asked_for_without_a_distance() -> None:
     assert math.isnan(features_of_ride(74, 75, datetime(2021, 1, 5))["trip_distance"])
 
 
 def test_a_zone_that_is_no_whole_number_has_no_place() -> None:
-    zones, times = np.array([74.5, 74.0]), np.array(["2021-01-05"] * 2, dtype="datetime64[s]")
-    features = features_of_rides(zones, zones, times, np.ones(2))
+    ids, times = np.array([74.5, 74.0]), np.array(["2021-01-05"] * 2, dtype="datetime64[s]")
+    features = features_of_rides(ids, ids, times, np.ones(2))
     assert np.isnan(features["pickup_x"]).tolist() == np.isnan(features["dropoff_y"]).tolist() == [True, False]

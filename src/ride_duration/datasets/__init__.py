@@ -10,6 +10,7 @@ from ride_duration.datasets.atomic import (
     TextDataset,
 )
 from ride_duration.datasets.month_files import MonthFilesDataset
+from ride_duration.datasets.month_tables import MonthTablesDataset
 from ride_duration.datasets.parquet_stream import ParquetStreamDataset
 from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
 from ride_duration.datasets.study import StudyDataset
@@ -23,6 +24,7 @@ __all__ = [
     "JSONDataset",
     "ModelPackageDataset",
     "MonthFilesDataset",
+    "MonthTablesDataset",
     "ParquetDataset",
     "ParquetStreamDataset",
     "PickleDataset",

@@ -4,7 +4,8 @@ Each writes beside its file under a temporary name and then renames it: a full d
 file as it was. They differ from their parents in nothing else.
 """
 
-from pathlib import Path, PurePosixPath
+import re
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from kedro_datasets import ibis, json, pandas, pickle, plotly, text
@@ -56,8 +57,20 @@ class CSVDataset(_AtomicSave, pandas.CSVDataset):
     """`pandas.CSVDataset` with whole saves."""
 
 
+def escape_pattern(path: PurePath) -> str:
+    """Return a path as DuckDB reads it: the file of that very name, though it holds `[`, `*` or `?`."""
+    return re.sub(r"[\[*?]", r"[\g<0>]", str(path))
+
+
 class FileDataset(_AtomicSave, ibis.FileDataset):
-    """`ibis.FileDataset` with whole saves."""
+    """`ibis.FileDataset` with whole saves, whose path is no pattern."""
+
+    def _get_load_path(self) -> PurePosixPath:
+        path = super()._get_load_path()
+        return PurePosixPath(escape_pattern(path)) if self._is_replaced else path
+
+    def _exists(self) -> bool:
+        return Path(self._filepath).exists() if self._is_replaced else super()._exists()
 
 
 class JSONDataset(_AtomicSave, json.JSONDataset):

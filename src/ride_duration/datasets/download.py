@@ -14,8 +14,20 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 16
 _TIMEOUT = (10, 60)
-_RETRY = Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
+# What a server asks for in Retry-After may be a day: the user is told so, and decides.
+_RETRY = Retry(
+    total=3,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    raise_on_status=False,
+    respect_retry_after_header=False,
+)
 _ATTEMPTS = 4
+
+#: So many bytes of a refusal are read, for the words by which storage and CloudFront differ, in lower case.
+_REFUSAL = 4096
+_BY_HAND = "put the file there by hand"
+_LIMITED = (b"request blocked", b"too much traffic", b"rate limit", b"too many requests", b"slow down", b"slowdown")
 
 
 def download(url: str, path: Path) -> None:
@@ -60,17 +72,32 @@ def _fetch_rest(session: requests.Session, url: str, part: Path) -> None:
                 return
             part.unlink()
             raise requests.exceptions.ChunkedEncodingError("the file on the server has changed")
-        if answer.status_code in (requests.codes.not_found, requests.codes.forbidden):
+        if answer.status_code >= requests.codes.bad_request:
             raise RideDurationError(
-                f"{part.name.removesuffix('.part')} is not in {part.parent} and {url} has no such file "
-                f"(HTTP {answer.status_code}); months appear there about two months late"
+                f"{part.name.removesuffix('.part')} is not in {part.parent} and {_explain_refusal(answer, url)}"
             )
-        answer.raise_for_status()
         resumed = answer.status_code == requests.codes.partial_content
         total = int(answer.headers.get("Content-Length", 0)) + (have if resumed else 0)
         _write(answer, part, "ab" if resumed else "wb", have if resumed else 0, total)
     if total and part.stat().st_size != total:
         raise requests.exceptions.ChunkedEncodingError("the body ended early")
+
+
+def _explain_refusal(answer: requests.Response, url: str) -> str:
+    """Say what an HTTP status means; the TLC's servers answer 403 both to unknown months and to too many requests."""
+    status, body = f"HTTP {answer.status_code}", answer.raw.read(_REFUSAL, decode_content=True).lower()
+    later = answer.headers.get("Retry-After")
+    wait = f"in {later} seconds" if later and later.isdigit() else f"after {later}" if later else "in an hour"
+    if answer.status_code == requests.codes.not_found or b"accessdenied" in body or b"nosuchkey" in body:
+        return f"{url} has no such file ({status}); months appear there about two months late"
+    if later or answer.status_code == requests.codes.too_many_requests or any(words in body for words in _LIMITED):
+        return f"{url} turns requests from here away for now ({status}); run again {wait}, or {_BY_HAND}"
+    if answer.status_code == requests.codes.forbidden:
+        return (
+            f"{url} is refused without a reason ({status}): either it has no such file, as months appear there about "
+            f"two months late, or it turns requests from here away for now; run again in an hour, or {_BY_HAND}"
+        )
+    return f"cannot be downloaded from {url} ({status}); run again later, or {_BY_HAND}"
 
 
 def _write(answer: requests.Response, part: Path, mode: str, done: int, total: int) -> None:

@@ -15,11 +15,14 @@ from kedro.io import AbstractDataset
 
 from ride_duration.atomic import lock_folder, replaced_whole
 from ride_duration.datasets.download import download
+from ride_duration.datasets.unreadable import describe_bytes, explain_unreadable
 from ride_duration.errors import RideDurationError
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ MonthSource = MadeFile | RemoteFile
 
 
 class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callable[[], dict[str, Any]]]]):
-    """A folder with one parquet file a month.
+    """A folder with one parquet file, or one folder of parquet parts, a month.
 
     Saving makes the months that are not there yet and leaves those that are. Each file appears whole, by a rename,
     and is then entered in `manifest.json` (sha256, bytes, rows, origin).
@@ -64,7 +67,7 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], dict[str, Any]]]:
-        return {path.stem: partial(fingerprint, path) for path in sorted(self._path.glob("*.parquet"))}
+        return {path.stem: partial(fingerprint, path) for path in find_months(self._path)}
 
     def save(self, data: dict[str, MonthSource]) -> None:
         for stem, source in data.items():
@@ -72,6 +75,8 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
             if path.exists():
                 self._check_origin(path, source)
             else:
+                for other in self._path.glob(f"{stem}.csv*"):
+                    log.warning("%s is not read: months are read as parquet, from %s", other, path.name)
                 origin = _make(path, source)
                 self._enter(fingerprint(path) | {"origin": origin})
 
@@ -97,10 +102,32 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
             unfinished.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
     def _exists(self) -> bool:
-        return any(self._path.glob("*.parquet"))
+        return bool(find_months(self._path))
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self._path)}
+
+
+def find_months(folder: Path) -> list[Path]:
+    """Return the parquet files, and the folders of parquet parts, that lie in a folder, by name."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def find_parts(path: Path) -> list[Path]:
+    """Return the parquet files that a month is made of: itself, or what Spark and others wrote into it as a folder.
+
+    Raises:
+        RideDurationError: A folder holds none.
+    """
+    if not path.is_dir():
+        return [path]
+    files = (part.relative_to(path) for part in path.rglob("*.parquet") if part.is_file())
+    parts = [path / part for part in sorted(files) if not any(name.startswith(("_", ".")) for name in part.parts)]
+    if not parts:
+        raise RideDurationError(
+            f"{path} is a folder without a parquet file in it; put the month's parts there, or delete it and run again"
+        )
+    return parts
 
 
 def _make(path: Path, source: MonthSource) -> str:
@@ -108,11 +135,9 @@ def _make(path: Path, source: MonthSource) -> str:
 
     if isinstance(source, RemoteFile):
         download(source.url, path)
-        try:
-            fingerprint(path)
-        except RideDurationError:
+        if found := describe_bytes(path):
             path.unlink()
-            raise RideDurationError(f"{source.url} sent something that is no parquet file; try again later") from None
+            raise RideDurationError(f"{source.url} sent something else than a parquet file ({found}); try again later")
         return source.url
     log.info("simulating %s", path.stem)
     with replaced_whole(path) as unfinished:
@@ -121,25 +146,21 @@ def _make(path: Path, source: MonthSource) -> str:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Name, sha256, size in bytes and number of rows of a parquet file.
+    """Name, sha256, size in bytes and number of rows of a month; of a folder those of its parts, one after the other.
 
     Raises:
-        RideDurationError: The file is no parquet file.
+        RideDurationError: A file is not readable as parquet.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
-        rows = pq.read_metadata(path).num_rows
-    except (pa.ArrowInvalid, OSError) as error:
-        raise RideDurationError(
-            f"{path.name} is no readable parquet file ({_first_line(error)}); "
-            f"delete {path} and run again to get it anew"
-        ) from error
-    return {"file": path.name, "sha256": digest, "bytes": path.stat().st_size, "rows": rows}
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")
+    digest, size, rows = hashlib.sha256(), 0, 0
+    for part in find_parts(path):
+        try:
+            with part.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+            rows += pq.read_metadata(part).num_rows
+        except Exception as error:
+            raise explain_unreadable(path.name, error, part) from error
+        size += part.stat().st_size
+    return {"file": path.name, "sha256": digest.hexdigest(), "bytes": size, "rows": rows}

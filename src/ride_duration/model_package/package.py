@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -136,7 +135,7 @@ class ModelPackage:
         """Answer raw rides (n).
 
         Args:
-            rides: As they were asked for. Distances that are not to be believed count as unknown.
+            rides: As they were asked for. Distances that are out of range or implausible count as unknown.
             intervals: Whether to give bounds, which takes three graphs instead of one.
         """
         return self.answer_columns(self.columns(rides), intervals=intervals)
@@ -275,4 +274,4 @@ def _pairs(pickup_zone: NDArray[np.float64], dropoff_zone: NDArray[np.float64]) 
 
 
 def _id(zone: float) -> str:
-    return "" if isnan(zone) else str(int(zone))
+    return str(int(zone)) if zone.is_integer() else ""

@@ -64,7 +64,7 @@ class SingleRides:
             pickup_zone: TLC location id.
             dropoff_zone: TLC location id.
             when: Of the pick-up, New York wall clock, naive.
-            trip_distance: Miles, if known; one that is not to be believed counts as unknown.
+            trip_distance: Miles, if known; one that is out of range or implausible counts as unknown.
         """
         columns: dict[str, Any] = features_of_ride(pickup_zone, dropoff_zone, when, trip_distance, self._places)
         columns["trip_distance_raw"] = nan if trip_distance is None else trip_distance

@@ -20,7 +20,9 @@ from ride_duration.serving.problems import Refused
 from ride_duration.serving.wire import YEARS, Place, Position, Prediction, Ride
 from ride_duration.store.records import Prediction as Record
 from ride_duration.trips.clock import NEW_YORK, find_instant
+from ride_duration.trips.distances import IMPLAUSIBLE, OUT_OF_RANGE
 from ride_duration.trips.records import DISTANCE
+from ride_duration.trips.rides import find_distance_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
     from ride_duration.trips.zones import Zone
 
 log = logging.getLogger(__name__)
+
+#: What a model that needs the distance cannot do without, by what is wrong with the one that it got.
+_WANTED = {
+    None: "the distance (miles)",
+    OUT_OF_RANGE: f"a distance up to {DISTANCE[1]:g} miles",
+    IMPLAUSIBLE: "a distance that is possible between these zones (distance_implausible)",
+}
 
 _LOCATION_ID = re.compile(r"[1-9][0-9]{0,2}")
 
@@ -45,6 +54,7 @@ class Asked(NamedTuple):
         trip_distance: Miles, if given.
         pickup: The zone of a position; None where the client gave an id.
         dropoff: The zone of a position; None where the client gave an id.
+        distance_problem: What is wrong with the distance, if one is given, as `find_distance_problem` says.
     """
 
     ride_id: str | int
@@ -56,11 +66,7 @@ class Asked(NamedTuple):
     trip_distance: float | None
     pickup: Zone | None
     dropoff: Zone | None
-
-    @property
-    def distance_used(self) -> bool:
-        """Whether the model believes the distance."""
-        return self.trip_distance is not None and DISTANCE[0] < self.trip_distance <= DISTANCE[1]
+    distance_problem: str | None = None
 
 
 class Answered(NamedTuple):
@@ -73,6 +79,12 @@ class Answered(NamedTuple):
     lower: float
     upper: float
     milliseconds: float
+
+    @property
+    def distance_used(self) -> bool:
+        """Whether the model reads the distance."""
+        given, valid = self.asked.trip_distance is not None, self.asked.distance_problem is None
+        return given and (valid or self.model.reads_any_distance)
 
     @property
     def is_number(self) -> bool:
@@ -89,10 +101,11 @@ class Answered(NamedTuple):
             self.lower,
             self.upper,
             self.variant,
-            asked.distance_used,
+            self.distance_used,
             UNSET if asked.pickup is None else _place(asked.pickup),
             UNSET if asked.dropoff is None else _place(asked.dropoff),
             reasons,
+            UNSET if self.distance_used or asked.distance_problem is None else asked.distance_problem,
         )
 
     def record(self, asked_at: float) -> Record:
@@ -144,13 +157,13 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
         when, pickup_at = wall_clock(given), instant(given)
     pickup_zone, pickup = _end(ride.PULocationID, ride.pickup, "PULocationID", "pickup", deployment)
     dropoff_zone, dropoff = _end(ride.DOLocationID, ride.dropoff, "DOLocationID", "dropoff", deployment)
-    if deployment.champion.lacks(ride.trip_distance):
-        how = "the distance (miles)" if ride.trip_distance is None else f"a distance up to {DISTANCE[1]:g} miles"
-        raise Refused(422, f"the model that answers cannot do without {how}", "trip_distance")
+    miles, problem = ride.trip_distance, None
+    if miles is not None:
+        problem = find_distance_problem(pickup_zone, dropoff_zone, miles, deployment.champion.places)
+    if deployment.champion.lacks(miles, problem):
+        raise Refused(422, f"the model that answers cannot do without {_WANTED[problem]}", "trip_distance")
     ride_id = prediction_id if ride.ride_id is None else as_told(ride.ride_id)
-    return Asked(
-        ride_id, prediction_id, pickup_zone, dropoff_zone, when, pickup_at, ride.trip_distance, pickup, dropoff
-    )
+    return Asked(ride_id, prediction_id, pickup_zone, dropoff_zone, when, pickup_at, miles, pickup, dropoff, problem)
 
 
 def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:

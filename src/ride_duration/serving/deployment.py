@@ -32,6 +32,7 @@ class Model:
 
     Attributes:
         name: The same.
+        places: Where the zones of its zone table are.
         version: In the registry.
         facts: What its manifest says.
         released_at: The same.
@@ -55,15 +56,24 @@ class Model:
         self.answer = SingleRides(package).answer
         self._needs_belief = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
         self.city = City(package.zones)
+        self.places = package.places
         self.released_at = released_at
 
-    def lacks(self, trip_distance: float | None) -> bool:
-        """Whether it has no answer without a distance (miles) that is given and, if it reads no other, believed."""
+    def lacks(self, trip_distance: float | None, problem: str | None = None) -> bool:
+        """Whether it has no answer without a distance (miles) that is given and, if it reads no other, valid.
+
+        Args:
+            trip_distance: As given.
+            problem: What is wrong with it, as `find_distance_problem` says.
+        """
         if not self.needs_distance:
             return False
-        if trip_distance is None:
-            return True
-        return self._needs_belief and not DISTANCE[0] < trip_distance <= DISTANCE[1]
+        return trip_distance is None or (self._needs_belief and problem is not None)
+
+    @property
+    def reads_any_distance(self) -> bool:
+        """Whether it reads the distance as it is given, valid or not."""
+        return self.needs_distance and not self._needs_belief
 
     def needs_more_than(self, other: Model) -> bool:
         """Whether it lacks something in rides that the other one answers."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ride_duration.serving.deployment import SHADOW
+from ride_duration.trips.distances import IMPLAUSIBLE, OUT_OF_RANGE
 
 if TYPE_CHECKING:
     from ride_duration.serving.answering import Answered
@@ -58,7 +59,8 @@ class Metrics:
         )
         self._inputs = Counter(
             "ride_duration_inputs_total",
-            "Rides whose input lacked something: missing_distance, distance_not_believed, unknown_zone.",
+            "Rides whose input lacked something: missing_distance, distance_not_believed, distance_implausible, "
+            "unknown_zone.",
             ["lacked"],
             registry=self.registry,
         )
@@ -75,7 +77,10 @@ class Metrics:
             registry=self.registry,
         )
         self._missing = self._inputs.labels("missing_distance")
-        self._not_believed = self._inputs.labels("distance_not_believed")
+        self._problems = {
+            OUT_OF_RANGE: self._inputs.labels("distance_not_believed"),
+            IMPLAUSIBLE: self._inputs.labels(IMPLAUSIBLE),
+        }
         self._unknown = self._inputs.labels("unknown_zone")
         self._actual_here = self._actual_kept = -inf
         self.gauge("ride_duration_last_actual_timestamp_seconds", "When the last actual came.").set_function(
@@ -127,8 +132,8 @@ class Metrics:
         asked = answered.asked
         if asked.trip_distance is None:
             self._missing.inc()
-        elif not asked.distance_used:
-            self._not_believed.inc()
+        elif asked.distance_problem is not None:
+            self._problems[asked.distance_problem].inc()
         if not answered.model.city.has_places(asked.pickup_zone, asked.dropoff_zone):
             self._unknown.inc()
 

@@ -59,7 +59,7 @@ class Ride(Struct, forbid_unknown_fields=True):
     trip_distance: Annotated[
         Annotated[float, Meta(ge=0, le=1e6)] | None,
         Meta(
-            description="Miles that the ride takes, if known. Distances above 100 are not believed.",
+            description="Miles that the ride takes, if known; not used above 100 or if impossible between the zones.",
             examples=[3.4],
         ),
     ] = None
@@ -86,7 +86,7 @@ class Prediction(Struct):
     lower: Annotated[float, Meta(description="One ride of twenty is shorter (minutes).", examples=[18.2])]
     upper: Annotated[float, Meta(description="One ride of twenty is longer (minutes).", examples=[39.0])]
     variant: Annotated[str, Meta(description="`champion`, or `challenger` during a rollout.", examples=["champion"])]
-    distance_used: Annotated[bool, Meta(description="Whether the model believed, and used, the distance.")]
+    distance_used: Annotated[bool, Meta(description="Whether the model used the distance.")]
     pickup: Place | UnsetType = UNSET
     dropoff: Place | UnsetType = UNSET
     reasons: (
@@ -95,6 +95,17 @@ class Prediction(Struct):
             Meta(
                 description="Minutes that time of day, distance and place add to what is usual; with ?explain=true.",
                 examples=[{"time": 1.2, "distance": 3.4, "place": -0.8}],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    distance_problem: (
+        Annotated[
+            str,
+            Meta(
+                description="Why a distance that was given was not used: `distance_out_of_range` (outside 0 to 100 "
+                "miles), or `distance_implausible` (far shorter or longer than any route between the zones).",
+                examples=["distance_implausible"],
             ),
         ]
         | UnsetType

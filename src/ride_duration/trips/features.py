@@ -2,7 +2,7 @@
 
 The function below uses operators alone, so that it means the same on Ibis columns, on NumPy arrays and on Python
 floats. What could differ lies before it, in the adapters (where a zone is, what the clock shows, which distances are
-believed): `ride_duration.trips.rides` for arrays and floats, `pipelines.data_engineering` for tables.
+valid: `distances`): `ride_duration.trips.rides` for arrays and floats, `pipelines.data_engineering` for tables.
 """
 
 from typing import Any
@@ -52,7 +52,7 @@ def ride_features(
         weekday: 0.0 (Monday) to 6.0, New York wall clock at pick-up.
         hour: 0.0 to 23.0, New York wall clock at pick-up.
         minute: 0.0 to 59.0.
-        trip_distance: Miles driven, inside `records.DISTANCE`; missing before the ride.
+        trip_distance: Miles driven, as far as `distances` finds it valid; missing before the ride.
 
     Returns:
         Distances in miles, hours as fractions, `hour_of_week` 0 to 168, `detour` as a ratio.

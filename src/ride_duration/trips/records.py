@@ -9,7 +9,7 @@
 | pickup_datetime, dropoff_datetime | timestamp | New York wall clock, whole seconds |
 | pickup_zone, dropoff_zone | int64 | TLC location ids |
 | trip_distance_raw | float64 | miles as the meter recorded them, absurd values included |
-| trip_distance | float64 | miles, missing where the raw value is outside `DISTANCE` |
+| trip_distance | float64 | miles, missing where the raw value is outside `DISTANCE` or contradicts the zones |
 | duration | float64 | minutes from pick-up to drop-off, across changes of the clocks too (`trips.clock`) |
 """
 

@@ -12,6 +12,7 @@ EARTH_RADIUS = 3958.7613
 ORIGIN = (-73.95, 40.75)
 #: Manhattan's avenues run this far east of north, so that "Manhattan distance" follows the streets.
 GRID_BEARING = math.radians(29.0)
+SQUARE_KM_PER_SQUARE_MILE = 2.589988110336
 
 
 class Zone(NamedTuple):
@@ -27,6 +28,11 @@ class Zone(NamedTuple):
     y: float
     #: Land area in square kilometres.
     area: float
+
+    @property
+    def radius(self) -> float:
+        """Miles: radius of the disc that has the zone's area; NaN for zones without a place."""
+        return math.sqrt(self.area / SQUARE_KM_PER_SQUARE_MILE / math.pi)
 
 
 def local_miles(longitude: float, latitude: float) -> tuple[float, float]:

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.pipelines.batch_scoring.streams import batches_of, in_turn
-from ride_duration.pipelines.data_engineering.records import empty, open_records, unreadable
+from ride_duration.pipelines.data_engineering.records import empty, open_records
 from ride_duration.pipelines.data_engineering.rules import minutes_of
 from ride_duration.pipelines.parameters import Scoring
 from ride_duration.trips.records import Service
@@ -100,7 +101,7 @@ def _read(trips: ir.Table, file: str, rows: int) -> Iterator[pa.RecordBatch]:
             read += batch.num_rows
             yield batch
     except Exception as error:  # each engine has its own errors
-        raise unreadable(file, error) from error
+        raise explain_unreadable(file, error) from error
     if read == 0:
         raise empty(file)
 

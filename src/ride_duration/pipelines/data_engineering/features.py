@@ -31,8 +31,7 @@ def compute_features(trips: ir.Table) -> ir.Table:
         One row a trip, in no promised order: key, time, zones, `duration`, `trip_distance_raw`, `zone_pair`
         (as `PU_DO`), `borough_pair`, and the columns `trips.features.FEATURES`.
     """
-    pickup, dropoff = _zone_places("pickup"), _zone_places("dropoff")
-    placed = trips.left_join(pickup, "pickup_zone").left_join(dropoff, "dropoff_zone")
+    placed = join_places(trips)
     clock = placed.pickup_datetime
     features = ride_features(
         placed.pickup_x,
@@ -50,11 +49,21 @@ def compute_features(trips: ir.Table) -> ir.Table:
     return placed.select(**columns)
 
 
+def join_places(trips: ir.Table) -> ir.Table:
+    """Add to each trip, by `pickup_zone` and `dropoff_zone`, where its zones are.
+
+    Returns:
+        One row a trip, in no promised order, with `pickup_x`, `pickup_y`, `pickup_radius` (miles), `pickup_borough`,
+        and the same of the drop-off; NULL where a zone is unknown, and but for the borough where it has no place.
+    """
+    return trips.left_join(_zone_places("pickup"), "pickup_zone").left_join(_zone_places("dropoff"), "dropoff_zone")
+
+
 def _zone_places(end: str) -> ir.Table:
-    """Where zones are, as a table with the columns `<end>_zone`, `<end>_x`, `<end>_y`, `<end>_borough`."""
+    """Where zones are, as a table with the columns `<end>_zone`, `_x`, `_y`, `_radius` and `_borough`."""
     rows = [
-        (zone.location_id, *((None, None) if math.isnan(zone.x) else (zone.x, zone.y)), zone.borough)
+        (zone.location_id, *((None,) * 3 if math.isnan(zone.x) else (zone.x, zone.y, zone.radius)), zone.borough)
         for zone in zones().values()
     ]
-    schema = {f"{end}_zone": "int64", f"{end}_x": "float64", f"{end}_y": "float64", f"{end}_borough": "string"}
-    return ibis.memtable(rows, schema=schema)
+    miles = dict.fromkeys((f"{end}_x", f"{end}_y", f"{end}_radius"), "float64")
+    return ibis.memtable(rows, schema={f"{end}_zone": "int64", **miles, f"{end}_borough": "string"})

@@ -1,11 +1,14 @@
 """Raw columns of a service -> canonical trip records."""
 
+import re
 from collections.abc import Callable
 
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from ride_duration.datasets.month_tables import ROW_NUMBER
+from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.trips.records import RIDE_ID_DIGITS, Service
@@ -24,8 +27,8 @@ _KINDS: dict[str, tuple[str, Callable[[dt.DataType], bool], str]] = {
     "trip_distance_raw": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "float64"),
 }
 
-#: The reader's own column: position of the row in its file, from 0.
-ROW_NUMBER = "file_row_number"
+#: How `MonthTablesDataset` numbers the second and later spellings of a name.
+_NUMBERED = re.compile(r" \(\d+\)$")
 
 
 def read_records(raw_trips: dict[str, Callable[[], ir.Table]], raw_months: RawMonths) -> ir.Table:
@@ -67,7 +70,7 @@ def open_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service,
     try:
         raw = raw_trips[stem]()
     except Exception as error:
-        raise unreadable(file, error) from error
+        raise explain_unreadable(file, error) from error
     return canonical_records(raw, service, month, file, source)
 
 
@@ -77,26 +80,25 @@ def canonical_records(raw: ir.Table, service: Service, month: str, file: str, so
     Raises:
         RideDurationError: A column is missing or of a wrong type; names the file, the column and what was found.
     """
-    spelled = {name.lower(): name for name in raw.columns}
     columns = {}
     for field, (wanted, fits, target) in _KINDS.items():
         tlc_name = service.columns.get(field)
         if tlc_name is None:
             columns[field] = ibis.null(target)
             continue
-        if tlc_name.lower() not in spelled:
+        spelled = [name for name in raw.columns if _NUMBERED.sub("", name).lower() == tlc_name.lower()]
+        if not spelled:
             raise RideDurationError(
                 f"{file} has no column {tlc_name}, which {service.name} months need for {field}; "
                 f"it has {', '.join(name for name in raw.columns if name != ROW_NUMBER)}"
             )
-        column = raw[spelled[tlc_name.lower()]]
-        if not fits(column.type()):
-            raise RideDurationError(
-                f"{file}: column {tlc_name} is of type {column.type()}, but must be {wanted}; get the file anew"
-            )
-        if column.type().is_floating():
-            column = column.isnan().ifelse(ibis.null(column.type()), column)  # one way of being missing in tables
-        columns[field] = column.cast(target)
+        for name in spelled:
+            if not fits(raw[name].type()):
+                raise RideDurationError(
+                    f"{file}: column {name} is of type {raw[name].type()}, but must be {wanted}; "
+                    "write it as that, or get the file again"
+                )
+        columns[field] = _coalesce(raw, {name: _cast(raw[name], target) for name in spelled}, file)
     row = raw[ROW_NUMBER].cast("string").lpad(RIDE_ID_DIGITS, "0")
     key = {
         "source": ibis.literal(source),
@@ -105,6 +107,36 @@ def canonical_records(raw: ir.Table, service: Service, month: str, file: str, so
         "ride_id": ibis.literal(f"{service.name}-{month}-") + row,
     }
     return raw.select(**key, **columns)
+
+
+def _cast(column: ir.Column, target: str) -> ir.Column:
+    """Cast a column; what is not a whole number, where one is wanted, and NaN are missing, not rounded."""
+    kind = column.type()
+    if target == "int64" and not (kind.is_integer() or kind.is_null()):
+        number = column.cast("float64")
+        whole = number.try_cast("int64")
+        return (number == whole).ifelse(whole, ibis.null("int64"))
+    if kind.is_floating():
+        column = column.isnan().ifelse(ibis.null(kind), column)  # one way of being missing in tables
+    return column.try_cast(target) if kind.is_integer() else column.cast(target)
+
+
+def _coalesce(raw: ir.Table, spellings: dict[str, ir.Column], file: str) -> ir.Column:
+    """Make one column of those that hold the same thing under names that differ in case only.
+
+    Raises:
+        RideDurationError: Two of them contradict each other in a row.
+    """
+    (first, column), *others = spellings.items()
+    for name, other in others:
+        rows = raw.aggregate(rows=(column != other).sum()).to_pyarrow()["rows"][0].as_py()
+        if rows:
+            raise RideDurationError(
+                f"{file} has the columns {first} and {_NUMBERED.sub('', name)}, which differ in {rows:,} "
+                "of its rows; delete the wrong one from the file, or get the file again"
+            )
+        column = column.coalesce(other)
+    return column
 
 
 def _read_through(records: ir.Table, file: str) -> None:
@@ -116,7 +148,7 @@ def _read_through(records: ir.Table, file: str) -> None:
     try:
         rows = records.aggregate(rows=records.count(), **sums).to_pyarrow()
     except Exception as error:  # each engine has its own errors
-        raise unreadable(file, error) from error
+        raise explain_unreadable(file, error) from error
     if rows["rows"][0].as_py() == 0:
         raise empty(file)
 
@@ -124,11 +156,3 @@ def _read_through(records: ir.Table, file: str) -> None:
 def empty(file: str) -> RideDurationError:
     """What to say of a file without trips."""
     return RideDurationError(f"{file} holds no trips at all; get the file anew, or leave that month out")
-
-
-def unreadable(file: str, error: Exception) -> RideDurationError:
-    """What to say of a file at which the engine failed."""
-    reason = str(error.__cause__ or error).strip().splitlines()[0].rstrip(".")
-    return RideDurationError(
-        f"{file} cannot be read as parquet ({reason}); mend it, or delete it and run again to get it anew"
-    )

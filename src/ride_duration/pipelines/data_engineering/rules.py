@@ -4,21 +4,31 @@
 |---|---|
 | missing_time, too_short, too_long | rejected: no duration, or one outside `records.DURATION` |
 | distance_out_of_range | repaired: the distance becomes missing, `trip_distance_raw` keeps it |
+| distance_implausible | repaired likewise: it contradicts the zones, as `trips.distances` says |
 | outside_month | flagged: picked up outside the month of the file |
 | unknown_zone | flagged: a zone without a place |
+| repeated | flagged: the same zones, times and distance as an earlier row of the file (fares and their reversals) |
 """
+
+from functools import reduce
+from operator import or_
 
 import ibis
 import ibis.expr.types as ir
 
 from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.data_engineering.features import join_places
 from ride_duration.trips.clock import HOUR, WallClock, find_clock_changes
+from ride_duration.trips.distances import IMPLAUSIBLE, OUT_OF_RANGE, contradicts_zones
 from ride_duration.trips.records import DISTANCE, DURATION
-from ride_duration.trips.zones import zones
 
 REJECTING = ("missing_time", "too_short", "too_long")
-REPAIRING = ("distance_out_of_range",)
-FLAGGING = ("outside_month", "unknown_zone")
+REPAIRING = (OUT_OF_RANGE, IMPLAUSIBLE)
+FLAGGING = ("outside_month", "unknown_zone", "repeated")
+
+#: What two records say of the same ride; where its ends are not known, they say too little.
+_ENDS = ("pickup_datetime", "dropoff_datetime", "pickup_zone", "dropoff_zone")
+_SAME = (*_ENDS, "trip_distance_raw")
 
 
 def check_records(trip_records: ir.Table) -> ir.Table:
@@ -39,8 +49,7 @@ def check_records(trip_records: ir.Table) -> ir.Table:
 def _apply_rules(trip_records: ir.Table) -> ir.Table:
     timed = trip_records.mutate(duration=minutes_of(trip_records))
     duration, distance = timed.duration, timed.trip_distance_raw
-    placed = [zone.location_id for zone in zones().values() if zone.x == zone.x]
-    return timed.mutate(
+    checked = timed.mutate(
         rejected_because=ibis.cases(
             (duration.isnull(), "missing_time"),
             (duration < DURATION[0], "too_short"),
@@ -49,8 +58,49 @@ def _apply_rules(trip_records: ir.Table) -> ir.Table:
         ),
         distance_out_of_range=((distance <= DISTANCE[0]) | ~(distance <= DISTANCE[1])).fill_null(False),
         outside_month=(timed.pickup_datetime.strftime("%Y-%m") != timed.month).fill_null(False),
-        unknown_zone=~(timed.pickup_zone.isin(placed) & timed.dropoff_zone.isin(placed)).fill_null(False),
     )
+    return _flag_repeats(_check_places(checked))
+
+
+def _check_places(records: ir.Table) -> ir.Table:
+    """Add what takes the places of the zones to say: `distance_implausible` and `unknown_zone`."""
+    placed = join_places(records)
+    contradicted = contradicts_zones(
+        placed.distance_out_of_range.ifelse(ibis.null("float64"), placed.trip_distance_raw),
+        placed.pickup_x,
+        placed.pickup_y,
+        placed.pickup_radius,
+        placed.dropoff_x,
+        placed.dropoff_y,
+        placed.dropoff_radius,
+    )
+    return placed.select(
+        *records.columns,
+        distance_implausible=contradicted.fill_null(False),
+        unknown_zone=placed.pickup_x.isnull() | placed.dropoff_x.isnull(),
+    )
+
+
+def _flag_repeats(records: ir.Table) -> ir.Table:
+    """Add `repeated`: whether an earlier row of the same file is the same ride, as far as its ends are known."""
+    months = records.select("month").distinct().order_by("month").to_pyarrow()["month"].to_pylist()
+    found = [_find_repeats(records.filter(records.month == month)) for month in months]
+    repeats = ibis.memtable({"ride_id": [ride_id for ids in found for ride_id in ids]}, schema={"ride_id": "string"})
+    return records.mutate(repeated=records.ride_id.isin(repeats.ride_id))
+
+
+def _find_repeats(records: ir.Table) -> list[str]:
+    """Return the ids of one month's repeats.
+
+    Few rides have a double: these are found by hashes, since sorting all rides takes several times the memory.
+    """
+    known = records.filter(*(records[name].notnull() for name in _ENDS))
+    hashed = known.select("ride_id", *_SAME, hashed=ibis.struct({name: known[name] for name in _SAME}).hash())
+    twice = hashed.group_by("hashed").aggregate(rows=hashed.count())
+    shared = ibis.memtable(twice.filter(twice.rows > 1).select("hashed").to_pyarrow())
+    earlier = ibis.row_number().over(group_by=_SAME, order_by="ride_id")
+    rides = hashed.semi_join(shared, "hashed").mutate(earlier=earlier)
+    return list(rides.filter(rides.earlier > 0).ride_id.to_pyarrow().to_pylist())
 
 
 def minutes_of(records: ir.Table) -> ir.FloatingColumn:
@@ -97,5 +147,6 @@ def clean_trips(checked_records: ir.Table) -> ir.Table:
         One row a trip, in the fields of `trips.records`, and the flags.
     """
     kept = checked_records.filter(checked_records.rejected_because.isnull())
-    believed = kept.distance_out_of_range.ifelse(ibis.null("float64"), kept.trip_distance_raw)
-    return kept.mutate(trip_distance=believed).drop("rejected_because")
+    invalid = reduce(or_, (kept[code] for code in REPAIRING))
+    valid = invalid.ifelse(ibis.null("float64"), kept.trip_distance_raw)
+    return kept.mutate(trip_distance=valid).drop("rejected_because")

@@ -55,10 +55,23 @@ def fingerprint_months(raw_files: dict[str, Callable[[], dict[str, Any]]], raw_m
         Fingerprints by file stem.
 
     Raises:
-        RideDurationError: A month is missing.
+        RideDurationError: A month is missing, or two months are one and the same file.
     """
     stems = [raw_months.raw_service.file_stem(month) for month in raw_months.months]
     missing = [stem for stem in stems if stem not in raw_files]
     if missing:
         raise RideDurationError(f"{missing[0]}.parquet is not there; run `kedro run` from the ingestion pipeline on")
-    return {stem: raw_files[stem]() for stem in stems}
+    fingerprints = {stem: raw_files[stem]() for stem in stems}
+    _refuse_copies(fingerprints)
+    return fingerprints
+
+
+def _refuse_copies(fingerprints: dict[str, dict[str, Any]]) -> None:
+    first: dict[str, str] = {}
+    for entry in fingerprints.values():
+        other = first.setdefault(entry["sha256"], entry["file"])
+        if other != entry["file"]:
+            raise RideDurationError(
+                f"{other} and {entry['file']} hold the same bytes, so that one of them is not the month that its name "
+                "says; delete that one and run again to get it again, or leave its month out"
+            )

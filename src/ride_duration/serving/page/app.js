@@ -150,6 +150,10 @@ function mistakes() {
 
 // Asking
 
+function unused(problem) {
+  return problem === "distance_implausible" ? "Impossible between these zones, so not used" : "Not believed, so not used";
+}
+
 function miles() {
   return Number(ride.miles.replace(",", "."));
 }
@@ -168,7 +172,7 @@ async function question() {
     map.show(ride.pickup, ride.dropoff, `${showAnswer(answer, ride.time)} min`);
     placeTip();
     showModel(answer);
-    if (ride.miles && !answer.distance_used) part("miles-hint").textContent = "Not believed, so not used";
+    if (ride.miles && !answer.distance_used) part("miles-hint").textContent = unused(answer.distance_problem);
     await askDay(signal);
     await askModel(signal).catch(() => {}); // the version is named already
   } catch (refusal) {

@@ -13,7 +13,6 @@ Integers = NDArray[np.int64]
 
 #: The zones with a place, by location id from 1; 264 and 265 have none.
 PLACES = 263
-SQUARE_KM_PER_SQUARE_MILE = 2.589988110336
 MANHATTAN = "Manhattan"
 #: Two kerbs are never nearer than this (miles): a few car lengths.
 NEAREST = 0.01
@@ -40,11 +39,10 @@ def ground() -> Ground:
     places = [zones()[location_id] for location_id in range(1, PLACES + 1)]
     x = np.array([place.x for place in places])
     y = np.array([place.y for place in places])
-    area = np.array([place.area for place in places]) / SQUARE_KM_PER_SQUARE_MILE
     borough = np.array([place.borough for place in places])
     congested = (borough == MANHATTAN) & (y < STREET_96)
     miles = np.hypot(x[:, None] - x, y[:, None] - y)
-    return Ground(x, y, np.sqrt(area / np.pi), borough, congested, miles)
+    return Ground(x, y, np.array([place.radius for place in places]), borough, congested, miles)
 
 
 def bands(upper: tuple[float, ...]) -> Integers:
