@@ -86,7 +86,10 @@ def serve(settings: ServiceSettings) -> None:
         with _following(controller, reconciler, note, settings.registry_seconds):
             _tell(settings, reconciler)
             server.run([listening])
-    log.info("Stopped; every prediction that was acknowledged is kept.")
+    first, *more = predictions.account()
+    log.info("Stopped; %s", first)
+    for sentence in more:
+        log.warning("%s", sentence)
 
 
 def _allow_connections() -> None:
