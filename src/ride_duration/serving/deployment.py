@@ -29,18 +29,20 @@ class Model:
         package: Its hashes were compared.
         name: Of the registered model.
         released_at: Seconds since 1970 (UTC).
+        mark: What tells it from another version of the same number in the registry; empty if it is not known.
 
     Attributes:
         name: The same.
         version: In the registry.
         facts: What its manifest says.
         released_at: The same.
+        mark: The same.
 
     Raises:
         RideDurationError: It cannot be run, or answers golden rides otherwise than it should.
     """
 
-    def __init__(self, package: ModelPackage, name: str, released_at: float) -> None:
+    def __init__(self, package: ModelPackage, name: str, released_at: float, mark: str = "") -> None:
         off = golden_error(package)  # warms the graphs up as well
         if not off <= _GOLDEN_MINUTES:
             raise RideDurationError(f"version {package.version} answers golden rides {off:.3g} minutes off")
@@ -56,6 +58,7 @@ class Model:
         self._needs_belief = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
         self.city = City(package.zones)
         self.released_at = released_at
+        self.mark = mark
 
     def lacks(self, trip_distance: float | None) -> bool:
         """Whether it has no answer without a distance (miles) that is given and, if it reads no other, believed."""
