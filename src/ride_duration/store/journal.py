@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -34,8 +35,7 @@ class Journal:
 
     An append is one `write`: once it has returned, the operating system has the bytes and a killed process loses
     nothing. Against a power cut there is `sync`. Leftovers of a process that ended are taken first. Files that are
-    deleted or moved away meanwhile are written again; what is damaged in one costs the damaged records alone, and the
-    file is set aside.
+    deleted meanwhile are written again; damage costs the damaged records alone, and the file is set aside.
 
     Args:
         folder: Of this process alone, until it closes the journal.
@@ -89,9 +89,8 @@ class Journal:
                 "cannot be written; see to the database, or to the disk"
             )
         with self._lock:
-            now = time.monotonic()
-            if now - self._checked_at > _CHECKED_SECONDS:
-                self._checked_at = now
+            if time.monotonic() - self._checked_at > _CHECKED_SECONDS:
+                self._checked_at = time.monotonic()
                 self._check(self._segments[-1])
             segment = self._segments[-1]
             if self._torn or (segment.size and segment.size + len(entry) > self._segment_bytes):
@@ -174,16 +173,13 @@ class Journal:
     def close(self) -> None:
         self.check()
         if not self.pending:
-            self._remove(self._segments[0])
-        else:
-            for segment in self._segments:
-                segment.close()
-        os.close(self._fd)
-        for fd in self._unsynced:
+            self._remove(self._segments.popleft())
+        for segment in self._segments:
+            segment.close()
+        for fd in (self._fd, *self._unsynced):
             os.close(fd)
 
     def _adopt(self, path: Path) -> None:
-        """Take over a segment that was left behind."""
         try:
             segment = open_segment(path)
         except OSError as error:
@@ -236,22 +232,18 @@ class Journal:
             os.ftruncate(self._fd, self._segments[-1].size)
         except OSError:
             self._torn = True  # so nothing may follow in this file
-            self._resize(self._segments[-1], os.fstat(self._fd).st_size)
         return LogFull(f"the journal {self._folder} cannot be written ({why}); see to the disk")
 
     def _check(self, segment: Segment) -> None:
         size = segment.size_by_name()
         if size is None:
             self._restore(segment)
-        elif size != segment.size:
+        elif size != segment.size and not (self._torn and segment is self._segments[-1]):
             log.error("%s was changed by others: it had %d bytes, and has %d", segment.path, segment.size, size)
-            self._resize(segment, size)
+            self.size += size - segment.size
+            segment.size = size
             self._changed = True  # so it is read once more
             self._damaged(segment)
-
-    def _resize(self, segment: Segment, size: int) -> None:
-        self.size += size - segment.size
-        segment.size = size
 
     def _restore(self, segment: Segment) -> None:
         """Write a file again whose name is gone, or has become another file's."""
@@ -275,13 +267,11 @@ class Journal:
             os.close(fd)
 
     def _damaged(self, segment: Segment) -> None:
-        """Set the segment aside once the rest of it is in the database; nothing more is appended to it."""
+        """Set it aside once the rest of it is in the database; nothing more is appended to it."""
         segment.damaged = True
         if segment is self._segments[-1]:
-            try:
+            with contextlib.suppress(LogFull):
                 self._rotate()
-            except LogFull as error:
-                log.error("%s", error)
 
     def _drop(self) -> bool:
         """Let the first segment go, unless it is appended to."""
