@@ -219,8 +219,6 @@ class _Database:
         self._engine = _engine(uri, self._file)
 
     def champion(self) -> int | None:
-        if self._file is not None and not self._file.exists():
-            raise RideDurationError(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         found = self._ask(_ALIAS)
         return int(found[0][0]) if found else None
 
@@ -240,6 +238,8 @@ class _Database:
     def _ask(self, question: str, **values: Any) -> list[Any]:
         from sqlalchemy import text
 
+        if self._file is not None and not self._file.exists():
+            raise Unreachable(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(question), {"name": self._name, **values})]
 
