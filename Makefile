@@ -61,6 +61,7 @@ LEVELS := training tracking tuning explore serving build
 LOCK := pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --upgrade
 
 clean: ## Remove the environment and everything that runs have made; raw months stay
+	@PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m ride_duration.in_use data
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage data/mlflow
 	find data -type f ! -name .gitkeep ! -path 'data/01_raw/*' -delete
 

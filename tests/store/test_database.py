@@ -45,8 +45,9 @@ def test_what_older_services_kept_and_still_keep_is_of_no_known_model_or_instant
     engine = engine_for_writing(store_url)
     migrate(engine)
     with engine.begin() as connection:  # as version 0002 left it
-        for column in ("predictions DROP COLUMN model", "predictions DROP COLUMN pickup_at", "actuals DROP dropoff_at"):
-            connection.execute(text(f"ALTER TABLE {column}"))
+        for table, columns in {"predictions": ("model", "pickup_at"), "actuals": ("dropoff_at",)}.items():
+            for column in (*columns, "source"):
+                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
         connection.execute(text(INSERT.format("before")))
     with pytest.raises(RideDurationError, match="or those of an older version"):

@@ -25,9 +25,9 @@ def test_entries_read_back_whole_from_a_journal_torn_at_any_byte(appended: list[
     data = b"".join(entries)
     for torn in range(len(data) + 1):
         whole = list(whole_entries(data[:torn]))
-        assert [end for end, _, _ in whole] == [end for end in ends if end <= torn]
-    assert [records_of(payload) for _, _, payload in whole] == appended
-    assert [count for _, count, _ in whole] == [len(group) for group in appended]
+        assert [entry.end for entry in whole] == [end for end in ends if end <= torn]
+    assert [records_of(entry.payload) for entry in whole] == appended
+    assert [entry.number for entry in whole] == [len(group) for group in appended]
 
 
 @given(st.lists(records, min_size=1, max_size=2), st.data())
@@ -39,7 +39,7 @@ def test_a_damaged_entry_is_not_taken_for_a_whole_one(group: list[Prediction | A
 
 def test_zeros_after_a_power_cut_are_no_entries() -> None:
     entry = entry_of([Actual("a", "r", 1.0, 2.0)])
-    assert [end for end, _, _ in whole_entries(entry + bytes(4096))] == [len(entry)]
+    assert [found.end for found in whole_entries(entry + bytes(4096))] == [len(entry)]
 
 
 def test_fields_may_be_added_at_the_end() -> None:

@@ -27,8 +27,12 @@ class Store:
         with self.writing.begin() as connection:
             connection.execute(delete(predictions))
             connection.execute(delete(actuals))
-        Insertion(self.writing).insert(records, lambda record, error: pytest.fail(f"{record}: {error}"))
+        self.add("", *records)
         return self.reading
+
+    def add(self, source: str, *records: Prediction | Actual) -> None:
+        """Let it keep these records from a journal, too."""
+        Insertion(self.writing).insert(records, lambda record, error: pytest.fail(f"{record}: {error}"), source)
 
 
 @pytest.fixture
@@ -67,8 +71,8 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
     engine = store.fill(*answers, *reports)
     by_receipt = sorted(reports, key=lambda report: report.received_at)  # stable: then by arrival
     by_time = sorted(answers, key=lambda answer: answer.asked_at)
-    truth = {report.ride_id: report for report in by_receipt}
-    newest = {line(answer): answer.prediction_id for answer in by_time}
+    truth = {report.ride_id: report for report in reports}  # of one journal: by arrival
+    newest = {line(answer): answer.prediction_id for answer in answers}
     assert [(row.prediction.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
         (
             answer.prediction_id,
@@ -84,6 +88,31 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
             "corrected ones and those of unknown rides too"
         )
     assert last_received(engine) == (by_receipt[-1].received_at if by_receipt else None)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("xyz"), moments), min_size=1, max_size=6))
+def test_of_journals_that_arrive_late_the_latest_time_decides_and_in_a_journal_its_order(
+    store: Store, reports: list[tuple[str, float]]
+) -> None:
+    engine = store.fill(prediction("before", "ride", -1.0))
+    for number, (source, at) in enumerate(reports):
+        store.add(source, prediction(f"p{number}", "ride", at), actual(f"a{number}", "ride", at, 5.0 + number))
+    latest = max(range(len(reports)), key=lambda number: (reports[number][1], number))
+    last = max(number for number, (source, _) in enumerate(reports) if source == reports[latest][0])
+    rows = joined(engine)
+    assert {row.actual for row in rows} == {5.0 + last}
+    counted = [row.prediction.prediction_id for row in rows if row.counts]
+    assert counted == [f"p{last}"]
+
+
+def test_a_correction_holds_though_the_clock_stepped_back(store: Store) -> None:
+    wrong, right = actual("wrong", "ride", 100.0, 25.0), actual("right", "ride", 40.0, 12.0)
+    engine = store.fill(prediction("p", "ride", 90.0), prediction("q", "ride", 30.0), wrong, right)
+    assert [(row.prediction.prediction_id, row.actual, row.counts) for row in joined(engine)] == [
+        ("q", 12.0, True),
+        ("p", 12.0, False),
+    ]
 
 
 def line(answer: Prediction) -> tuple[str, str, bool]:

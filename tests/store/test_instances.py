@@ -5,6 +5,7 @@ import pytest
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import name_of_store
 from ride_duration.store.instances import take_folder
+from ride_duration.store.segment import instance_in, segments_in
 
 STORE = "postgresql+psycopg://rides@host/rides"
 
@@ -28,24 +29,28 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("named", [True, False])
 def test_the_dead_are_inherited_and_the_living_are_not(tmp_path: Path, named: bool) -> None:
     living, life = take_folder(tmp_path, "living", STORE)
-    (living / "000000000001.journal").write_bytes(b"of the living")
+    (living / "000000000001.journal2").write_bytes(b"of the living")
     store = living.name if named else ""  # programs before did not tell stores apart
     for instance, numbers in {"dead": (7, 8), "own": (3,)}.items():
         (tmp_path / instance / store).mkdir(parents=True)
         for number in numbers:
-            (tmp_path / instance / store / f"{number:012d}.journal").write_text(f"{instance} {number}")
+            (tmp_path / instance / store / f"{number:012d}.journal{2 if named else ''}").write_text(
+                f"{instance} {number}"
+            )
     own, lock = take_folder(tmp_path, "own", STORE)
-    texts = [path.read_text() for path in sorted(own.glob("*.journal"))]
+    texts = [path.read_text() for path in segments_in(own)]
     assert texts == ["own 3", "dead 7", "dead 8"]
-    assert len(list(living.glob("*.journal"))) == 1
-    assert len(list(tmp_path.glob("**/*.journal"))) == 4
+    inherited = ["", ".dead", ".dead"] if named else ["", "", ""]
+    assert [instance_in(path) for path in segments_in(own)] == inherited
+    assert len(list(living.glob("*.journal2"))) == 1
+    assert len(list(tmp_path.glob("**/*.journal*"))) == 4
     lock.release()
     life.release()
 
 
 def test_what_is_for_another_store_waits_for_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     left, lock = take_folder(tmp_path, "blue", f"sqlite:///{tmp_path}/dev.db")
-    (left / "000000000001.journal").write_text("for dev")
+    (left / "000000000001.journal2").write_text("for dev")
     lock.release()
     for instance in ("blue", "green"):
         own, lock = take_folder(tmp_path, instance, STORE)

@@ -29,7 +29,7 @@ def open_journal(tmp_path: Path) -> Callable[..., Journal]:
 
 
 def segments(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.journal"))
+    return sorted(folder.glob("*.journal2"))
 
 
 def drained(journal: Journal) -> list[Record]:

@@ -24,7 +24,7 @@ from ride_duration.errors import RideDurationError, Unreachable, without_passwor
 from ride_duration.postgresql import patient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Engine
 
@@ -41,12 +41,14 @@ _ELSEWHERE = re.compile("[a-z][a-z0-9+.-]+:/")
 
 _ALIAS = "SELECT version FROM registered_model_aliases WHERE name = :name AND alias = 'champion'"
 _LOGGED = """
-    SELECT logged_models.artifact_location, experiments.artifact_location, model_versions.creation_time
+    SELECT logged_models.artifact_location, experiments.artifact_location, model_versions.creation_time,
+        model_versions.source
     FROM model_versions
     JOIN logged_models ON model_versions.source = 'models:/' || logged_models.model_id
     JOIN experiments ON experiments.experiment_id = logged_models.experiment_id
     WHERE model_versions.name = :name AND model_versions.version = :version
 """
+_SOURCE = "SELECT source FROM model_versions WHERE name = :name AND version = :version"
 _TAGS = "SELECT key, value FROM model_version_tags WHERE name = :name AND version = :version"
 
 
@@ -57,20 +59,23 @@ class Released(NamedTuple):
         folder: In which it lies.
         at: When it was released (seconds since 1970, UTC).
         noted: The version's tags, among them the seal of its package.
+        mark: What tells it from another version of the same number; empty if it is not known.
     """
 
     folder: Path
     at: float
     noted: dict[str, str]
+    mark: str = ""
 
 
 class _Kept(NamedTuple):
-    """Where MLflow keeps the files of a version and those of its experiment, since when (ms since 1970); its tags."""
+    """Where MLflow keeps the files of a version and of its experiment, since when (ms since 1970); tags and source."""
 
     location: str
     experiment: str
     since: int
     tags: dict[str, str]
+    source: str
 
 
 class RegistryReader:
@@ -104,6 +109,18 @@ class RegistryReader:
         version: int | None = _reached(self._store.champion)
         return version
 
+    def mark(self, version: int) -> str:
+        """Tell a version from another one of the same number: the fingerprint of its package, or else its own address.
+
+        A registry that was made anew counts from 1 again.
+
+        Raises:
+            RideDurationError: There is no such version.
+            Unreachable: The registry cannot be reached.
+        """
+        mark: str = _reached(lambda: self._store.mark(version))
+        return mark
+
     def released(self, version: int) -> Released:
         """Where the package of a version lies, and since when; one in a store elsewhere is kept until the next call.
 
@@ -114,7 +131,7 @@ class RegistryReader:
         kept = _reached(lambda: self._store.kept(version))
         try:
             folder = package_folder(kept.location, kept.experiment, self._artifacts, self._download)
-            return Released(folder, kept.since / 1000, kept.tags)
+            return Released(folder, kept.since / 1000, kept.tags, mark_of(kept.tags, kept.source))
         except (OSError, ValueError) as error:
             raise RideDurationError(f"the files of version {version} are gone ({error})") from error
 
@@ -136,6 +153,11 @@ class RegistryReader:
             raise OSError(f"{shown}: {without_passwords(done.stderr).strip().splitlines()[-1:]}")
         [found] = Path(folder).rglob("MLmodel")
         return found.parent
+
+
+def mark_of(noted: Mapping[str, str], source: str) -> str:
+    """What tells a version from another one: the fingerprint that was noted with it, or else where MLflow keeps it."""
+    return noted.get("manifest_sha256") or source
 
 
 def package_folder(location: str, experiment: str, artifacts: Path, download: Callable[[str], Path]) -> Path:
@@ -197,21 +219,27 @@ class _Database:
         self._engine = _engine(uri, self._file)
 
     def champion(self) -> int | None:
-        if self._file is not None and not self._file.exists():
-            raise RideDurationError(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         found = self._ask(_ALIAS)
         return int(found[0][0]) if found else None
+
+    def mark(self, version: int) -> str:
+        found = self._ask(_SOURCE, version=version)
+        if not found:
+            raise RideDurationError(f"there is no version {version} of {self._name}")
+        return mark_of(dict(self._ask(_TAGS, version=version)), found[0][0])
 
     def kept(self, version: int) -> _Kept:
         found = self._ask(_LOGGED, version=version)
         if not found:
             raise RideDurationError(f"there is no version {version} of {self._name}")
-        location, experiment, since = found[0]
-        return _Kept(location, experiment, since, dict(self._ask(_TAGS, version=version)))
+        location, experiment, since, source = found[0]
+        return _Kept(location, experiment, since, dict(self._ask(_TAGS, version=version)), source)
 
     def _ask(self, question: str, **values: Any) -> list[Any]:
         from sqlalchemy import text
 
+        if self._file is not None and not self._file.exists():
+            raise Unreachable(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(question), {"name": self._name, **values})]
 
@@ -235,13 +263,17 @@ class _Server:
             raise
         return int(found["model_version"]["version"])
 
+    def mark(self, version: int) -> str:
+        found = self._ask("model-versions/get", name=self._name, version=version)["model_version"]
+        return mark_of({tag["key"]: tag["value"] for tag in found.get("tags", [])}, found["source"])
+
     def kept(self, version: int) -> _Kept:
         found = self._ask("model-versions/get", name=self._name, version=version)["model_version"]
         logged = self._ask(f"logged-models/{found['source'].removeprefix('models:/')}")["model"]["info"]
         experiment = self._ask("experiments/get", experiment_id=logged["experiment_id"])["experiment"]
         tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
         since = int(found["creation_timestamp"])
-        return _Kept(logged["artifact_uri"], experiment["artifact_location"], since, tags)
+        return _Kept(logged["artifact_uri"], experiment["artifact_location"], since, tags, found["source"])
 
     def _ask(self, path: str, **values: Any) -> Any:
         asked = Request(f"{self._api}/{path}?{urlencode(values)}", headers=self._headers)  # noqa: S310 http(s) alone

@@ -29,6 +29,7 @@ class Model:
         package: Its hashes were compared.
         name: Of the registered model.
         released_at: Seconds since 1970 (UTC).
+        mark: What tells it from another version of the same number in the registry; empty if it is not known.
 
     Attributes:
         name: The same.
@@ -36,12 +37,13 @@ class Model:
         version: In the registry.
         facts: What its manifest says.
         released_at: The same.
+        mark: The same.
 
     Raises:
         RideDurationError: It cannot be run, or answers golden rides otherwise than it should.
     """
 
-    def __init__(self, package: ModelPackage, name: str, released_at: float) -> None:
+    def __init__(self, package: ModelPackage, name: str, released_at: float, mark: str = "") -> None:
         off = golden_error(package)  # warms the graphs up as well
         if not off <= _GOLDEN_MINUTES:
             raise RideDurationError(f"version {package.version} answers golden rides {off:.3g} minutes off")
@@ -58,6 +60,7 @@ class Model:
         self.city = City(package.zones)
         self.places = package.places
         self.released_at = released_at
+        self.mark = mark
 
     def lacks(self, trip_distance: float | None, problem: str | None = None) -> bool:
         """Whether it has no answer without a distance (miles) that is given and, if it reads no other, valid.

@@ -45,10 +45,22 @@ class PackageCache:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 write_folder(own, package.contents)
             os.utime(own / MANIFEST, (source.at, source.at))
+            _write(self._noted(version), f"{package.fingerprint} {source.mark}\n")
             return package
         if not own.exists():
             raise RideDurationError(f"version {version} was never loaded here, and the registry is away")
-        return ModelPackage(read_folder(own), 1, version)
+        package = ModelPackage(read_folder(own), 1, version)
+        fingerprint = self._loaded(version)[0]
+        if fingerprint not in ("", package.fingerprint):
+            raise RideDurationError(
+                f"the model package in {own} is not the one that was loaded from the registry as version {version}; "
+                "it is copied again as soon as the registry is back"
+            )
+        return package
+
+    def mark(self, version: int) -> str:
+        """What told the version that lies here from others of its number; empty if it is not known."""
+        return self._loaded(version)[1]
 
     def released_at(self, version: int) -> float:
         """When a version that lies here was released (seconds since 1970, UTC)."""
@@ -57,12 +69,11 @@ class PackageCache:
     def note_champion(self, version: int) -> None:
         """Remember a champion that answers, and forget packages that were loaded long ago."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self._last.with_suffix(".partial")
-        unfinished.write_text(f"{version}\n")
-        os.replace(unfinished, self._last)
+        _write(self._last, f"{version}\n")
         folders = [path for path in self._folder.iterdir() if path.name.isdigit() and path.name != str(version)]
         for old in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
+            self._noted(int(old.name)).unlink(missing_ok=True)
 
     def last_champion(self) -> int | None:
         """The champion that answered last."""
@@ -71,9 +82,26 @@ class PackageCache:
         except (OSError, ValueError):
             return None
 
+    def _noted(self, version: int) -> Path:
+        return self._folder / f"{version}.loaded"
+
+    def _loaded(self, version: int) -> tuple[str, str]:
+        """The fingerprint of the package that was loaded, and its mark in the registry; empty where not noted."""
+        try:
+            fingerprint, _, mark = self._noted(version).read_text().strip().partition(" ")
+        except (OSError, UnicodeDecodeError):  # of a program before, which did not note them
+            return "", ""
+        return fingerprint, mark
+
     @staticmethod
     def _differs(own: Path, package: ModelPackage) -> bool:
         try:
             return read_folder(own) != package.contents
         except RideDurationError:
             return True
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_name(f"{path.name}.partial")
+    unfinished.write_text(text)
+    os.replace(unfinished, path)

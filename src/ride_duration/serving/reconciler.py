@@ -62,7 +62,7 @@ class Reconciler:
         self._cache = cache
         self._challenge = challenge
         self._lock = threading.Lock()
-        self._refused: dict[tuple[int, bool], tuple[float, str]] = {}
+        self._refused: dict[tuple[int, bool], tuple[float, str, str]] = {}
         self.deployment: Deployment | None = None
         self.reachable = False
         self.champion: int | None = None
@@ -86,23 +86,24 @@ class Reconciler:
         present = self.deployment.champion if self.deployment else None
         try:
             wanted = self._reader.champion()
+            mark = None if wanted is None else self._reader.mark(wanted)
         except RideDurationError as error:
-            look.reachable, look.problem = False, str(error)
+            look.reachable, look.problem, mark = False, str(error), None
             wanted = self.champion or (present.version if present else self._cache.last_champion())
         look.champion = wanted
         if wanted is None:
             look.problem = look.problem or "there is no champion yet; `kedro run` releases one"
             return present
-        if present is not None and present.version == wanted:
+        if present is not None and _is(present, wanted, mark):
             return present
         challenger = self.deployment.challenger if self.deployment else None
-        if challenger is not None and challenger.version == wanted:
+        if challenger is not None and _is(challenger, wanted, mark):
             loaded: Model | None = challenger
         else:
-            loaded = self._loaded(wanted, look, registry=look.reachable) or present
+            loaded = self._loaded(wanted, look, mark) or present
         last = self._cache.last_champion()
         if loaded is None and last is not None:  # a start with a bad package in the registry
-            loaded = self._loaded(last, look, registry=False)
+            loaded = self._loaded(last, look, None)
         if loaded is not None and loaded is not present:
             self._cache.note_champion(loaded.version)
             log.info("version %d answers now", loaded.version)
@@ -113,8 +114,9 @@ class Reconciler:
         if wanted is None or wanted.version == champion.version:
             return None, 0.0
         present = self.deployment.challenger if self.deployment else None
-        if present is None or present.version != wanted.version:
-            present = self._loaded(wanted.version, look, registry=look.reachable)
+        mark = self._mark(wanted.version, look)
+        if present is None or not _is(present, wanted.version, mark):
+            present = self._loaded(wanted.version, look, mark)
             if present is None and look.reachable:
                 look.challenger_problem = self._refused[wanted.version, True][1]
         if present is not None and present.needs_more_than(champion):
@@ -125,25 +127,45 @@ class Reconciler:
             return None, 0.0
         return present, wanted.share if present else 0.0
 
-    def _loaded(self, version: int, look: _Look, registry: bool) -> Model | None:
-        until, problem = self._refused.get((version, registry), (0.0, ""))
-        if time.monotonic() < until:
+    def _mark(self, version: int, look: _Look) -> str | None:
+        """What tells a version from another of its number; None without the registry, empty if it has none such."""
+        if not look.reachable:
+            return None
+        try:
+            return self._reader.mark(version)
+        except Unreachable as error:
+            look.reachable, look.problem = False, str(error)
+            return None
+        except RideDurationError:  # loading it says what is wrong
+            return ""
+
+    def _loaded(self, version: int, look: _Look, mark: str | None) -> Model | None:
+        """A version, as the registry has it under a mark; as the cache has it if there is none."""
+        registry = mark is not None
+        until, problem, refused = self._refused.get((version, registry), (0.0, "", ""))
+        if time.monotonic() < until and refused == (mark or ""):
             look.problem = problem
             return None
-        return self._load(version, look, registry)
+        return self._load(version, look, mark)
 
-    def _load(self, version: int, look: _Look, registry: bool) -> Model | None:
+    def _load(self, version: int, look: _Look, mark: str | None) -> Model | None:
+        registry = mark is not None
         try:
             package = self._cache.package(version, self._reader.released(version) if registry else None)
-            model = Model(package, self._reader.name, self._cache.released_at(version))
+            model = Model(package, self._reader.name, self._cache.released_at(version), self._cache.mark(version))
         except Unreachable as error:  # says nothing of the package
             look.reachable, look.problem = False, str(error)
             return None
         except Exception as error:  # whatever a package does, the one before goes on answering
             self.failures += 1
             look.problem = f"version {version} cannot answer: {error}"
-            self._refused[version, registry] = (time.monotonic() + _TRY_AGAIN, look.problem)
+            self._refused[version, registry] = (time.monotonic() + _TRY_AGAIN, look.problem, mark or "")
             log.error("%s", look.problem)
             return None
         self._refused.pop((version, registry), None)
         return model
+
+
+def _is(model: Model, version: int, mark: str | None) -> bool:
+    """Is a model the version that the registry has under a mark? Without the registry, the number says it."""
+    return model.version == version and (mark is None or mark in (model.mark, model.package.fingerprint))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import resource
 import signal
 import socket
@@ -18,6 +19,7 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from ride_duration.errors import RideDurationError
+from ride_duration.in_use import SERVICES, hold
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.serving.app import App
 from ride_duration.serving.controller import BY, Controller
@@ -54,6 +56,7 @@ def serve(settings: ServiceSettings) -> None:
     _allow_connections()
     with (
         _listening(settings) as listening,
+        _in_use(settings),
         _predictions_kept(settings) as predictions,
         ThreadPoolExecutor(1, "many-rides") as worker,
     ):
@@ -87,7 +90,10 @@ def serve(settings: ServiceSettings) -> None:
         with _following(controller, reconciler, note, settings.registry_seconds):
             _tell(settings, reconciler)
             server.run([listening])
-    log.info("Stopped; every prediction that was acknowledged is kept.")
+    first, *more = predictions.account()
+    log.info("Stopped; %s", first)
+    for sentence in more:
+        log.warning("%s", sentence)
 
 
 def _allow_connections() -> None:
@@ -112,6 +118,20 @@ def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
                 f"the service cannot listen on {settings.host}:{settings.port} ({error.strerror}); {advice}"
             ) from error
         yield listening
+
+
+@contextmanager
+def _in_use(settings: ServiceSettings) -> Iterator[None]:
+    """Let `make clean` see that a service runs, wherever its folder lies."""
+    data = settings.project_path / "data"
+    try:
+        held = hold(data, SERVICES)
+    except OSError as error:
+        raise RideDurationError(f"{data} cannot be used: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 @contextmanager

@@ -108,10 +108,16 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     @property
     def store_url(self) -> str:
         """Where predictions are kept, SQLite files by absolute path."""
-        prefix = "sqlite:///"
-        if not self.store.startswith(prefix):
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            url = make_url(self.store)
+        except ArgumentError:  # whoever opens it says what is wrong
             return self.store
-        return f"{prefix}{self.project_path / self.store.removeprefix(prefix)}"
+        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+            return self.store
+        return url.set(database=str(self.project_path / url.database)).render_as_string(hide_password=False)
 
 
 def read_settings(path: Path) -> ServiceSettings:

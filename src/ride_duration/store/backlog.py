@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from ride_duration.errors import RideDurationError
@@ -22,9 +23,13 @@ class Backlog(Protocol):
         depth: Records that are not in the database yet.
         pending: Is there anything to take?
         full: Would a record be refused now?
+        taken_from: Whose records were taken last: the instance whose journal they were in; empty for this one's own.
+        set_aside: Files in which something could not be read; they were renamed, and are still there.
     """
 
     appended: int
+    taken_from: str
+    set_aside: list[Path]
 
     @property
     def depth(self) -> int: ...
@@ -43,6 +48,16 @@ class Backlog(Protocol):
 
     def advance(self) -> None:
         """What was taken is in the database."""
+
+    def check(self) -> bool:
+        """Look whether the files are as they were left, and write those again that are gone.
+
+        Returns:
+            Whether all is as it was; else some records may have to be taken again.
+        """
+
+    def rewind(self) -> None:
+        """Take everything that is still there once more: the database may not have it after all."""
 
     def sync(self) -> None:
         """Everything that was appended so far survives a power cut once this returns."""
@@ -63,6 +78,8 @@ class MemoryBacklog:
         self._queue: deque[Sequence[Record]] = deque()
         self._taken: list[Record] = []
         self.appended = self._advanced = 0
+        self.taken_from = ""
+        self.set_aside: list[Path] = []
 
     @property
     def depth(self) -> int:
@@ -90,6 +107,12 @@ class MemoryBacklog:
     def advance(self) -> None:
         self._advanced += len(self._taken)
         self._taken = []
+
+    def check(self) -> bool:
+        return True
+
+    def rewind(self) -> None:
+        pass
 
     def sync(self) -> None:
         pass

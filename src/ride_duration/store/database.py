@@ -26,27 +26,35 @@ _PLACE = ("host", "hostaddr", "port", "dbname", "service", "options")
 _MIGRATION_LOCK = 7_239_416_604
 
 
-def engine_for_writing(store_url: str, synchronous: str = "NORMAL") -> Engine:
+def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open: bool = False) -> Engine:
     """An engine for the one thread that writes. It does not connect yet; a missing folder of SQLite is made.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
         synchronous: SQLite's, in WAL mode: NORMAL outlives the process, FULL a power cut too. (PostgreSQL's commits
             outlive both as long as its `synchronous_commit` says so.)
+        kept_open: Keep SQLite's file open, which has to be watched then (`sqlite_file`); else each transaction opens
+            the file that has the name at that time.
 
     Raises:
         RideDurationError: The URL cannot be used.
     """
-    from sqlalchemy import create_engine, event
+    from sqlalchemy import NullPool, QueuePool, create_engine, event
 
     url = _url(store_url)
     if url.get_backend_name() == "postgresql":
         return create_engine(url, pool_size=1, max_overflow=0, connect_args=patient(url, _WRITING))
+    folder = Path(url.database or "").parent
     try:
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RideDurationError(f"the folder of {url.database} cannot be made: {error.strerror}") from None
-    engine = create_engine(url, connect_args={"timeout": _SECONDS, "check_same_thread": False, "isolation_level": None})
+    arguments = {"timeout": _SECONDS, "check_same_thread": False, "isolation_level": None}
+    engine = create_engine(url, connect_args=arguments, poolclass=QueuePool if kept_open else NullPool)
+
+    @event.listens_for(engine, "do_connect")
+    def make_folder(*_: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)  # it may have been deleted since
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -69,7 +77,7 @@ def engine_for_reading(store_url: str) -> Engine:
     Raises:
         RideDurationError: There is no such store, or it cannot be reached.
     """
-    from sqlalchemy import create_engine, inspect
+    from sqlalchemy import NullPool, QueuePool, create_engine, inspect
     from sqlalchemy.exc import OperationalError
 
     url = _url(store_url)
@@ -77,13 +85,15 @@ def engine_for_reading(store_url: str) -> Engine:
     if sqlite and not Path(url.database or "").is_file():
         raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
     arguments = {"timeout": _SECONDS} if sqlite else patient(url)
-    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
+    # A file of SQLite is opened for each question, so that it is the one that has the name at that time.
+    pool = NullPool if sqlite else QueuePool
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite, poolclass=pool)
     try:
         there = inspect(engine)
         columns = there.get_columns("predictions") if there.has_table("predictions") else []
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
-    if "pickup_at" not in {column["name"] for column in columns}:  # the newest
+    if "source" not in {column["name"] for column in columns}:  # the newest
         raise RideDurationError(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
             "`kedro models serve` makes its tables"
@@ -111,13 +121,16 @@ def name_of_store(store_url: str, folder: Path) -> str:
     return f"{url.get_backend_name()}-{blake2b(str(place).encode(), digest_size=6).hexdigest()}"
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine) -> bool:
     """Bring the tables to their newest form; of two processes at once, one waits for the other.
 
     Tables that a newer program made are left as they are: each migration only adds, so that this one can write to them.
 
     Args:
         engine: Of `engine_for_writing`.
+
+    Returns:
+        Whether there were no tables yet.
     """
     from alembic import command
     from alembic.config import Config
@@ -136,9 +149,10 @@ def migrate(engine: Engine) -> None:
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if present is not None and present not in known:
             log.warning("the prediction log's tables, %s, are newer than this program; they stay as they are", present)
-            return
+            return False
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    return present is None
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

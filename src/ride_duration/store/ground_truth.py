@@ -1,8 +1,12 @@
 """Predictions joined with what really happened, as far as it is known.
 
-Nothing that was reported is thrown away: of the reports about one ride, the newest holds (by the time of receipt, then
-by arrival), and the others stay beside it. Of several answers of a model about one ride, the newest is the one that
-counts; answers of a shadow, which nobody saw, are a line of their own.
+Nothing that was reported is thrown away: of the reports about one ride, the newest holds, and the others stay beside
+it. Of several answers of a model about one ride, the newest is the one that counts; answers of a shadow, which nobody
+saw, are a line of their own.
+
+Which one is the newest: of those from one journal (`source`), the one that arrived last, whatever the clock of the
+service said meanwhile, since a journal is kept in order. Of several journals, of which one may arrive late, the one
+that has the latest time decides; where times are equal, the one whose record arrived later.
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ride_duration.store.records import Prediction
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Engine, Join
+    from collections.abc import Callable
+
+    from sqlalchemy import Column, ColumnElement, Engine, FromClause, Join, ScalarSelect, Table
 
 
 class Joined(NamedTuple):
@@ -45,7 +51,7 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
 
     from ride_duration.store.tables import actuals, predictions
 
-    columns = [column for column in predictions.c if column.name != "arrival"]
+    columns = [column for column in predictions.c if column.name not in ("arrival", "source")]
     question = (
         select(*columns, actual_minutes(), actuals.c.received_at, counting())
         .select_from(with_truth())
@@ -73,19 +79,9 @@ def last_received(engine: Engine) -> float | None:
 
 def with_truth() -> Join:
     """Predictions, each with the report about its ride that holds, if there is one."""
-    from sqlalchemy import select
-
     from ride_duration.store.tables import actuals, predictions
 
-    other = actuals.alias("other")
-    newest = (
-        select(other.c.arrival)
-        .where(other.c.ride_id == predictions.c.ride_id)
-        .order_by(other.c.received_at.desc(), other.c.arrival.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return predictions.outerjoin(actuals, actuals.c.arrival == newest)
+    return predictions.outerjoin(actuals, actuals.c.arrival == _newest(actuals, actuals.c.received_at, _same_ride))
 
 
 def actual_minutes() -> ColumnElement[float]:
@@ -106,19 +102,38 @@ def counting(until: float | None = None) -> ColumnElement[bool]:
     Args:
         until: Answers asked for at this time or later do not count (seconds since 1970-01-01 UTC).
     """
-    from sqlalchemy import select
+    from ride_duration.store.tables import predictions
+
+    def same_line(answer: FromClause) -> list[ColumnElement[bool]]:
+        both_shadow = (answer.c.variant == "shadow") == (predictions.c.variant == "shadow")
+        same = [*_same_ride(answer), answer.c.model == predictions.c.model, both_shadow]
+        return same if until is None else [*same, answer.c.asked_at < until]
+
+    return predictions.c.arrival == _newest(predictions, predictions.c.asked_at, same_line)
+
+
+def _same_ride(record: FromClause) -> list[ColumnElement[bool]]:
+    from ride_duration.store.tables import predictions
+
+    return [record.c.ride_id == predictions.c.ride_id]
+
+
+def _newest(
+    table: Table, time: Column[float], comparable: Callable[[FromClause], list[ColumnElement[bool]]]
+) -> ScalarSelect[int]:
+    """The arrival of the newest of the records that are comparable with a prediction."""
+    from sqlalchemy import func, select
 
     from ride_duration.store.tables import predictions
 
-    other = predictions.alias("later")
-    same_model = other.c.model == predictions.c.model
-    same_line = (other.c.variant == "shadow") == (predictions.c.variant == "shadow")
-    earlier = () if until is None else (other.c.asked_at < until,)
-    newest = (
-        select(other.c.arrival)
-        .where(other.c.ride_id == predictions.c.ride_id, same_model, same_line, *earlier)
-        .order_by(other.c.asked_at.desc(), other.c.arrival.desc())
+    latest, record = table.alias("latest"), table.alias("record")
+    journal = (
+        select(latest.c.source)
+        .where(*comparable(latest))
+        .order_by(latest.c[time.name].desc(), latest.c.arrival.desc())
         .limit(1)
+        .correlate(predictions)
         .scalar_subquery()
     )
-    return predictions.c.arrival == newest
+    last = select(func.max(record.c.arrival)).where(*comparable(record), record.c.source == journal)
+    return last.correlate(predictions).scalar_subquery()

@@ -34,12 +34,13 @@ class Insertion:
             Actual: _insertion(actuals, engine.dialect.name),
         }
 
-    def insert(self, records: Sequence[Record], refuse: Callable[[Record, Exception], None]) -> None:
+    def insert(self, records: Sequence[Record], refuse: Callable[[Record, Exception], None], source: str = "") -> None:
         """Insert records and commit; where the database refuses one, the others go in without it.
 
         Args:
             records: Of both kinds, in the order of their arrival.
             refuse: Is told which record cannot be inserted, and why.
+            source: The journal that they come from; records of one source arrive in the order in which they were made.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The database is away, locked or full; some records may be in it.
@@ -49,18 +50,18 @@ class Insertion:
         try:
             with self._engine.begin() as connection:
                 for kind in self._statements:
-                    self._insert(connection, kind, [record for record in records if isinstance(record, kind)])
+                    self._insert(connection, kind, [record for record in records if isinstance(record, kind)], source)
         except (DataError, IntegrityError) as error:
             if len(records) == 1:
                 refuse(records[0], error)
                 return
             half = len(records) // 2
-            self.insert(records[:half], refuse)
-            self.insert(records[half:], refuse)
+            self.insert(records[:half], refuse, source)
+            self.insert(records[half:], refuse, source)
 
-    def _insert(self, connection: Connection, kind: type, records: Sequence[Record]) -> None:
+    def _insert(self, connection: Connection, kind: type, records: Sequence[Record], source: str) -> None:
         if records:
-            connection.execute(self._statements[kind], {"records": _encode(records).decode()})
+            connection.execute(self._statements[kind], {"records": _encode(records).decode(), "source": source})
 
 
 def _insertion(table: Table, dialect: str) -> Insert:
@@ -70,7 +71,7 @@ def _insertion(table: Table, dialect: str) -> Insert:
 
     in_sqlite = dialect == "sqlite"
     document: Any = bindparam("records", type_=Text)
-    columns = [column for column in table.columns if column.name != "arrival"]
+    columns = [column for column in table.columns if column.name not in ("arrival", "source")]
     each = (func.json_each(document) if in_sqlite else func.json_array_elements(cast(document, JSON))).table_valued(
         "value"
     )
@@ -78,6 +79,7 @@ def _insertion(table: Table, dialect: str) -> Insert:
     if not in_sqlite:  # there `->>` is text; in SQLite it is the value itself
         fields = [cast(field, column.type) for field, column in zip(fields, columns, strict=True)]
     # SQLite takes ON CONFLICT for a join's ON unless there is a WHERE.
-    rows = select(*fields).where(literal_column("1 = 1"))
+    rows = select(*fields, bindparam("source", type_=Text)).where(literal_column("1 = 1"))
     insert = sqlite.insert if in_sqlite else postgresql.insert
-    return insert(table).from_select([column.name for column in columns], rows).on_conflict_do_nothing()
+    names = [*(column.name for column in columns), "source"]
+    return insert(table).from_select(names, rows).on_conflict_do_nothing()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from ride_duration.store.instances import take_folder
 from ride_duration.store.journal import Journal
 from ride_duration.store.records import Record
 from ride_duration.store.refused import Refused
+from ride_duration.store.sqlite_file import SQLiteFile
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,7 @@ Durability = Literal["memory", "journal", "sync"]
 
 _BATCH = 1000
 _PAUSE = 0.05  # seconds between batches that are not full
+_FAILED_SECONDS = 1.0  # that a failed fsync counts
 _LAST_WORDS = 0.5  # seconds for the thread to see that its time is over
 _BACK_OFF = (0.1, 5.0)  # seconds between attempts while the database is away: the first, the longest
 
@@ -48,6 +52,7 @@ class PredictionLog:
         queue_depth: Records that are not in the database yet.
         writable: Would a record be taken now?
         last_error: Why the database cannot be written; None if it can.
+        refusal: Why records were refused last; None if they are taken.
         refused: Records that the database would never take, since the start.
 
     Raises:
@@ -63,8 +68,11 @@ class PredictionLog:
         capacity: int = 100_000,
         journal_bytes: int = 256_000_000,
     ) -> None:
-        self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL")
+        self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL", kept_open=True)
+        self._file = SQLiteFile(self._engine) if self._engine.dialect.name == "sqlite" else None
         own, self._lock = take_folder(folder, instance, store_url)
+        self._own, self._in_memory = own, durability == "memory"
+        self._source = f"{socket.gethostname()}/{instance}"
         self._refused = Refused(own / "refused.jsonl")
         self._sync = durability == "sync"
         self._backlog: Backlog = (
@@ -72,9 +80,10 @@ class PredictionLog:
             if durability == "memory"
             else Journal(own, journal_bytes, self._refused, synced=self._sync)
         )
-        self._synced = 0
+        self._synced, self._failed_at = 0, -math.inf
         self._syncing: asyncio.Future[None] | None = None
         self.last_error: str | None = None
+        self.refusal: str | None = None
         self._stop = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
@@ -89,7 +98,19 @@ class PredictionLog:
         if self._stop.is_set():
             raise LogFull("the prediction log is closed, because the service is stopping")
         if records:
-            self._backlog.append(records)
+            try:
+                self._backlog.append(records)
+            except LogFull as error:
+                self._refuse(error)
+                raise
+            if self.refusal is not None:
+                self.refusal = None
+                log.warning("the prediction log takes records again")
+
+    def _refuse(self, error: LogFull) -> None:
+        if self.refusal is None:
+            log.error("the prediction log takes no more records: %s", error)
+        self.refusal = str(error)
 
     @property
     def queue_depth(self) -> int:
@@ -97,7 +118,8 @@ class PredictionLog:
 
     @property
     def writable(self) -> bool:
-        return not self._stop.is_set() and self._thread.is_alive() and not self._backlog.full
+        synced = time.monotonic() - self._failed_at >= _FAILED_SECONDS
+        return not self._stop.is_set() and self._thread.is_alive() and not self._backlog.full and synced
 
     @property
     def refused(self) -> int:
@@ -130,8 +152,15 @@ class PredictionLog:
         self._stop.set()
         self._thread.join(patience + _LAST_WORDS)
         if self._thread.is_alive():  # it may still read the journal; what it writes yet, the next start knows by its id
-            log.warning("%d records are not in the database yet: it does not answer", self.queue_depth)
+            self.last_error = "it does not answer"
+            log.warning("%d records are not in the database yet: %s", self.queue_depth, self.last_error)
             return
+        try:
+            if not self._database_as_left():
+                self._backlog.rewind()
+                self.last_error = "it was replaced"
+        except Exception as error:
+            self._failed(error)
         if self._backlog.pending:
             log.warning(
                 "%d records are not in the database yet: %s", self.queue_depth, self.last_error or "it is too slow"
@@ -140,13 +169,35 @@ class PredictionLog:
         self._engine.dispose()
         self._lock.release()
 
+    def account(self) -> list[str]:
+        """Say where everything is that was acknowledged, for the end: a sentence for each place."""
+        waiting = self.queue_depth
+        if not waiting:
+            said = ["every prediction that was acknowledged is kept."]
+        elif self._in_memory:
+            said = [f"{waiting:,} records are lost: they were in memory alone ({self.last_error or 'too slow'})."]
+        else:
+            why = self.last_error or "it is too slow"
+            kept = f"they are kept in {self._own}, and the next start brings them there."
+            said = [f"{waiting:,} records are not in the database yet ({why}); {kept}"]
+        if self.refused:
+            said.append(f"{self.refused:,} records that the database does not take are kept in {self._refused.path}.")
+        said += [f"A damaged file of the journal is set aside as {path}." for path in self._backlog.set_aside]
+        return said + [f"{event}." for event in (self._file.events if self._file else ())]
+
+    def _database_as_left(self) -> bool:
+        return self._file is None or self._file.check()
+
     async def _sync_once(self) -> None:
         until = self._backlog.appended
         try:
             await asyncio.to_thread(self._backlog.sync)
             self._synced = until
         except OSError as error:
-            raise LogFull(f"the journal cannot be brought to the disk: {error.strerror}") from None
+            self._failed_at = time.monotonic()
+            refusal = LogFull(f"the journal cannot be brought to the disk: {error.strerror}")
+            self._refuse(refusal)
+            raise refusal from None
         finally:
             self._syncing = None
 
@@ -156,15 +207,24 @@ class PredictionLog:
         back_off = _BACK_OFF[0]
         while True:
             try:
+                self._lock.check()
+                if not self._backlog.check():
+                    self._backlog.rewind()
                 if not migrated:
-                    migrate(self._engine)
+                    if migrate(self._engine):  # it may have been another database before
+                        self._backlog.rewind()
                     migrated = True
                 records = self._backlog.take(_BATCH)
                 if records:
-                    insertion.insert(records, self._refused.keep)
+                    insertion.insert(records, self._refused.keep, self._source_of(self._backlog.taken_from))
+                if not self._database_as_left():
+                    self._backlog.rewind()
+                    migrated = False
+                elif records:
                     self._backlog.advance()
             except Exception as error:  # whatever it is, the next attempt may succeed; the journal waits
                 self._failed(error)
+                migrated = False
                 pause, back_off = back_off, min(2 * back_off, _BACK_OFF[1])
             else:
                 self._succeeded()
@@ -176,12 +236,17 @@ class PredictionLog:
             elif self.last_error:
                 time.sleep(_BACK_OFF[0])
 
+    def _source_of(self, inherited_from: str) -> str:
+        """The journal that records are from: its order holds by itself, beside others the times do."""
+        return f"{inherited_from}, left to {self._source}" if inherited_from else self._source
+
     def _failed(self, error: Exception) -> None:
         reason = str(getattr(error, "orig", None) or error or type(error).__name__).splitlines()[0]
         if self.last_error is None:
             log.warning("the prediction log's database cannot be written, and is tried again: %s", reason)
         self.last_error = reason
-        self._engine.dispose()
+        if self._file is None or not self._file.unsaved:
+            self._engine.dispose()
 
     def _succeeded(self) -> None:
         if self.last_error is not None:

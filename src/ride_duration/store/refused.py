@@ -19,17 +19,19 @@ class Refused:
         path: The file; made when there is something to keep.
 
     Attributes:
+        path: The same.
         count: How many were refused since the start.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.count = 0
 
     def keep(self, what: Record | bytes, why: Exception) -> None:
         """Append to the file what was refused."""
-        self.count += 1
         reason = str(why).splitlines()[0]
-        log.error("a record is refused (%s); it is kept in %s", reason, self._path)
-        with self._path.open("ab") as file:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
             file.write(msgspec.json.encode({"why": reason, "what": what}) + b"\n")
+        self.count += 1
+        log.error("a record is refused (%s); it is kept in %s", reason, self.path)

@@ -25,7 +25,8 @@ WallClock = DateTime().with_variant(
     "sqlite",
 )
 
-#: Columns beside `arrival` stand in the order of the fields of `records.Prediction`.
+#: Columns beside `arrival` and `source` stand in the order of the fields of `records.Prediction`. `source` is the
+#: journal that a record came from (`ground_truth` says what for); empty where it is not known.
 predictions = Table(
     "predictions",
     metadata,
@@ -45,11 +46,12 @@ predictions = Table(
     Column("milliseconds", Double, nullable=False),
     Column("model", Text, nullable=False, server_default=""),
     Column("pickup_at", Double),
+    Column("source", Text, nullable=False, server_default=""),
     Index(None, "ride_id", "asked_at"),
     Index(None, "asked_at"),
 )
 
-#: Columns beside `arrival` stand in the order of the fields of `records.Actual`.
+#: Columns beside `arrival` and `source` stand in the order of the fields of `records.Actual`.
 actuals = Table(
     "actuals",
     metadata,
@@ -60,6 +62,7 @@ actuals = Table(
     Column("duration", Double),
     Column("dropoff_datetime", WallClock),
     Column("dropoff_at", Double),
+    Column("source", Text, nullable=False, server_default=""),
     Index(None, "ride_id", "received_at"),
     Index(None, "received_at"),
 )

@@ -1,0 +1,62 @@
+"""Says what runs in a project: `python -m ride_duration.in_use DATA`, before its files are deleted.
+
+Whatever runs holds a lock on a file below `data/`: a run, a decision about models, a service. Needs nothing but Python,
+so that it works where the environment is broken.
+"""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+#: A service holds it beside the lock of its own folder, which may lie elsewhere; several may do so at once.
+SERVICES = ".services.lock"
+
+_WHO = {".run.lock": "a `kedro run`", ".registry.lock": "a command that decides about models", SERVICES: "a service"}
+
+
+def hold(data: Path, name: str) -> int:
+    """Hold a lock that others may hold as well, until the process ends or the descriptor is closed.
+
+    Args:
+        data: The project's folder of data.
+        name: Of the lock's file.
+
+    Returns:
+        The descriptor.
+
+    Raises:
+        OSError: The file cannot be made.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    fd = os.open(data / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return fd
+
+
+def find_locks(data: Path) -> "list[Path]":
+    """List the files below a folder on which somebody holds a lock."""
+    return [path for path in sorted(data.rglob("*.lock")) if path.is_file() and _is_held(path)]
+
+
+def main(data: Path) -> int:
+    """Print what runs; 1 if anything does."""
+    for path in find_locks(data):
+        who = _WHO.get(path.name, f"the service {path.parent.name}" if path.name == ".lock" else "something")
+        sys.stderr.write(f"{who} is running here (it holds {path}); stop it first\n")
+    return int(bool(find_locks(data)))
+
+
+def _is_held(path: Path) -> bool:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,124 @@
+"""The file of SQLite under a connection that stays open: noticed if it is deleted or replaced, and kept all the same.
+
+SQLite goes on writing to a file that has no name any more, and says nothing. So before records are taken as kept, the
+names are compared with what was opened: the database, its write-ahead log and the index of that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import stat
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ride_duration.store.segment import free_name
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+
+_BESIDE = ("-wal", "-shm")
+
+_Identity = tuple[int, int]
+
+
+class SQLiteFile:
+    """Watches the file of the one connection that an engine keeps open.
+
+    Args:
+        engine: Of `database.engine_for_writing`, for SQLite.
+
+    Attributes:
+        events: What happened to the file since the start, in sentences.
+        unsaved: Is the connection the only one that still has what the database held?
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        from sqlalchemy import event
+
+        self._engine = engine
+        self._path = Path(engine.url.database or "")
+        self._connection: sqlite3.Connection | None = None
+        self._opened: dict[str, _Identity | None] = {}
+        self._changed = False
+        self.events: list[str] = []
+        self.unsaved = False
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "close", self._closed)
+
+    def check(self) -> bool:
+        """Look whether the names still lead to what is open; else save what is open, and let it be opened by name.
+
+        Returns:
+            Whether the file has all that was committed; else another one has its place, which may lack some of it.
+
+        Raises:
+            OSError: There is a folder in the file's place, or the disk refuses to keep what is open; ask again later.
+            sqlite3.Error: The same, of SQLite.
+        """
+        if self._connection is not None and (names := self._names()) != self._opened:
+            self.unsaved = True
+            connection = self._connection
+            # What the open log has goes into the open database; a log that is left behind is empty from then on.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if names[""] == self._opened[""]:
+                self._note(f"the write-ahead log of {self._path} was deleted; the database has what it held")
+            else:
+                self._save(connection, names[""])
+            self.unsaved, self._changed = False, names[""] not in (None, self._opened[""])
+            self._engine.dispose()
+        changed, self._changed = self._changed, False
+        return not changed
+
+    def _save(self, connection: sqlite3.Connection, other: _Identity | None) -> None:
+        if other is None:
+            place = Path(os.path.realpath(self._path))
+            place.parent.mkdir(parents=True, exist_ok=True)
+        elif stat.S_ISREG(self._path.stat().st_mode):
+            place = free_name(self._path.with_name(f"{self._path.name}.replaced"))
+        else:
+            raise OSError(f"something that is not a file has taken the place of {self._path}; move it away")
+        partial = free_name(place.with_name(f"{place.name}.partial"))
+        try:
+            with closing(sqlite3.connect(partial)) as copy:
+                connection.backup(copy)
+            if os.path.lexists(place):
+                raise FileExistsError(f"{place} was made by another program meanwhile")
+            partial.rename(place)
+        finally:
+            partial.unlink(missing_ok=True)
+        if other is None:
+            self._note(f"the database {self._path} was deleted; it was written again from what was still open")
+        else:
+            self._note(f"the database {self._path} was replaced; what it held before is kept as {place}")
+
+    def _connected(self, connection: Any, _: Any) -> None:
+        connection.execute("BEGIN IMMEDIATE")  # makes the files beside
+        connection.execute("COMMIT")
+        names = self._names()
+        self._changed |= bool(self._opened) and names[""] != self._opened[""]
+        self._opened, self._connection = names, connection
+
+    def _closed(self, connection: Any, _: Any) -> None:
+        if connection is self._connection:
+            self._connection = None
+
+    def _names(self) -> dict[str, _Identity | None]:
+        return {beside: _identity(self._path.with_name(self._path.name + beside)) for beside in ("", *_BESIDE)}
+
+    def _note(self, what: str) -> None:
+        self.events.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')}: {what}")
+        log.error("%s", what)
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

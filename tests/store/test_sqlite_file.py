@@ -1,0 +1,168 @@
+"""What was acknowledged is in a file that still exists, whatever is done to the database under the service."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ride_duration.serving.settings import ServiceSettings
+from ride_duration.store import PredictionLog
+from ride_duration.store.database import engine_for_reading
+from ride_duration.store.ground_truth import joined
+from tests.serving.service import Running
+from tests.store.samples import kept, prediction, predictions, until
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "store/predictions.db"
+
+
+@pytest.fixture
+def log(database: Path, tmp_path: Path) -> Iterator[PredictionLog]:
+    """A log that has brought ten records to its database."""
+    log = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
+    log.append(predictions(10))
+    until(lambda: log.queue_depth == 0)
+    yield log
+    if log._thread.is_alive():
+        log.close(patience=0.0)
+
+
+def in_file(database: Path) -> list[str]:
+    return kept(f"sqlite:///{database}")
+
+
+TEN = [f"p{i}" for i in range(10)]
+ALL = sorted([*TEN, "after"])
+
+
+@pytest.mark.parametrize("also", [(), ("-wal",), ("-wal", "-shm")])
+def test_a_deleted_database_is_written_again(log: PredictionLog, database: Path, also: tuple[str, ...]) -> None:
+    for beside in ("", *also):
+        database.with_name(database.name + beside).unlink()
+    log.append([prediction("after")])
+    until(lambda: database.exists() and log.queue_depth == 0)
+    assert log.writable
+    until(lambda: in_file(database) == ALL)
+    log.close()
+    assert in_file(database) == ALL
+    first, *more = log.account()
+    assert first == "every prediction that was acknowledged is kept."
+    assert "was deleted; it was written again" in " ".join(more)
+
+
+def test_a_deleted_folder_is_made_again_with_all_that_was_in_it(
+    log: PredictionLog, database: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(database.parent)
+    shutil.rmtree(tmp_path / "journal")
+    log.append([prediction("after")])
+    until(lambda: database.exists() and in_file(database) == ALL)
+    until((tmp_path / "journal/default/.lock").exists)
+    log.close()
+    assert in_file(database) == ALL
+
+
+def test_a_replaced_database_is_written_from_then_on_and_the_other_is_set_aside(
+    log: PredictionLog, database: Path, tmp_path: Path
+) -> None:
+    other = PredictionLog(f"sqlite:///{tmp_path}/other.db", tmp_path / "other")
+    other.append([prediction("other")])
+    other.close()
+    (tmp_path / "other.db").replace(database)
+    log.append([prediction("after")])
+    until(lambda: log.account()[1:])
+    until(lambda: log.queue_depth == 0)
+    log.close()
+    assert in_file(database) == sorted([*ALL, "other"])  # what the journal still had went in once more
+    aside = database.with_name("predictions.db.replaced")
+    assert set(TEN) <= set(in_file(aside))
+    assert f"kept as {aside}" in " ".join(log.account())
+
+
+def test_a_folder_in_the_place_of_the_database_is_waited_for(log: PredictionLog, database: Path) -> None:
+    database.unlink()
+    database.mkdir()
+    log.append([prediction("after")])
+    until(lambda: log.last_error)
+    assert "has taken the place of" in str(log.last_error)
+    assert log.writable, "the journal takes it"
+    database.rmdir()
+    until(lambda: log.last_error is None)
+    log.close()
+    assert in_file(database) == ALL
+
+
+@pytest.mark.parametrize("beside", ["-wal", "-shm"])
+def test_a_deleted_file_beside_the_database_costs_nothing(
+    log: PredictionLog, database: Path, beside: str, tmp_path: Path
+) -> None:
+    database.with_name(database.name + beside).unlink()
+    until(lambda: log.account()[1:])
+    assert in_file(database) == sorted(TEN)
+    log.append([prediction("after")])
+    until(lambda: log.queue_depth == 0 and in_file(database) == ALL)
+    killed = shutil.copytree(database.parent, tmp_path / "as a kill leaves it")
+    assert in_file(killed / database.name) == ALL
+
+
+def test_a_database_that_cannot_be_written_is_waited_for_and_told(
+    log: PredictionLog, database: Path, tmp_path: Path
+) -> None:
+    log.close()
+    content = bytearray(database.read_bytes())
+    content[18] = content[19] = 9  # of a later SQLite, which this one opens for reading alone
+    database.write_bytes(content)
+    again = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
+    again.append([prediction("after")])
+    until(lambda: again.last_error)
+    again.close(patience=0.0)
+    [said] = again.account()
+    assert said.startswith("1 records are not in the database yet (")
+    assert f"kept in {tmp_path}/journal/default/" in said
+    content[18] = content[19] = 2
+    database.write_bytes(content)
+    PredictionLog(f"sqlite:///{database}", tmp_path / "journal").close()
+    assert in_file(database) == ALL
+
+
+def test_what_only_memory_had_is_told_as_lost(tmp_path: Path) -> None:
+    database = tmp_path / "predictions.db"
+    database.mkdir()
+    log = PredictionLog(f"sqlite:///{database}", tmp_path / "journal", "memory")
+    log.append(predictions(3))
+    until(lambda: log.last_error)
+    log.close(patience=0.0)
+    assert log.account()[0].startswith("3 records are lost: they were in memory alone (unable to open")
+
+
+def test_readers_see_the_file_that_has_the_name(log: PredictionLog, database: Path) -> None:
+    log.close()
+    engine = engine_for_reading(f"sqlite:///{database}")
+    assert len(joined(engine)) == 10
+    with closing(sqlite3.connect(database.with_name("copy.db"))) as copy, closing(sqlite3.connect(database)) as own:
+        own.backup(copy)
+        copy.execute("DELETE FROM predictions WHERE prediction_id <> 'p1'")
+        copy.commit()
+    database.with_name("copy.db").replace(database)
+    assert [row.prediction.prediction_id for row in joined(engine)] == ["p1"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["a%2Fb", "a b", "a%20b", "what?", "c:d", "[1]*", "é#&=+"])
+def test_any_folder_may_have_a_store(tmp_path: Path, name: str) -> None:
+    project = tmp_path / name
+    project.mkdir()
+    given = Running(project, "any", folder="data", store="sqlite:///data/p.db").settings
+    settings = msgspec.convert(given, ServiceSettings)
+    log = PredictionLog(settings.store_url, settings.folder_path)
+    log.append(predictions(2))
+    log.close()
+    assert kept(settings.store_url) == ["p0", "p1"]
+    assert (project / "data/p.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
