@@ -18,9 +18,9 @@ def golden_rides(package: ModelPackage) -> Rides:
 def golden_error(package: ModelPackage) -> float:
     """By how many minutes the worst answer to a golden ride is off; 0 where nothing is to be compared.
 
-    Packages keep answers as they were before they are limited to `records.DURATION`. Rides whose distance contradicts
-    the zones are left out: packages released before such distances counted as unknown noted what they answered with
-    them.
+    Packages of earlier programs keep answers as they were before answers were limited to `records.DURATION`. Rides
+    whose distance contradicts the zones are left out: packages released before such distances counted as unknown noted
+    what they answered with them.
     """
     rides = golden_rides(package)
     columns = package.columns(rides)
