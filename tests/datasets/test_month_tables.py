@@ -176,3 +176,13 @@ def test_a_sound_file_is_not_said_to_be_damaged(tmp_path: Path, error: Exception
     assert said in told
     assert "delete" not in told
     assert os.linesep not in told
+
+
+def test_an_error_that_is_explained_already_is_not_its_own_cause(tmp_path: Path) -> None:
+    (tmp_path / f"green_tripdata_{MONTH}.parquet").write_bytes(b"")
+    with pytest.raises(RideDurationError, match="it is empty") as told:
+        read(tmp_path)
+    chain: list[BaseException | None] = [told.value]
+    while chain[-1]:
+        assert chain[-1].__cause__ not in chain
+        chain.append(chain[-1].__cause__)

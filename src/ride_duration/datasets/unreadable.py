@@ -32,7 +32,7 @@ def explain_unreadable(  # noqa: PLR0911  one return for each kind of failure
         path: Where it lies, where that is known: its bytes say more than most errors.
     """
     if isinstance(error, RideDurationError):
-        return error
+        return RideDurationError(str(error))  # another one: no error may be its own cause
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
     kind, reason = type(cause).__name__, _first_line(cause)
     if isinstance(cause, PermissionError) or "Permission denied" in reason:
