@@ -14,7 +14,7 @@ from tests.serving.conftest import Models
 
 
 def test_a_registry_made_again_under_the_same_number_is_noticed(models: Models, tmp_path: Path) -> None:
-    registry, other = models.champion(3.0), models.champion(5.0)
+    registry, other = models.champion(3.0), models.champion(8.5)
     reader = RegistryReader(models.project, SETTINGS, registry.name)
     reconciler = Reconciler(reader, PackageCache(tmp_path / "cache"))
     first = reconciler.reconcile()
