@@ -44,7 +44,7 @@ lint: $(VENV)/installed-dev
 
 ui: $(VENV)/installed ## Open the tracked runs in MLflow (http://127.0.0.1:5000)
 	@mkdir -p data/mlflow
-	@$(BIN)/mlflow ui --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000
+	@env -u MLFLOW_REGISTRY_STORE_URI $(BIN)/mlflow ui --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000
 
 viz: $(VENV)/installed ## Open the graph of the pipelines (http://127.0.0.1:4141)
 	@$(BIN)/kedro viz run

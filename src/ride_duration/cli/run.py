@@ -120,8 +120,11 @@ def _tell_of_mistake(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error and what led to it, each once: an error may be named as its own cause."""
     chain = [error]
     while following := chain[-1].__cause__ or (None if chain[-1].__suppress_context__ else chain[-1].__context__):
+        if any(following is link for link in chain):
+            break
         chain.append(following)
     return chain
 
