@@ -89,6 +89,20 @@ def test_a_folder_of_parts_is_read_in_their_order(tmp_path: Path) -> None:
     assert (print_of["file"], print_of["rows"]) == (f"green_tripdata_{MONTH}.parquet", 4)
 
 
+def test_parts_that_spell_a_column_differently_are_one_column(tmp_path: Path) -> None:
+    folder = tmp_path / f"fhv_tripdata_{MONTH}.parquet"
+    folder.mkdir()
+    other = month_of("fhv", PUlocationID=(REAL, [76.0, 77.0]))
+    spelled = ["PULOCATIONID" if name == "PUlocationID" else name for name in other.column_names]
+    pq.write_table(month_of("fhv", PUlocationID=(REAL, [74.0, 75.0])), folder / "part-0.parquet")
+    pq.write_table(other.rename_columns(spelled), folder / "part-1.parquet")
+    pq.write_table(spelled_twice([None, 78.0]), folder / "part-2.parquet")
+    assert [row["pickup_zone"] for row in read(tmp_path, "fhv")] == [74, 75, 76, 77, 74, 78]
+    pq.write_table(spelled_twice([75.0, 75.0]), folder / "part-2.parquet")
+    with pytest.raises(RideDurationError, match="has the columns PUlocationID and PULocationID, which differ in 1 of"):
+        read(tmp_path, "fhv")
+
+
 def test_a_folder_without_parts_is_named(tmp_path: Path) -> None:
     (tmp_path / f"green_tripdata_{MONTH}.parquet").mkdir()
     with pytest.raises(RideDurationError, match="is a folder without a parquet file in it"):

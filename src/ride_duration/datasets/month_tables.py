@@ -130,27 +130,30 @@ def _number_spellings(names: Iterable[str]) -> list[str]:
 
 
 def _unite(tables: list[ir.Table], path: Path) -> ir.Table:
-    """Return the rows of all parts; a column that a part lacks is missing there."""
+    """Return the rows of all parts; a column that a part lacks is missing there.
+
+    The engine tells no names apart that differ in case only: such columns of different parts are one, under its first
+    spelling.
+    """
     import ibis
     import ibis.expr.datatypes as dt
 
+    names: dict[str, str] = {}
     kinds: dict[str, Any] = {}
+    columns: list[dict[str, ir.Column]] = []
     for table in tables:
-        for name, kind in table.schema().items():
+        columns.append({names.setdefault(name.lower(), name): table[name] for name in table.columns})
+        for name, column in columns[-1].items():
             try:
-                kinds[name] = dt.highest_precedence([kinds.get(name, dt.null), kind])
+                kinds[name] = dt.highest_precedence([kinds.get(name, dt.null), column.type()])
             except Exception as error:
                 raise RideDurationError(
-                    f"the parts of {path.name} differ in column {name} ({kinds[name]}, {kind}); give it one type"
+                    f"the parts of {path.name} differ in column {name} ({kinds[name]}, {column.type()}); "
+                    "give it one type"
                 ) from error
     return ibis.union(
         *(
-            table.select(
-                **{
-                    name: (table[name] if name in table.columns else ibis.null()).cast(kind)
-                    for name, kind in kinds.items()
-                }
-            )
-            for table in tables
+            table.select(**{name: part.get(name, ibis.null()).cast(kind) for name, kind in kinds.items()})
+            for table, part in zip(tables, columns, strict=True)
         )
     )
