@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -171,6 +172,9 @@ class OutOfMemoryException(Exception):  # noqa: N818  the name that DuckDB gives
     """What DuckDB raises."""
 
 
+CANNOT_OPEN = 'IO Error: Cannot open file "/snappy/corrupt thrift/x.parquet": Too many open files'
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -180,16 +184,46 @@ class OutOfMemoryException(Exception):  # noqa: N818  the name that DuckDB gives
         (MemoryError(), "the memory did not suffice"),
         (FileNotFoundError(2, "No such file or directory"), "is not there any more"),
         (OSError(5, "Input/output error"), "cannot be read from the disk"),
+        (duckdb.IOException(CANNOT_OPEN), "cannot be read from the disk"),
+        (duckdb.IOException('IO Error: Could not read from file "x": Input/output error'), "cannot be read from the d"),
+        (OSError(CANNOT_OPEN), "cannot be read from the disk"),
+        (OSError("Out of Memory Error: failed to allocate"), "the memory did not suffice"),
+        (duckdb.Error("Interrupted"), "the file itself may be sound"),
         (ValueError("strange"), "the file itself may be sound"),
     ],
 )
 def test_a_sound_file_is_not_said_to_be_damaged(tmp_path: Path, error: Exception, said: str) -> None:
     file = tmp_path / "month.parquet"
     file.write_bytes(SOUND)
-    told = str(explain_unreadable(file.name, error, file))
-    assert said in told
-    assert "delete" not in told
-    assert os.linesep not in told
+    for path in (file, None):
+        told = str(explain_unreadable(file.name, error, path))
+        assert said in told
+        assert "delete" not in told
+        assert os.linesep not in told
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.IOException('IO Error: Could not read enough bytes from file "x": attempted to read 1 bytes'),
+        duckdb.InvalidInputException("Invalid Input Error: No magic bytes found at end of file 'x'"),
+        OSError('Invalid Input Error: Failed to read file "x": Snappy decompression failure'),
+        OSError("Couldn't deserialize thrift: invalid TType"),
+        duckdb.Error("TProtocolException: Invalid data"),
+        duckdb.Error("don't know what type: \x0e"),
+    ],
+)
+def test_damage_is_told_by_its_words_where_the_path_is_unknown(error: Exception) -> None:
+    told = str(explain_unreadable("month.parquet", error))
+    assert told.startswith("month.parquet cannot be read as parquet (")
+    assert "delete it" in told
+
+
+def test_too_many_open_files_are_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "month.parquet"
+    file.write_bytes(b"")
+    monkeypatch.setattr(Path, "open", lambda *_, **__: os.open(tmp_path / "gone", os.O_RDONLY))
+    assert "cannot be read from the disk" in str(explain_unreadable(file.name, duckdb.IOException(CANNOT_OPEN), file))
 
 
 def test_an_error_that_is_explained_already_is_not_its_own_cause(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 from ride_duration.errors import RideDurationError
@@ -17,8 +18,23 @@ _FOREIGN = (
 #: Of the engine's errors those that speak of values, by the names of their classes.
 _OF_VALUES = ("ConversionException", "OutOfRangeException")
 #: Those that speak of bytes: damage, wherever in the file it lies.
-_OF_BYTES = ("ArrowInvalid", "OSError", "IOException", "InvalidInputException", "SerializationException", "Error")
+_OF_BYTES = ("ArrowInvalid", "InvalidInputException", "SerializationException")
+#: Those that speak of bytes or of the system, as their words say; and the words for damage, in lower case.
+_OF_BYTES_OR_SYSTEM = ("OSError", "IOException", "Error")
+_DAMAGE = re.compile(
+    "magic bytes|too small|enough bytes|end of stream|corrupt|decompress|snappy|gzip|out of buffer|"
+    "thrift|tprotocol|ttype|know what type|varint"
+)
 _OF_MEMORY = ("MemoryError", "ArrowMemoryError", "OutOfMemoryException")
+#: How the engine's errors begin, which pyarrow raises as its own while it streams, and their classes.
+_STREAMED = {
+    "IO Error": "IOException",
+    "Invalid Input Error": "InvalidInputException",
+    "Serialization Error": "SerializationException",
+    "Conversion Error": "ConversionException",
+    "Out of Range Error": "OutOfRangeException",
+    "Out of Memory Error": "OutOfMemoryException",
+}
 
 
 def explain_unreadable(  # noqa: PLR0911  one return for each kind of failure
@@ -34,7 +50,8 @@ def explain_unreadable(  # noqa: PLR0911  one return for each kind of failure
     if isinstance(error, RideDurationError):
         return RideDurationError(str(error))  # another one: no error may be its own cause
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    kind, reason = type(cause).__name__, _first_line(cause)
+    reason = _first_line(cause)
+    kind = _STREAMED.get(reason.partition(":")[0], type(cause).__name__)
     if isinstance(cause, PermissionError) or "Permission denied" in reason:
         return RideDurationError(
             f"{file} may not be read ({reason}); give yourself permission to read it and run again"
@@ -46,22 +63,38 @@ def explain_unreadable(  # noqa: PLR0911  one return for each kind of failure
         )
     if isinstance(cause, FileNotFoundError) or "No files found" in reason or "No such file" in reason:
         return RideDurationError(f"{file} is not there any more ({reason}); put it back, or run again to get it again")
-    if isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL):
-        return RideDurationError(f"{file} cannot be read from the disk ({reason}); see to the disk and run again")
     if kind in _OF_VALUES:
         return RideDurationError(
             f"{file} holds a value that the data engine cannot take ({reason}); correct it, or leave that month out"
         )
-    if kind in _OF_BYTES:
-        found = describe_bytes(path) if path is not None and path.is_file() else ""
+    of_system = isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL)
+    found = "" if of_system else _find_damage(kind, reason, path)
+    if found:
         return RideDurationError(
-            f"{file} cannot be read as parquet ({found or reason}); "
+            f"{file} cannot be read as parquet ({found}); "
             "put a whole copy in its place, or delete it and run again to get it again"
+        )
+    if isinstance(cause, OSError) or kind == "IOException":
+        return RideDurationError(
+            f"{file} cannot be read from the disk ({reason}); the file itself may be sound: "
+            "see to the disk and to the limits of the system, and run again"
         )
     return RideDurationError(
         f"the data engine failed while it read {file} ({kind}: {reason}); the file itself may be sound: "
         "run again, and if that fails too, with --traceback"
     )
+
+
+def _find_damage(kind: str, reason: str, path: Path | None) -> str:
+    """Say in what way a file is damaged; empty if nothing speaks for it."""
+    if kind not in _OF_BYTES + _OF_BYTES_OR_SYSTEM:
+        return ""
+    try:
+        found = describe_bytes(path) if path is not None and path.is_file() else ""
+    except OSError:  # what keeps the engine from reading it may keep us from it, too
+        found = ""
+    said = re.sub(r"""(["'])[^"']*[/\\][^"']*\1""", "", reason).lower()  # a path may hold any word
+    return found or (reason if kind in _OF_BYTES or _DAMAGE.search(said) else "")
 
 
 def describe_bytes(path: Path) -> str:
