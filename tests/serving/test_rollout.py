@@ -83,6 +83,14 @@ def test_a_broken_limit_ends_the_rollout(seen: dict[str, object], why: str) -> N
         assert after(days, **seen) == Step("rollback", why, None)
 
 
+def test_once_the_test_has_looked_the_coarse_guard_is_silent() -> None:
+    wild = seen_of(-0.45, 2.17, days=9, rides=10_000, paired=False)
+    assert wild.estimate > PLAN.limits.guard_worse_rmse
+    step = after(9, difference=wild)
+    assert step.kind == "stay"
+    assert "accuracy to be decided" in step.why
+
+
 def test_few_requests_and_small_differences_break_no_limit() -> None:
     assert after(0.1, requests=99, failed=99, p99_ms=1e6, actuals=0).kind == "stay"
     assert after(7, difference=seen_of(0.009, 0.01)).kind == "advance"
@@ -125,7 +133,10 @@ def test_a_plan_that_compares_no_accuracy_ends_in_minutes_but_is_guarded() -> No
     now = BEGAN + timedelta(minutes=1)
     assert next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=early(0.2, 500)), now).kind == "advance"
     assert next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=seen_of(0.1, 0.2)), now).kind == "advance"
-    assert next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=early(0.3, 500)), now).kind == "rollback"
+    told = "shared rides; 25 % is allowed while no test looks (worse_rmse is null)"
+    for gross in (early(0.3, 500), seen_of(0.2, 0.4, days=9, rides=500)):
+        step = next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=gross), now)
+        assert step == Step("rollback", f"shadow: RMSE 30.0 % above the champion's on 500 {told}", None)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +229,8 @@ def inaccurate(limit: Limits, difference: Difference | None) -> bool:
     if difference is None:
         return False
     rides = limit.guard_rides if difference.paired else 4 * limit.guard_rides
-    gross = difference.champion >= rides and difference.estimate > limit.guard_worse_rmse
+    guarded = limit.worse_rmse is None or difference.days < FIRST_LOOK
+    gross = guarded and difference.champion >= rides and difference.estimate > limit.guard_worse_rmse
     return gross or (limit.worse_rmse is not None and difference.low > limit.worse_rmse)
 
 

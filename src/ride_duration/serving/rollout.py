@@ -152,15 +152,18 @@ def _broken(limits: Limits, evidence: Evidence) -> str:
 
 
 def _inaccurate(limits: Limits, difference: Difference) -> str:
-    """How the challenger errs too much, or nothing: coarsely at first, and by the test as soon as it has looked."""
+    """How the challenger errs too much, or nothing: coarsely at first, and by the test alone once it has looked."""
     if limits.worse_rmse is not None and difference.low > limits.worse_rmse:
         return f"{difference.verdict}; {_percent(limits.worse_rmse)} is allowed"
+    if limits.worse_rmse is not None and difference.enough:
+        return ""
     rides = min(difference.champion, difference.challenger)
     needed = limits.guard_rides * (1 if difference.paired else _OWN_RIDES)
     if rides >= needed and difference.estimate > limits.guard_worse_rmse:
         which = "shared rides" if difference.paired else "rides of each"
         above = f"RMSE {100 * difference.estimate:,.1f} % above the champion's on {rides:,} {which}"
-        return f"{above}; {_percent(limits.guard_worse_rmse)} is allowed before the test looks"
+        when = "while no test looks (worse_rmse is null)" if limits.worse_rmse is None else "before the test looks"
+        return f"{above}; {_percent(limits.guard_worse_rmse)} is allowed {when}"
     return ""
 
 
