@@ -44,9 +44,11 @@ class Limits(msgspec.Struct, frozen=True):
         error_rate: Greatest share of requests that it fails.
         p99_ms: Greatest 99th percentile of its time for an answer, in milliseconds.
         worse_rmse: Greatest RMSE above the champion's, as a share of it (0.01 is 1 %): it stops as soon as the
-            time-uniform 95 % interval of the difference lies above, and the shadow ends once it lies below. None:
-            no comparison decides, for demonstrations that last minutes.
-        guard_rides: Before the test has looked, fewer rides than this of both show nothing.
+            time-uniform 95 % interval of the difference lies above. The shadow ends once the test has looked and the
+            estimate is not above; once the whole interval is not, later stages need no comparison. None: no
+            comparison decides, for demonstrations that last minutes.
+        guard_rides: Before the test has looked (at any time, if `worse_rmse` is None), fewer shared rides than this
+            show nothing; of rides that each has for itself it takes four times as many.
         guard_worse_rmse: Greatest RMSE above the champion's on these, as a share of it.
     """
 
