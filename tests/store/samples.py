@@ -21,10 +21,11 @@ def prediction(
     variant: str = "champion",
     model: str = "green",
     pickup_at: float | None = None,
+    pickup_datetime: datetime = PICKUP,
 ) -> Prediction:
     """An answer about a ride from zone 10 to zone 50."""
     answer = (duration, 10.0, 30.0, model_version, variant, 0.5, model)
-    return Prediction(prediction_id, ride_id, asked_at, PICKUP, 10, 50, None, *answer, pickup_at)
+    return Prediction(prediction_id, ride_id, asked_at, pickup_datetime, 10, 50, None, *answer, pickup_at)
 
 
 def predictions(count: int, prefix: str = "p") -> list[Prediction]:

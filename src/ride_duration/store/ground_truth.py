@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ride_duration.store.records import Prediction
+from ride_duration.trips.clock import HOUR, WallClock, find_clock_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ class Joined(NamedTuple):
         prediction: What was answered.
         actual: Minutes that the ride took; None if nobody has said. A report that names the drop-off is measured from
             the prediction's pick-up: between the instants if both are known, else on the wall clock, as the TLC's
-            records are.
+            records are: by the same rule for the changes of the clocks.
         received_at: When the report that holds came in (seconds since 1970-01-01 UTC); None if there is none.
         counts: Is it its model's newest answer about the ride? (The newest of the shadow, if it is the shadow's.)
     """
@@ -86,12 +87,18 @@ def with_truth() -> Join:
 
 def actual_minutes() -> ColumnElement[float]:
     """Minutes that the ride took, as the report that holds says; NULL if there is none."""
-    from sqlalchemy import Double, case, cast, extract, func
+    from sqlalchemy import Double, Integer, case, cast, extract, func
 
     from ride_duration.store.tables import actuals, predictions
 
+    pickup, dropoff = predictions.c.pickup_datetime, actuals.c.dropoff_datetime
     between = actuals.c.dropoff_at - predictions.c.pickup_at  # NULL if either is
-    by_clock = extract("epoch", actuals.c.dropoff_datetime) - extract("epoch", predictions.c.pickup_datetime)
+    by_clock = extract("epoch", dropoff) - extract("epoch", pickup)
+    clocks = (
+        WallClock(*(cast(extract(part, time), Integer) for part in WallClock._fields)) for time in (pickup, dropoff)
+    )
+    shorter, longer = find_clock_changes(*clocks, is_reversed=by_clock < 0)
+    by_clock += case((shorter, -HOUR), (longer, HOUR), else_=0)
     driven = func.coalesce(between, cast(by_clock, Double))
     return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=driven / 60.0)
 
