@@ -61,7 +61,10 @@ _KEDRO_SAYS = (
         "some of these pipelines hold the same steps; run them one by one (each of them reads its months by itself)",
     ),
     (r"(ResourceInUse|connection is busy)", "the data engine takes one node at a time; leave --runner away"),
-    (r"No partitions found in '(.+?)'", "no raw months lie in {0}; run `kedro run --pipelines=ingestion` first"),
+    (
+        r"No partitions found in '(.+?)'",
+        "no scored trips lie in {0}; run `kedro run --pipelines=batch_scoring`, all of its nodes, first",
+    ),
 )
 
 
