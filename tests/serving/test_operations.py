@@ -1,5 +1,6 @@
 """What operators, probes and Prometheus are told."""
 
+import math
 import select
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ride_duration.serving.keys import add_key
 from ride_duration.serving.problems import without_details
+from ride_duration.trips.zones import zones as zone_table
 from tests.serving.conftest import Models
 from tests.serving.service import Running
 
@@ -54,7 +56,8 @@ def test_zones_are_places_of_the_city(service: Running) -> None:
     zones: list[dict[str, Any]] = service.get("/zones").json["zones"]
     assert {zone["LocationID"] for zone in zones} <= set(range(1, 264))
     assert all(40.4 < zone["latitude"] < 41 and -74.3 < zone["longitude"] < -73.6 for zone in zones)
-    assert all(zone["square_miles"] > 0 for zone in zones)
+    radii = {zone.location_id: zone.radius for zone in zone_table().values()}
+    assert all(zone["square_miles"] == round(math.pi * radii[zone["LocationID"]] ** 2, 4) > 0 for zone in zones)
 
 
 def test_every_metric_is_there_and_moves(service: Running) -> None:

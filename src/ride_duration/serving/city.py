@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import hypot, isnan, pi, sqrt
+from math import hypot, isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +11,6 @@ from ride_duration.trips.zones import local_miles
 
 if TYPE_CHECKING:
     from ride_duration.trips.zones import Zone
-
-_KILOMETRES = 1.609344
 
 #: A position is outside the city where the nearest zone's edge, were the zone a disc, is further off than this: 0.6
 #: of its radius and a quarter of a mile. Zones are longer than they are wide, and most lie side by side.
@@ -27,7 +25,7 @@ class City:
     """
 
     def __init__(self, zones: dict[int, Zone]) -> None:
-        self._discs = [(zone, radius_of(zone)) for zone in zones.values() if not isnan(zone.x)]
+        self._discs = [(zone, zone.radius) for zone in zones.values() if not isnan(zone.x)]
         discs = [(zone.x, zone.y, radius) for zone, radius in self._discs]
         self._x, self._y, self._radius = np.array(discs).reshape(-1, 3).T
         self._placed = frozenset(zone.location_id for zone, _ in self._discs)
@@ -48,8 +46,3 @@ class City:
         zone, radius = self._discs[power.argmin()]
         outside = hypot(zone.x - x, zone.y - y) - radius
         return None if outside > _OF_RADIUS * radius + _MILES else zone
-
-
-def radius_of(zone: Zone) -> float:
-    """Miles: of the disc that is as large as a zone."""
-    return sqrt(zone.area / pi) / _KILOMETRES

@@ -12,7 +12,7 @@ from ride_duration.serving.decisions import decide
 from ride_duration.serving.problems import Refused, without_details
 from ride_duration.serving.rollout_plan import share_name
 from ride_duration.serving.wire import Deployed
-from ride_duration.trips.zones import zones
+from ride_duration.trips.zones import SQUARE_KM_PER_SQUARE_MILE, zones
 
 if TYPE_CHECKING:
     from ride_duration.serving.controller import Controller
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Of a model's manifest, what `/models` tells.
 _TOLD = ("model", "service", "source", "simulated", "train_data", "val_data", "rmse", "rmse_without_distance")
-
-_SQUARE_KILOMETRES = 2.589988  # in a square mile
 
 
 class Operations:
@@ -152,7 +150,7 @@ class Operations:
                     "borough": zone.borough,
                     "latitude": zone.latitude,
                     "longitude": zone.longitude,
-                    "square_miles": round(zone.area / _SQUARE_KILOMETRES, 4),
+                    "square_miles": round(zone.area / SQUARE_KM_PER_SQUARE_MILE, 4),
                 }
                 for zone in zones().values()
                 if not math.isnan(zone.x)
