@@ -94,10 +94,10 @@ def actual_minutes() -> ColumnElement[float]:
     pickup, dropoff = predictions.c.pickup_datetime, actuals.c.dropoff_datetime
     between = actuals.c.dropoff_at - predictions.c.pickup_at  # NULL if either is
     by_clock = extract("epoch", dropoff) - extract("epoch", pickup)
-    clocks = (
+    began, ended = (
         WallClock(*(cast(extract(part, time), Integer) for part in WallClock._fields)) for time in (pickup, dropoff)
     )
-    shorter, longer = find_clock_changes(*clocks, is_reversed=by_clock < 0)
+    shorter, longer = find_clock_changes(began, ended, by_clock < 0)
     by_clock += case((shorter, -HOUR), (longer, HOUR), else_=0)
     driven = func.coalesce(between, cast(by_clock, Double))
     return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=driven / 60.0)
