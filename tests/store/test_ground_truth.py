@@ -115,27 +115,6 @@ def test_a_correction_holds_though_the_clock_stepped_back(store: Store) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("pickup", "dropoff", "expected"),
-    [
-        ("2021-11-07T01:50", "2021-11-07T01:10", 20.0),
-        ("2021-11-07T01:10", "2021-11-07T01:50", 40.0),
-        ("2022-11-06T01:59", "2022-11-06T01:00", 1.0),
-        ("2023-11-05T01:50", "2023-11-05T01:10", 20.0),
-        ("2021-11-07T00:50", "2021-11-07T02:10", 140.0),
-        ("2021-03-14T01:50", "2021-03-14T03:10", 20.0),
-        ("2021-11-07T02:10", "2021-11-07T01:50", -20.0),
-        ("2021-11-14T01:50", "2021-11-14T01:10", -40.0),
-    ],
-)
-def test_without_instants_the_clocks_changes_count_as_in_tables(
-    store: Store, pickup: str, dropoff: str, expected: float
-) -> None:
-    answer = prediction("p", pickup_datetime=datetime.fromisoformat(pickup))
-    report = Actual("a", "ride", 1.0, None, datetime.fromisoformat(dropoff))
-    assert [row.actual for row in joined(store.fill(answer, report))] == [expected]
-
-
 def line(answer: Prediction) -> tuple[str, str, bool]:
     return answer.model, answer.ride_id, answer.variant == "shadow"
 
@@ -158,3 +137,24 @@ def test_a_window_holds_what_was_asked_in_it(store: Store) -> None:
     engine = store.fill(*(prediction(f"p{i}", f"r{i}", float(i)) for i in range(5)), actual("late", "r1", 1e9))
     assert [row.prediction.prediction_id for row in joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
     assert [row.actual for row in joined(engine, since=1.0, until=3.0)] == [25.0, None]
+
+
+@pytest.mark.parametrize(
+    ("pickup", "dropoff", "expected"),
+    [
+        ("2021-11-07T01:50", "2021-11-07T01:10", 20.0),
+        ("2021-11-07T01:10", "2021-11-07T01:50", 40.0),
+        ("2022-11-06T01:59", "2022-11-06T01:00", 1.0),
+        ("2023-11-05T01:50", "2023-11-05T01:10", 20.0),
+        ("2021-11-07T00:50", "2021-11-07T02:10", 140.0),
+        ("2021-03-14T01:50", "2021-03-14T03:10", 20.0),
+        ("2021-11-07T02:10", "2021-11-07T01:50", -20.0),
+        ("2021-11-14T01:50", "2021-11-14T01:10", -40.0),
+    ],
+)
+def test_without_instants_the_clocks_changes_count_as_in_tables(
+    store: Store, pickup: str, dropoff: str, expected: float
+) -> None:
+    answer = prediction("p", pickup_datetime=datetime.fromisoformat(pickup))
+    report = Actual("a", "ride", 1.0, None, datetime.fromisoformat(dropoff))
+    assert [row.actual for row in joined(store.fill(answer, report))] == [expected]
