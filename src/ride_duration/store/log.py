@@ -172,7 +172,9 @@ class PredictionLog:
     def account(self) -> list[str]:
         """Say where everything is that was acknowledged, for the end: a sentence for each place."""
         waiting = self.queue_depth
-        if not waiting:
+        if not waiting and self._file and self._file.incomplete:
+            said = ["the database may lack predictions that were acknowledged; all others are kept."]
+        elif not waiting:
             said = ["every prediction that was acknowledged is kept."]
         elif self._in_memory:
             said = [f"{waiting:,} records are lost: they were in memory alone ({self.last_error or 'too slow'})."]
@@ -245,8 +247,10 @@ class PredictionLog:
         if self.last_error is None:
             log.warning("the prediction log's database cannot be written, and is tried again: %s", reason)
         self.last_error = reason
-        if self._file is None or not self._file.unsaved:
+        if self._file is None:
             self._engine.dispose()
+        else:
+            self._file.let_go(error)
 
     def _succeeded(self) -> None:
         if self.last_error is not None:
