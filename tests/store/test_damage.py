@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ride_duration.store import PredictionLog
 from ride_duration.store.entries import entry_of, whole_entries
 from ride_duration.store.journal import Journal
 from ride_duration.store.records import Record
 from ride_duration.store.refused import Refused
-from tests.store.samples import prediction, predictions
+from tests.store.samples import kept, prediction, predictions, until
 from tests.store.test_journal import ENTRY, drained
 
 
@@ -162,6 +163,37 @@ def test_bytes_that_others_flip_while_it_runs(journal: Journal, tmp_path: Path) 
     journal.append([prediction("after")])
     assert names(drained(journal)) == ["after"]
     assert len(journal.set_aside) == 1
+    assert journal.lost == 1
+
+
+def test_damage_to_what_is_in_the_database_costs_nothing(journal: Journal, tmp_path: Path) -> None:
+    assert len(drained(journal)) == 100
+    os.truncate(only_file(tmp_path), 3 * ENTRY + 20)
+    assert not journal.check()
+    journal.rewind()
+    assert names(drained(journal)) == ["p0", "p1", "p2"]
+    assert len(journal.set_aside) == 1
+    assert journal.lost == 0
+
+
+def test_records_that_damage_cost_come_first_in_the_account(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    database = tmp_path / "store/predictions.db"
+    database.mkdir()  # so the records wait
+    log = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
+    for record in predictions(3):
+        log.append([record])
+    [file] = (tmp_path / "journal").rglob("*.journal2")
+    with file.open("r+b") as damaged:
+        damaged.seek(30)
+        damaged.write(b"\xff")
+    database.rmdir()
+    until(lambda: log.queue_depth == 0 and log._backlog.set_aside)
+    log.close()
+    first, second = log.account()
+    assert first == "1 records are lost: damaged files of the journal held them."
+    assert "is set aside as" in second
+    assert kept(f"sqlite:///{database}") == ["p1", "p2"]
 
 
 def test_two_on_one_journal_lose_nothing(journal: Journal, tmp_path: Path) -> None:

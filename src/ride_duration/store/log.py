@@ -172,16 +172,19 @@ class PredictionLog:
     def account(self) -> list[str]:
         """Say where everything is that was acknowledged, for the end: a sentence for each place."""
         waiting = self.queue_depth
-        if not waiting and self._file and self._file.incomplete:
-            said = ["the database may lack predictions that were acknowledged; all others are kept."]
-        elif not waiting:
-            said = ["every prediction that was acknowledged is kept."]
-        elif self._in_memory:
-            said = [f"{waiting:,} records are lost: they were in memory alone ({self.last_error or 'too slow'})."]
-        else:
+        said = []
+        if self._backlog.lost:
+            said.append(f"{self._backlog.lost:,} records are lost: damaged files of the journal held them.")
+        if self._file and self._file.incomplete:
+            said.append("the database may lack predictions that were acknowledged.")
+        if not waiting and not said:
+            said.append("every prediction that was acknowledged is kept.")
+        elif waiting and self._in_memory:
+            said.append(f"{waiting:,} records are lost: they were in memory alone ({self.last_error or 'too slow'}).")
+        elif waiting:
             why = self.last_error or "it is too slow"
             kept = f"they are kept in {self._own}, and the next start brings them there."
-            said = [f"{waiting:,} records are not in the database yet ({why}); {kept}"]
+            said.append(f"{waiting:,} records are not in the database yet ({why}); {kept}")
         if self.refused:
             said.append(f"{self.refused:,} records that the database does not take are kept in {self._refused.path}.")
         said += [f"A damaged file of the journal is set aside as {path}." for path in self._backlog.set_aside]
