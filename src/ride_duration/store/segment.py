@@ -88,8 +88,8 @@ class Segment:
         copied = 0
         while copied < self.size and (data := os.pread(self._fd, min(_COPIED_BYTES, self.size - copied), copied)):
             copied += os.write(fd, data)
-        self.close()
-        self.path, self._fd, self.size = path, os.dup(fd), copied
+        os.dup2(fd, self._fd, inheritable=False)  # at once: another thread may be reading
+        self.path, self.size = path, copied
         self._identity = _identity(os.fstat(fd))
 
     def remove(self) -> Path | None:
