@@ -128,6 +128,22 @@ def test_a_file_that_is_deleted_before_its_first_record(tmp_path: Path) -> None:
     assert names(drained(journal)) == ["first"]
 
 
+def test_a_file_that_was_replaced_is_written_again_in_its_place_in_the_order(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 16 * ENTRY, Refused(tmp_path / "refused.jsonl"))
+    for record in predictions(6):
+        journal.append([record])  # two in each file
+    other = tmp_path / "other"
+    other.write_bytes(entry_of([prediction("other")]))
+    first, *_, last = sorted(tmp_path.glob("*.journal2"))
+    for file in (first, last):
+        shutil.copy(other, other.with_suffix(".copy")).replace(file)
+    assert journal.check()
+    journal.append([prediction("after")])
+    assert names(drained(opened(tmp_path)))[:7] == [*(f"p{i}" for i in range(6)), "other"]  # after a kill
+    assert names(drained(journal)) == [*(f"p{i}" for i in range(6)), "after"]
+    assert not journal.set_aside
+
+
 def test_a_file_that_was_replaced_stays_and_ours_is_written_beside_it(journal: Journal, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(entry_of([prediction("other")]))

@@ -18,7 +18,7 @@ from ride_duration.store.backlog import LogFull
 from ride_duration.store.entries import entry_of, records_of, whole_entries
 from ride_duration.store.records import Record
 from ride_duration.store.refused import Refused
-from ride_duration.store.segment import SUFFIX, Segment, instance_in, number_of, open_segment, segments_in
+from ride_duration.store.segment import SUFFIX, Segment, free_number, number_of, open_segment, segments_in
 
 log = logging.getLogger(__name__)
 
@@ -198,9 +198,7 @@ class Journal:
         """Make an empty file by this name or, where that is taken, by the next number."""
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         self._folder.mkdir(parents=True, exist_ok=True)
-        while os.path.lexists(path):
-            path = path.with_name(f"{self._last + 1:012d}{instance_in(path)}{path.suffix}")
-            self._last += 1
+        path = free_number(path, self._last)
         fd = os.open(path, flags, 0o600)
         self._last = max(self._last, number_of(path) or 0)
         if self._synced:
@@ -244,9 +242,11 @@ class Journal:
             self._damaged(segment)
 
     def _restore(self, segment: Segment) -> None:
-        """Write a file again whose name is gone, or has become another file's."""
+        """Write a file again whose name is gone, or has become another file's: that one gets a number of its own."""
         gone = segment.path
         try:
+            if os.path.lexists(gone):  # the order of what is replayed is that of the names
+                gone.rename(free_number(gone, self._last))
             path, fd = self._create(gone)
             try:
                 segment.copy_to(path, fd)

@@ -158,5 +158,14 @@ def free_name(path: Path) -> Path:
     return free
 
 
+def free_number(path: Path, last: int) -> Path:
+    """This name of a journal's file or, where it is taken, the same with the next free number after the last one."""
+    free = path
+    while os.path.lexists(free):
+        last += 1
+        free = path.with_name(f"{last:012d}{instance_in(path)}{path.suffix}")
+    return free
+
+
 def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
