@@ -52,7 +52,6 @@ class PredictionLog:
         queue_depth: Records that are not in the database yet.
         writable: Would a record be taken now?
         last_error: Why the database cannot be written; None if it can.
-        refusal: Why records were refused last; None if they are taken.
         refused: Records that the database would never take, since the start.
 
     Raises:
@@ -83,7 +82,7 @@ class PredictionLog:
         self._synced, self._failed_at = 0, -math.inf
         self._syncing: asyncio.Future[None] | None = None
         self.last_error: str | None = None
-        self.refusal: str | None = None
+        self._refusal: str | None = None
         self._stop = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
@@ -103,14 +102,14 @@ class PredictionLog:
             except LogFull as error:
                 self._refuse(error)
                 raise
-            if self.refusal is not None:
-                self.refusal = None
+            if self._refusal is not None:
+                self._refusal = None
                 log.warning("the prediction log takes records again")
 
     def _refuse(self, error: LogFull) -> None:
-        if self.refusal is None:
+        if self._refusal is None:
             log.error("the prediction log takes no more records: %s", error)
-        self.refusal = str(error)
+        self._refusal = str(error)
 
     @property
     def queue_depth(self) -> int:
