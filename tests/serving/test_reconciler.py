@@ -1,15 +1,17 @@
 """A version is known by its package, and not by its number alone."""
 
+import os
 from pathlib import Path
 
 import mlflow
+import pytest
 
 from ride_duration.model_package.files import write_folder
-from ride_duration.registry.reader import RegistryReader
+from ride_duration.registry.reader import RegistryReader, Released
 from ride_duration.serving.package_cache import PackageCache
 from ride_duration.serving.reconciler import Reconciler
 from tests.model_package.tiny import tiny_package
-from tests.registry.store import SETTINGS
+from tests.registry.store import SETTINGS, package_folder
 from tests.serving.conftest import Models
 
 
@@ -54,3 +56,21 @@ def test_a_package_replaced_in_the_cache_while_the_registry_is_away_never_answer
     again = old.reconcile()
     assert again is not None
     assert again.champion.package.fingerprint == loaded.champion.package.fingerprint
+
+
+def test_a_package_that_a_kill_left_without_its_note_is_served_while_the_registry_is_away(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    first, second = (Released(package_folder(models.champion(scale), 1), 1e9, {}) for scale in (3.0, 8.5))
+    cache = PackageCache(tmp_path / "cache")
+    cache.package(1, first)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "utime", killed)
+        with pytest.raises(KeyboardInterrupt):
+            cache.package(1, second)
+    restarted = PackageCache(tmp_path / "cache")
+    assert restarted.package(1).contents == restarted.package(1, second).contents
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"1", "1.loaded"}

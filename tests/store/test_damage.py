@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ride_duration.store import PredictionLog
 from ride_duration.store.entries import entry_of, whole_entries
 from ride_duration.store.journal import Journal
 from ride_duration.store.records import Record
 from ride_duration.store.refused import Refused
-from tests.store.samples import prediction, predictions
+from tests.store.samples import kept, prediction, predictions, until
 from tests.store.test_journal import ENTRY, drained
 
 
@@ -127,6 +128,22 @@ def test_a_file_that_is_deleted_before_its_first_record(tmp_path: Path) -> None:
     assert names(drained(journal)) == ["first"]
 
 
+def test_a_file_that_was_replaced_is_written_again_in_its_place_in_the_order(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 16 * ENTRY, Refused(tmp_path / "refused.jsonl"))
+    for record in predictions(6):
+        journal.append([record])  # two in each file
+    other = tmp_path / "other"
+    other.write_bytes(entry_of([prediction("other")]))
+    first, *_, last = sorted(tmp_path.glob("*.journal2"))
+    for file in (first, last):
+        shutil.copy(other, other.with_suffix(".copy")).replace(file)
+    assert journal.check()
+    journal.append([prediction("after")])
+    assert names(drained(opened(tmp_path)))[:7] == [*(f"p{i}" for i in range(6)), "other"]  # after a kill
+    assert names(drained(journal)) == [*(f"p{i}" for i in range(6)), "after"]
+    assert not journal.set_aside
+
+
 def test_a_file_that_was_replaced_stays_and_ours_is_written_beside_it(journal: Journal, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(entry_of([prediction("other")]))
@@ -162,6 +179,37 @@ def test_bytes_that_others_flip_while_it_runs(journal: Journal, tmp_path: Path) 
     journal.append([prediction("after")])
     assert names(drained(journal)) == ["after"]
     assert len(journal.set_aside) == 1
+    assert journal.lost == 1
+
+
+def test_damage_to_what_is_in_the_database_costs_nothing(journal: Journal, tmp_path: Path) -> None:
+    assert len(drained(journal)) == 100
+    os.truncate(only_file(tmp_path), 3 * ENTRY + 20)
+    assert not journal.check()
+    journal.rewind()
+    assert names(drained(journal)) == ["p0", "p1", "p2"]
+    assert len(journal.set_aside) == 1
+    assert journal.lost == 0
+
+
+def test_records_that_damage_cost_come_first_in_the_account(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    database = tmp_path / "store/predictions.db"
+    database.mkdir()  # so the records wait
+    log = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
+    for record in predictions(3):
+        log.append([record])
+    [file] = (tmp_path / "journal").rglob("*.journal2")
+    with file.open("r+b") as damaged:
+        damaged.seek(30)
+        damaged.write(b"\xff")
+    database.rmdir()
+    until(lambda: log.queue_depth == 0 and log._backlog.set_aside)
+    log.close()
+    first, second = log.account()
+    assert first == "1 records are lost: damaged files of the journal held them."
+    assert "is set aside as" in second
+    assert kept(f"sqlite:///{database}") == ["p1", "p2"]
 
 
 def test_two_on_one_journal_lose_nothing(journal: Journal, tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
+import struct
+import time
+import zlib
 from datetime import datetime
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,3 +52,24 @@ def test_fields_may_be_added_at_the_end() -> None:
     answered = prediction("p", model="")
     payload = msgspec.msgpack.encode([msgspec.to_builtins(answered)[:-1]])
     assert records_of(memoryview(payload)) == [answered]
+
+
+@pytest.mark.parametrize(
+    "repeated", [b"\1\0\0\0", struct.pack("<III", 1, 1, 0) + b"\x91"], ids=["numbers", "headers of version 1"]
+)
+def test_damage_costs_time_in_proportion_to_its_size(repeated: bytes) -> None:
+    def seconds(size: int) -> float:
+        data = (b"\0" + repeated * (size // len(repeated) + 1))[:size]
+        began = time.process_time()
+        assert not list(whole_entries(data))
+        return time.process_time() - began
+
+    seconds(1000)
+    assert seconds(400_000) < 12 * min(seconds(100_000), seconds(100_000))
+
+
+@pytest.mark.parametrize("number", [1, 15, 16, 65_535, 65_536])
+def test_entries_of_version_1_of_any_size_are_found_behind_damage(number: int) -> None:
+    payload = msgspec.msgpack.encode([0] * number)
+    entry = struct.pack("<III", len(payload), number, zlib.crc32(payload, number)) + payload
+    assert [(found.begin, found.number) for found in whole_entries(b"\xff" * 20 + entry)] == [(20, number)]

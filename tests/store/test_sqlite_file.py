@@ -56,6 +56,56 @@ def test_a_deleted_database_is_written_again(log: PredictionLog, database: Path,
     assert "was deleted; it was written again" in " ".join(more)
 
 
+@pytest.fixture
+def forgetful(database: Path, tmp_path: Path) -> Iterator[PredictionLog]:
+    """A log that has brought ten records to its database, and whose journal has them no more."""
+    log = PredictionLog(f"sqlite:///{database}", tmp_path / "journal", journal_bytes=800)
+    for record in predictions(10):
+        log.append([record])
+        until(lambda: log.queue_depth == 0)
+    yield log
+    if log._thread.is_alive():
+        log.close(patience=0.0)
+
+
+def delete(database: Path) -> None:
+    for beside in ("", "-wal", "-shm"):
+        database.with_name(database.name + beside).unlink(missing_ok=True)
+
+
+def test_a_database_that_is_deleted_while_it_is_locked_is_written_again(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, database: Path
+) -> None:
+    monkeypatch.setattr("ride_duration.store.database._SECONDS", 0.05)
+    log: PredictionLog = request.getfixturevalue("forgetful")
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        log.append([prediction("after")])
+        until(lambda: log.last_error == "database is locked")
+        delete(database)
+        other.execute("ROLLBACK")
+    until(lambda: log.queue_depth == 0)
+    log.close()
+    assert in_file(database) == ALL
+    assert log.account()[0] == "every prediction that was acknowledged is kept."
+
+
+def test_a_database_that_is_deleted_while_it_is_not_open_is_not_said_to_have_everything(
+    forgetful: PredictionLog, database: Path
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    forgetful._failed(error)
+    delete(database)
+    forgetful.append([prediction("after")])
+    until(lambda: forgetful.queue_depth == 0)
+    forgetful.close()
+    assert set(TEN) - set(in_file(database)), "lost by the test, or there is nothing to say"
+    first, *more = forgetful.account()
+    assert first == "the database may lack predictions that were acknowledged."
+    assert "was deleted or replaced while it was not open" in " ".join(more)
+
+
 def test_a_deleted_folder_is_made_again_with_all_that_was_in_it(
     log: PredictionLog, database: Path, tmp_path: Path
 ) -> None:

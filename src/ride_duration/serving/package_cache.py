@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from ride_duration.atomic import replaced_whole
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import MANIFEST, read_folder, write_folder
@@ -43,9 +44,11 @@ class PackageCache:
             package = open_sealed(source.folder, version, source.noted)
             if not own.exists() or self._differs(own, package):
                 self._folder.mkdir(parents=True, exist_ok=True)
+                self._noted(version).unlink(missing_ok=True)  # a kill must not leave it beside another package
                 write_folder(own, package.contents)
             os.utime(own / MANIFEST, (source.at, source.at))
-            _write(self._noted(version), f"{package.fingerprint} {source.mark}\n")
+            with replaced_whole(self._noted(version)) as partial:
+                partial.write_text(f"{package.fingerprint} {source.mark}\n")
             return package
         if not own.exists():
             raise RideDurationError(f"version {version} was never loaded here, and the registry is away")
@@ -68,8 +71,8 @@ class PackageCache:
 
     def note_champion(self, version: int) -> None:
         """Remember a champion that answers, and forget packages that were loaded long ago."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        _write(self._last, f"{version}\n")
+        with replaced_whole(self._last) as partial:
+            partial.write_text(f"{version}\n")
         folders = [path for path in self._folder.iterdir() if path.name.isdigit() and path.name != str(version)]
         for old in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
             shutil.rmtree(old, ignore_errors=True)
@@ -99,9 +102,3 @@ class PackageCache:
             return read_folder(own) != package.contents
         except RideDurationError:
             return True
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f"{path.name}.partial")
-    unfinished.write_text(text)
-    os.replace(unfinished, path)

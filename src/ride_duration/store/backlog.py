@@ -24,10 +24,12 @@ class Backlog(Protocol):
         pending: Is there anything to take?
         full: Would a record be refused now?
         taken_from: Whose records were taken last: the instance whose journal they were in; empty for this one's own.
+        lost: Records that were appended, and damaged before they were in the database.
         set_aside: Files in which something could not be read; they were renamed, and are still there.
     """
 
     appended: int
+    lost: int
     taken_from: str
     set_aside: list[Path]
 
@@ -77,7 +79,7 @@ class MemoryBacklog:
         self._capacity = capacity
         self._queue: deque[Sequence[Record]] = deque()
         self._taken: list[Record] = []
-        self.appended = self._advanced = 0
+        self.appended = self.lost = self._advanced = 0
         self.taken_from = ""
         self.set_aside: list[Path] = []
 

@@ -59,7 +59,7 @@ def whole_entries(data: bytes, *, ended: bool = True) -> Iterator[Entry]:
             is looked at.
     """
     view = memoryview(data)
-    begin = 0
+    begin, marker = 0, -1
     while begin < len(data):
         end, number, payload = _read(view, begin)
         if number:
@@ -68,7 +68,11 @@ def whole_entries(data: bytes, *, ended: bool = True) -> Iterator[Entry]:
         elif end > len(data) and not ended:
             return
         else:
-            begin = _find(data, begin + 1)
+            begin += 1
+            if marker < begin:  # each byte is searched for a marker once
+                marker = data.find(MARKER, begin)
+                marker = len(data) if marker < 0 else marker
+            begin = _find(data, begin, marker)
 
 
 def records_of(payload: memoryview) -> list[Record]:
@@ -92,14 +96,22 @@ def _read(view: memoryview, begin: int) -> tuple[int, int, memoryview]:
     return after + length, number if whole else 0, payload
 
 
-def _find(data: bytes, begin: int) -> int:
-    """The next place where an entry may begin: a marker, or what may be the header of one of version 1."""
-    marker = data.find(MARKER, begin)
-    marker = len(data) if marker < 0 else marker
+def _find(data: bytes, begin: int, marker: int) -> int:
+    """The next place where an entry may begin: the next marker, or what may be the header of one of version 1.
+
+    Behind that is the beginning of an array of as many records; without it, the payload need not be read for its CRC.
+    """
     last = len(data) - _HEADER_1.size
     unpack = _HEADER_1.unpack_from
     for place in range(begin, min(marker, last + 1)):
         length, number, _ = unpack(data, place)
-        if 0 < number <= length <= last - place:
+        if 0 < number <= length <= last - place and data.startswith(_array_of(number), place + _HEADER_1.size):
             return place
     return marker
+
+
+def _array_of(number: int) -> bytes:
+    """How MessagePack begins an array."""
+    if number < 16:
+        return bytes([0x90 | number])
+    return b"\xdc" + number.to_bytes(2, "big") if number < 65536 else b"\xdd" + number.to_bytes(4, "big")

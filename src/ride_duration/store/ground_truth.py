@@ -6,7 +6,8 @@ saw, are a line of their own.
 
 Which one is the newest: of those from one journal (`source`), the one that arrived last, whatever the clock of the
 service said meanwhile, since a journal is kept in order. Of several journals, of which one may arrive late, the one
-that has the latest time decides; where times are equal, the one whose record arrived later.
+that has the latest time decides; where times are equal, the one whose record arrived later. Of records whose journal is
+not known (empty), each counts as a journal of its own: earlier programs did not say which ones are from the same.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def _newest(
     table: Table, time: Column[float], comparable: Callable[[FromClause], list[ColumnElement[bool]]]
 ) -> ScalarSelect[int]:
     """The arrival of the newest of the records that are comparable with a prediction."""
-    from sqlalchemy import func, select
+    from sqlalchemy import case, select
 
     from ride_duration.store.tables import predictions
 
@@ -142,5 +143,11 @@ def _newest(
         .correlate(predictions)
         .scalar_subquery()
     )
-    last = select(func.max(record.c.arrival)).where(*comparable(record), record.c.source == journal)
+    time_if_unknown = case((record.c.source == "", record.c[time.name]))  # NULL, and so equal, where it is known
+    last = (
+        select(record.c.arrival)
+        .where(*comparable(record), record.c.source == journal)
+        .order_by(time_if_unknown.desc(), record.c.arrival.desc())
+        .limit(1)
+    )
     return last.correlate(predictions).scalar_subquery()

@@ -18,7 +18,7 @@ from ride_duration.store.backlog import LogFull
 from ride_duration.store.entries import entry_of, records_of, whole_entries
 from ride_duration.store.records import Record
 from ride_duration.store.refused import Refused
-from ride_duration.store.segment import SUFFIX, Segment, instance_in, number_of, open_segment, segments_in
+from ride_duration.store.segment import SUFFIX, Segment, free_number, number_of, open_segment, segments_in
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +50,12 @@ class Journal:
     """
 
     def __init__(self, folder: Path, most_bytes: int, refused: Refused, synced: bool = False) -> None:
-        self._folder = folder
-        self._most_bytes = most_bytes
+        self._folder, self._most_bytes = folder, most_bytes
         self._segment_bytes = min(_SEGMENT_BYTES, most_bytes // _SEGMENTS)
-        self._refused = refused
-        self._synced = synced
+        self._refused, self._synced = refused, synced
         self._failed_at = self._checked_at = -math.inf
         self._torn = self._changed = False
-        self.size = self.appended = self._advanced = self._dropped = 0
+        self.size = self.appended = self.lost = self._advanced = self._dropped = 0
         self._said = self.taken_from = ""
         self.set_aside: list[Path] = []
         self._lock = threading.Lock()  # of the last segment, and of what there is
@@ -143,7 +141,7 @@ class Journal:
 
     def advance(self) -> None:
         segment = self._segments[0]
-        segment.taken += self._taken
+        segment.add_taken(self._taken)
         self._advanced = self._dropped + segment.taken
         self._offset, self._taken = self._next, 0
 
@@ -200,9 +198,7 @@ class Journal:
         """Make an empty file by this name or, where that is taken, by the next number."""
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
         self._folder.mkdir(parents=True, exist_ok=True)
-        while os.path.lexists(path):
-            path = path.with_name(f"{self._last + 1:012d}{instance_in(path)}{path.suffix}")
-            self._last += 1
+        path = free_number(path, self._last)
         fd = os.open(path, flags, 0o600)
         self._last = max(self._last, number_of(path) or 0)
         if self._synced:
@@ -246,9 +242,11 @@ class Journal:
             self._damaged(segment)
 
     def _restore(self, segment: Segment) -> None:
-        """Write a file again whose name is gone, or has become another file's."""
+        """Write a file again whose name is gone, or has become another file's: that one gets a number of its own."""
         gone = segment.path
         try:
+            if os.path.lexists(gone):  # the order of what is replayed is that of the names
+                gone.rename(free_number(gone, self._last))
             path, fd = self._create(gone)
             try:
                 segment.copy_to(path, fd)
@@ -288,7 +286,8 @@ class Journal:
         return True
 
     def _remove(self, segment: Segment) -> None:
-        lost = segment.records - segment.taken
+        lost = max(0, segment.records - segment.inserted)
+        self.lost += lost
         try:
             aside = segment.remove()
         except OSError as error:
@@ -296,5 +295,5 @@ class Journal:
             return
         if aside is not None:
             self.set_aside.append(aside)
-            known = f"{lost} records of it are lost" if lost > 0 else "parts of it cannot be read"
+            known = f"{lost} records of it are lost" if lost else "parts of it cannot be read"
             log.error("%s was damaged: %s, the others are kept; it is set aside as %s", segment.path, known, aside)

@@ -52,7 +52,6 @@ class PredictionLog:
         queue_depth: Records that are not in the database yet.
         writable: Would a record be taken now?
         last_error: Why the database cannot be written; None if it can.
-        refusal: Why records were refused last; None if they are taken.
         refused: Records that the database would never take, since the start.
 
     Raises:
@@ -83,7 +82,7 @@ class PredictionLog:
         self._synced, self._failed_at = 0, -math.inf
         self._syncing: asyncio.Future[None] | None = None
         self.last_error: str | None = None
-        self.refusal: str | None = None
+        self._refusal: str | None = None
         self._stop = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
@@ -103,14 +102,14 @@ class PredictionLog:
             except LogFull as error:
                 self._refuse(error)
                 raise
-            if self.refusal is not None:
-                self.refusal = None
+            if self._refusal is not None:
+                self._refusal = None
                 log.warning("the prediction log takes records again")
 
     def _refuse(self, error: LogFull) -> None:
-        if self.refusal is None:
+        if self._refusal is None:
             log.error("the prediction log takes no more records: %s", error)
-        self.refusal = str(error)
+        self._refusal = str(error)
 
     @property
     def queue_depth(self) -> int:
@@ -172,14 +171,19 @@ class PredictionLog:
     def account(self) -> list[str]:
         """Say where everything is that was acknowledged, for the end: a sentence for each place."""
         waiting = self.queue_depth
-        if not waiting:
-            said = ["every prediction that was acknowledged is kept."]
-        elif self._in_memory:
-            said = [f"{waiting:,} records are lost: they were in memory alone ({self.last_error or 'too slow'})."]
-        else:
+        said = []
+        if self._backlog.lost:
+            said.append(f"{self._backlog.lost:,} records are lost: damaged files of the journal held them.")
+        if self._file and self._file.incomplete:
+            said.append("the database may lack predictions that were acknowledged.")
+        if not waiting and not said:
+            said.append("every prediction that was acknowledged is kept.")
+        elif waiting and self._in_memory:
+            said.append(f"{waiting:,} records are lost: they were in memory alone ({self.last_error or 'too slow'}).")
+        elif waiting:
             why = self.last_error or "it is too slow"
             kept = f"they are kept in {self._own}, and the next start brings them there."
-            said = [f"{waiting:,} records are not in the database yet ({why}); {kept}"]
+            said.append(f"{waiting:,} records are not in the database yet ({why}); {kept}")
         if self.refused:
             said.append(f"{self.refused:,} records that the database does not take are kept in {self._refused.path}.")
         said += [f"A damaged file of the journal is set aside as {path}." for path in self._backlog.set_aside]
@@ -245,8 +249,10 @@ class PredictionLog:
         if self.last_error is None:
             log.warning("the prediction log's database cannot be written, and is tried again: %s", reason)
         self.last_error = reason
-        if self._file is None or not self._file.unsaved:
+        if self._file is None:
             self._engine.dispose()
+        else:
+            self._file.let_go(error)
 
     def _succeeded(self) -> None:
         if self.last_error is not None:

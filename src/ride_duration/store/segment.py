@@ -29,7 +29,8 @@ class Segment:
         path: The same.
         size: Bytes to be read.
         records: The same.
-        taken: Records that are in the database.
+        taken: Records that are in the database, as far as it was read since the last rewind.
+        inserted: The same, as far as it was ever read: what is damaged afterwards is not lost.
         damaged: Does it hold bytes that are no whole entries, or not what was written to it?
     """
 
@@ -38,7 +39,7 @@ class Segment:
         self._fd = fd
         self.size = size
         self.records = records
-        self.taken = 0
+        self.taken = self.inserted = 0
         self.damaged = False
         self._identity = _identity(os.fstat(fd))
 
@@ -46,6 +47,11 @@ class Segment:
     def instance(self) -> str:
         """The instance that it was inherited from; empty if it is this one's own."""
         return instance_in(self.path)[1:]
+
+    def add_taken(self, number: int) -> None:
+        """Note that more of its records are in the database."""
+        self.taken += number
+        self.inserted = max(self.inserted, self.taken)
 
     def read(self, offset: int, most: int) -> tuple[bytes, bool]:
         """Read from an offset: enough for one whole entry at least, if there is one.
@@ -82,8 +88,8 @@ class Segment:
         copied = 0
         while copied < self.size and (data := os.pread(self._fd, min(_COPIED_BYTES, self.size - copied), copied)):
             copied += os.write(fd, data)
-        self.close()
-        self.path, self._fd, self.size = path, os.dup(fd), copied
+        os.dup2(fd, self._fd, inheritable=False)  # at once: another thread may be reading
+        self.path, self.size = path, copied
         self._identity = _identity(os.fstat(fd))
 
     def remove(self) -> Path | None:
@@ -149,6 +155,15 @@ def free_name(path: Path) -> Path:
     while os.path.lexists(free):
         turn += 1
         free = path.with_name(f"{path.name}.{turn}")
+    return free
+
+
+def free_number(path: Path, last: int) -> Path:
+    """This name of a journal's file or, where it is taken, the same with the next free number after the last one."""
+    free = path
+    while os.path.lexists(free):
+        last += 1
+        free = path.with_name(f"{last:012d}{instance_in(path)}{path.suffix}")
     return free
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BESIDE = ("-wal", "-shm")
+_TRANSIENT = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 _Identity = tuple[int, int]
 
@@ -35,7 +36,7 @@ class SQLiteFile:
 
     Attributes:
         events: What happened to the file since the start, in sentences.
-        unsaved: Is the connection the only one that still has what the database held?
+        incomplete: Was the file deleted or replaced while it was not open? Then what it held could not be saved.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -47,7 +48,7 @@ class SQLiteFile:
         self._opened: dict[str, _Identity | None] = {}
         self._changed = False
         self.events: list[str] = []
-        self.unsaved = False
+        self.incomplete = self._unsaved = False
         event.listen(engine, "connect", self._connected)
         event.listen(engine, "close", self._closed)
 
@@ -62,20 +63,31 @@ class SQLiteFile:
             sqlite3.Error: The same, of SQLite.
         """
         if self._connection is not None and (names := self._names()) != self._opened:
-            self.unsaved = True
+            self._unsaved = True
             connection = self._connection
             # What the open log has goes into the open database; a log that is left behind is empty from then on.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             if names[""] == self._opened[""]:
                 self._note(f"the write-ahead log of {self._path} was deleted; the database has what it held")
+                expected = names[""]
             else:
-                self._save(connection, names[""])
-            self.unsaved, self._changed = False, names[""] not in (None, self._opened[""])
+                expected = self._save(connection, names[""])
+            self._unsaved, self._changed = False, names[""] not in (None, self._opened[""])
+            self._opened[""] = expected
             self._engine.dispose()
         changed, self._changed = self._changed, False
         return not changed
 
-    def _save(self, connection: sqlite3.Connection, other: _Identity | None) -> None:
+    def let_go(self, error: Exception) -> None:
+        """Close the connection if a new one may be free of the error, unless it alone has what the database held.
+
+        It stays open if SQLite only waits for a lock or for room: the file may be deleted meanwhile.
+        """
+        code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF not in _TRANSIENT and not self._unsaved:
+            self._engine.dispose()
+
+    def _save(self, connection: sqlite3.Connection, other: _Identity | None) -> _Identity | None:
         if other is None:
             place = Path(os.path.realpath(self._path))
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +99,7 @@ class SQLiteFile:
         try:
             with closing(sqlite3.connect(partial)) as copy:
                 connection.backup(copy)
+            saved = _identity(partial)
             if os.path.lexists(place):
                 raise FileExistsError(f"{place} was made by another program meanwhile")
             partial.rename(place)
@@ -94,14 +107,20 @@ class SQLiteFile:
             partial.unlink(missing_ok=True)
         if other is None:
             self._note(f"the database {self._path} was deleted; it was written again from what was still open")
-        else:
-            self._note(f"the database {self._path} was replaced; what it held before is kept as {place}")
+            return saved
+        self._note(f"the database {self._path} was replaced; what it held before is kept as {place}")
+        return other
 
     def _connected(self, connection: Any, _: Any) -> None:
         connection.execute("BEGIN IMMEDIATE")  # makes the files beside
         connection.execute("COMMIT")
         names = self._names()
-        self._changed |= bool(self._opened) and names[""] != self._opened[""]
+        if self._opened and names[""] != self._opened[""]:
+            self._changed = self.incomplete = True
+            self._note(
+                f"the database {self._path} was deleted or replaced while it was not open; of the records that it "
+                "held, only those that the journal still had were written again"
+            )
         self._opened, self._connection = names, connection
 
     def _closed(self, connection: Any, _: Any) -> None:
