@@ -73,10 +73,13 @@ class Reader:
             raise RideDurationError("the registry cannot be reached")
         return self.number
 
+    def mark(self, version: int) -> str:
+        return f"models:/{version}"
+
     def released(self, version: int) -> Released:
         if self.copies_stall:
             raise Unreachable("the registry cannot be reached")
-        return Released(self._folder / str(version), 1e9, {})
+        return Released(self._folder / str(version), 1e9, {}, self.mark(version))
 
 
 class City:
