@@ -55,7 +55,8 @@ def client(project: Project) -> Any:
     """MLflow's view of a project."""
     from mlflow import MlflowClient
 
-    return MlflowClient(f"sqlite:///{project.data('mlflow/mlflow.db')}")
+    store = f"sqlite:///{project.data('mlflow/mlflow.db')}"
+    return MlflowClient(store, registry_uri=store)
 
 
 def runs(project: Project) -> list[Any]:
