@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ride_duration.pipelines.data_science.models import DurationModel
 from ride_duration.pipelines.data_science.training import fit_model
-from ride_duration.trips.rides import features_of_ride
+from ride_duration.trips.rides import features_of_ride, find_distance_problem
 from tests.pipelines.test_data_science_zoo import BOOSTED, simulated_features, training
 
 TREES = (*BOOSTED, "random_forest")
@@ -67,8 +67,10 @@ DISTANCES = st.lists(st.floats(0.01, 100), min_size=2, max_size=20).map(sorted)
 def test_a_longer_distance_never_shortens_a_ride(
     name: str, pickup: int | None, dropoff: int | None, when: datetime, distances: list[float]
 ) -> None:
-    answers = minutes(name, *((pickup, dropoff, when, miles) for miles in distances))
-    assert (np.diff(answers) >= -1e-9).all()
+    possible = [miles for miles in distances if find_distance_problem(pickup, dropoff, miles) is None]
+    if possible:
+        answers = minutes(name, *((pickup, dropoff, when, miles) for miles in possible))
+        assert (np.diff(answers) >= -1e-9).all()
 
 
 @pytest.mark.parametrize("name", TREES)

@@ -148,14 +148,14 @@ def test_what_a_model_does_not_read_is_no_reason(model: str, ignored: set[str]) 
 
 def test_what_is_usual_is_no_reason() -> None:
     usual = package().read_json("inputs.json")["usual"]
-    columns = package().columns(rides((JFK, TIMES_SQUARE, weekday(17), 5.0)))
+    columns = package().columns(rides((JFK, TIMES_SQUARE, weekday(17), 15.0)))
     replaced = package()._usual(tuple(FEATURES), columns)
     assert {name: values[0] for name, values in replaced.items()} == {name: usual[name] for name in FEATURES}
 
 
 def test_an_unknown_distance_stays_unknown() -> None:
     columns = package("ridge").columns(
-        rides((JFK, TIMES_SQUARE, weekday(17), NAN), (JFK, TIMES_SQUARE, weekday(17), 5))
+        rides((JFK, TIMES_SQUARE, weekday(17), NAN), (JFK, TIMES_SQUARE, weekday(17), 15))
     )
     replaced = package("ridge")._usual(package_module.REASONS["distance"], columns)
     for name in ("trip_distance", "detour", "trip_distance_raw"):

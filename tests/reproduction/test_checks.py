@@ -75,7 +75,7 @@ def test_another_month_is_named(tmp_path: Path, month: Path) -> None:
 def test_a_damaged_month_is_named(tmp_path: Path, month: Path) -> None:
     month.write_bytes(b"nonsense")
     [line] = raw_differences(record(), tmp_path)
-    assert "no readable parquet file" in line
+    assert "cannot be read as parquet" in line
 
 
 def test_only_a_simulated_month_may_be_missing(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
         return rollout is None or rollout["status"] == "promoting"
 
     assert b'ride_duration_rollout_share{stage="shadow",version="3"} 0.0' in town.raw("GET", "/metrics")
-    until(promoting, 60)
+    until(promoting, 180)
     until(lambda: town.ask("GET", "/version")["model_version"] == "3", 180)
     drive()
     stages = [("1", "champion"), ("3", "challenger"), ("3", "champion")]
