@@ -59,8 +59,8 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
         return rollout is None or rollout["status"] == "promoting"
 
     assert b'ride_duration_rollout_share{stage="shadow",version="3"} 0.0' in town.raw("GET", "/metrics")
-    until(promoting, 180)
-    until(lambda: town.ask("GET", "/version")["model_version"] == "3", 180)
+    until(promoting, 900)
+    until(lambda: town.ask("GET", "/version")["model_version"] == "3", 900)
     drive()
     stages = [("1", "champion"), ("3", "challenger"), ("3", "champion")]
     assert all(answered == stages for answered in seen.values()), "who has the challenger keeps it"
