@@ -233,7 +233,7 @@ def test_a_folder_that_libraries_misread_is_refused(character: str) -> None:
 
 
 def test_any_other_folder_is_taken() -> None:
-    context: Any = SimpleNamespace(project_path=Path("/home/ana/-é ü's #1 & $HOME (a+b)=~@!;,<c>|d^`"))
+    context: Any = SimpleNamespace(project_path=Path("/projects/-é ü's #1 & $HOME (a+b)=~@!;,<c>|d^`"))
     ProjectFolderHook().after_context_created(context)
 
 
