@@ -112,7 +112,7 @@ class RegistryReader:
     def mark(self, version: int) -> str:
         """Tell a version from another one of the same number: the fingerprint of its package, or else its own address.
 
-        A registry that was made anew counts from 1 again.
+        A registry that was created again counts from 1 again.
 
         Raises:
             RideDurationError: There is no such version.
