@@ -49,7 +49,7 @@ class MonthTablesDataset(AbstractDataset[NoReturn, dict[str, Callable[[], "ir.Ta
         return {path.name.removesuffix(".parquet"): partial(self._open, path) for path in months}
 
     def save(self, data: NoReturn) -> NoReturn:
-        raise NotImplementedError("raw months are made by MonthFilesDataset")
+        raise RideDurationError("raw months are not saved here; `kedro run --pipelines=ingestion` makes them")
 
     def _open(self, path: Path) -> ir.Table:
         connection = ibis_datasets.FileDataset(filepath=str(path), connection=self._connection).connection
