@@ -48,7 +48,7 @@ class MonthTablesDataset(AbstractDataset[NoReturn, dict[str, Callable[[], "ir.Ta
             raise RideDurationError(f"no raw months lie in {self._path}; run `kedro run --pipelines=ingestion` first")
         return {path.name.removesuffix(".parquet"): partial(self._open, path) for path in months}
 
-    def save(self, data: NoReturn) -> NoReturn:
+    def save(self, data: NoReturn) -> NoReturn:  # noqa: ARG002
         raise RideDurationError("raw months are not saved here; `kedro run --pipelines=ingestion` makes them")
 
     def _open(self, path: Path) -> ir.Table:
