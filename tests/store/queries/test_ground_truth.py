@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete, select
 
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.queries.ground_truth import joined, last_received
+from ride_duration.store.queries.ground_truth import find_last_actual, joined
 from ride_duration.store.tables import actuals, predictions
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import PICKUP, actual, prediction
@@ -87,7 +87,7 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
         assert list(history) == [report.actual_id for report in by_receipt], (
             "corrected ones and those of unknown rides too"
         )
-    assert last_received(engine) == (by_receipt[-1].received_at if by_receipt else None)
+    assert find_last_actual(engine) == (by_receipt[-1].received_at if by_receipt else None)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -56,7 +56,7 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
     columns = [column for column in predictions.c if column.name not in ("arrival", "source")]
     question = (
         select(*columns, actual_minutes(), actuals.c.received_at, counting())
-        .select_from(with_truth())
+        .select_from(join_actuals())
         .order_by(predictions.c.asked_at, predictions.c.arrival)
     )
     if since is not None:
@@ -68,7 +68,7 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
     return [Joined(Prediction(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
 
 
-def last_received(engine: Engine) -> float | None:
+def find_last_actual(engine: Engine) -> float | None:
     """When the newest report came in (seconds since 1970-01-01 UTC); None if none has."""
     from sqlalchemy import func, select
 
@@ -79,7 +79,7 @@ def last_received(engine: Engine) -> float | None:
     return newest
 
 
-def with_truth() -> Join:
+def join_actuals() -> Join:
     """Predictions, each with the report about its ride that holds, if there is one."""
     from ride_duration.store.tables import actuals, predictions
 

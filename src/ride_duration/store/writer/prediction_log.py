@@ -16,10 +16,10 @@ from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import Record
 from ride_duration.store.sqlite_file import SQLiteFile
 from ride_duration.store.writer.backlog import Backlog, LogFull, MemoryBacklog
-from ride_duration.store.writer.dead_letter_file import Refused
+from ride_duration.store.writer.dead_letter_file import DeadLetterFile
 from ride_duration.store.writer.insertion import Insertion
 from ride_duration.store.writer.instances import take_folder
-from ride_duration.store.writer.write_ahead_log import Journal
+from ride_duration.store.writer.write_ahead_log import WriteAheadLog
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +72,12 @@ class PredictionLog:
         own, self._lock = take_folder(folder, instance, store_url)
         self._own, self._in_memory = own, durability == "memory"
         self._source = f"{socket.gethostname()}/{instance}"
-        self._refused = Refused(own / "refused.jsonl")
+        self._refused = DeadLetterFile(own / "refused.jsonl")
         self._sync = durability == "sync"
         self._backlog: Backlog = (
             MemoryBacklog(capacity)
             if durability == "memory"
-            else Journal(own, journal_bytes, self._refused, synced=self._sync)
+            else WriteAheadLog(own, journal_bytes, self._refused, synced=self._sync)
         )
         self._synced, self._failed_at = 0, -math.inf
         self._syncing: asyncio.Future[None] | None = None
