@@ -8,8 +8,8 @@ import pytest
 
 from ride_duration.datasets.month_files import fingerprint
 from ride_duration.errors import RideDurationError
-from ride_duration.reproduction.checks import check_made_anew, code_differences, code_doubts, raw_differences
-from ride_duration.reproduction.record import Record
+from ride_duration.runs.reproduction.checks import check_made_anew, code_differences, code_doubts, raw_differences
+from ride_duration.runs.reproduction.record import Record
 
 HERE = {"git_commit": "c" * 40, "git_dirty": "false", "lock_sha256": "d" * 64}
 

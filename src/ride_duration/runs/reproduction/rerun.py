@@ -22,9 +22,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from ride_duration.comparison import find_runs
 from ride_duration.errors import RideDurationError
-from ride_duration.reproduction.record import TRAINING, Record, read_record
+from ride_duration.runs.comparison import find_runs
+from ride_duration.runs.reproduction.record import TRAINING, Record, read_record
 
 log = logging.getLogger(__name__)
 

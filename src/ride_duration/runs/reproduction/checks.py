@@ -8,7 +8,7 @@ from pathlib import Path
 from ride_duration.datasets.month_files import fingerprint
 from ride_duration.errors import RideDurationError
 from ride_duration.provenance import LOCK, UNKNOWN, changed_files, code_at_hand, why_unknown
-from ride_duration.reproduction.record import Record
+from ride_duration.runs.reproduction.record import Record
 
 log = logging.getLogger(__name__)
 

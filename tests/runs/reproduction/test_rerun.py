@@ -9,8 +9,8 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from ride_duration.errors import RideDurationError
-from ride_duration.reproduction import compare_metrics
-from ride_duration.reproduction.rerun import _check, _compose, temporary_folder
+from ride_duration.runs.reproduction import compare_metrics
+from ride_duration.runs.reproduction.rerun import _check, _compose, temporary_folder
 from ride_duration.settings import CONFIG_LOADER_ARGS
 from tests.conftest import REPOSITORY, Project
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ride_duration
-from ride_duration.comparison import find_run, find_runs
 from ride_duration.errors import RideDurationError
 from ride_duration.provenance import UNKNOWN, checked_out
-from ride_duration.reproduction.checks import check_at_hand, check_made_anew
-from ride_duration.reproduction.record import Record, read_record
-from ride_duration.reproduction.rerun import Code, rerun, temporary_folder
+from ride_duration.runs.comparison import find_run, find_runs
+from ride_duration.runs.reproduction.checks import check_at_hand, check_made_anew
+from ride_duration.runs.reproduction.record import Record, read_record
+from ride_duration.runs.reproduction.rerun import Code, rerun, temporary_folder
 
 if TYPE_CHECKING:
     import pandas as pd

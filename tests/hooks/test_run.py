@@ -19,9 +19,9 @@ from kedro.pipeline import Pipeline, node
 
 from ride_duration.config_loader import _check_names
 from ride_duration.errors import RideDurationError
-from ride_duration.hooks import ProgressHook, ProjectFolderHook, RunLockHook
+from ride_duration.hooks.run import ProgressHook, ProjectFolderHook, RunLockHook
+from ride_duration.hooks.tracking import TrackingHook
 from ride_duration.settings import HOOKS
-from ride_duration.tracking import TrackingHook
 
 DECLARED: dict[str, Any] = {
     "train_data": "2021-01",
@@ -40,7 +40,7 @@ RUN = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from ride_duration.hooks import RunLockHook
+from ride_duration.hooks.run import RunLockHook
 
 hook = RunLockHook()
 hook.after_context_created(SimpleNamespace(project_path=Path(sys.argv[1])))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ride_duration.errors import RideDurationError
-from ride_duration.reproduction.record import read_record
+from ride_duration.runs.reproduction.record import read_record
 
 
 @dataclass

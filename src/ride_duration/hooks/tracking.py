@@ -110,7 +110,7 @@ class TrackingHook:
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         if self._run_id and dataset_name == _STUDY:
-            from ride_duration.trial_tracking import log_trial
+            from ride_duration.hooks.trial_tracking import log_trial
 
             store: StudyStore = data
             store.listeners.append(partial(log_trial, self._run_id))
