@@ -215,8 +215,7 @@ class PredictionLog:
                 if not self._backlog.check():
                     self._backlog.rewind()
                 if not migrated:
-                    if migrate(self._engine):  # it may have been another database before
-                        self._backlog.rewind()
+                    self._make_tables()
                     migrated = True
                 records = self._backlog.take(_BATCH)
                 if records:
@@ -239,6 +238,13 @@ class PredictionLog:
                 return
             elif self.last_error:
                 time.sleep(_BACK_OFF[0])
+
+    def _make_tables(self) -> None:
+        made = migrate(self._engine)
+        if made:  # it may have been another database before
+            self._backlog.rewind()
+        if self._file is not None:
+            self._file.note_tables(made)
 
     def _source_of(self, inherited_from: str) -> str:
         """The journal that records are from: its order holds by itself, beside others the times do."""
