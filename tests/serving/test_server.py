@@ -20,8 +20,9 @@ from ride_duration.serving.settings import check_settings
 from tests.conftest import Project
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
+from tests.support.ports import free_port
 from tests.support.serving.hostile import POST, RIDE, everything
-from tests.support.serving.service import LIMITS, Running, free_port
+from tests.support.serving.service import LIMITS, Running
 
 TIMEOUT_SECONDS = 60
 
