@@ -9,7 +9,7 @@ import mlflow
 import pytest
 
 from ride_duration.registry import Registry, model_name
-from ride_duration.store import Actual
+from ride_duration.store import ActualRecord
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.rollouts import Rollouts
 from ride_duration.store.writer.insertion import Insertion
@@ -50,7 +50,7 @@ class Released(Project):
         engine = engine_for_writing(f"sqlite:///{self.data('serving/predictions.db')}")
         migrate(engine)
         asked = prediction("shadow", "1", 2000.0, model_version=3, variant="shadow", model=self.registry.name)
-        Insertion(engine).insert([asked, Actual("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))
+        Insertion(engine).insert([asked, ActualRecord("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))
         engine.dispose()
         return Rollouts(str(engine.url), self.registry.name)
 

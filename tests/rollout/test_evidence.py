@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ride_duration.rollout.comparison import compute_differences
 from ride_duration.rollout.evidence import collect_evidence, count_out_of_range, load_compared
-from ride_duration.store import Actual, Prediction
+from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import Record
 from ride_duration.store.rollouts import Rollout, RolloutEvent
@@ -39,11 +39,11 @@ def rides() -> Iterator[Record]:
         yield answer(i, at, 1, "champion", 99.0, "other")
         yield answer(i, at, 2, "challenger" if at >= QUARTER else "shadow", 99.0, "other")
         if i % 10:
-            yield Actual(f"{i}", f"{i}", at + 1, actual)
+            yield ActualRecord(f"{i}", f"{i}", at + 1, actual)
 
 
-def answer(i: int, at: float, version: int, variant: str, duration: float, model: str = "tiny") -> Prediction:
-    return Prediction(
+def answer(i: int, at: float, version: int, variant: str, duration: float, model: str = "tiny") -> PredictionRecord:
+    return PredictionRecord(
         f"{i} {variant} {model}",
         f"{i}",
         at,

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from ride_duration.store import Actual
+from ride_duration.store import ActualRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.log_records import Prediction, Record
+from ride_duration.store.log_records import PredictionRecord, Record
 from ride_duration.store.queries.ground_truth import joined
 from ride_duration.store.queries.outcomes import (
     PredictionFilter,
@@ -31,26 +31,26 @@ def filled(store_url: str, records: list[Record]) -> None:
     engine.dispose()
 
 
-def timed(number: int, milliseconds: float) -> Prediction:
-    return Prediction(
+def timed(number: int, milliseconds: float) -> PredictionRecord:
+    return PredictionRecord(
         f"s{number}", f"{number}", 50.0, PICKUP, 10, 50, None, 20.0, 10.0, 30.0, 3, "shadow", milliseconds, "green"
     )
 
 
-def is_of(answers: PredictionFilter, row: Prediction) -> bool:
+def is_of(answers: PredictionFilter, row: PredictionRecord) -> bool:
     return (row.model, row.variant, row.model_version) == (answers.model, answers.variant, answers.model_version)
 
 
 def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     rides = [prediction(f"p{i}", f"ride {i}", float(i), 10.0 + i) for i in range(8)]
     actuals = [
-        Actual("a0", "ride 0", 1.0, 12.0),
-        Actual("a1", "ride 1", 1.0, None, PICKUP + timedelta(minutes=60)),
-        Actual("a2", "ride 2", 1.0, None, PICKUP + timedelta(minutes=60, seconds=1)),
-        Actual("a3", "ride 3", 1.0, 30.0),
-        Actual("a3 again", "ride 3", 2.0, 0.5),
-        Actual("a4", "ride 4", 1.0, None, PICKUP + timedelta(minutes=1)),
-        Actual("a9", "nobody asked", 1.0, 9.0),
+        ActualRecord("a0", "ride 0", 1.0, 12.0),
+        ActualRecord("a1", "ride 1", 1.0, None, PICKUP + timedelta(minutes=60)),
+        ActualRecord("a2", "ride 2", 1.0, None, PICKUP + timedelta(minutes=60, seconds=1)),
+        ActualRecord("a3", "ride 3", 1.0, 30.0),
+        ActualRecord("a3 again", "ride 3", 2.0, 0.5),
+        ActualRecord("a4", "ride 4", 1.0, None, PICKUP + timedelta(minutes=1)),
+        ActualRecord("a9", "nobody asked", 1.0, 9.0),
     ]
     others = [
         prediction("again", "ride 0", 20.0, 99.0),
@@ -94,8 +94,8 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
         instant = 1_614_574_799.0 if number == 0 else None
         for version, variant, minutes in ((1, "champion", 20.0), (2, "shadow", 20.0 + off)):
             answer = (minutes, 10.0, 30.0, version, variant, 1.0, "green", instant)
-            records.append(Prediction(f"{number} {variant}", f"{number}", 9.0, pickup, 10, 50, None, *answer))
-        records.append(Actual(f"{number}", f"{number}", 99.0, 19.0))
+            records.append(PredictionRecord(f"{number} {variant}", f"{number}", 9.0, pickup, 10, 50, None, *answer))
+        records.append(ActualRecord(f"{number}", f"{number}", 99.0, 19.0))
     filled(store_url, records)
     engine = engine_for_reading(store_url)
     champion, shadow = (

@@ -106,7 +106,7 @@ class Reconciler:
             loaded = self._loaded(last, look, None)
         if loaded is not None and loaded is not present:
             self._cache.note_champion(loaded.version)
-            log.info("version %d answers now", loaded.version)
+            log.info("serving version %d", loaded.version)
         return loaded
 
     def _challenger(self, champion: Model, look: _Observation) -> tuple[Model | None, float]:
@@ -158,7 +158,7 @@ class Reconciler:
             return None
         except Exception as error:  # whatever a package does, the one before goes on answering
             self.failures += 1
-            look.problem = f"version {version} cannot answer: {error}"
+            look.problem = f"version {version} cannot be served: {error}"
             self._refused[version, registry] = (time.monotonic() + _TRY_AGAIN, look.problem, mark or "")
             log.error("%s", look.problem)
             return None

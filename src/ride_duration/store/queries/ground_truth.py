@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.log_records import Prediction
+from ride_duration.store.log_records import PredictionRecord
+from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import HOUR, WallClock, find_clock_changes
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Joined(NamedTuple):
         counts: Is it its model's newest answer about the ride? (The newest of the shadow, if it is the shadow's.)
     """
 
-    prediction: Prediction
+    prediction: PredictionRecord
     actual: float | None
     received_at: float | None
     counts: bool
@@ -65,7 +66,7 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
         question = question.where(predictions.c.asked_at < until)
     with engine.connect() as connection:
         rows: list[Any] = list(connection.execute(question))
-    return [Joined(Prediction(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
+    return [Joined(PredictionRecord(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
 
 
 def find_last_actual(engine: Engine) -> float | None:
@@ -113,7 +114,7 @@ def counting(until: float | None = None) -> ColumnElement[bool]:
     from ride_duration.store.tables import predictions
 
     def same_line(answer: FromClause) -> list[ColumnElement[bool]]:
-        both_shadow = (answer.c.variant == "shadow") == (predictions.c.variant == "shadow")
+        both_shadow = (answer.c.variant == Variant.SHADOW.value) == (predictions.c.variant == Variant.SHADOW.value)
         same = [*_same_ride(answer), answer.c.model == predictions.c.model, both_shadow]
         return same if until is None else [*same, answer.c.asked_at < until]
 

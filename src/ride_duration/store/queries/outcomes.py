@@ -208,6 +208,6 @@ def _wanted(answers: PredictionFilter) -> list[ColumnElement[bool]]:
         column.asked_at >= answers.since,
         column.model == answers.model,
         column.model_version == answers.model_version,
-        column.variant == answers.variant,
+        column.variant == str(answers.variant),
     ]
     return wanted if answers.until is None else [*wanted, column.asked_at < answers.until]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ride_duration.store.log_records import Actual, Prediction, Record
+from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Insert, Table
@@ -30,8 +30,8 @@ class Insertion:
 
         self._engine = engine
         self._statements: dict[type, Insert] = {
-            Prediction: _insertion(predictions, engine.dialect.name),
-            Actual: _insertion(actuals, engine.dialect.name),
+            PredictionRecord: _insertion(predictions, engine.dialect.name),
+            ActualRecord: _insertion(actuals, engine.dialect.name),
         }
 
     def insert(self, records: Sequence[Record], refuse: Callable[[Record, Exception], None], source: str = "") -> None:
