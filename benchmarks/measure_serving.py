@@ -107,8 +107,8 @@ def print_steps(package: Any) -> None:
     from ride_duration.model_package import ModelPackage
     from ride_duration.serving.handlers.predict import decode_body
     from ride_duration.serving.http.guard import Guard
-    from ride_duration.serving.inference.deployment import Deployment, Model
     from ride_duration.serving.inference.counters import Counters
+    from ride_duration.serving.inference.deployment import Deployment, Model
     from ride_duration.serving.inference.metrics import Metrics
     from ride_duration.serving.inference.scoring import parse_ride, score_ride
     from ride_duration.serving.schemas.prediction import Ride

@@ -103,7 +103,7 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     out = released.told("list", "--env", "test")
     assert out.count("awaiting approval") == 2
     assert 'Next: `kedro models approve 3 --by NAME --why "..." --env test`, or `reject`.' in out
-    assert "`kedro models rollout start 3 --by NAME" in out
+    assert "`kedro rollout start 3 --by NAME" in out
     rollouts = released.rollouts()
     rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "learnt from March")
     out = released.told("reject", "2", "--by", "Ana", "--why", "the Bronx is too short")

@@ -1,4 +1,4 @@
-"""What `kedro models serve` leaves to the service."""
+"""What `kedro service start` leaves to the service."""
 
 import json
 import os

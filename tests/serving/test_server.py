@@ -20,8 +20,9 @@ from ride_duration.serving.settings import check_settings
 from tests.conftest import Project
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
+from tests.support.ports import free_port
 from tests.support.serving.hostile import POST, RIDE, everything
-from tests.support.serving.service import LIMITS, Running, free_port
+from tests.support.serving.service import LIMITS, Running
 
 TIMEOUT_SECONDS = 60
 
@@ -114,7 +115,7 @@ def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) ->
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0, said
-    assert "answers nobody yet" in said
+    assert "no model loaded yet" in said
     assert f"Open http://127.0.0.1:{port} in a browser" in said
     assert "Traceback" not in said
 

@@ -122,6 +122,6 @@ def test_failures_of_all_instances_add_up_until_the_next_stage(rollouts: Rollout
 
 def test_without_a_store_a_rollout_cannot_begin(tmp_path: Path) -> None:
     rollouts = Rollouts(f"sqlite:///{tmp_path}/predictions.db", MODEL)
-    with pytest.raises(RideDurationError, match=r"there is no prediction log .* `kedro models serve` begins it"):
+    with pytest.raises(RideDurationError, match=r"there is no prediction log .* `kedro service start` begins it"):
         begun(rollouts)
     rollouts.close()

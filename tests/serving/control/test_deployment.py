@@ -24,8 +24,9 @@ from tests.registry.store import SETTINGS, package_folder
 from tests.serving.conftest import Models
 from tests.serving.handlers.test_operations import metrics
 from tests.serving.http.test_problems import refused
+from tests.support.ports import free_port
 from tests.support.serving.packages import SCALE
-from tests.support.serving.service import Running, free_port
+from tests.support.serving.service import Running
 
 RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 40, "pickup_datetime": "2021-02-03T08:30:00"}
 Start = Callable[..., Running]
@@ -144,7 +145,7 @@ def test_a_model_that_needs_the_distance_says_so(models: Models, started: Start)
     told = refused(
         running.post("/predict/batch", {"rides": [RIDE, RIDE | {"trip_distance": 101}]}), 422, "rides[1].trip_distance"
     )
-    assert "the model that answers cannot do without a distance up to 100 miles" in told
+    assert "the serving model requires a distance up to 100 miles" in told
     assert running.post("/predict", RIDE).status == 200
 
 
@@ -236,15 +237,15 @@ def test_decisions_are_asked_for_and_told_as_json(models: Models) -> None:
     rollback = asked | {"decision": "rollback"}
     assert decide(rollback) == {"version": 1, "previous": 2}
     told = decide(asked | {"decision": "promote", "version": 1})
-    assert told == {"refused": "version 1 is the champion already", "unknown": False}
+    assert told == {"kind": "DecisionRefused", "message": "version 1 is the champion already"}
     assert decide(asked | {"decision": "promote", "version": 2}) == {"version": 2, "previous": 1}
-    assert decide(asked | {"decision": "promote", "version": 9})["unknown"] is True
+    assert decide(asked | {"decision": "promote", "version": 9})["kind"] == "NotFound"
     awaiting = models.store.release(registry, "manual")
     finished = asked | {"by": "rollout", "begun": {"by": "Ana", "why": "fair"}, "decision": "promote"}
     assert decide(finished | {"version": 1})["version"] == 1
     assert registry.history()[-1].decision.by == "rollout"
-    assert "was judged when the champion was version 2" in decide(finished | {"version": awaiting})["refused"]
-    assert "awaits approval" in decide(asked | {"decision": "promote", "version": awaiting})["refused"]
+    assert "was judged when the champion was version 2" in decide(finished | {"version": awaiting})["message"]
+    assert "awaits approval" in decide(asked | {"decision": "promote", "version": awaiting})["message"]
     decide(rollback)
     assert decide(finished | {"version": awaiting}) == {"version": awaiting, "previous": 2}
     last = registry.history()[-1].decision
@@ -256,8 +257,8 @@ def test_a_registry_that_others_hold_has_decided_nothing(models: Models, monkeyp
     asked = {"project": str(models.project), "tracking": SETTINGS, "model": "any", "by": "Ben", "why": "test"}
     with filelock.FileLock(models.project / "data/.registry.lock"):
         told = decide(asked | {"decision": "promote", "version": 1})
-    assert list(told) == ["unreachable"]
-    assert "another command has been deciding" in told["unreachable"]
+    assert told["kind"] == "RegistryUnavailable"
+    assert "another command has been deciding" in told["message"]
 
 
 def test_a_store_that_cannot_be_opened_is_asked_later(

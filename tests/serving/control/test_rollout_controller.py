@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ride_duration.errors import DecisionRefused, RegistryUnavailable, RideDurationError, Unreachable
+from ride_duration.errors import DecisionRefused, RegistryUnavailable, RideDurationError
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry.reader import Released
 from ride_duration.rollout.plan import parse_plan
@@ -22,8 +22,8 @@ from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import Record
 from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, RolloutStatus
-from ride_duration.store.writer.insertion import Insertion
 from ride_duration.store.variant import Variant
+from ride_duration.store.writer.insertion import Insertion
 from tests.model_package.tiny import tiny_package
 from tests.support.serving.packages import priced
 from tests.support.store.samples import PICKUP
@@ -79,7 +79,7 @@ class Reader:
 
     def released(self, version: int) -> Released:
         if self.copies_stall:
-            raise Unreachable("the registry cannot be reached")
+            raise RegistryUnavailable("the registry cannot be reached")
         return Released(self._folder / str(version), 1e9, {}, self.mark(version))
 
 
@@ -454,7 +454,8 @@ def test_a_promotion_that_was_cut_short_is_taken_up(city: City) -> None:
 def test_a_promotion_that_was_killed_afterwards_is_noted(city: City) -> None:
     one = city.instance()
     last_stage(city)
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, RolloutStatus.PROMOTING, 1.0, "rollout", "100 % is done"))
+    event = RolloutEvent(city.time, RolloutStatus.PROMOTING, 1.0, "rollout", "100 % is done")
+    city.rollouts.change(city.rollout, event)
     city.reader.number = 2
     assert one.follow() == [("champion", 2, 1.0)]
     assert (city.rollout.status, city.promoted) == ("finished", [])

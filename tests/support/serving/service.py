@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from coverage import Coverage
 
 from tests.registry.store import SETTINGS
+from tests.support.ports import free_port
 
 TIMEOUT_SECONDS = 30.0
 LIMITS = {
@@ -217,10 +218,3 @@ class Running:
 
 def _headers(given: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in given.items()}
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

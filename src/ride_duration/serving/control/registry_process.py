@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.errors import DecisionRefused, NotFound, RegistryUnavailable, without_passwords
+from ride_duration.errors import ConfigurationError, DecisionRefused, NotFound, RegistryUnavailable, without_passwords
 
 if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
@@ -49,9 +49,10 @@ def run_decision(settings: ServiceSettings, decision: dict[str, Any]) -> dict[st
         reason = f"the registry's command ended with {done.returncode}: {without_passwords(done.stderr)}"
         log.error("%s", reason)
         raise RegistryUnavailable(reason) from None
-    if "unreachable" in reply:
-        log.error("the registry cannot be reached: %s", reply["unreachable"])
-        raise RegistryUnavailable(reply["unreachable"])
-    if "refused" in reply:
-        raise (NotFound if reply["unknown"] else DecisionRefused)(reply["refused"])
+    kind, message = reply.get("kind"), reply.get("message", "")
+    if kind in (RegistryUnavailable.__name__, ConfigurationError.__name__):
+        log.error("the registry cannot be reached: %s", message)
+        raise RegistryUnavailable(message)
+    if kind is not None:
+        raise (NotFound if kind == NotFound.__name__ else DecisionRefused)(message)
     return reply
