@@ -167,7 +167,7 @@ def ask(wrk: str, server: Server, seconds: int, scratch: Path) -> Measured:
 
 
 def settings_of(env: str | None) -> dict[str, Any]:
-    """The service's settings as `kedro models serve` would give them."""
+    """The service's settings as `kedro service start` would give them."""
     import msgspec
     from kedro.framework.startup import bootstrap_project
 
@@ -202,7 +202,9 @@ def service(settings: dict[str, Any], scratch: Path) -> Iterator[Server]:
     own = {"port": port, "folder": str(scratch / "serving"), "store": f"sqlite:///{scratch}/predictions.db"}
     file = scratch / "settings.json"
     file.write_text(json.dumps(settings | own))
-    with started([sys.executable, "-m", "ride_duration.serving", str(file)], f"http://127.0.0.1:{port}/ready"):
+    with started(
+        [sys.executable, "-m", "ride_duration.serving", "--settings", str(file)], f"http://127.0.0.1:{port}/ready"
+    ):
         yield Server(f"http://127.0.0.1:{port}/predict", json.dumps(RIDE))
 
 

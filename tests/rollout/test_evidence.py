@@ -12,7 +12,7 @@ from ride_duration.rollout.evidence import collect_evidence, count_out_of_range,
 from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import Record
-from ride_duration.store.rollouts import Rollout, RolloutEvent
+from ride_duration.store.rollouts import Rollout, RolloutEvent, RolloutStatus
 from ride_duration.store.writer.insertion import Insertion
 from tests.store.conftest import postgres, store_url  # noqa: F401  fixtures
 from tests.support.store.samples import PICKUP
@@ -73,7 +73,7 @@ def engine(store_url: str) -> Iterator[Engine]:  # noqa: F811
 
 
 def rollout(*stages: tuple[float, float]) -> Rollout:
-    history = [RolloutEvent(since, "running", share, "rollout", "") for since, share in stages]
+    history = [RolloutEvent(since, RolloutStatus.RUNNING, share, "rollout", "") for since, share in stages]
     since, share = stages[-1]
     return Rollout(1, "tiny", 2, 1, "running", share, since, None, 3, len(stages), history)
 

@@ -35,19 +35,19 @@ def served(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_settings_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     assert served().returncode == 2
-    ended = served(str(file))
+    ended = served("--settings", str(file))
     assert (ended.returncode, ended.stderr) == (
         1,
         f"Error: the settings {file} cannot be read: No such file or directory\n",
     )
     file.write_text('{"project": "/", "colour": "blue"}')
-    ended = served(str(file))
+    ended = served("--settings", str(file))
     assert ended.returncode == 1
     assert "unknown field `colour`" in ended.stderr
 
 
 def test_kedro_names_the_setting_that_cannot_be_used(project: Project) -> None:
-    ended = project.kedro("models", "serve", "--params", "serving.durability=paper")
+    ended = project.kedro("service", "start", "--params", "serving.durability=paper")
     assert ended.code == 1
     assert "the service cannot be started: Invalid enum value 'paper' - at serving.durability" in ended.out + ended.err
     assert "Traceback" not in ended.out + ended.err
@@ -73,19 +73,19 @@ def test_kedro_says_what_to_install(project: Project, monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: None if name == "uvicorn" else find(name, *rest)
     )
-    ended = project.kedro("models", "serve")
+    ended = project.kedro("service", "start")
     assert ended.code == 1
     assert "pip install 'ride_duration[serving]'" in ended.out + ended.err
 
 
 def test_kedro_makes_lists_and_removes_keys(project: Project) -> None:
-    made = project.kedro("models", "keys", "add", "dispatch", "--scope", "predict", "--scope", "feedback")
+    made = project.kedro("service", "keys", "add", "dispatch", "--scope", "predict", "--scope", "feedback")
     assert made.code == 0
     [key] = made.out.split()
     assert key not in (project.root / "conf/local/api_keys.json").read_text()
-    assert "dispatch: predict, feedback" in project.kedro("models", "keys", "list").out
-    assert project.kedro("models", "keys", "remove", "dispatch").code == 0
-    again = project.kedro("models", "keys", "remove", "dispatch")
+    assert "dispatch: predict, feedback" in project.kedro("service", "keys", "list").out
+    assert project.kedro("service", "keys", "remove", "dispatch").code == 0
+    again = project.kedro("service", "keys", "remove", "dispatch")
     assert (again.code, "there is no key named 'dispatch'" in again.out + again.err) == (1, True)
 
 
@@ -102,7 +102,7 @@ def _first_answer(process: subprocess.Popen[str], url: str) -> requests.Response
 
 def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) -> None:
     port = free_port()
-    process = project.start("kedro", "models", "serve", "--port", str(port))
+    process = project.start("kedro", "service", "start", "--port", str(port))
     try:
         ready = _first_answer(process, f"http://127.0.0.1:{port}/ready")
         assert ready.status_code == 503

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.cli.serving import service_settings
+from ride_duration.cli.service import service_settings
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
     while True:  # the service may have made a step meanwhile
         last = rollouts.last()
         if last is None:
-            raise RideDurationError("there was no rollout yet; `kedro models rollout start VERSION` begins one")
+            raise RideDurationError("there was no rollout yet; `kedro rollout start VERSION` begins one")
         if last.ended_at is not None:
-            raise RideDurationError("no rollout goes on; `kedro models rollout status` shows how the last one ended")
+            raise RideDurationError("no rollout goes on; `kedro rollout status` shows how the last one ended")
         if last.status == RolloutStatus.PROMOTING and time.time() - last.since < TIMEOUT_SECONDS:
             raise RideDurationError(
                 f"version {last.version} has done all stages and is becoming champion right now; "

@@ -57,7 +57,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
     }
 
 
-def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None, out_of_range: int) -> None:
+def print_rollout(rollout: Rollout, evidence: Evidence | None, step: Step | None, out_of_range: int) -> None:
     """Print a rollout; arguments as of `rollout_entry`."""
     click.echo(f"Version {rollout.version} of {rollout.model} against version {rollout.against}: {rollout.status}")
     rows = [
@@ -84,12 +84,12 @@ def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None,
         click.echo(f"\nThe service's next step is to {step.kind}: {step.why}.")
 
 
-def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
+def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
     """Print a comparison.
 
     Args:
         rollout: Whose versions are compared.
-        report: Of `ab_report`.
+        report: Of `build_comparison`.
     """
     title = f"Version {rollout.version} of {rollout.model} against version {rollout.against}, {rollout.status}"
     names = ("mae", "rmse", "bias", "coverage")

@@ -172,7 +172,7 @@ def _say_what_happened(outputs: dict[str, Any], env: str | None, params: dict[st
         _say_what_was_tuned(outputs["tuned_model"], environment, params)
     elif "run_summary" in outputs:
         click.echo(outputs["run_summary"].load())
-        ask = f"kedro models serve{environment}" if env else "make serve"
+        ask = f"kedro service start{environment}" if env else "make serve"
         click.echo(f"Next: `{ask}` (a page that answers rides), `make ui` (all runs), `make viz` (the graph),")
         click.echo(
             "      data/08_reporting/gate_report.html (what the gate found), "

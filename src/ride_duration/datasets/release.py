@@ -215,7 +215,7 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
             named = f'{version} --by NAME --why "..."`'
             ask = f"`kedro models approve {named}"
             if champion is not None:
-                ask += f", or `kedro models rollout start {named} to try it on real rides first"
+                ask += f", or `kedro rollout start {named} to try it on real rides first"
             found = f"{finding}. " if finding else ""
             return version, champion, f"{found}Version {version} awaits approval: {ask}; {stays}."
         if finding:

@@ -1,4 +1,4 @@
-"""The report of a comparison (`kedro models ab`): what each variant answered, how far off, and which one is better."""
+"""The report of `kedro rollout compare`: predictions of each variant, their errors, and which variant is better."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -23,6 +24,7 @@ from ride_duration.in_use import SERVICES, hold
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.rollout.plan import parse_plan
 from ride_duration.serving.control.package_cache import PackageCache
+from ride_duration.serving.control.package_reader import PackageReader
 from ride_duration.serving.control.reconciler import Reconciler
 from ride_duration.serving.control.registry_process import run_decision
 from ride_duration.serving.control.rollout_controller import BY, RolloutController
@@ -63,10 +65,14 @@ def serve(settings: ServiceSettings) -> None:
     ):
         counters = Counters()
         metrics = Metrics(counters)
-        reader = RegistryReader(settings.project_path, settings.tracking, settings.model)
+        reader = _open_reader(settings)
         rollouts = Rollouts(settings.store_url, settings.model)
         controller = RolloutController(
-            parse_plan(settings.rollout), rollouts, counters, metrics, partial(_promote, settings)
+            parse_plan(settings.rollout) if settings.rollout else None,
+            rollouts,
+            counters,
+            metrics,
+            partial(_promote, settings),
         )
         reconciler = Reconciler(
             reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge
@@ -104,6 +110,12 @@ def _allow_connections() -> None:
     """Raise the number of open files to what the operating system allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _open_reader(settings: ServiceSettings) -> RegistryReader | PackageReader:
+    if settings.package:
+        return PackageReader(Path(settings.package))
+    return RegistryReader(settings.project_path, settings.tracking, settings.model)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def engine_for_reading(store_url: str) -> Engine:
     url = _url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(url.database or "").is_file():
-        raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
+        raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
     arguments = {"timeout": _SECONDS} if sqlite else patient(url)
     # A file of SQLite is opened for each question, so that it is the one that has the name at that time.
     pool = NullPool if sqlite else QueuePool
@@ -96,7 +96,7 @@ def engine_for_reading(store_url: str) -> Engine:
     if "source" not in {column["name"] for column in columns}:  # the newest
         raise RideDurationError(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
-            "`kedro models serve` makes its tables"
+            "`kedro service start` makes its tables"
         )
     return engine
 

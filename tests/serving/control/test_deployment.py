@@ -127,7 +127,7 @@ def test_a_package_whose_golden_rides_come_out_wrong_is_refused(models: Models, 
     wrong = models.release(registry, off=0.5)
     registry.promote(wrong, "Ana", "better")
     told = running.until("/models", lambda told: told["problem"])
-    assert f"version {wrong} answers golden rides 0.5 minutes off" in told["problem"]
+    assert f"version {wrong} scores golden rides 0.5 minutes off" in told["problem"]
     assert answers(running, 1)
     sample = metrics(running)
     assert sample["ride_duration_deployment_problem",] == 1

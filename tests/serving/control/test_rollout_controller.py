@@ -204,9 +204,9 @@ def test_from_the_shadow_to_champion(city: City) -> None:
     assert one.controller.to_report() is None
     city.begin()
     assert one.follow() == two.follow() == SHADOW
-    told = one.controller.to_report()
-    assert told is not None
-    assert (told["stage"], told["next"]) == (
+    report = one.controller.to_report()
+    assert report is not None
+    assert (report.stage, report.next) == (
         "shadow",
         "shadow: awaits 7 more days, 100 more predictions, 50 more actuals, joined rides of 7 more days",
     )
@@ -277,13 +277,13 @@ def test_a_challenger_that_is_a_little_worse_is_found_by_the_days(city: City) ->
 def test_a_share_that_an_older_program_began_is_compared_first(city: City) -> None:
     one = city.instance()
     city.begin()
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, "running", 0.5, "rollout", "shadow is done"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, RolloutStatus.RUNNING, 0.5, "rollout", "shadow is done"))
     city.rides("challenger")
     city.pass_days(1)
     assert one.follow() == HALF
-    told = one.controller.to_report()
-    assert told is not None
-    assert told["next"] == "50 %: awaits joined rides of 7 more days"
+    report = one.controller.to_report()
+    assert report is not None
+    assert report.next == "50 %: awaits joined rides of 7 more days"
 
 
 def test_failures_count_over_instances_and_those_of_earlier_rollouts_do_not(city: City) -> None:
@@ -364,7 +364,9 @@ def test_a_registry_that_goes_away_in_between_says_nothing_of_the_challenger(cit
     assert one.follow() == SHADOW
 
 
-def test_a_problem_that_lasts_is_told_while_it_is_looked_at_again(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_problem_that_lasts_is_reported_while_it_is_looked_at_again(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = city.instance()
     city.reader.number = 3
     one.reconciler.reconcile()
@@ -390,9 +392,9 @@ def test_without_the_store_the_last_challenge_goes_on_for_a_while(city: City) ->
     city.rides("shadow")
     city.lose_store()
     assert one.follow() == SHADOW
-    told = one.controller.to_report()
-    assert told is not None
-    assert "cannot be reached" in told["problem"]
+    report = one.controller.to_report()
+    assert report is not None
+    assert "cannot be reached" in report.problem
     city.time += MAX_UNWATCHED_SECONDS + 600
     assert one.follow() == ALONE, "nobody could stop it"
     city.lose_store(lost=False)
@@ -403,7 +405,7 @@ def test_stopped_by_somebody(city: City) -> None:
     one = city.instance()
     city.begin()
     one.follow()
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, "stopped", 0.0, "Ben", "complaints"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, RolloutStatus.STOPPED, 0.0, "Ben", "complaints"))
     assert one.follow() == ALONE
     city.begin()
     assert one.follow() == SHADOW
@@ -412,7 +414,7 @@ def test_stopped_by_somebody(city: City) -> None:
 def last_stage(city: City) -> None:
     """One look more, and the version is to be champion."""
     city.begin()
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, "running", 1.0, "rollout", "50 % is done"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, RolloutStatus.RUNNING, 1.0, "rollout", "50 % is done"))
     city.rides("challenger")
     city.pass_days(1)
 

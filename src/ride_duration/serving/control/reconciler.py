@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.serving.control.package_cache import PackageCache
+from ride_duration.serving.control.package_reader import PackageReader
 from ride_duration.serving.inference.deployment import Deployment, Model
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,10 @@ class Reconciler:
     """
 
     def __init__(
-        self, reader: RegistryReader, cache: PackageCache, challenge: Callable[[], Challenge | None] = lambda: None
+        self,
+        reader: RegistryReader | PackageReader,
+        cache: PackageCache,
+        challenge: Callable[[], Challenge | None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._cache = cache

@@ -48,7 +48,7 @@ class RolloutController:
     """Advances the rollout of one model.
 
     Args:
-        plan: As the settings say.
+        plan: As the settings say; None: rollouts are left alone.
         rollouts: Kept in the store.
         counters: Count failures of this instance.
         metrics: Observe steps.
@@ -62,7 +62,7 @@ class RolloutController:
 
     def __init__(
         self,
-        plan: RolloutPlan,
+        plan: RolloutPlan | None,
         rollouts: Rollouts,
         counters: Counters,
         metrics: Metrics,
@@ -125,6 +125,8 @@ class RolloutController:
 
     def read_rollout(self) -> None:
         """Read the rollout from the store."""
+        if self._plan is None:
+            return
         try:
             last = self._rollouts.last()
         except RideDurationError as error:
@@ -166,6 +168,8 @@ class RolloutController:
         self._apply(rollout, step, reconciler)
 
     def _step(self, rollout: Rollout, evidence: Evidence) -> Step:
+        if self._plan is None:
+            return Step("stay", "there is no plan", to_state(rollout))
         return decide_next_step(self._plan, to_state(rollout), evidence, datetime.fromtimestamp(self._now(), UTC))
 
     def _add_failures(self, rollout: Rollout) -> Rollout:

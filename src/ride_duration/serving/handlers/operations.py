@@ -8,6 +8,7 @@ import time
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.errors import DecisionRefused
 from ride_duration.rollout.plan import format_share
 from ride_duration.serving.control.registry_process import run_decision
 from ride_duration.serving.schemas import status
@@ -200,6 +201,8 @@ class OperationsHandler:
         return await self._decide({"decision": "rollback", "why": why, "by": by})
 
     async def _decide(self, decision: dict[str, Any]) -> Deployed:
+        if self._settings.package:
+            raise DecisionRefused("this service has no registry: it serves the package in a folder")
         async with self._deciding:
             decided = await asyncio.to_thread(run_decision, self._settings, decision)
             deployment = await asyncio.to_thread(self._reconciler.reconcile)
