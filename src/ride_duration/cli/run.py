@@ -21,7 +21,7 @@ from kedro.validation.exceptions import ParameterValidationError
 from ride_duration.cli.context import split_params
 from ride_duration.cli.tables import printable
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import Tuning
+from ride_duration.pipelines.tuning.parameters import Tuning
 from ride_duration.storage_errors import describe_mlflow_failure
 from ride_duration.tracking import close_interrupted
 
