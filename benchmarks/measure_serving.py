@@ -105,13 +105,13 @@ def print_steps(package: Any) -> None:
     import msgspec
 
     from ride_duration.model_package import ModelPackage
-    from ride_duration.serving.answering import answer, understood
-    from ride_duration.serving.deployment import Deployment, Model
-    from ride_duration.serving.guard import Guard
-    from ride_duration.serving.metrics import Metrics
-    from ride_duration.serving.service import decoded
+    from ride_duration.serving.handlers.predict import decoded
+    from ride_duration.serving.http.guard import Guard
+    from ride_duration.serving.inference.deployment import Deployment, Model
+    from ride_duration.serving.inference.metrics import Metrics
+    from ride_duration.serving.inference.scoring import answer, understood
+    from ride_duration.serving.schemas.prediction import Ride
     from ride_duration.serving.settings import checked_settings
-    from ride_duration.serving.wire import Ride
     from ride_duration.store import PredictionLog
     from ride_duration.trips.rides import features_of_ride
 

@@ -9,12 +9,12 @@ import pytest
 
 from ride_duration.atomic import lock_folder, write_private
 from ride_duration.errors import RideDurationError
-from ride_duration.serving.keys import add_key, read_keys, remove_key
+from ride_duration.serving.api_keys import add_key, read_keys, remove_key
 
 ADD = """
 import sys
 from pathlib import Path
-from ride_duration.serving.keys import add_key
+from ride_duration.serving.api_keys import add_key
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(5):

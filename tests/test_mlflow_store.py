@@ -13,9 +13,9 @@ import mlflow
 import pytest
 
 from ride_duration import mlflow_store
-from ride_duration.comparison import find_run, find_runs
 from ride_duration.errors import RideDurationError, Unreachable
 from ride_duration.mlflow_store import EXPERIMENT, connect, recorded_parameters
+from ride_duration.runs.comparison import find_run, find_runs
 
 SETTINGS = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
 

@@ -9,7 +9,7 @@ import pytest
 
 from ride_duration.errors import RideDurationError
 from ride_duration.provenance import changed_files, checked_out, code_at_hand, git, why_unknown
-from ride_duration.reproduction.checks import changes_here
+from ride_duration.runs.reproduction.checks import changes_here
 
 
 @pytest.fixture

@@ -162,5 +162,5 @@ def _inside(project: Path, uri: str) -> str:
         raise RideDurationError(f"{database} is a folder, and a file is needed; move it away and run again")
     database.parent.mkdir(parents=True, exist_ok=True)
     # Not `sqlalchemy.URL.create`, which escapes: MLflow makes the folders of the address as it is written. A folder in
-    # whose name anything would have to be escaped is refused (`ride_duration.hooks`).
+    # whose name anything would have to be escaped is refused (`ride_duration.hooks.run`).
     return f"{_SQLITE}{database}"

@@ -10,7 +10,7 @@ import pytest
 
 from ride_duration.trips.simulation import default_city, simulate_month
 from tests.conftest import Ended, Project
-from tests.test_tracking import artifacts_of, client, runs
+from tests.hooks.test_tracking import artifacts_of, client, runs
 
 #: One worker makes what these tests share.
 MONTHS = ("2021-01", "2021-02", "2021-04")

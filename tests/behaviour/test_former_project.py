@@ -11,8 +11,8 @@ import yaml
 from ride_duration.registry import Registry
 from tests.conftest import Project
 from tests.registry.store import SETTINGS
-from tests.serving.service import Running
 from tests.support.former_project import open_former_project
+from tests.support.serving.service import Running
 
 MODEL = "ride-duration-green-simulated"
 LOG = "serving/predictions.db"

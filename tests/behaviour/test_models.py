@@ -11,11 +11,11 @@ import pytest
 from ride_duration.registry import Registry, model_name
 from ride_duration.store import Actual
 from ride_duration.store.database import engine_for_writing, migrate
-from ride_duration.store.insertion import Insertion
 from ride_duration.store.rollouts import Rollouts
+from ride_duration.store.writer.insertion import Insertion
 from tests.conftest import Ended, Project
 from tests.registry.store import SETTINGS, package_folder
-from tests.store.samples import prediction
+from tests.support.store.samples import prediction
 
 
 class Released(Project):

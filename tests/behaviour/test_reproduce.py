@@ -59,7 +59,7 @@ def _recorded(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> It
     root = project.root
     shutil.copytree(finished.root / "data", root / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("mlflow"))
     shutil.copytree(REPOSITORY / "src/ride_duration", root / "src/ride_duration")
-    with (root / "src/ride_duration/hooks.py").open("a") as code:
+    with (root / "src/ride_duration/hooks/run.py").open("a") as code:
         code.write(f"log.warning('{MARK}')\n")
     (root / "requirements.lock").write_text("kedro==1.7.0\n")
     shutil.copy(REPOSITORY / ".gitignore", root)

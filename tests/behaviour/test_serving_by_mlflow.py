@@ -19,7 +19,7 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.pyfunc import rides_of_frame
 from ride_duration.registry.packages import _example
 from tests.conftest import Project
-from tests.test_tracking import client
+from tests.hooks.test_tracking import client
 
 PATIENCE = 120
 RIDES = [

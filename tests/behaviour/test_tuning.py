@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from ride_duration.tracking import EXPERIMENT
+from ride_duration.hooks.tracking import EXPERIMENT
 from tests.conftest import Project
 
 #: One worker makes what these tests share.

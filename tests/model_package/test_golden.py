@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from ride_duration.model_package import ModelPackage, golden_error
-from tests.serving.packages import minutes, priced
+from tests.support.serving.packages import minutes, priced
 
 WHEN = "2021-03-01T17:30:00"
 

@@ -17,7 +17,7 @@ from ride_duration.model_package.golden import golden_rides
 from ride_duration.model_package.package import OUTPUTS
 from ride_duration.model_package.pyfunc import _load_pyfunc
 from ride_duration.model_package.single import _limit
-from ride_duration.serving.deployment import Model
+from ride_duration.serving.inference.deployment import Model
 from tests.model_package.odd_rides import check_answers, draw_odd_rides
 from tests.model_package.test_package import rides
 from tests.pipelines.data_science.test_model_configurations import MODELS

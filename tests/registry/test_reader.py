@@ -12,7 +12,7 @@ from ride_duration import postgresql
 from ride_duration.errors import Unreachable
 from ride_duration.registry import reader as reader_module
 from ride_duration.registry.reader import RegistryReader
-from tests.store.postgres import Postgres
+from tests.support.store.postgres import Postgres
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from ride_duration.registry import registry as registry_module
 from tests.model_package.tiny import tiny_package
 from tests.registry.machine import Kill, killed, machine_of
 from tests.registry.store import SETTINGS, Store, package_folder, runs
-from tests.serving.packages import priced
+from tests.support.serving.packages import priced
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from ride_duration.registry import Registry
 from tests.registry.store import Store
-from tests.serving.packages import priced
-from tests.serving.service import Running
+from tests.support.serving.packages import priced
+from tests.support.serving.service import Running
 
 
 class Models:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ride_duration.serving.keys import SCOPES, add_key
+from ride_duration.serving.api_keys import SCOPES, add_key
 from tests.serving.conftest import Models, models
-from tests.serving.fuzz import fuzz
-from tests.serving.service import Running
+from tests.support.serving.fuzz import fuzz
+from tests.support.serving.service import Running
 
 __all__ = ["models"]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.serving.conftest import Models, models
-from tests.serving.costly import MOST, costliest
-from tests.serving.hostile import Bystander, dribble, flood, garbage, pipeline
-from tests.serving.odd import KINDS, seconds_open
-from tests.serving.service import Running
-from tests.store.samples import until
+from tests.support.serving.costly import MOST, costliest
+from tests.support.serving.hostile import Bystander, dribble, flood, garbage, pipeline
+from tests.support.serving.odd import KINDS, seconds_open
+from tests.support.serving.service import Running
+from tests.support.store.samples import until
 
 __all__ = ["models"]
 

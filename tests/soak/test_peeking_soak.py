@@ -10,7 +10,7 @@ import yaml
 from ride_duration.pipelines.data_science.parameters import Training
 from ride_duration.pipelines.data_science.training import fit_model
 from tests.conftest import REPOSITORY, Project
-from tests.serving.peeking import Pool, decide, draw, pool_of, rate
+from tests.support.serving.peeking import Pool, decide, draw, pool_of, rate
 
 pytestmark = [pytest.mark.soak, pytest.mark.real_data]
 

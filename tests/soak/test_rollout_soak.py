@@ -7,8 +7,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.serving.town import Town, free_port
-from tests.store.samples import until
+from tests.support.serving.town import Town, free_port
+from tests.support.store.samples import until
 
 pytestmark = pytest.mark.soak
 

@@ -8,7 +8,7 @@ from tests.serving.conftest import models  # noqa: F401  a fixture
 from tests.serving.under_load.conftest import pair, postgres  # noqa: F401  fixtures
 from tests.serving.under_load.load import Load
 from tests.serving.under_load.trials import Pair, kill_service, stop_database, swap_models, switch_colours
-from tests.store.postgres import Postgres
+from tests.support.store.postgres import Postgres
 
 pytestmark = pytest.mark.soak
 

@@ -6,9 +6,9 @@ import pytest
 
 from ride_duration.store import LogFull, PredictionLog
 from tests.store.conftest import postgres, store_url  # noqa: F401  fixtures
-from tests.store.kills import assert_none_lost_or_doubled, kill
-from tests.store.postgres import Postgres
-from tests.store.samples import kept, prediction, until
+from tests.support.store.kills import assert_none_lost_or_doubled, kill
+from tests.support.store.postgres import Postgres
+from tests.support.store.samples import kept, prediction, until
 
 pytestmark = pytest.mark.soak
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.postgres import Postgres
+from tests.support.store.postgres import Postgres
 
 
 @pytest.fixture(scope="session")

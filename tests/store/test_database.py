@@ -11,10 +11,10 @@ from sqlalchemy import Engine, text
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.ground_truth import joined
-from ride_duration.store.insertion import Insertion
+from ride_duration.store.queries.ground_truth import joined
 from ride_duration.store.tables import metadata
-from tests.store.samples import prediction
+from ride_duration.store.writer.insertion import Insertion
+from tests.support.store.samples import prediction
 
 MIGRATE = """
 import sys

@@ -12,9 +12,9 @@ import pytest
 from ride_duration.serving.settings import ServiceSettings
 from ride_duration.store import PredictionLog
 from ride_duration.store.database import engine_for_reading
-from ride_duration.store.ground_truth import joined
-from tests.serving.service import Running
-from tests.store.samples import kept, prediction, predictions, until
+from ride_duration.store.queries.ground_truth import joined
+from tests.support.serving.service import Running
+from tests.support.store.samples import kept, prediction, predictions, until
 
 
 @pytest.fixture

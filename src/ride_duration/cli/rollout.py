@@ -26,7 +26,7 @@ from ride_duration.cli.serving import service_settings
 from ride_duration.provenance import author
 
 if TYPE_CHECKING:
-    from ride_duration.serving.rollout import Evidence, Step
+    from ride_duration.rollout.state_machine import Evidence, Step
     from ride_duration.serving.settings import ServiceSettings
     from ride_duration.store.rollouts import Rollout, Rollouts
 
@@ -61,7 +61,7 @@ def start(
     """
     with told_clearly(traceback):
         settings = service_settings(env, params, {})
-        from ride_duration.serving.rollout_plan import parse_plan
+        from ride_duration.rollout.plan import parse_plan
 
         stage = parse_plan(settings.rollout).stages[0]
         registry = chosen_registry(env, params)
@@ -85,7 +85,7 @@ def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bo
             _tell_none(as_json, same_choice(env, params))
             return
         evidence, step = _judged(settings, rollouts, last)
-        from ride_duration.serving.evidence import disbelieved_of
+        from ride_duration.rollout.evidence import disbelieved_of
 
         disbelieved = disbelieved_of(rollouts.engine, last)
         if as_json:
@@ -122,8 +122,8 @@ def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str,
         if last is None:
             _tell_none(as_json, same_choice(env, params))
             return
-        from ride_duration.serving.ab_report import ab_report
-        from ride_duration.serving.evidence import compared
+        from ride_duration.rollout.comparison import ab_report
+        from ride_duration.rollout.evidence import compared
 
         _, step = _judged(settings, rollouts, last)
         report = ab_report(compared(rollouts.engine, last, since.timestamp() if since else last.began_at), step)
@@ -148,9 +148,9 @@ def _judged(settings: ServiceSettings, rollouts: Rollouts, last: Rollout) -> tup
     if last.ended_at is not None:
         return None, None
     from ride_duration.registry.reader import RegistryReader
-    from ride_duration.serving.evidence import evidence_of, state_of
-    from ride_duration.serving.rollout import next_step
-    from ride_duration.serving.rollout_plan import parse_plan
+    from ride_duration.rollout.evidence import evidence_of, state_of
+    from ride_duration.rollout.plan import parse_plan
+    from ride_duration.rollout.state_machine import next_step
 
     champion = RegistryReader(settings.project_path, settings.tracking, settings.model).champion()
     evidence = evidence_of(rollouts.engine, last, champion)

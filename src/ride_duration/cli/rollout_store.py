@@ -32,7 +32,7 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
     Raises:
         RideDurationError: None goes on, its version is becoming champion right now, or the store cannot be reached.
     """
-    from ride_duration.serving.decisions import PATIENCE
+    from ride_duration.serving.control.registry_process import PATIENCE
     from ride_duration.store.rollouts import Noted
 
     while True:  # the service may have made a step meanwhile

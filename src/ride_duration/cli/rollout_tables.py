@@ -11,7 +11,7 @@ import click
 from ride_duration.cli.tables import local_time, print_table
 
 if TYPE_CHECKING:
-    from ride_duration.serving.rollout import Evidence, Step
+    from ride_duration.rollout.state_machine import Evidence, Step
     from ride_duration.store.rollouts import Rollout
 
 
@@ -159,7 +159,7 @@ def _number(value: float | None) -> str:
 
 
 def _stage(share: float) -> str:
-    from ride_duration.serving.rollout_plan import share_name
+    from ride_duration.rollout.plan import share_name
 
     return share_name(share)
 

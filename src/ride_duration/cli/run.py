@@ -21,9 +21,9 @@ from kedro.validation.exceptions import ParameterValidationError
 from ride_duration.cli.context import split_params
 from ride_duration.cli.tables import printable
 from ride_duration.errors import RideDurationError
+from ride_duration.hooks.tracking import close_interrupted
 from ride_duration.pipelines.tuning.parameters import Tuning
 from ride_duration.storage_errors import describe_mlflow_failure
-from ride_duration.tracking import close_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

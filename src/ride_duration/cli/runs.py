@@ -50,7 +50,7 @@ def compare(
     The RMSE is what the gate decides by; MAE and bias are shown beside it.
     """
     with told_clearly(traceback):
-        from ride_duration.comparison import compare_runs
+        from ride_duration.runs.comparison import compare_runs
 
         context = load_context(env)
         table = compare_runs(context.project_path, context.config_loader["globals"]["tracking"], run_ids, last)
@@ -78,8 +78,8 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
     with the recorded parameters, in a temporary folder: your data and your list of runs stay as they are.
     """
     with told_clearly(traceback):
-        from ride_duration.reproduction import IDENTICAL
-        from ride_duration.reproduction import reproduce as reproduce_run
+        from ride_duration.runs.reproduction import IDENTICAL
+        from ride_duration.runs.reproduction import reproduce as reproduce_run
 
         context = load_context(env)
         table = reproduce_run(

@@ -69,7 +69,7 @@ def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, A
     """Make a key for NAME, and show it once: it is kept as a hash alone."""
     with told_clearly(traceback):
         file = _keys_file(env, params)
-        from ride_duration.serving.keys import add_key
+        from ride_duration.serving.api_keys import add_key
 
         made = add_key(file, name, tuple(dict.fromkeys(scopes)))
         click.echo(made)
@@ -84,7 +84,7 @@ def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """List whose keys there are, and what they may do."""
     with told_clearly(traceback):
         file = _keys_file(env, params)
-        from ride_duration.serving.keys import read_keys
+        from ride_duration.serving.api_keys import read_keys
 
         found = read_keys(file).values()
         for key in found:
@@ -101,7 +101,7 @@ def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) 
     """Take the key of NAME its rights away; services notice within a second."""
     with told_clearly(traceback):
         file = _keys_file(env, params)
-        from ride_duration.serving.keys import remove_key
+        from ride_duration.serving.api_keys import remove_key
 
         remove_key(file, name)
         click.echo(f"The key of {name} is worth nothing any more.")
@@ -124,7 +124,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     """
     if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
         raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
-    from ride_duration.serving.rollout_plan import parse_plan
+    from ride_duration.rollout.plan import parse_plan
     from ride_duration.serving.settings import checked_settings
 
     context = load_context(env, params)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from ride_duration.errors import RideDurationError, Unreachable
 from ride_duration.mlflow_store import connect, experiments_before
 from ride_duration.model_package import ModelPackage
+from ride_duration.registry.decision_log import Journal
 from ride_duration.registry.decisions import Decision, Reign, previous_champion, reigns
-from ride_duration.registry.journal import Journal
 from ride_duration.registry.packages import folder_of_package, open_sealed, seal
 from ride_duration.registry.rules import (
     refuse_report_against_another,

@@ -6,8 +6,8 @@ from typing import Any
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
+from ride_duration.registry.decision_log import Journal
 from ride_duration.registry.decisions import AWAITING, CANDIDATE, REJECTED, judged_against, status_of
-from ride_duration.registry.journal import Journal
 
 
 def status(found: Any, journal: Journal) -> str:

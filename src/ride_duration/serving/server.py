@@ -21,18 +21,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from ride_duration.errors import RideDurationError
 from ride_duration.in_use import SERVICES, hold
 from ride_duration.registry.reader import RegistryReader
-from ride_duration.serving.app import App
-from ride_duration.serving.controller import BY, Controller
-from ride_duration.serving.decisions import decide
-from ride_duration.serving.metrics import Metrics
-from ride_duration.serving.operations import Operations
-from ride_duration.serving.package_cache import PackageCache
-from ride_duration.serving.protocol import protocol_with_patience
-from ride_duration.serving.reconciler import Reconciler
-from ride_duration.serving.rollout_plan import parse_plan
-from ride_duration.serving.service import Service
+from ride_duration.rollout.plan import parse_plan
+from ride_duration.serving.control.package_cache import PackageCache
+from ride_duration.serving.control.reconciler import Reconciler
+from ride_duration.serving.control.registry_process import decide
+from ride_duration.serving.control.rollout_controller import BY, Controller
+from ride_duration.serving.handlers.operations import Operations
+from ride_duration.serving.handlers.predict import Service
+from ride_duration.serving.http.app import App
+from ride_duration.serving.http.protocol import protocol_with_patience
+from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.store import PredictionLog
-from ride_duration.store.ground_truth import last_received
+from ride_duration.store.queries.ground_truth import last_received
 from ride_duration.store.rollouts import Rollout, Rollouts
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Statistics: plain functions of NumPy arrays, each formula once."""
+"""Statistics on NumPy arrays alone: each formula once, for training, evaluation and the service alike."""

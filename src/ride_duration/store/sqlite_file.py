@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.store.segment import free_name
+from ride_duration.store.writer.segment import free_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

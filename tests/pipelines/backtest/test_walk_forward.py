@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.backtest import walk
+from ride_duration.pipelines.backtest import walk_forward as module
 from ride_duration.pipelines.backtest.parameters import Backtest
 from ride_duration.pipelines.backtest.walk_forward import MEASURES, walk_forward
 from ride_duration.pipelines.data_science.parameters import Training
@@ -116,7 +116,7 @@ def test_the_measures_are_those_of_a_training_run() -> None:
     months = {month: simulated_features(400, month) for month in ("2021-01", "2021-02")}
     table = ibis.memtable(pd.concat(months.values()))
     [row] = walk_forward(table, backtest("2021-01..2021-02", "never"), training("lightgbm")).to_dict("records")
-    model, judged = walk.fit_model(months["2021-01"], training("lightgbm")), months["2021-02"]
+    model, judged = module.fit_model(months["2021-01"], training("lightgbm")), months["2021-02"]
     errors = model.predict(judged) - judged["duration"]
     before = model.predict_without_distance(judged) - judged["duration"]
     assert row["rmse"] == pytest.approx(np.sqrt(np.mean(errors**2)), abs=1e-6)

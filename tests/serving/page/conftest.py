@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.conftest import program
-from tests.serving.service import Running
+from tests.support.serving.service import Running
 
 ARTIFACTS = Path(__file__).parents[3] / "build" / "page"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY
-from tests.serving.service import free_port
 from tests.serving.under_load.processes import ServiceProcess, environment
+from tests.support.serving.service import free_port
 
 SCRIPT = REPOSITORY / "deploy/blue_green.sh"
 

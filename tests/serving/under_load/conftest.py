@@ -6,7 +6,7 @@ import pytest
 
 from tests.serving.conftest import Models
 from tests.serving.under_load.trials import Pair, two_versions
-from tests.store.postgres import Postgres
+from tests.support.store.postgres import Postgres
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from types import TracebackType
 
-from tests.store.samples import until
+from tests.support.store.samples import until
 
 _PREFIXES = itertools.count(1)
 

@@ -15,15 +15,15 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from ride_duration.serving.decisions import PATIENCE
-from ride_duration.serving.keys import add_key
+from ride_duration.serving.api_keys import add_key
+from ride_duration.serving.control.registry_process import PATIENCE
 from tests.conftest import REPOSITORY
-from tests.serving.hostile import everything
 from tests.serving.under_load.blue_green import SCRIPT, BlueGreen, blue_green
 from tests.serving.under_load.load import Load
 from tests.serving.under_load.processes import ServiceProcess
 from tests.serving.under_load.trials import Pair
-from tests.store.samples import until
+from tests.support.serving.hostile import everything
+from tests.support.store.samples import until
 
 TEMPLATE = SCRIPT.with_name("nginx.conf.template")
 

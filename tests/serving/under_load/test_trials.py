@@ -7,8 +7,8 @@ import pytest
 from tests.serving.under_load.load import Load
 from tests.serving.under_load.processes import ServiceProcess, check_kept
 from tests.serving.under_load.trials import Pair, kill_service, stop_database, swap_models, switch_colours
-from tests.store.postgres import Postgres
-from tests.store.samples import until
+from tests.support.store.postgres import Postgres
+from tests.support.store.samples import until
 
 
 def test_models_are_swapped_under_load_without_a_failure(pair: Pair, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from tests.registry.store import SETTINGS, Store
 from tests.serving.under_load.blue_green import blue_green
 from tests.serving.under_load.load import Load
 from tests.serving.under_load.processes import ServiceProcess, check_kept
-from tests.store.postgres import Postgres
-from tests.store.samples import until
+from tests.support.store.postgres import Postgres
+from tests.support.store.samples import until
 
 _CHAMPION = "champion"
 

@@ -1,0 +1,1 @@
+"""What happens around every command and run."""

@@ -1,0 +1,123 @@
+"""What the prediction log shows of a rollout: to the plan, and to people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ride_duration.rollout.comparison import CHALLENGER, CHAMPION, SHADOW, Answered
+from ride_duration.rollout.state_machine import Evidence, RolloutState
+from ride_duration.stats.sequential import LOSSES, DailyLosses, Difference, Loss, compare_paired, compare_split
+from ride_duration.store.queries.outcomes import (
+    Answers,
+    DayErrors,
+    daily_errors,
+    daily_errors_of_both,
+    number_disbelieved,
+    number_of,
+    outcomes,
+    slowest,
+)
+from ride_duration.trips.records import DURATION
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ride_duration.store.rollouts import Rollout
+
+
+def state_of(rollout: Rollout) -> RolloutState:
+    """A rollout as the plan takes it."""
+    since, promoting = datetime.fromtimestamp(rollout.since, UTC), rollout.status == "promoting"
+    shown = any(noted.not_worse for noted in rollout.history)
+    return RolloutState(rollout.version, rollout.against, rollout.share, since, promoting, shown)
+
+
+def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evidence:
+    """What was seen of the challenger since its stage began, by all instances together.
+
+    Args:
+        engine: For reading the prediction log.
+        rollout: As it was read last.
+        champion: Who is now; None if nobody.
+    """
+    answers = _challengers(rollout)
+    found = daily_errors(engine, answers, DURATION)
+    differences = _differences(engine, rollout, answers, found)
+    return Evidence(
+        since=datetime.fromtimestamp(rollout.since, UTC),
+        champion=champion,
+        requests=number_of(engine, answers) + rollout.failed,
+        failed=rollout.failed,
+        p99_ms=slowest(engine, answers, 0.01),
+        actuals=sum(day.rides for day in found),
+        difference=differences.get("squared error"),
+        absolute=differences.get("absolute error"),
+    )
+
+
+def disbelieved_of(engine: Engine, rollout: Rollout) -> int:
+    """How many actual durations are known of the challenger's answers in its stage, but taken for no ride's.
+
+    Args:
+        engine: For reading the prediction log.
+        rollout: As it was read last.
+    """
+    return number_disbelieved(engine, _challengers(rollout), DURATION)
+
+
+def _challengers(rollout: Rollout) -> Answers:
+    """The challenger's answers since its stage began."""
+    return Answers(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
+
+
+def _differences(engine: Engine, rollout: Rollout, answers: Answers, found: list[DayErrors]) -> dict[Loss, Difference]:
+    """Of each loss within the stage, as in the report, but summed up by the database; none at a share of 1."""
+    if rollout.share == 1:
+        return {}
+    champion = Answers(rollout.model, rollout.against, CHAMPION, rollout.since)
+    if rollout.share:
+        days = {day.day: (day, _none(day.day)) for day in daily_errors(engine, champion, DURATION)}
+        for day in found:
+            days[day.day] = (days.get(day.day, (_none(day.day),))[0], day)
+        return {loss: compare_split(loss, [_losses(loss, list(days.values()))]) for loss in LOSSES}
+    both = daily_errors_of_both(engine, champion, answers, DURATION)
+    return {loss: compare_paired(loss, _losses(loss, both)) for loss in LOSSES}
+
+
+def _none(day: str) -> DayErrors:
+    """A day without rides."""
+    return DayErrors(day, 0, 0.0, 0.0)
+
+
+def _losses(loss: Loss, days: list[tuple[DayErrors, DayErrors]]) -> DailyLosses:
+    name = loss.partition(" ")[0]
+    rows = [(one.rides, getattr(one, name), other.rides, getattr(other, name)) for one, other in days]
+    return DailyLosses(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
+
+
+def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
+    """Answers of both versions since a time within the rollout, with the challenger's share at that time.
+
+    Instances follow a step within seconds, so that near to one a few answers are given the share of the stage that
+    begins though they are of the one before.
+
+    Args:
+        engine: For reading the prediction log.
+        rollout: The one that goes on, or one that has ended.
+        since: Asked for at this time or later (seconds since 1970-01-01 UTC).
+    """
+    begins = [noted.at for noted in rollout.history]
+    shares = np.array([noted.share for noted in rollout.history])
+    parts = ((CHAMPION, rollout.against), (CHALLENGER, rollout.version), (SHADOW, rollout.version))
+    columns = []
+    for variant, version in parts:
+        answers = Answers(rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at)
+        found = outcomes(engine, answers, DURATION)
+        share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
+        variants = np.full(found.asked_at.size, variant)
+        rest = (found.day, found.duration, found.lower, found.upper, found.actual, found.disbelieved)
+        columns.append((found.ride_id, variants, share, *rest))
+    return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))

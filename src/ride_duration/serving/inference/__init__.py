@@ -1,0 +1,1 @@
+"""From a parsed ride to its prediction, and what is counted and measured of that."""

@@ -1,0 +1,118 @@
+"""What is loaded, and who answers which ride."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+from ride_duration.errors import RideDurationError
+from ride_duration.model_package import ModelPackage, SingleRides, golden_error
+from ride_duration.rollout.traffic_split import chosen
+from ride_duration.trips.records import DISTANCE
+from ride_duration.trips.zone_locator import City
+
+CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
+
+#: Minutes that an answer to a golden ride may be off.
+_GOLDEN_MINUTES = 0.01
+
+#: From JFK to Midtown on a Monday morning: a ride that any model answers, if it has the distance.
+_RIDE = (132, 230, datetime(2021, 3, 1, 8))
+
+
+class Model:
+    """A package that has shown that it answers as it should.
+
+    Args:
+        package: Its hashes were compared.
+        name: Of the registered model.
+        released_at: Seconds since 1970 (UTC).
+        mark: What tells it from another version of the same number in the registry; empty if it is not known.
+
+    Attributes:
+        name: The same.
+        places: Where the zones of its zone table are.
+        version: In the registry.
+        facts: What its manifest says.
+        released_at: The same.
+        mark: The same.
+
+    Raises:
+        RideDurationError: It cannot be run, or answers golden rides otherwise than it should.
+    """
+
+    def __init__(self, package: ModelPackage, name: str, released_at: float, mark: str = "") -> None:
+        off = golden_error(package)  # warms the graphs up as well
+        if not off <= _GOLDEN_MINUTES:
+            raise RideDurationError(f"version {package.version} answers golden rides {off:.3g} minutes off")
+        if package.version is None:
+            raise RideDurationError("a package without a version cannot be served")
+        self.package = package
+        self.name = name
+        self.version = package.version
+        self.label = str(package.version)
+        self.facts: dict[str, Any] = package.manifest
+        self.needs_distance = self.facts.get("distance") == "required"
+        self.answer = SingleRides(package).answer
+        self._needs_belief = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
+        self.city = City(package.zones)
+        self.places = package.places
+        self.released_at = released_at
+        self.mark = mark
+
+    def lacks(self, trip_distance: float | None, problem: str | None = None) -> bool:
+        """Whether it has no answer without a distance (miles) that is given and, if it reads no other, valid.
+
+        Args:
+            trip_distance: As given.
+            problem: What is wrong with it, as `find_distance_problem` says.
+        """
+        if not self.needs_distance:
+            return False
+        return trip_distance is None or (self._needs_belief and problem is not None)
+
+    @property
+    def reads_any_distance(self) -> bool:
+        """Whether it reads the distance as it is given, valid or not."""
+        return self.needs_distance and not self._needs_belief
+
+    def needs_more_than(self, other: Model) -> bool:
+        """Whether it lacks something in rides that the other one answers."""
+        return self.needs_distance > other.needs_distance or self._needs_belief > other._needs_belief
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Who answers: replaced as a whole, so that no ride sees half of a change.
+
+    Attributes:
+        champion: Answers, unless the challenger does.
+        challenger: Answers a share of the rides; needs no more than the champion.
+        share: Of rides, from 0 to 1; 0 is the shadow: the challenger answers all, and nobody gets its answers.
+    """
+
+    champion: Model
+    challenger: Model | None = None
+    share: float = 0.0
+
+    def model_for(self, ride_id: str) -> tuple[Model, str]:
+        """Who answers a ride: always the same for the same id, and challengers keep theirs as their share grows."""
+        challenger = self.challenger
+        if challenger is not None and self.share and chosen(ride_id, self.share, challenger.label):
+            return challenger, CHALLENGER
+        return self.champion, CHAMPION
+
+    @property
+    def shadow(self) -> Model | None:
+        """The challenger whose answers nobody gets."""
+        return None if self.share else self.challenger
+
+    @property
+    def variants(self) -> list[tuple[str, Model, float]]:
+        """Each model with the name of its part, and its share of the answers."""
+        if self.challenger is None:
+            return [(CHAMPION, self.champion, 1.0)]
+        name = CHALLENGER if self.share else SHADOW
+        return [(CHAMPION, self.champion, 1.0 - self.share), (name, self.challenger, self.share)]

@@ -1,0 +1,1 @@
+"""The bodies of requests and responses, how they are decoded, and the problem details of what is refused."""

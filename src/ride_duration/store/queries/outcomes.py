@@ -1,0 +1,213 @@
+"""What one version answered, and what came of it, as columns: for comparisons of versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ride_duration.store.queries.ground_truth import actual_minutes, counting, with_truth
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import ColumnElement, Connection, Engine, Select, Subquery
+
+
+class Answers(NamedTuple):
+    """Whose answers: one version's as champion, as challenger or in the shadow, within a time.
+
+    Attributes:
+        model: Name of the registered model.
+        model_version: Number of the registered version.
+        variant: champion, challenger or shadow.
+        since: Asked for at this time or later (seconds since 1970-01-01 UTC).
+        until: Asked for before this time; None: until now.
+    """
+
+    model: str
+    model_version: int
+    variant: str
+    since: float
+    until: float | None = None
+
+
+class Outcomes(NamedTuple):
+    """Answers that count (the model's newest about each ride until then), each of shape (n,).
+
+    Attributes:
+        ride_id: The ride.
+        asked_at: Seconds since 1970-01-01 UTC.
+        day: New York day of the pick-up, for instance 2021-02-01.
+        duration: Minutes.
+        lower: Minutes.
+        upper: Minutes.
+        actual: Minutes; NaN where nobody has said, or what was said is not believed.
+        disbelieved: Whether what was said is not believed.
+    """
+
+    ride_id: NDArray[np.str_]
+    asked_at: NDArray[np.float64]
+    day: NDArray[np.str_]
+    duration: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    actual: NDArray[np.float64]
+    disbelieved: NDArray[np.bool_]
+
+
+class DayErrors(NamedTuple):
+    """Errors of the rides of one day: the database sums up what may be millions.
+
+    Attributes:
+        day: New York day of the pick-ups, for instance 2021-02-01.
+        rides: How many have ended, with a duration that is believed.
+        squared: Sum of squared errors (min²).
+        absolute: Sum of absolute errors (min).
+    """
+
+    day: str
+    rides: int
+    squared: float
+    absolute: float
+
+
+def number_of(engine: Engine, answers: Answers) -> int:
+    """How many answers there are, all counted."""
+    from sqlalchemy import func, select
+
+    from ride_duration.store.tables import predictions
+
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(predictions).where(*_wanted(answers))) or 0
+
+
+def number_disbelieved(engine: Engine, answers: Answers, believed: tuple[float, float]) -> int:
+    """Of how many answers that count the truth is known, but not believed; arguments as of `daily_errors`."""
+    from sqlalchemy import func, select
+
+    actual = actual_minutes()
+    off = select(func.count()).select_from(with_truth())
+    off = off.where(*_wanted(answers), counting(answers.until), actual.is_not(None), ~actual.between(*believed))
+    with engine.connect() as connection:
+        return connection.scalar(off) or 0
+
+
+def slowest(engine: Engine, answers: Answers, share: float) -> float | None:
+    """Milliseconds that this share of the answers took at least; None if there are none."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import predictions
+
+    time = predictions.c.milliseconds
+    skipped = int(share * number_of(engine, answers))
+    question = select(time).where(*_wanted(answers)).order_by(time.desc()).offset(skipped).limit(1)
+    with engine.connect() as connection:
+        return connection.scalar(question)
+
+
+def daily_errors(engine: Engine, answers: Answers, believed: tuple[float, float]) -> list[DayErrors]:
+    """How far answers were off, of those that count and whose truth is known and believed, day by day.
+
+    Args:
+        engine: Of `database.engine_for_reading`.
+        answers: Whose.
+        believed: Shortest and longest ride in minutes whose report is believed.
+    """
+    from sqlalchemy import func, select
+
+    off = _errors(answers, believed).subquery()
+    rows = select(off.c.day, func.count(), *_sums(off)).group_by(off.c.day).order_by(off.c.day)
+    with engine.connect() as connection:
+        return [DayErrors(str(day), rides, *sums) for day, rides, *sums in _rows(connection, rows)]
+
+
+def daily_errors_of_both(
+    engine: Engine, first: Answers, second: Answers, believed: tuple[float, float]
+) -> list[tuple[DayErrors, DayErrors]]:
+    """How far off both were, on the rides that both have answered; else as `daily_errors`."""
+    from sqlalchemy import func, select
+
+    one, other = (_errors(answers, believed).subquery() for answers in (first, second))
+    rows = (
+        select(one.c.day, func.count(), *_sums(one), *_sums(other))
+        .select_from(one.join(other, one.c.ride_id == other.c.ride_id))
+        .group_by(one.c.day)
+        .order_by(one.c.day)
+    )
+    with engine.connect() as connection:
+        return [
+            (DayErrors(str(day), rides, *sums[:2]), DayErrors(str(day), rides, *sums[2:]))
+            for day, rides, *sums in _rows(connection, rows)
+        ]
+
+
+def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) -> Outcomes:
+    """What came of answers, in the order in which they were asked for.
+
+    Args:
+        engine: Of `database.engine_for_reading`.
+        answers: Whose.
+        believed: Shortest and longest ride in minutes whose report is believed; the model learnt from such alone.
+    """
+    import numpy as np
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import predictions
+
+    column = predictions.c
+    question = (
+        select(column.ride_id, column.asked_at, _day(), column.duration, column.lower, column.upper, actual_minutes())
+        .select_from(with_truth())
+        .where(*_wanted(answers), counting(answers.until))
+        .order_by(column.asked_at, column.arrival)
+    )
+    with engine.connect() as connection:
+        rows: list[Any] = list(connection.execute(question))
+    ride_id, asked, days, *numbers = zip(*rows, strict=True) if rows else ((),) * 7
+    duration, lower, upper, actual = (np.array(values, dtype=np.float64) for values in numbers)
+    disbelieved = (actual < believed[0]) | (actual > believed[1])
+    actual = np.where(disbelieved, np.nan, actual)
+    rides, day = (np.array([*map(str, values)], dtype=np.str_) for values in (ride_id, days))
+    return Outcomes(rides, np.array(asked, dtype=np.float64), day, duration, lower, upper, actual, disbelieved)
+
+
+def _errors(answers: Answers, believed: tuple[float, float]) -> Select[Any]:
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import predictions
+
+    column, actual = predictions.c, actual_minutes()
+    off = select(column.ride_id, _day().label("day"), (column.duration - actual).label("error"))
+    return off.select_from(with_truth()).where(*_wanted(answers), counting(answers.until), actual.between(*believed))
+
+
+def _rows(connection: Connection, question: Select[Any]) -> list[Any]:
+    return list(connection.execute(question))
+
+
+def _sums(off: Subquery) -> tuple[ColumnElement[float], ColumnElement[float]]:
+    """Of squared and of absolute errors."""
+    from sqlalchemy import func
+
+    return func.sum(off.c.error * off.c.error), func.sum(func.abs(off.c.error))
+
+
+def _day() -> ColumnElement[Any]:
+    """The New York day of the pick-up: text in SQLite, a date in PostgreSQL."""
+    from sqlalchemy import func
+
+    from ride_duration.store.tables import predictions
+
+    return func.date(predictions.c.pickup_datetime)
+
+
+def _wanted(answers: Answers) -> list[ColumnElement[bool]]:
+    from ride_duration.store.tables import predictions
+
+    column = predictions.c
+    wanted: list[ColumnElement[bool]] = [
+        column.asked_at >= answers.since,
+        column.model == answers.model,
+        column.model_version == answers.model_version,
+        column.variant == answers.variant,
+    ]
+    return wanted if answers.until is None else [*wanted, column.asked_at < answers.until]

@@ -1,0 +1,117 @@
+"""What operators, probes and Prometheus are told."""
+
+import math
+import select
+from contextlib import ExitStack
+from importlib.metadata import version
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from ride_duration.serving.api_keys import add_key
+from ride_duration.serving.schemas.problems import without_details
+from ride_duration.trips.zones import zones as zone_table
+from tests.serving.conftest import Models
+from tests.support.serving.service import Running
+
+RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
+
+
+def metrics(service: Running) -> dict[tuple[str, ...], float]:
+    """Each sample by its name and the values of its labels, in the order of their names."""
+    text = service.get("/metrics").content.decode()
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_probes(service: Running) -> None:
+    assert service.get("/health").json == {"status": "ok"}
+    assert service.get("/ready").json == {"status": "ready", "model_version": "1"}
+    told = service.get("/version").json
+    assert told["ride_duration"] == version("ride_duration")
+    assert told["model"] == service.settings["model"]
+    assert (told["model_version"], told["instance"]) == ("1", str(service.port))
+
+
+def test_models_and_live_tell_who_answers(service: Running) -> None:
+    told = service.get("/models").json
+    assert (told["model"], told["problem"], told["registry_reachable"]) == (service.settings["model"], None, True)
+    [champion] = told["variants"]
+    assert (champion["variant"], champion["version"], champion["share"]) == ("champion", "1", 1.0)
+    assert champion["train_data"] == ["2021-01", "2021-02"]
+    assert champion["simulated"] is True
+    before = service.get("/live").json
+    service.post("/predict", RIDE)
+    after = service.get("/live").json
+    assert after["variants"][0]["answered"] == before["variants"][0]["answered"] + 1
+    assert after["requests"] == before["requests"] + 2
+    assert after["p50_ms"] <= after["p99_ms"]
+    assert after["model"]["version"] == "1"
+
+
+def test_zones_are_places_of_the_city(service: Running) -> None:
+    zones: list[dict[str, Any]] = service.get("/zones").json["zones"]
+    assert {zone["LocationID"] for zone in zones} <= set(range(1, 264))
+    assert all(40.4 < zone["latitude"] < 41 and -74.3 < zone["longitude"] < -73.6 for zone in zones)
+    radii = {zone.location_id: zone.radius for zone in zone_table().values()}
+    assert all(zone["square_miles"] == round(math.pi * radii[zone["LocationID"]] ** 2, 4) > 0 for zone in zones)
+
+
+def test_every_metric_is_there_and_moves(service: Running) -> None:
+    before = metrics(service)
+    service.post("/predict", RIDE)
+    service.post("/predict", {"PULocationID": 264, "DOLocationID": 50})
+    service.post("/predict", RIDE | {"trip_distance": 1000})
+    service.post("/predict", {})
+    service.get("/nothing")
+    service.post("/actuals", {"ride_id": 1, "duration": 3})
+    after = metrics(service)
+
+    def more(*sample: str) -> float:
+        return after[sample] - before.get(sample, 0.0)
+
+    assert more("ride_duration_requests_total", "/predict", "200") == 3
+    assert more("ride_duration_requests_total", "/predict", "422") == 1
+    assert more("ride_duration_requests_total", "other", "404") == 1
+    assert more("ride_duration_requests_total", "/actuals", "202") == 1
+    assert more("ride_duration_request_seconds_count", "/predict") == 4
+    assert 0 < more("ride_duration_request_seconds_sum", "/predict") < 5
+    assert more("ride_duration_request_seconds_bucket", "+Inf", "/predict") == 4
+    assert more("ride_duration_predictions_total", "champion", "1") == 3
+    assert more("ride_duration_predicted_minutes_count", "champion") == 3
+    assert more("ride_duration_inputs_total", "missing_distance") == 1
+    assert more("ride_duration_inputs_total", "distance_not_believed") == 1
+    assert more("ride_duration_inputs_total", "unknown_zone") == 1
+    assert more("ride_duration_model_age_seconds") > 0
+    assert after["ride_duration_last_actual_timestamp_seconds",] > 1.6e9
+    assert after["ride_duration_log_queue",] >= 0
+    assert after["ride_duration_log_writable",] == 1
+    assert after["ride_duration_registry_reachable",] == 1
+    assert after["ride_duration_deployment_problem",] == 0
+    assert after["ride_duration_refused_packages",] == 0
+    assert after["ride_duration_deployed_version", "champion"] == 1
+
+
+def test_decisions_that_wait_take_no_places_of_rides(models: Models) -> None:
+    running = Running(models.project, models.champion().name, limits={"concurrency": 1})
+    key = add_key(running.folder / "api_keys.json", "Ana", ("operate",)).encode()
+    line = (
+        b"POST /deployments HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %b\r\ncontent-length: 16\r\n\r\n" % key
+    )
+    with running, ExitStack() as held:
+        waiting = [held.enter_context(running.connect()) for _ in range(12)]
+        for connection in waiting:
+            connection.sendall(line + b'{"version": 999}')
+        refused, _, _ = select.select(waiting, [], [], 30)
+        assert refused[0].recv(100).startswith(b"HTTP/1.1 503 ")  # there are as many as there may be
+        assert [running.post("/predict", RIDE).status for _ in range(20)] == [200] * 20
+        running.process.kill()
+
+
+def test_reasons_lose_folders_and_what_drivers_say_of_hosts() -> None:
+    said = 'the registry cannot be reached (connection to server at "10.0.0.7", port 5432 failed)'
+    assert without_details(said) == "the registry cannot be reached"
+    assert without_details("the model package in /srv/rides/data/1 is refused") == "the model package in 1 is refused"
