@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 RIDE = {"PULocationID": 74, "DOLocationID": 236, "trip_distance": 2.4}
 MLFLOW_RIDE = RIDE | {"pickup_datetime": "2021-02-03T08:30:00"}
 CONNECTIONS = 8
-PATIENCE = 90
+TIMEOUT_SECONDS = 90
 BIN = Path(sys.executable).parent
 
 BARE = """
@@ -105,31 +105,31 @@ def print_steps(package: Any) -> None:
     import msgspec
 
     from ride_duration.model_package import ModelPackage
-    from ride_duration.serving.handlers.predict import decoded
+    from ride_duration.serving.handlers.predict import decode_body
     from ride_duration.serving.http.guard import Guard
     from ride_duration.serving.inference.deployment import Deployment, Model
     from ride_duration.serving.inference.metrics import Metrics
-    from ride_duration.serving.inference.scoring import answer, understood
+    from ride_duration.serving.inference.scoring import answer, parse_ride
     from ride_duration.serving.schemas.prediction import Ride
-    from ride_duration.serving.settings import checked_settings
+    from ride_duration.serving.settings import check_settings
     from ride_duration.store import PredictionLog
     from ride_duration.trips.rides import features_of_ride
 
     model = Model(ModelPackage(package.contents, 1, 1), "benchmark", time.time())
     deployment = Deployment(model)
     body = json.dumps(RIDE).encode()
-    asked = understood(decoded(body, Ride), deployment, "benchmark-1")
+    asked = parse_ride(decode_body(body, Ride), deployment, "benchmark-1")
     answered = answer(asked, deployment, time.perf_counter())
     metrics = Metrics()
     scope = {"path": "/predict", "headers": [(b"host", b"localhost"), (b"content-length", b"60")], "client": ("a", 1)}
     when = datetime(2021, 2, 3, 8, 30)
     with tempfile.TemporaryDirectory() as folder:
         log = PredictionLog(f"sqlite:///{folder}/predictions.db", Path(folder))
-        guard = Guard(checked_settings(settings_of(None) | {"project": folder}), ["/predict"])
+        guard = Guard(check_settings(settings_of(None) | {"project": folder}), ["/predict"])
         steps = {
             "let it pass: key, origin, rate": lambda: guard.admit(scope, time.monotonic()),
-            "decode and check JSON": lambda: decoded(body, Ride),
-            "understand: zones, time, distance": lambda: understood(decoded(body, Ride), deployment, "benchmark-1"),
+            "decode and check JSON": lambda: decode_body(body, Ride),
+            "understand: zones, time, distance": lambda: parse_ride(decode_body(body, Ride), deployment, "benchmark-1"),
             "features alone": lambda: features_of_ride(74, 236, when, 2.4, package.places),
             "answer: features, three graphs, interval": lambda: answer(asked, deployment, time.perf_counter()),
             "encode": lambda: msgspec.json.encode(answered.prediction()),
@@ -220,7 +220,7 @@ def started(command: list[str], ready: str) -> Iterator[None]:
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=environment, start_new_session=True)
         try:
-            until = time.monotonic() + PATIENCE
+            until = time.monotonic() + TIMEOUT_SECONDS
             while not answers(ready):
                 if process.poll() is not None or time.monotonic() > until:
                     said.seek(0)

@@ -11,6 +11,26 @@ class RideDurationError(Exception):
     """A mistake that the user can mend. The command line prints its text alone, without a traceback."""
 
 
+class ConfigurationError(RideDurationError):
+    """A setting, parameter or option that a person wrote cannot be used."""
+
+
+class NotFound(RideDurationError):  # noqa: N818  named as HTTP and registries name it
+    """What was named does not exist."""
+
+
+class RegistryUnavailable(RideDurationError):  # noqa: N818  a state of the registry
+    """The registry cannot be reached or is busy, and has decided nothing; the same may be tried again later."""
+
+
+class DecisionRefused(RideDurationError):  # noqa: N818  an outcome
+    """The registry's rules forbid a decision about a version; nothing has changed."""
+
+
+class IntegrityError(RideDurationError):
+    """Something stored differs from what was recorded about it."""
+
+
 class Unreachable(RideDurationError):  # noqa: N818  a state of what was asked, not a fault in it
     """What was asked is away or busy, and has decided nothing; the same may be asked again later."""
 

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,19 +19,13 @@ from ride_duration.model_package.pyfunc import rides_of_frame
 from ride_duration.registry.packages import _example
 from tests.conftest import Project
 from tests.hooks.test_tracking import client
+from tests.support.ports import free_port
 
 PATIENCE = 120
 RIDES = [
     {"PULocationID": 132, "DOLocationID": 230, "pickup_datetime": "2021-03-01T17:30:00", "trip_distance": 17.5},
     {"PULocationID": 74, "DOLocationID": 75, "pickup_datetime": "2021-03-02T03:00:00", "trip_distance": 1.2},
 ]
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def champion_of(project: Project) -> Path:

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from ride_duration.rollout.comparison import Answered, ab_report, differences
+from ride_duration.rollout.comparison import ComparedRides, build_comparison, compute_differences
 from ride_duration.rollout.state_machine import Step
 
 
-def answered(*parts: tuple[str, float, slice, float], unknown: int = 0, unbelieved: int = 0) -> Answered:
+def answered(*parts: tuple[str, float, slice, float], unknown: int = 0, unbelieved: int = 0) -> ComparedRides:
     """Simulated rides: variant, share, which rides, and by how many minutes the variant is wrong besides the noise."""
     generator = np.random.default_rng(21)
     actual = generator.uniform(5, 40, 3_000)
@@ -34,13 +34,13 @@ def answered(*parts: tuple[str, float, slice, float], unknown: int = 0, unbeliev
                 np.arange(n) < unbelieved,
             )
         )
-    return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+    return ComparedRides(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
 def test_a_shadow_is_compared_on_the_same_rides() -> None:
     shadowed = (("champion", 0, slice(None), 0.0), ("shadow", 0, slice(1_000, 3_000), 0.7))
     both = answered(*shadowed, unknown=100, unbelieved=40)
-    report = ab_report(both)
+    report = build_comparison(both)
     champion, shadow = report["variants"]
     assert (champion["variant"], champion["predicted"], champion["joined"]) == ("champion", 3_000, 2_900)
     assert (shadow["variant"], shadow["predicted"], shadow["joined"]) == ("shadow", 2_000, 1_900)
@@ -74,24 +74,24 @@ def test_traffic_is_compared_within_its_share() -> None:
         ("champion", 0.5, slice(1_000, 2_000), 0.0),
         ("challenger", 0.5, slice(2_000, 3_000), 0.0),
     )
-    squared, _ = differences(rides)
+    squared, _ = compute_differences(rides)
     assert (squared.paired, squared.champion, squared.challenger) == (False, 1_000, 1_000)
     assert squared.low < 0 < squared.high
 
 
 def test_what_is_not_known_is_null_and_the_step_is_told() -> None:
     early = answered(("champion", 0.05, slice(0, 200), 0.0), ("challenger", 0.05, slice(200, 210), 0.0), unknown=10)
-    report = ab_report(early, Step("stay", "5 %: awaits 30 more minutes", None))
+    report = build_comparison(early, Step("stay", "5 %: awaits 30 more minutes", None))
     counts = {"variant": "challenger", "predicted": 10, "joined": 0, "not_believed": 0}
     assert report["variants"][1] == counts | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     assert report["differences"][0]["low"] is None
     assert report["verdict"] == "too early to say: 0 of 7 days with joined rides"
     assert report["next"] == "stay: 5 %: awaits 30 more minutes"
     json.dumps(report, allow_nan=False)
-    assert ab_report(early)["next"] == "send actual durations: each variant needs joined rides of 7 days"
+    assert build_comparison(early)["next"] == "send actual durations: each variant needs joined rides of 7 days"
 
 
 def test_a_champion_alone_has_no_rival() -> None:
-    report = ab_report(answered(("champion", 0, slice(0, 50), 0.0)))
+    report = build_comparison(answered(("champion", 0, slice(0, 50), 0.0)))
     assert (report["differences"], report["verdict"]) == ([], "there is no challenger")
     assert "shadow" in report["next"]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from ride_duration.rollout.comparison import differences
-from ride_duration.rollout.evidence import compared, disbelieved_of, evidence_of
+from ride_duration.rollout.comparison import compute_differences
+from ride_duration.rollout.evidence import collect_evidence, count_out_of_range, load_compared
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import Record
-from ride_duration.store.rollouts import Noted, Rollout
+from ride_duration.store.rollouts import Rollout, RolloutEvent
 from ride_duration.store.writer.insertion import Insertion
 from tests.store.conftest import postgres, store_url  # noqa: F401  fixtures
 from tests.support.store.samples import PICKUP
@@ -73,33 +73,33 @@ def engine(store_url: str) -> Iterator[Engine]:  # noqa: F811
 
 
 def rollout(*stages: tuple[float, float]) -> Rollout:
-    history = [Noted(since, "running", share, "rollout", "") for since, share in stages]
+    history = [RolloutEvent(since, "running", share, "rollout", "") for since, share in stages]
     since, share = stages[-1]
     return Rollout(1, "tiny", 2, 1, "running", share, since, None, 3, len(stages), history)
 
 
 def test_the_sums_of_the_shadow(engine: Engine) -> None:
     stage = rollout((SHADOW, 0.0))
-    evidence, found = evidence_of(engine, stage, 1), compared(engine, stage, SHADOW)
+    evidence, found = collect_evidence(engine, stage, 1), load_compared(engine, stage, SHADOW)
     assert evidence.difference is not None
-    of_same = [difference for difference in differences(found) if difference.paired]
+    of_same = [difference for difference in compute_differences(found) if difference.paired]
     for seen, expected in zip((evidence.difference, evidence.absolute), of_same, strict=True):
         assert seen is not None
         assert (seen.loss, seen.days, seen.champion) == (expected.loss, DAYS, expected.champion)
         assert (seen.estimate, seen.low, seen.p) == pytest.approx((expected.estimate, expected.low, expected.p))
     assert (evidence.requests, evidence.failed) == (RIDES / 2 + 3, 3)
     assert evidence.p99_ms == RIDES / 2 - 3
-    disbelieved = disbelieved_of(engine, stage)
-    assert disbelieved == found.disbelieved[found.variant == "shadow"].sum() > 0
-    assert evidence.actuals + disbelieved == RIDES / 2 * 0.9, "of one in ten nobody knows"
+    out_of_range = count_out_of_range(engine, stage)
+    assert out_of_range == found.out_of_range[found.variant == "shadow"].sum() > 0
+    assert evidence.actuals + out_of_range == RIDES / 2 * 0.9, "of one in ten nobody knows"
     assert evidence.actuals == ((found.variant == "shadow") & ~np.isnan(found.actual)).sum() < RIDES / 2 * 0.9
 
 
 def test_the_sums_of_a_share(engine: Engine) -> None:
     stage = rollout((SHADOW, 0.0), (QUARTER, 0.25))
-    evidence, found = evidence_of(engine, stage, 1), compared(engine, stage, SHADOW)
+    evidence, found = collect_evidence(engine, stage, 1), load_compared(engine, stage, SHADOW)
     assert evidence.difference is not None
-    expected = differences(found)[2]
+    expected = compute_differences(found)[2]
     assert (expected.paired, expected.days, expected.enough) == (False, DAYS, True)
     assert evidence.difference.estimate == pytest.approx(expected.estimate)
     assert evidence.difference.high == pytest.approx(expected.high)
@@ -111,5 +111,5 @@ def test_the_sums_of_a_share(engine: Engine) -> None:
 
 
 def test_all_rides_leave_nothing_to_compare_with(engine: Engine) -> None:
-    evidence = evidence_of(engine, rollout((SHADOW, 0.0), (QUARTER, 0.25), (END, 1.0)), None)
+    evidence = collect_evidence(engine, rollout((SHADOW, 0.0), (QUARTER, 0.25), (END, 1.0)), None)
     assert (evidence.difference, evidence.requests, evidence.p99_ms, evidence.champion) == (None, 3, None, None)

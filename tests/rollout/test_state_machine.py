@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ride_duration.rollout.plan import Limits, RolloutPlan, Stage
-from ride_duration.rollout.state_machine import Evidence, RolloutState, Step, next_step
+from ride_duration.rollout.plan import RolloutLimits, RolloutPlan, Stage
+from ride_duration.rollout.state_machine import Evidence, RolloutState, Step, decide_next_step
 from ride_duration.stats.sequential import FIRST_LOOK, Difference
 
 BEGAN = datetime(2026, 11, 2, 12, tzinfo=UTC)
 PLAN = RolloutPlan(
     (Stage(0.0, 7, 200, 100), Stage(0.05, 1, 200), Stage(0.25, 1, 200, 100), Stage(1.0, 1, 200)),
-    Limits(100, 0.01, 50, 0.01, 500, 0.25),
+    RolloutLimits(100, 0.01, 50, 0.01, 500, 0.25),
 )
 STATE = RolloutState(3, 2, PLAN.stages[0].share, BEGAN)
 
@@ -33,7 +33,7 @@ GOOD = Evidence(BEGAN, 2, 200, 0, 12.0, 100, BETTER)
 
 
 def after(days: float, **seen: object) -> Step:
-    return next_step(PLAN, STATE, msgspec.structs.replace(GOOD, **seen), BEGAN + timedelta(days=days))
+    return decide_next_step(PLAN, STATE, msgspec.structs.replace(GOOD, **seen), BEGAN + timedelta(days=days))
 
 
 def test_a_rollout_goes_through_all_its_stages() -> None:
@@ -42,8 +42,10 @@ def test_a_rollout_goes_through_all_its_stages() -> None:
     while state is not None:
         shares.append(state.share)
         now += timedelta(days=1 if state.share else 7)
-        compared = None if state.share else BETTER
-        step = next_step(PLAN, state, msgspec.structs.replace(GOOD, since=state.since, difference=compared), now)
+        load_compared = None if state.share else BETTER
+        step = decide_next_step(
+            PLAN, state, msgspec.structs.replace(GOOD, since=state.since, difference=load_compared), now
+        )
         state = step.state
     assert shares == [0.0, 0.05, 0.25, 1.0]
     assert step == Step(
@@ -118,12 +120,12 @@ def test_shares_need_a_comparison_of_their_own_until_one_has_shown_enough(shown:
     assert (step.state.share, step.state.not_worse) == (0.05, kind == "advance")
     began, later = step.state.since, step.state.since + timedelta(days=1)
     seen = msgspec.structs.replace(GOOD, since=began, difference=early(0.02, 300, paired=False))
-    share = next_step(PLAN, step.state, seen, later)
+    share = decide_next_step(PLAN, step.state, seen, later)
     assert share.kind == kind
     looked = msgspec.structs.replace(seen, difference=seen_of(-0.2, 0.1, paired=False))
-    assert next_step(PLAN, step.state, looked, later).kind == "advance"
+    assert decide_next_step(PLAN, step.state, looked, later).kind == "advance"
     worse = msgspec.structs.replace(seen, difference=seen_of(0.02, 0.1, paired=False))
-    assert next_step(PLAN, step.state, worse, later).kind == "rollback"
+    assert decide_next_step(PLAN, step.state, worse, later).kind == "rollback"
 
 
 def test_a_plan_that_compares_no_accuracy_ends_in_minutes_but_is_guarded() -> None:
@@ -131,11 +133,16 @@ def test_a_plan_that_compares_no_accuracy_ends_in_minutes_but_is_guarded() -> No
     limits = msgspec.structs.replace(PLAN.limits, worse_rmse=None)
     plan = RolloutPlan((Stage(0.0, minute, 200), Stage(1.0, minute, 200)), limits)
     now = BEGAN + timedelta(minutes=1)
-    assert next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=early(0.2, 500)), now).kind == "advance"
-    assert next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=seen_of(0.1, 0.2)), now).kind == "advance"
+    assert (
+        decide_next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=early(0.2, 500)), now).kind == "advance"
+    )
+    assert (
+        decide_next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=seen_of(0.1, 0.2)), now).kind
+        == "advance"
+    )
     told = "shared rides; 25 % is allowed while no test looks (worse_rmse is null)"
     for gross in (early(0.3, 500), seen_of(0.2, 0.4, days=9, rides=500)):
-        step = next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=gross), now)
+        step = decide_next_step(plan, STATE, msgspec.structs.replace(GOOD, difference=gross), now)
         assert step == Step("rollback", f"shadow: RMSE 30.0 % above the champion's on 500 {told}", None)
 
 
@@ -157,7 +164,7 @@ def test_after_the_last_stage_the_registry_is_awaited() -> None:
     champions = {2: "stay", 3: "finish", 4: "end", None: "end"}
     for champion, kind in champions.items():
         seen = Evidence(BEGAN, champion, failed=200, requests=200)
-        assert next_step(PLAN, promoting, seen, BEGAN + timedelta(days=30)).kind == kind
+        assert decide_next_step(PLAN, promoting, seen, BEGAN + timedelta(days=30)).kind == kind
 
 
 def test_a_clock_that_was_put_back_makes_a_stage_longer() -> None:
@@ -167,26 +174,26 @@ def test_a_clock_that_was_put_back_makes_a_stage_longer() -> None:
 def test_what_was_seen_in_another_stage_does_not_count() -> None:
     step = after(7)
     assert step.state is not None
-    again = next_step(PLAN, step.state, GOOD, BEGAN + timedelta(days=30))
+    again = decide_next_step(PLAN, step.state, GOOD, BEGAN + timedelta(days=30))
     assert again == Step("stay", "5 %: awaits what is seen since it began", step.state)
 
 
 def test_the_plan_may_be_edited_meanwhile() -> None:
     now = BEGAN + timedelta(days=7)
     longer = msgspec.structs.replace(PLAN, stages=(Stage(0.0, 9, 200), *PLAN.stages[1:]))
-    assert next_step(longer, STATE, GOOD, now).kind == "stay"
+    assert decide_next_step(longer, STATE, GOOD, now).kind == "stay"
     inserted = msgspec.structs.replace(PLAN, stages=(PLAN.stages[0], Stage(0.01, 1, 200), *PLAN.stages[1:]))
-    following = next_step(inserted, STATE, GOOD, now).state
+    following = decide_next_step(inserted, STATE, GOOD, now).state
     assert following is not None
     assert following.share == 0.01
     gone = msgspec.structs.replace(PLAN, stages=PLAN.stages[1:])
-    assert next_step(gone, STATE, GOOD, now) == Step("rollback", "the plan has no stage shadow any more", None)
+    assert decide_next_step(gone, STATE, GOOD, now) == Step("rollback", "the plan has no stage shadow any more", None)
 
 
 def test_the_state_survives_a_restart() -> None:
     stored = msgspec.json.decode(msgspec.json.encode(STATE), type=RolloutState)
     assert stored == STATE
-    assert next_step(PLAN, stored, GOOD, BEGAN + timedelta(days=7)) == after(7)
+    assert decide_next_step(PLAN, stored, GOOD, BEGAN + timedelta(days=7)) == after(7)
 
 
 counts = st.integers(0, 1_000)
@@ -201,11 +208,17 @@ stages = st.lists(st.sampled_from([0.0, 0.01, 0.05, 0.25, 0.5, 1.0]), min_size=1
 )
 shares = st.floats(0.001, 0.9)
 limits = st.builds(
-    Limits, st.integers(1, 500), st.floats(0, 0.5), st.floats(0.1, 200), st.none() | shares, st.integers(1, 900), shares
+    RolloutLimits,
+    st.integers(1, 500),
+    st.floats(0, 0.5),
+    st.floats(0.1, 200),
+    st.none() | shares,
+    st.integers(1, 900),
+    shares,
 )
 plans = st.builds(RolloutPlan, stages, limits)
 spans = st.tuples(st.floats(-0.5, 0.5), st.floats(0, 0.3))
-differences = st.none() | st.builds(
+compute_differences = st.none() | st.builds(
     lambda span, days, rides, paired: (
         seen_of(span[0], sum(span), days, rides, paired) if days >= FIRST_LOOK else early(span[0], rides, paired)
     ),
@@ -222,10 +235,10 @@ def evidence(draw: st.DrawFn, since: datetime) -> Evidence:
     requests = draw(counts)
     failed = draw(st.sampled_from([0, 0, 0, requests // 200, requests]))
     p99 = draw(st.none() | st.floats(0, 100))
-    return Evidence(since, draw(versions), requests, failed, p99, draw(counts), draw(differences))
+    return Evidence(since, draw(versions), requests, failed, p99, draw(counts), draw(compute_differences))
 
 
-def inaccurate(limit: Limits, difference: Difference | None) -> bool:
+def inaccurate(limit: RolloutLimits, difference: Difference | None) -> bool:
     if difference is None:
         return False
     rides = limit.guard_rides if difference.paired else 4 * limit.guard_rides
@@ -234,7 +247,7 @@ def inaccurate(limit: Limits, difference: Difference | None) -> bool:
     return gross or (limit.worse_rmse is not None and difference.low > limit.worse_rmse)
 
 
-def compared(limit: Limits, difference: Difference | None) -> bool:
+def compared(limit: RolloutLimits, difference: Difference | None) -> bool:
     """Whether the test has looked, and the challenger does not look worse than allowed."""
     if limit.worse_rmse is None:
         return True
@@ -249,8 +262,8 @@ def test_whatever_happens_no_stage_is_left_early_and_no_broken_limit_is_passed(
     for _ in range(12):
         now += timedelta(days=data.draw(st.floats(-3, 15)))
         seen = data.draw(evidence(state.since))
-        step = next_step(plan, state, seen, now)
-        assert step == next_step(plan, state, seen, now)
+        step = decide_next_step(plan, state, seen, now)
+        assert step == decide_next_step(plan, state, seen, now)
         assert step.why
         limit = plan.limits
         broken = (
@@ -280,7 +293,7 @@ def test_whatever_happens_no_stage_is_left_early_and_no_broken_limit_is_passed(
             assert step.state.since == now
             shown = limit.worse_rmse is not None and seen.difference and seen.difference.high <= limit.worse_rmse
             assert step.state.not_worse == bool(state.not_worse or shown)
-            assert next_step(plan, step.state, seen, now + timedelta(days=9)).kind == "stay"
+            assert decide_next_step(plan, step.state, seen, now + timedelta(days=9)).kind == "stay"
         else:
             assert step.state == state
         state = step.state

@@ -16,19 +16,20 @@ import requests
 
 from ride_duration.errors import RideDurationError
 from ride_duration.serving.api_keys import add_key
-from ride_duration.serving.settings import checked_settings
+from ride_duration.serving.settings import check_settings
 from tests.conftest import Project
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
+from tests.support.ports import free_port
 from tests.support.serving.hostile import POST, RIDE, everything
-from tests.support.serving.service import LIMITS, Running, free_port
+from tests.support.serving.service import LIMITS, Running
 
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 
 
 def served(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ride_duration.serving", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
 
 
 def test_settings_that_cannot_be_used_are_told(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_kedro_names_the_setting_that_cannot_be_used(project: Project) -> None:
 def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, given: dict[str, Any], words: str) -> None:
     settings = {**Running(tmp_path, "any").settings, **given}
     with pytest.raises(RideDurationError, match=words):
-        checked_settings(settings)
+        check_settings(settings)
 
 
 def test_kedro_says_what_to_install(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +90,7 @@ def test_kedro_makes_lists_and_removes_keys(project: Project) -> None:
 
 
 def _first_answer(process: subprocess.Popen[str], url: str) -> requests.Response:
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT_SECONDS
     while True:
         try:
             return requests.get(url, timeout=5)
@@ -112,7 +113,7 @@ def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) ->
         assert "choose another --port" in other.stderr
     finally:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=PATIENCE)
+        _, said = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0, said
     assert "answers nobody yet" in said
     assert f"Open http://127.0.0.1:{port} in a browser" in said
@@ -123,7 +124,7 @@ def test_an_address_of_another_machine_is_refused_with_advice(models: Models) ->
     running = Running(models.project, models.champion().name, host="192.0.2.1", require_keys=False)
     add_key(running.folder / "api_keys.json", "dispatch", ("predict",))
     running.launch()
-    assert running.process.wait(PATIENCE) == 1
+    assert running.process.wait(TIMEOUT_SECONDS) == 1
     assert "cannot listen on 192.0.2.1" in running.said
     assert "choose a --host that is an address of this machine" in running.said
 
@@ -137,13 +138,13 @@ def test_what_was_asked_before_the_signal_is_answered_and_kept(models: Models) -
         while running.get("/live").json["requests"] < 1:
             pass
         running.process.send_signal(signal.SIGTERM)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT_SECONDS
         while _listens(running):
             assert time.monotonic() < until
             time.sleep(0.01)
         connection.sendall(RIDE[10:])
         answered = everything(connection)
-    assert running.process.wait(PATIENCE) == 0
+    assert running.process.wait(TIMEOUT_SECONDS) == 0
     assert answered.startswith(b"HTTP/1.1 200 "), answered
     told = json.loads(answered.partition(b"\r\n\r\n")[2])
     with sqlite3.connect(running.folder / "predictions.db") as database:
@@ -166,9 +167,9 @@ def test_a_signal_while_the_service_starts_is_heeded(models: Models) -> None:
         tracking = {"uri": f"http://127.0.0.1:{registry.getsockname()[1]}", "artifacts": SETTINGS["artifacts"]}
         running = Running(models.project, "any", tracking=tracking)
         running.launch()
-        registry.settimeout(PATIENCE)
+        registry.settimeout(TIMEOUT_SECONDS)
         asked, _ = registry.accept()
         running.process.send_signal(signal.SIGTERM)
         asked.close()
-    assert running.process.wait(PATIENCE) == 0
+    assert running.process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in running.said

@@ -15,8 +15,8 @@ import pytest
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry import log_package
 from ride_duration.registry.reader import RegistryReader
+from tests.support.ports import free_port
 from tests.support.serving.packages import priced
-from tests.support.serving.service import free_port
 
 pytestmark = pytest.mark.soak
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.support.serving.town import Town, free_port
+from tests.support.ports import free_port
+from tests.support.serving.town import Town
 from tests.support.store.samples import until
 
 pytestmark = pytest.mark.soak

@@ -15,8 +15,8 @@ from ride_duration.stats.sequential import (
     Floats,
     compare_paired,
     compare_split,
+    compute_interval,
     estimate_log_ratio,
-    time_uniform,
 )
 from tests.support.serving.peeking import LOOKS, Pool, decide, draw, rate
 
@@ -72,14 +72,14 @@ def test_the_test_is_exact_for_normal_days_of_unknown_spread() -> None:
 
     with_effect = np.sum(likelihood(effects) * density * 0.02)
     without = np.sum(likelihood(np.zeros((1, 1))))
-    assert float(time_uniform(estimate, variance, days)[1]) == pytest.approx(1.25 * without / with_effect, rel=1e-3)
+    assert float(compute_interval(estimate, variance, days)[1]) == pytest.approx(1.25 * without / with_effect, rel=1e-3)
 
 
 def test_the_interval_leaves_zero_out_just_when_p_says_so() -> None:
     generator = np.random.default_rng(15)
     days = generator.integers(FIRST_LOOK, 80, 500)
     estimate, variance = generator.normal(0, 0.03, 500), generator.uniform(1e-6, 1e-4, 500)
-    radius, p = time_uniform(estimate, variance, days)
+    radius, p = compute_interval(estimate, variance, days)
     assert np.array_equal(np.abs(estimate) > radius, p < ALPHA)
     assert 0.2 < (p < ALPHA).mean() < 0.9
 
@@ -102,7 +102,7 @@ def test_the_estimate_is_the_relative_difference_of_the_rmse() -> None:
     without = [float(estimate_log_ratio(DailyLosses(*(np.delete(x, i) for x in days)))[0]) for i in range(30)]
     jackknife = 29 / 30 * np.sum((np.array(without) - np.mean(without)) ** 2)
     assert np.sum(parts**2) * 30 / 29 == pytest.approx(jackknife, rel=0.05)
-    radius = float(time_uniform(log_ratio, np.sum(parts**2) * 30 / 29, 30)[0])
+    radius = float(compute_interval(log_ratio, np.sum(parts**2) * 30 / 29, 30)[0])
     assert (found.low, found.high) == pytest.approx(
         (math.exp((log_ratio - radius) / 2) - 1, math.exp((log_ratio + radius) / 2) - 1)
     )

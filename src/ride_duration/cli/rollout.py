@@ -85,13 +85,13 @@ def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bo
             _tell_none(as_json, same_choice(env, params))
             return
         evidence, step = _judged(settings, rollouts, last)
-        from ride_duration.rollout.evidence import disbelieved_of
+        from ride_duration.rollout.evidence import count_out_of_range
 
-        disbelieved = disbelieved_of(rollouts.engine, last)
+        out_of_range = count_out_of_range(rollouts.engine, last)
         if as_json:
-            click.echo(json.dumps(rollout_entry(last, evidence, step, disbelieved), indent=2))
+            click.echo(json.dumps(rollout_entry(last, evidence, step, out_of_range), indent=2))
         else:
-            rollout_told(last, evidence, step, disbelieved)
+            rollout_told(last, evidence, step, out_of_range)
             click.echo(f"Next: `kedro models ab{same_choice(env, params)}` compares both versions.")
 
 
@@ -122,11 +122,13 @@ def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str,
         if last is None:
             _tell_none(as_json, same_choice(env, params))
             return
-        from ride_duration.rollout.comparison import ab_report
-        from ride_duration.rollout.evidence import compared
+        from ride_duration.rollout.comparison import build_comparison
+        from ride_duration.rollout.evidence import load_compared
 
         _, step = _judged(settings, rollouts, last)
-        report = ab_report(compared(rollouts.engine, last, since.timestamp() if since else last.began_at), step)
+        report = build_comparison(
+            load_compared(rollouts.engine, last, since.timestamp() if since else last.began_at), step
+        )
         if last.ended_at is not None:
             report["next"] = f"nothing: the rollout is {last.status} ({last.history[-1].why})"
         if as_json:
@@ -148,10 +150,10 @@ def _judged(settings: ServiceSettings, rollouts: Rollouts, last: Rollout) -> tup
     if last.ended_at is not None:
         return None, None
     from ride_duration.registry.reader import RegistryReader
-    from ride_duration.rollout.evidence import evidence_of, state_of
+    from ride_duration.rollout.evidence import collect_evidence, to_state
     from ride_duration.rollout.plan import parse_plan
-    from ride_duration.rollout.state_machine import next_step
+    from ride_duration.rollout.state_machine import decide_next_step
 
     champion = RegistryReader(settings.project_path, settings.tracking, settings.model).champion()
-    evidence = evidence_of(rollouts.engine, last, champion)
-    return evidence, next_step(parse_plan(settings.rollout), state_of(last), evidence, datetime.now(UTC))
+    evidence = collect_evidence(rollouts.engine, last, champion)
+    return evidence, decide_next_step(parse_plan(settings.rollout), to_state(last), evidence, datetime.now(UTC))

@@ -32,8 +32,8 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
     Raises:
         RideDurationError: None goes on, its version is becoming champion right now, or the store cannot be reached.
     """
-    from ride_duration.serving.control.registry_process import PATIENCE
-    from ride_duration.store.rollouts import Noted
+    from ride_duration.serving.control.registry_process import TIMEOUT_SECONDS
+    from ride_duration.store.rollouts import RolloutEvent
 
     while True:  # the service may have made a step meanwhile
         last = rollouts.last()
@@ -41,12 +41,12 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
             raise RideDurationError("there was no rollout yet; `kedro models rollout start VERSION` begins one")
         if last.ended_at is not None:
             raise RideDurationError("no rollout goes on; `kedro models rollout status` shows how the last one ended")
-        if last.status == "promoting" and time.time() - last.since < PATIENCE:
+        if last.status == "promoting" and time.time() - last.since < TIMEOUT_SECONDS:
             raise RideDurationError(
                 f"version {last.version} has done all stages and is becoming champion right now; "
                 "`kedro models rollback` undoes that"
             )
-        stopped = rollouts.change(last, Noted(time.time(), "stopped", last.share, by, why))
+        stopped = rollouts.change(last, RolloutEvent(time.time(), "stopped", last.share, by, why))
         if stopped is not None:
             return stopped
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from ride_duration.store.rollouts import Rollout
 
 
-def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None, disbelieved: int) -> dict[str, Any]:
+def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None, out_of_range: int) -> dict[str, Any]:
     """A rollout in terms of JSON; times are UTC, durations milliseconds or minutes as named.
 
     Args:
         rollout: As it is kept.
         evidence: What was seen in the present stage; None if it has ended.
         step: What the service does next; None if it has ended.
-        disbelieved: Actual durations of the stage that no ride takes.
+        out_of_range: Actual durations of the stage outside the range that models are trained on.
     """
     difference = evidence.difference if evidence else None
     return {
@@ -39,7 +39,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
             "failed": evidence.failed,
             "p99_ms": evidence.p99_ms,
             "actuals": evidence.actuals,
-            "not_believed": disbelieved,
+            "not_believed": out_of_range,
             "difference": difference and difference.verdict,
             "absolute": evidence.absolute and evidence.absolute.verdict,
         },
@@ -57,7 +57,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
     }
 
 
-def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None, disbelieved: int) -> None:
+def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None, out_of_range: int) -> None:
     """Print a rollout; arguments as of `rollout_entry`."""
     click.echo(f"Version {rollout.version} of {rollout.model} against version {rollout.against}: {rollout.status}")
     rows = [
@@ -76,7 +76,7 @@ def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None,
             ("failed", f"{evidence.failed:,}"),
             ("99th percentile of its time", p99),
             ("actuals", f"{evidence.actuals:,}"),
-            (_not_believed(), f"{disbelieved:,}"),
+            (_not_believed(), f"{out_of_range:,}"),
             ("RMSE, which decides", verdict),
             ("MAE, beside it", beside),
         )
@@ -159,9 +159,9 @@ def _number(value: float | None) -> str:
 
 
 def _stage(share: float) -> str:
-    from ride_duration.rollout.plan import share_name
+    from ride_duration.rollout.plan import format_share
 
-    return share_name(share)
+    return format_share(share)
 
 
 def _utc(seconds: float) -> str:

@@ -125,12 +125,12 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
         raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
     from ride_duration.rollout.plan import parse_plan
-    from ride_duration.serving.settings import checked_settings
+    from ride_duration.serving.settings import check_settings
 
     context = load_context(env, params)
     parameters = context.config_loader["parameters"]
     parse_plan(parameters["rollout"])
-    return checked_settings(
+    return check_settings(
         {
             "project": str(context.project_path),
             "model": chosen_model(context),

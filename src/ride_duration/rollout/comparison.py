@@ -26,7 +26,7 @@ CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
 
 
 @dataclass(frozen=True)
-class Answered:
+class ComparedRides:
     """Answers of the two versions that are compared, one for each ride and variant.
 
     Attributes:
@@ -49,10 +49,10 @@ class Answered:
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     actual: NDArray[np.float64]
-    disbelieved: NDArray[np.bool_]
+    out_of_range: NDArray[np.bool_]
 
 
-def ab_report(answered: Answered, step: Step | None = None) -> dict[str, Any]:
+def build_comparison(answered: ComparedRides, step: Step | None = None) -> dict[str, Any]:
     """The whole report in terms of JSON, minutes and shares; None stands for what is not known.
 
     Differences are shares of the champion's RMSE or MAE, 0.01 for 1 % worse.
@@ -66,7 +66,7 @@ def ab_report(answered: Answered, step: Step | None = None) -> dict[str, Any]:
         rides, or each its own); `verdict`, that of the squared error, of the same rides if there are enough; and
         `next`, a sentence.
     """
-    found = differences(answered)
+    found = compute_differences(answered)
     deciding = [difference for difference in found if difference.loss == LOSSES[0]]
     enough = [difference for difference in deciding if difference.enough]
     first = next(iter(enough or deciding), None)
@@ -80,7 +80,7 @@ def ab_report(answered: Answered, step: Step | None = None) -> dict[str, Any]:
     }
 
 
-def differences(answered: Answered) -> list[Difference]:
+def compute_differences(answered: ComparedRides) -> list[Difference]:
     """The challenger against the champion, of each loss: on the same rides, and each on its own, where there are any.
 
     Args:
@@ -94,12 +94,12 @@ def differences(answered: Answered) -> list[Difference]:
     return found
 
 
-def _joined(answered: Answered, variant: str) -> NDArray[np.bool_]:
+def _joined(answered: ComparedRides, variant: str) -> NDArray[np.bool_]:
     joined: NDArray[np.bool_] = (answered.variant == variant) & ~np.isnan(answered.actual)
     return joined
 
 
-def _pairs(answered: Answered, loss: Loss) -> DailyLosses:
+def _pairs(answered: ComparedRides, loss: Loss) -> DailyLosses:
     shadow, champion = (np.flatnonzero(_joined(answered, name)) for name in (SHADOW, CHAMPION))
     _, of_shadow, of_champion = np.intersect1d(
         answered.ride_id[shadow], answered.ride_id[champion], return_indices=True
@@ -107,13 +107,15 @@ def _pairs(answered: Answered, loss: Loss) -> DailyLosses:
     return _daily(answered, loss, champion[of_champion], shadow[of_shadow])
 
 
-def _strata(answered: Answered, loss: Loss) -> list[DailyLosses]:
+def _strata(answered: ComparedRides, loss: Loss) -> list[DailyLosses]:
     shares = np.unique(answered.share[answered.variant == CHALLENGER])
     rides = [(answered.share == share, _joined(answered, CHAMPION), _joined(answered, CHALLENGER)) for share in shares]
     return [_daily(answered, loss, np.flatnonzero(a & at), np.flatnonzero(b & at)) for at, a, b in rides]
 
 
-def _daily(answered: Answered, loss: Loss, champion: NDArray[np.intp], challenger: NDArray[np.intp]) -> DailyLosses:
+def _daily(
+    answered: ComparedRides, loss: Loss, champion: NDArray[np.intp], challenger: NDArray[np.intp]
+) -> DailyLosses:
     """Sums by day, of the champion's and the challenger's rides by their places."""
     error = answered.duration - answered.actual
     losses = error**2 if loss == "squared error" else np.abs(error)
@@ -127,11 +129,11 @@ def _daily(answered: Answered, loss: Loss, champion: NDArray[np.intp], challenge
     return DailyLosses(*sums(champion), *sums(challenger))
 
 
-def _variant(answered: Answered, name: str) -> dict[str, Any]:
+def _variant(answered: ComparedRides, name: str) -> dict[str, Any]:
     joined = _joined(answered, name)
     row: dict[str, Any] = {"variant": name, "predicted": int((answered.variant == name).sum())}
     row["joined"] = int(joined.sum())
-    row["not_believed"] = int(answered.disbelieved[answered.variant == name].sum())
+    row["not_believed"] = int(answered.out_of_range[answered.variant == name].sum())
     if not row["joined"]:
         return row | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     actual, lower, upper = answered.actual[joined], answered.lower[joined], answered.upper[joined]

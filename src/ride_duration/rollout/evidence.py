@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ride_duration.rollout.comparison import CHALLENGER, CHAMPION, SHADOW, Answered
+from ride_duration.rollout.comparison import CHALLENGER, CHAMPION, SHADOW, ComparedRides
 from ride_duration.rollout.state_machine import Evidence, RolloutState
 from ride_duration.stats.sequential import LOSSES, DailyLosses, Difference, Loss, compare_paired, compare_split
 from ride_duration.store.queries.outcomes import (
-    Answers,
     DayErrors,
-    daily_errors,
-    daily_errors_of_both,
-    number_disbelieved,
+    PredictionFilter,
+    count_out_of_range_actuals,
+    find_latency,
     number_of,
     outcomes,
-    slowest,
+    sum_daily_errors,
+    sum_paired_errors,
 )
 from ride_duration.trips.records import DURATION
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from ride_duration.store.rollouts import Rollout
 
 
-def state_of(rollout: Rollout) -> RolloutState:
+def to_state(rollout: Rollout) -> RolloutState:
     """A rollout as the plan takes it."""
     since, promoting = datetime.fromtimestamp(rollout.since, UTC), rollout.status == "promoting"
     shown = any(noted.not_worse for noted in rollout.history)
     return RolloutState(rollout.version, rollout.against, rollout.share, since, promoting, shown)
 
 
-def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evidence:
+def collect_evidence(engine: Engine, rollout: Rollout, champion: int | None) -> Evidence:
     """What was seen of the challenger since its stage began, by all instances together.
 
     Args:
@@ -44,46 +44,48 @@ def evidence_of(engine: Engine, rollout: Rollout, champion: int | None) -> Evide
         champion: Who is now; None if nobody.
     """
     answers = _challengers(rollout)
-    found = daily_errors(engine, answers, DURATION)
-    differences = _differences(engine, rollout, answers, found)
+    found = sum_daily_errors(engine, answers, DURATION)
+    compute_differences = _differences(engine, rollout, answers, found)
     return Evidence(
         since=datetime.fromtimestamp(rollout.since, UTC),
         champion=champion,
         requests=number_of(engine, answers) + rollout.failed,
         failed=rollout.failed,
-        p99_ms=slowest(engine, answers, 0.01),
+        p99_ms=find_latency(engine, answers, 0.01),
         actuals=sum(day.rides for day in found),
-        difference=differences.get("squared error"),
-        absolute=differences.get("absolute error"),
+        difference=compute_differences.get("squared error"),
+        absolute=compute_differences.get("absolute error"),
     )
 
 
-def disbelieved_of(engine: Engine, rollout: Rollout) -> int:
+def count_out_of_range(engine: Engine, rollout: Rollout) -> int:
     """How many actual durations are known of the challenger's answers in its stage, but taken for no ride's.
 
     Args:
         engine: For reading the prediction log.
         rollout: As it was read last.
     """
-    return number_disbelieved(engine, _challengers(rollout), DURATION)
+    return count_out_of_range_actuals(engine, _challengers(rollout), DURATION)
 
 
-def _challengers(rollout: Rollout) -> Answers:
+def _challengers(rollout: Rollout) -> PredictionFilter:
     """The challenger's answers since its stage began."""
-    return Answers(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
+    return PredictionFilter(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
 
 
-def _differences(engine: Engine, rollout: Rollout, answers: Answers, found: list[DayErrors]) -> dict[Loss, Difference]:
+def _differences(
+    engine: Engine, rollout: Rollout, answers: PredictionFilter, found: list[DayErrors]
+) -> dict[Loss, Difference]:
     """Of each loss within the stage, as in the report, but summed up by the database; none at a share of 1."""
     if rollout.share == 1:
         return {}
-    champion = Answers(rollout.model, rollout.against, CHAMPION, rollout.since)
+    champion = PredictionFilter(rollout.model, rollout.against, CHAMPION, rollout.since)
     if rollout.share:
-        days = {day.day: (day, _none(day.day)) for day in daily_errors(engine, champion, DURATION)}
+        days = {day.day: (day, _none(day.day)) for day in sum_daily_errors(engine, champion, DURATION)}
         for day in found:
             days[day.day] = (days.get(day.day, (_none(day.day),))[0], day)
         return {loss: compare_split(loss, [_losses(loss, list(days.values()))]) for loss in LOSSES}
-    both = daily_errors_of_both(engine, champion, answers, DURATION)
+    both = sum_paired_errors(engine, champion, answers, DURATION)
     return {loss: compare_paired(loss, _losses(loss, both)) for loss in LOSSES}
 
 
@@ -98,7 +100,7 @@ def _losses(loss: Loss, days: list[tuple[DayErrors, DayErrors]]) -> DailyLosses:
     return DailyLosses(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
 
 
-def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
+def load_compared(engine: Engine, rollout: Rollout, since: float) -> ComparedRides:
     """Answers of both versions since a time within the rollout, with the challenger's share at that time.
 
     Instances follow a step within seconds, so that near to one a few answers are given the share of the stage that
@@ -114,10 +116,10 @@ def compared(engine: Engine, rollout: Rollout, since: float) -> Answered:
     parts = ((CHAMPION, rollout.against), (CHALLENGER, rollout.version), (SHADOW, rollout.version))
     columns = []
     for variant, version in parts:
-        answers = Answers(rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at)
+        answers = PredictionFilter(rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at)
         found = outcomes(engine, answers, DURATION)
         share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
         variants = np.full(found.asked_at.size, variant)
-        rest = (found.day, found.duration, found.lower, found.upper, found.actual, found.disbelieved)
+        rest = (found.day, found.duration, found.lower, found.upper, found.actual, found.out_of_range)
         columns.append((found.ride_id, variants, share, *rest))
-    return Answered(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+    return ComparedRides(*(np.concatenate(column) for column in zip(*columns, strict=True)))

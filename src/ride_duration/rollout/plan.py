@@ -33,10 +33,10 @@ class Stage(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """For instance `shadow` or `5 %`."""
-        return share_name(self.share)
+        return format_share(self.share)
 
 
-class Limits(msgspec.Struct, frozen=True):
+class RolloutLimits(msgspec.Struct, frozen=True):
     """When the challenger stops answering, by itself.
 
     Attributes:
@@ -69,14 +69,14 @@ class RolloutPlan(msgspec.Struct, frozen=True):
     """
 
     stages: tuple[Stage, ...]
-    limits: Limits
+    limits: RolloutLimits
 
     def stage(self, share: float) -> Stage | None:
         """The stage with this share, if there is one."""
         return next((stage for stage in self.stages if stage.share == share), None)
 
 
-def share_name(share: float) -> str:
+def format_share(share: float) -> str:
     """For instance `shadow` or `5 %`."""
     return f"{100 * share:g} %" if share else SHADOW
 
@@ -109,7 +109,7 @@ def parse_plan(given: object) -> RolloutPlan:
         ]
     if faults:
         raise RideDurationError("\n  ".join(("the rollout plan cannot be used:", *faults)))
-    return RolloutPlan(tuple(Stage(**stage) for stage in stages), Limits(**limits))
+    return RolloutPlan(tuple(Stage(**stage) for stage in stages), RolloutLimits(**limits))
 
 
 def _refuse_former_keys(given: object) -> None:
@@ -181,7 +181,7 @@ def _stages(given: object, faults: list[str]) -> list[dict[str, Any]]:
     for stage in stages:
         stage["share"] = 0.0 if stage["share"] == SHADOW else float(stage["share"])
     faults += [
-        f"{_stage(number)}: share is {share_name(later['share'])} after {share_name(earlier['share'])}; "
+        f"{_stage(number)}: share is {format_share(later['share'])} after {format_share(earlier['share'])}; "
         "shares must ascend, the shadow first"
         for number, (earlier, later) in enumerate(pairwise(stages), 2)
         if later["share"] <= earlier["share"]

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from ride_duration.rollout.plan import Limits, RolloutPlan, share_name
+from ride_duration.rollout.plan import RolloutLimits, RolloutPlan, format_share
 from ride_duration.stats.sequential import FIRST_LOOK, Difference
 
 #: Rides that each variant has for itself tell so much less than rides that both answered: the guard waits for more.
@@ -79,7 +79,7 @@ class Step(msgspec.Struct, frozen=True):
     state: RolloutState | None
 
 
-def next_step(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: datetime) -> Step:
+def decide_next_step(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: datetime) -> Step:
     """Decide: the champion's change comes first, then the limits, and last what the stage awaits.
 
     The plan may be edited meanwhile: its minimums and limits hold at once. Where the present stage is gone, the rollout
@@ -97,7 +97,7 @@ def next_step(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: d
     if state.promoting:
         return Step("stay", f"all stages are done; the registry makes version {state.version} champion", state)
     awaited = _awaited(plan, state, evidence, now)
-    name = share_name(state.share)
+    name = format_share(state.share)
     if awaited:
         return Step("stay", f"{name}: awaits {', '.join(awaited)}", state)
     done = f"{name} is done after {_answers(evidence):,} predictions and {evidence.actuals:,} actuals"
@@ -134,12 +134,12 @@ def _overtaken(state: RolloutState, evidence: Evidence) -> str:
 def _stopped(plan: RolloutPlan, state: RolloutState, evidence: Evidence) -> str:
     """Why the rollout cannot go on, or nothing."""
     if plan.stage(state.share) is None:
-        return f"the plan has no stage {share_name(state.share)} any more"
+        return f"the plan has no stage {format_share(state.share)} any more"
     broken = _broken(plan.limits, evidence) if evidence.since == state.since else ""
-    return f"{share_name(state.share)}: {broken}" if broken else ""
+    return f"{format_share(state.share)}: {broken}" if broken else ""
 
 
-def _broken(limits: Limits, evidence: Evidence) -> str:
+def _broken(limits: RolloutLimits, evidence: Evidence) -> str:
     """Which limit is broken, and how, or nothing."""
     if evidence.requests >= limits.requests:
         rate = evidence.failed / evidence.requests
@@ -151,7 +151,7 @@ def _broken(limits: Limits, evidence: Evidence) -> str:
     return "" if evidence.difference is None else _inaccurate(limits, evidence.difference)
 
 
-def _inaccurate(limits: Limits, difference: Difference) -> str:
+def _inaccurate(limits: RolloutLimits, difference: Difference) -> str:
     """How the challenger errs too much, or nothing: coarsely at first, and by the test alone once it has looked."""
     if limits.worse_rmse is not None and difference.low > limits.worse_rmse:
         return f"{difference.verdict}; {_percent(limits.worse_rmse)} is allowed"
@@ -171,7 +171,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def _not_worse(limits: Limits, difference: Difference | None) -> bool:
+def _not_worse(limits: RolloutLimits, difference: Difference | None) -> bool:
     """Whether the test has shown that the challenger is worse by the limit at most."""
     return difference is not None and limits.worse_rmse is not None and difference.high <= limits.worse_rmse
 
@@ -195,7 +195,7 @@ def _awaited(plan: RolloutPlan, state: RolloutState, evidence: Evidence, now: da
     return awaited + _awaited_of_test(plan.limits, state, evidence.difference)
 
 
-def _awaited_of_test(limits: Limits, state: RolloutState, difference: Difference | None) -> list[str]:
+def _awaited_of_test(limits: RolloutLimits, state: RolloutState, difference: Difference | None) -> list[str]:
     """What the test must still see or say of a challenger of which nothing is shown yet."""
     if limits.worse_rmse is None or state.share == 1 or state.not_worse:
         return []

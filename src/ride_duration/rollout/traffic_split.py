@@ -6,7 +6,7 @@ _BYTES = 8
 _RANGE = 2.0 ** (8 * _BYTES)
 
 
-def chosen(ride_id: str, share: float, salt: str) -> bool:
+def is_in_share(ride_id: str, share: float, salt: str) -> bool:
     """Whether a ride is the challenger's: the same answer in every process, at every time.
 
     The ride's hash is its place in [0, 1), and the challenger has the places below its share. So a greater share keeps

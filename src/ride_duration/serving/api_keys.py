@@ -72,7 +72,7 @@ def add_key(path: Path, name: str, scopes: tuple[str, ...]) -> str:
     with _changed(path) as keys:
         if any(key.name == name for key in keys):
             raise RideDurationError(f"there is a key named '{name}' already; remove it first, or choose another name")
-        keys.append(Key(name, hash_of(made), scopes))
+        keys.append(Key(name, hash_key(made), scopes))
     return made
 
 
@@ -90,7 +90,7 @@ def remove_key(path: Path, name: str) -> None:
         keys[:] = left
 
 
-def hash_of(key: str) -> str:
+def hash_key(key: str) -> str:
     """The hash that is kept of a key."""
     return sha256(key.encode()).hexdigest()
 

@@ -25,14 +25,14 @@ from ride_duration.rollout.plan import parse_plan
 from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.control.reconciler import Reconciler
 from ride_duration.serving.control.registry_process import decide
-from ride_duration.serving.control.rollout_controller import BY, Controller
-from ride_duration.serving.handlers.operations import Operations
-from ride_duration.serving.handlers.predict import Service
+from ride_duration.serving.control.rollout_controller import BY, RolloutController
+from ride_duration.serving.handlers.operations import OperationsHandler
+from ride_duration.serving.handlers.predict import PredictHandler
 from ride_duration.serving.http.app import App
-from ride_duration.serving.http.protocol import protocol_with_patience
+from ride_duration.serving.http.protocol import make_timeout_protocol
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.store import PredictionLog
-from ride_duration.store.queries.ground_truth import last_received
+from ride_duration.store.queries.ground_truth import find_last_actual
 from ride_duration.store.rollouts import Rollout, Rollouts
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ def serve(settings: ServiceSettings) -> None:
         metrics = Metrics()
         reader = RegistryReader(settings.project_path, settings.tracking, settings.model)
         rollouts = Rollouts(settings.store_url, settings.model)
-        controller = Controller(parse_plan(settings.rollout), rollouts, metrics, partial(_promoted, settings))
+        controller = RolloutController(parse_plan(settings.rollout), rollouts, metrics, partial(_promoted, settings))
         reconciler = Reconciler(
             reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge
         )
-        service = Service(reconciler, predictions, metrics, worker)
-        operations = Operations(settings, reconciler, predictions, metrics, controller)
+        service = PredictHandler(reconciler, predictions, metrics, worker)
+        operations = OperationsHandler(settings, reconciler, predictions, metrics, controller)
         app = App(settings, service, operations, metrics)
         config = uvicorn.Config(
             app,
-            http=protocol_with_patience(settings.limits.body_seconds, app.refused),
+            http=make_timeout_protocol(settings.limits.body_seconds, app.refused),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -151,7 +151,7 @@ def _predictions_kept(settings: ServiceSettings) -> Iterator[PredictionLog]:
 
 @contextmanager
 def _following(
-    controller: Controller, reconciler: Reconciler, note: Callable[[], None], seconds: float
+    controller: RolloutController, reconciler: Reconciler, note: Callable[[], None], seconds: float
 ) -> Iterator[None]:
     """Look at the rollout, the registry and, if the store is there, the last actual: now, and from time to time."""
     controller.look()
@@ -181,7 +181,7 @@ def _following(
 def note_last_actual(rollouts: Rollouts, metrics: Metrics) -> None:
     """Tell the metrics when the newest actual came in that any instance has kept; nothing if the store is away."""
     try:
-        at = last_received(rollouts.engine)
+        at = find_last_actual(rollouts.engine)
     except (RideDurationError, SQLAlchemyError):  # whoever follows the rollout says why
         return
     if at is not None:

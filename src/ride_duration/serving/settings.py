@@ -14,7 +14,7 @@ from ride_duration.errors import RideDurationError
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class RequestLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How much one client, and all of them, may ask.
 
     Attributes:
@@ -72,7 +72,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     api_keys: str
     require_keys: bool
     behind_proxy: bool
-    limits: Limits
+    limits: RequestLimits
     rollout: dict[str, Any]
 
     @property
@@ -134,7 +134,7 @@ def read_settings(path: Path) -> ServiceSettings:
         raise RideDurationError(f"the settings {path} cannot be used: {error}") from error
 
 
-def checked_settings(given: dict[str, Any]) -> ServiceSettings:
+def check_settings(given: dict[str, Any]) -> ServiceSettings:
     """Settings from what `conf/` says.
 
     Raises:

@@ -91,7 +91,7 @@ def estimate_log_ratio(days: DailyLosses) -> tuple[Floats, Floats]:
     return log_ratio[..., 0], (b / other - m / others) - (a / total - n / rides)
 
 
-def time_uniform(estimate: ArrayLike, variance: ArrayLike, days: ArrayLike) -> tuple[Floats, Floats]:
+def compute_interval(estimate: ArrayLike, variance: ArrayLike, days: ArrayLike) -> tuple[Floats, Floats]:
     """Return half the width of the interval, and the p-value that there is no difference.
 
     Args:
@@ -205,7 +205,7 @@ def _compare(loss: Loss, paired: bool, strata: list[DailyLosses]) -> Difference:
     variances = np.array([float(np.sum(parts**2)) for _, parts in found]) * sizes / (sizes - 1)
     estimate, variance = float(weights @ [ratio for ratio, _ in found]), float(weights**2 @ variances)
     free = int(sizes.sum()) - len(counted) + 1
-    radius, p = (float(value) for value in time_uniform(estimate, variance, free))
+    radius, p = (float(value) for value in compute_interval(estimate, variance, free))
     value, low, high = (_relative(loss, ratio) for ratio in (estimate, estimate - radius, estimate + radius))
     more = _forecast_days(estimate, variance, free)
     return Difference(loss, paired, *_rides(counted), int(sizes.sum()), value, low, high, p, more)

@@ -101,7 +101,7 @@ def engine_for_reading(store_url: str) -> Engine:
     return engine
 
 
-def name_of_store(store_url: str, folder: Path) -> str:
+def name_store(store_url: str, folder: Path) -> str:
     """A name for a store, fit for a file: the same whoever connects to it, by whatever password and encryption.
 
     Args:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Status = Literal["running", "promoting", "finished", "overtaken", "rolled back", "stopped"]
 
 
-class Noted(msgspec.Struct, frozen=True):
+class RolloutEvent(msgspec.Struct, frozen=True):
     """What happened to a rollout.
 
     Attributes:
@@ -71,7 +71,7 @@ class Rollout(msgspec.Struct, frozen=True):
     ended_at: float | None
     failed: int
     revision: int
-    history: list[Noted]
+    history: list[RolloutEvent]
 
     @property
     def began_at(self) -> float:
@@ -144,7 +144,7 @@ class Rollouts:
         last = self.last()
         if last is not None and last.ended_at is None:
             raise _goes_on(last.version)
-        history = [Noted(at, "running", share, by, why)]
+        history = [RolloutEvent(at, "running", share, by, why)]
         begun = Rollout(0, self._model, version, against, "running", share, at, None, 0, 0, history)
         values = _columns(begun)
         del values["number"]
@@ -156,7 +156,7 @@ class Rollouts:
             raise _goes_on(last.version if last else version) from None
         return msgspec.structs.replace(begun, number=key[0] if key else 0)
 
-    def change(self, seen: Rollout, noted: Noted) -> Rollout | None:
+    def change(self, seen: Rollout, noted: RolloutEvent) -> Rollout | None:
         """Go on from what was seen, unless somebody else has done so.
 
         Args:
@@ -225,7 +225,7 @@ def _columns(rollout: Rollout) -> dict[str, Any]:
 
 def _rollout(row: RowMapping) -> Rollout:
     values: dict[str, Any] = {name: row[name] for name in Rollout.__struct_fields__}
-    return Rollout(**values | {"history": msgspec.json.decode(row["history"], type=list[Noted])})
+    return Rollout(**values | {"history": msgspec.json.decode(row["history"], type=list[RolloutEvent])})
 
 
 @contextmanager

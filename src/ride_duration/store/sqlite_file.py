@@ -46,7 +46,7 @@ class SQLiteFile:
         self._path = Path(engine.url.database or "")
         self._connection: sqlite3.Connection | None = None
         self._opened: dict[str, _Identity | None] = {}
-        self._changed = False
+        self._changed = self._told_of_change = self._had_tables = False
         self.events: list[str] = []
         self.incomplete = self._unsaved = False
         event.listen(engine, "connect", self._connected)
@@ -74,9 +74,23 @@ class SQLiteFile:
                 expected = self._save(connection, names[""])
             self._unsaved, self._changed = False, names[""] not in (None, self._opened[""])
             self._opened[""] = expected
+            self._told_of_change = self._changed
             self._engine.dispose()
         changed, self._changed = self._changed, False
         return not changed
+
+    def note_tables(self, made: bool) -> None:
+        """Take note that the tables are there now.
+
+        A file that was deleted while it was not open may have left its number to the one that was made in its place:
+        then only the missing tables tell.
+
+        Args:
+            made: Whether they were missing.
+        """
+        if made and self._had_tables and not self._told_of_change:
+            self._note_loss()
+        self._had_tables, self._told_of_change = True, False
 
     def let_go(self, error: Exception) -> None:
         """Close the connection if a new one may be free of the error, unless it alone has what the database held.
@@ -116,11 +130,8 @@ class SQLiteFile:
         connection.execute("COMMIT")
         names = self._names()
         if self._opened and names[""] != self._opened[""]:
-            self._changed = self.incomplete = True
-            self._note(
-                f"the database {self._path} was deleted or replaced while it was not open; of the records that it "
-                "held, only those that the journal still had were written again"
-            )
+            self._changed = self._told_of_change = True
+            self._note_loss()
         self._opened, self._connection = names, connection
 
     def _closed(self, connection: Any, _: Any) -> None:
@@ -129,6 +140,13 @@ class SQLiteFile:
 
     def _names(self) -> dict[str, _Identity | None]:
         return {beside: _identity(self._path.with_name(self._path.name + beside)) for beside in ("", *_BESIDE)}
+
+    def _note_loss(self) -> None:
+        self.incomplete = True
+        self._note(
+            f"the database {self._path} was deleted or replaced while it was not open; of the records that it held, "
+            "only those that the journal still had were written again"
+        )
 
     def _note(self, what: str) -> None:
         self.events.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')}: {what}")

@@ -48,6 +48,7 @@ predictions = Table(
     Column("pickup_at", Double),
     Column("source", Text, nullable=False, server_default=""),
     Index(None, "ride_id", "asked_at"),
+    Index(None, "ride_id", "source", "arrival"),
     Index(None, "asked_at"),
 )
 
@@ -64,6 +65,7 @@ actuals = Table(
     Column("dropoff_at", Double),
     Column("source", Text, nullable=False, server_default=""),
     Index(None, "ride_id", "received_at"),
+    Index(None, "ride_id", "source", "arrival"),
     Index(None, "received_at"),
 )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _OF_RADIUS, _MILES = 0.6, 0.25
 
 
-class City:
+class ZoneLocator:
     """The zones as discs about their centroids: as large as the zones, which is all that the zone table knows.
 
     Args:

@@ -25,8 +25,9 @@ from tests.registry.store import SETTINGS, package_folder
 from tests.serving.conftest import Models
 from tests.serving.handlers.test_operations import metrics
 from tests.serving.http.test_problems import refused
+from tests.support.ports import free_port
 from tests.support.serving.packages import SCALE
-from tests.support.serving.service import Running, free_port
+from tests.support.serving.service import Running
 
 RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 40, "pickup_datetime": "2021-02-03T08:30:00"}
 Start = Callable[..., Running]

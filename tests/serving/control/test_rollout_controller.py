@@ -14,14 +14,14 @@ from ride_duration.registry.reader import Released
 from ride_duration.rollout.plan import parse_plan
 from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.control.reconciler import Reconciler
-from ride_duration.serving.control.registry_process import PATIENCE
-from ride_duration.serving.control.rollout_controller import UNWATCHED, Controller
+from ride_duration.serving.control.registry_process import TIMEOUT_SECONDS
+from ride_duration.serving.control.rollout_controller import MAX_UNWATCHED_SECONDS, RolloutController
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.serving.schemas.problems import Refused
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import Record
-from ride_duration.store.rollouts import Noted, Rollout, Rollouts
+from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts
 from ride_duration.store.writer.insertion import Insertion
 from tests.model_package.tiny import tiny_package
 from tests.support.serving.packages import priced
@@ -166,7 +166,7 @@ class Instance:
     def __init__(self, city: City, folder: Path) -> None:
         self.metrics = Metrics()
         self._city = city
-        self.controller = Controller(PLAN, city.opened(), self.metrics, city.promote, lambda: city.time)
+        self.controller = RolloutController(PLAN, city.opened(), self.metrics, city.promote, lambda: city.time)
         self.reconciler = Reconciler(city.reader, PackageCache(folder), self.controller.challenge)  # type: ignore[arg-type]
 
     def follow(self) -> list[tuple[str, int, float]]:
@@ -273,7 +273,7 @@ def test_a_challenger_that_is_a_little_worse_is_found_by_the_days(city: City) ->
 def test_a_share_that_an_older_program_began_is_compared_first(city: City) -> None:
     one = city.instance()
     city.begin()
-    city.rollouts.change(city.rollout, Noted(city.time, "running", 0.5, "rollout", "shadow is done"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, "running", 0.5, "rollout", "shadow is done"))
     city.rides("challenger")
     city.pass_days(1)
     assert one.follow() == HALF
@@ -389,7 +389,7 @@ def test_without_the_store_the_last_challenge_goes_on_for_a_while(city: City) ->
     told = one.controller.told()
     assert told is not None
     assert "cannot be reached" in told["problem"]
-    city.time += UNWATCHED + 600
+    city.time += MAX_UNWATCHED_SECONDS + 600
     assert one.follow() == ALONE, "nobody could stop it"
     city.lose_store(lost=False)
     assert one.follow() == SHADOW
@@ -399,7 +399,7 @@ def test_stopped_by_somebody(city: City) -> None:
     one = city.instance()
     city.begin()
     one.follow()
-    city.rollouts.change(city.rollout, Noted(city.time, "stopped", 0.0, "Ben", "complaints"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, "stopped", 0.0, "Ben", "complaints"))
     assert one.follow() == ALONE
     city.begin()
     assert one.follow() == SHADOW
@@ -408,7 +408,7 @@ def test_stopped_by_somebody(city: City) -> None:
 def last_stage(city: City) -> None:
     """One look more, and the version is to be champion."""
     city.begin()
-    city.rollouts.change(city.rollout, Noted(city.time, "running", 1.0, "rollout", "50 % is done"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, "running", 1.0, "rollout", "50 % is done"))
     city.rides("challenger")
     city.pass_days(1)
 
@@ -441,7 +441,7 @@ def test_a_promotion_that_was_cut_short_is_taken_up(city: City) -> None:
     assert one.follow() == two.follow() == everything
     city.refusal = None
     assert two.follow() == everything, "the first may still be at it"
-    city.time += 2 * PATIENCE + 1
+    city.time += 2 * TIMEOUT_SECONDS + 1
     assert two.follow() == one.follow() == [("champion", 2, 1.0)]
     assert city.promoted == [2]
     assert city.rollout.status == "finished"
@@ -450,7 +450,7 @@ def test_a_promotion_that_was_cut_short_is_taken_up(city: City) -> None:
 def test_a_promotion_that_was_killed_afterwards_is_noted(city: City) -> None:
     one = city.instance()
     last_stage(city)
-    city.rollouts.change(city.rollout, Noted(city.time, "promoting", 1.0, "rollout", "100 % is done"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, "promoting", 1.0, "rollout", "100 % is done"))
     city.reader.number = 2
     assert one.follow() == [("champion", 2, 1.0)]
     assert (city.rollout.status, city.promoted) == ("finished", [])

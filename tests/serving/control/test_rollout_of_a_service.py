@@ -53,14 +53,14 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
                 seen[ride].append(answered)
 
     def promoting() -> bool:
-        time.sleep(1)  # the more rides there are, the less often the service looks at them
+        time.sleep(0.1)  # the more rides there are, the less often the service looks at them
         drive()
         rollout = town.ask("GET", "/models")["rollout"]
         return rollout is None or rollout["status"] == "promoting"
 
     assert b'ride_duration_rollout_share{stage="shadow",version="3"} 0.0' in town.raw("GET", "/metrics")
-    until(promoting, 180)
-    until(lambda: town.ask("GET", "/version")["model_version"] == "3", 180)
+    until(promoting, 60)
+    until(lambda: town.ask("GET", "/version")["model_version"] == "3", 60)
     drive()
     stages = [("1", "champion"), ("3", "challenger"), ("3", "champion")]
     assert all(answered == stages for answered in seen.values()), "who has the challenger keeps it"

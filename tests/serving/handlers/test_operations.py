@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from ride_duration.serving.api_keys import add_key
-from ride_duration.serving.schemas.problems import without_details
+from ride_duration.serving.schemas.problems import hide_details
 from ride_duration.trips.zones import zones as zone_table
 from tests.serving.conftest import Models
 from tests.support.serving.service import Running
@@ -113,5 +113,5 @@ def test_decisions_that_wait_take_no_places_of_rides(models: Models) -> None:
 
 def test_reasons_lose_folders_and_what_drivers_say_of_hosts() -> None:
     said = 'the registry cannot be reached (connection to server at "10.0.0.7", port 5432 failed)'
-    assert without_details(said) == "the registry cannot be reached"
-    assert without_details("the model package in /srv/rides/data/1 is refused") == "the model package in 1 is refused"
+    assert hide_details(said) == "the registry cannot be reached"
+    assert hide_details("the model package in /srv/rides/data/1 is refused") == "the model package in 1 is refused"

@@ -97,9 +97,9 @@ def test_why_a_distance_was_not_used_is_said(service: Running, miles: float, pro
         ("2020-02-29T23:59:59", "2020-02-29T23:59"),
     ],
 )
-def test_a_time_is_new_york_wall_clock_or_has_an_offset(service: Running, said: str, wall_clock: str) -> None:
+def test_a_time_is_new_york_wall_clock_or_has_an_offset(service: Running, said: str, to_wall_clock: str) -> None:
     told = service.post("/predict", RIDE | {"pickup_datetime": said}).json
-    assert told["duration"] == pytest.approx(minutes(10, 50, datetime.fromisoformat(wall_clock), 40), rel=1e-5)
+    assert told["duration"] == pytest.approx(minutes(10, 50, datetime.fromisoformat(to_wall_clock), 40), rel=1e-5)
 
 
 def test_without_a_time_it_is_now(service: Running) -> None:

@@ -17,7 +17,7 @@ import pytest
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.serving.handlers import predict as service_module
-from ride_duration.serving.handlers.predict import Service
+from ride_duration.serving.handlers.predict import PredictHandler
 from ride_duration.serving.inference.deployment import Deployment, Model
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.store import LogFull, PredictionLog
@@ -54,7 +54,7 @@ class Alone:
         self.metrics = Metrics()
         self.worker = ThreadPoolExecutor(1)
         reconciler: Any = SimpleNamespace(deployment=deployment)
-        self.service = Service(reconciler, self.log, self.metrics, self.worker)
+        self.service = PredictHandler(reconciler, self.log, self.metrics, self.worker)
 
     def ask(self, rides: list[dict[str, Any]], *, batch: bool) -> list[Any]:
         """Answers, of single requests or of one batch."""
@@ -121,9 +121,9 @@ def test_a_challenger_answers_whatever_the_champion_does_and_what_a_ride_lacks_i
 
 def test_who_needs_a_distance_that_is_believed_needs_more_than_who_needs_any(model: Callable[..., Model]) -> None:
     none, believed, any_distance = model(1), model(2, distance="required"), model(3, distance="required")
-    any_distance._needs_belief = False
+    any_distance._needs_valid_distance = False
     models = (none, any_distance, believed)
-    assert [[one.needs_more_than(other) for other in models] for one in models] == [
+    assert [[one.requires_more_than(other) for other in models] for one in models] == [
         [False, False, False],
         [True, False, False],
         [True, True, False],
@@ -210,13 +210,13 @@ def test_a_batch_is_understood_aside_and_its_time_is_that_of_its_model(
     busy = threading.Event()
     one.worker.submit(busy.wait)
     threads = set()
-    understood = service_module.understood
+    parse_ride = service_module.parse_ride
 
     def noting(*given: Any) -> Any:
         threads.add(threading.current_thread())
-        return understood(*given)
+        return parse_ride(*given)
 
-    monkeypatch.setattr(service_module, "understood", noting)
+    monkeypatch.setattr(service_module, "parse_ride", noting)
     timer = threading.Timer(0.5, busy.set)
     timer.start()
     one.ask(RIDES, batch=True)

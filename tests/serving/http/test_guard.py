@@ -10,7 +10,7 @@ import pytest
 
 from ride_duration.errors import RideDurationError
 from ride_duration.serving.api_keys import OPERATE, add_key, read_keys, remove_key
-from ride_duration.serving.http.guard import needed_scope
+from ride_duration.serving.http.guard import find_needed_scope
 from tests.serving.conftest import Models
 from tests.serving.http.test_problems import refused
 from tests.support.serving.service import Running
@@ -92,9 +92,9 @@ def test_a_path_that_is_written_otherwise_gives_nobody_more(
 
 
 def test_a_path_that_nobody_thought_of_needs_the_strictest_key() -> None:
-    assert needed_scope("/deployments\n", required=False) == OPERATE
-    assert needed_scope("/drain", required=True) == OPERATE
-    assert needed_scope("/models", required=False) is None
+    assert find_needed_scope("/deployments\n", required=False) == OPERATE
+    assert find_needed_scope("/drain", required=True) == OPERATE
+    assert find_needed_scope("/models", required=False) is None
 
 
 def test_a_removed_key_is_noticed_and_a_damaged_file_shuts_nobody_out(

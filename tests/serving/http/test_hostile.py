@@ -19,7 +19,7 @@ MEMORY = 250
 
 #: Seconds without an answer after which a bystander is held up, on any machine, whatever else it does. (The soak
 #: measures how long bystanders really wait.)
-PATIENCE = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_who_dribbles_is_sent_away_and_holds_up_nobody(impatient: Running) -> No
         answers = dribble(impatient, 100, 0.9)
     assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 408 Request Timeout"}
     assert bystander.answered > 10
-    assert bystander.worst < PATIENCE
+    assert bystander.worst < TIMEOUT_SECONDS
     problem = json.loads(answers[0].partition(b"\r\n\r\n")[2])
     assert problem["status"] == 408
     with impatient.connect() as silent:
@@ -46,8 +46,8 @@ def test_who_dribbles_is_sent_away_and_holds_up_nobody(impatient: Running) -> No
 
 def test_every_connection_ends_whatever_it_says(impatient: Running) -> None:
     before = impatient.open_files
-    took = seconds_open(impatient, 2, PATIENCE)
-    assert max(took.values()) < PATIENCE, took
+    took = seconds_open(impatient, 2, TIMEOUT_SECONDS)
+    assert max(took.values()) < TIMEOUT_SECONDS, took
     until(lambda: impatient.open_files < before + 20)  # but for files of its own
 
 
@@ -69,7 +69,7 @@ def test_who_reads_no_answers_is_cut_off_and_takes_nobodys_place(impatient: Runn
         until(lambda: impatient.open_files >= before + 80)
         until(lambda: impatient.open_files < before + 40)  # others that ask come and go meanwhile
     assert bystander.answered > 10
-    assert bystander.worst < PATIENCE
+    assert bystander.worst < TIMEOUT_SECONDS
     for connection in held:
         connection.close()
 
@@ -79,7 +79,7 @@ def test_a_body_that_is_far_too_large_is_refused_and_not_kept(service: Running, 
     with Bystander(service) as bystander:
         answers = flood(service, 4, 20, chunked=chunked)
     assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 413 Request Entity Too Large"}
-    assert bystander.worst < PATIENCE
+    assert bystander.worst < TIMEOUT_SECONDS
     assert service.memory < MEMORY
 
 
@@ -91,7 +91,7 @@ def test_bodies_that_arrive_together_have_a_limit(service: Running) -> None:
         refused = [connection for connection in held if select.select([connection], [], [], 0.02)[0]]
     assert len(refused) >= 60 - 36  # 32 MB of 0.9 MB each
     assert all(connection.recv(1000).startswith(b"HTTP/1.1 503 ") for connection in refused)
-    assert bystander.worst < PATIENCE
+    assert bystander.worst < TIMEOUT_SECONDS
     assert service.memory < MEMORY
     for connection in held:
         connection.close()
@@ -111,7 +111,7 @@ def test_a_header_without_end_is_refused(service: Running) -> None:
 def test_garbage_is_refused(service: Running) -> None:
     with Bystander(service) as bystander:
         garbage(service, 200)
-    assert bystander.worst < PATIENCE
+    assert bystander.worst < TIMEOUT_SECONDS
     with service.connect() as connection:
         connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # TLS
         head, _, body = everything(connection).partition(b"\r\n\r\n")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.serving.page.conftest import RIDE, OpenPage
 
 pytestmark = [pytest.mark.needs("chromium")]
-Answered = Callable[..., Page]
+ScoredRide = Callable[..., Page]
 
 
 def minutes(page: Page) -> int:
@@ -47,7 +47,7 @@ def test_two_zones_by_keyboard_alone_give_minutes(open_page: OpenPage) -> None:
     assert page.url.endswith("#from=132&to=230")
 
 
-def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zone(answered: Answered) -> None:
+def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zone(answered: ScoredRide) -> None:
     page = answered()
     page.locator("#pickup").fill("bron")
     page.keyboard.press("Escape")
@@ -106,7 +106,7 @@ def test_the_map_is_walked_by_arrow_keys_and_zoomed(open_page: OpenPage) -> None
     expect(page.locator(".borough-name")).to_have_count(5)
 
 
-def test_time_distance_and_direction_change_the_answer(answered: Answered) -> None:
+def test_time_distance_and_direction_change_the_answer(answered: ScoredRide) -> None:
     page = answered()
     rush = minutes(page)
     page.locator("#time").fill("03:30")
@@ -123,7 +123,7 @@ def test_time_distance_and_direction_change_the_answer(answered: Answered) -> No
     assert page.url.endswith("#from=230&to=132&on=2026-11-23&at=03:30&miles=40")
 
 
-def test_the_curve_tells_the_day_and_sets_the_time(answered: Answered) -> None:
+def test_the_curve_tells_the_day_and_sets_the_time(answered: ScoredRide) -> None:
     page = answered()
     expect(page.locator("#day-title")).to_have_text("Monday, November 23")
     expect(page.locator("#day-text")).to_have_text(
@@ -135,7 +135,7 @@ def test_the_curve_tells_the_day_and_sets_the_time(answered: Answered) -> None:
     expect(page.locator("#time")).to_have_value("06:00")
 
 
-def test_reasons_and_the_model_are_named(answered: Answered) -> None:
+def test_reasons_and_the_model_are_named(answered: ScoredRide) -> None:
     page = answered()
     expect(page.locator("#reasons dt")).to_have_text(["Day and hour", "Distance", "Where"])
     for words in page.locator("#reasons .words").all_inner_texts():
@@ -152,7 +152,7 @@ def test_reasons_and_the_model_are_named(answered: Answered) -> None:
     ],
 )
 def test_a_mistake_is_told_beside_its_field_and_neither_answered_nor_asked_nor_kept(
-    answered: Answered, field: str, error: str, mistakes: list[str], right: str
+    answered: ScoredRide, field: str, error: str, mistakes: list[str], right: str
 ) -> None:
     page = answered()
     asked: list[str] = []
@@ -171,7 +171,7 @@ def test_a_mistake_is_told_beside_its_field_and_neither_answered_nor_asked_nor_k
     assert all(right in body for body in asked)
 
 
-def test_an_address_restores_its_ride(answered: Answered) -> None:
+def test_an_address_restores_its_ride(answered: ScoredRide) -> None:
     page = answered(f"{RIDE}&miles=17.4")
     for name, value in {"pickup": "JFK Airport", "date": "2026-11-23", "time": "17:30", "miles": "17.4"}.items():
         expect(page.locator(f"#{name}")).to_have_value(value)
@@ -180,7 +180,7 @@ def test_an_address_restores_its_ride(answered: Answered) -> None:
     expect(page.locator("#now")).to_have_attribute("aria-pressed", "true")
 
 
-def test_stale_answers_are_not_shown(answered: Answered) -> None:
+def test_stale_answers_are_not_shown(answered: ScoredRide) -> None:
     asked: list[str] = []
 
     def slow_at_noon(route: Route) -> None:
@@ -215,7 +215,7 @@ def test_the_live_panel_lives_while_the_tab_is_seen(open_page: OpenPage) -> None
     assert [url.rpartition("/")[2] for url in asked] == ["icon.svg"]
 
 
-def test_a_service_that_is_gone_shows_no_old_numbers(answered: Answered) -> None:
+def test_a_service_that_is_gone_shows_no_old_numbers(answered: ScoredRide) -> None:
     page = answered(clock=True)
     expect(page.locator("#live-rate")).to_have_text(re.compile(r"^[\d.]+$"))
     for path in ("live", "predict*"):

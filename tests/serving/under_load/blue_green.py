@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.conftest import REPOSITORY
 from tests.serving.under_load.processes import ServiceProcess, environment
-from tests.support.serving.service import free_port
+from tests.support.ports import free_port
 
 SCRIPT = REPOSITORY / "deploy/blue_green.sh"
 

@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from ride_duration.store.database import engine_for_reading
 from tests.registry.store import SETTINGS
-from tests.support.serving.service import LIMITS, ROLLOUT, free_port
+from tests.support.ports import free_port
+from tests.support.serving.service import LIMITS, ROLLOUT
 from tests.support.store.samples import until
 
 

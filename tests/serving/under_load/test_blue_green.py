@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ride_duration.serving.api_keys import add_key
-from ride_duration.serving.control.registry_process import PATIENCE
+from ride_duration.serving.control.registry_process import TIMEOUT_SECONDS
 from tests.conftest import REPOSITORY
 from tests.serving.under_load.blue_green import SCRIPT, BlueGreen, blue_green
 from tests.serving.under_load.load import Load
@@ -135,7 +135,7 @@ def test_nginx_refuses_like_the_service(script: BlueGreen, said: bytes, status: 
 def test_nginx_waits_longer_than_a_decision_takes() -> None:
     waits = re.search(r"location /deployments \{[^}]*proxy_read_timeout (\d+)s;", TEMPLATE.read_text())
     assert waits is not None
-    assert int(waits[1]) > PATIENCE
+    assert int(waits[1]) > TIMEOUT_SECONDS
 
 
 def test_nginx_closes_idle_connections_before_the_service_does() -> None:

@@ -1,14 +1,16 @@
+import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, event, select
 
 from ride_duration.store import Actual, Prediction
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.queries.ground_truth import joined, last_received
+from ride_duration.store.queries.ground_truth import find_last_actual, joined
 from ride_duration.store.tables import actuals, predictions
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import PICKUP, actual, prediction
@@ -87,7 +89,7 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
         assert list(history) == [report.actual_id for report in by_receipt], (
             "corrected ones and those of unknown rides too"
         )
-    assert last_received(engine) == (by_receipt[-1].received_at if by_receipt else None)
+    assert find_last_actual(engine) == (by_receipt[-1].received_at if by_receipt else None)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -168,3 +170,28 @@ def test_without_instants_the_clocks_changes_count_as_in_tables(
     answer = prediction("p", pickup_datetime=datetime.fromisoformat(pickup))
     report = Actual("a", "ride", 1.0, None, datetime.fromisoformat(dropoff))
     assert [row.actual for row in joined(store.fill(answer, report))] == [expected]
+
+
+def test_a_ride_that_is_reported_often_costs_in_proportion(tmp_path: Path) -> None:
+    def steps(reports: int) -> int:
+        """Count SQLite's own steps of the question, which do not depend on the machine, by the thousand."""
+        store = Store(f"sqlite:///{tmp_path}/{reports}.db")
+        of_one_ride = [actual(f"a{number}", "ride", float(number)) for number in range(reports)]
+        reading = store.fill(
+            *(prediction(f"p{number}", "ride", float(number)) for number in range(reports)), *of_one_ride
+        )
+        count = 0
+
+        def another() -> None:
+            nonlocal count
+            count += 1
+
+        @event.listens_for(reading, "connect")
+        def listen(connection: sqlite3.Connection, _: object) -> None:
+            connection.set_progress_handler(another, 1000)
+
+        assert len(joined(reading)) == reports
+        store.writing.dispose()
+        return count
+
+    assert steps(4000) < 5 * steps(1000)

@@ -10,13 +10,13 @@ from ride_duration.store.database import engine_for_reading, engine_for_writing,
 from ride_duration.store.log_records import Prediction, Record
 from ride_duration.store.queries.ground_truth import joined
 from ride_duration.store.queries.outcomes import (
-    Answers,
-    daily_errors,
-    daily_errors_of_both,
-    number_disbelieved,
+    PredictionFilter,
+    count_out_of_range_actuals,
+    find_latency,
     number_of,
     outcomes,
-    slowest,
+    sum_daily_errors,
+    sum_paired_errors,
 )
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import PICKUP, prediction
@@ -37,7 +37,7 @@ def timed(number: int, milliseconds: float) -> Prediction:
     )
 
 
-def is_of(answers: Answers, row: Prediction) -> bool:
+def is_of(answers: PredictionFilter, row: Prediction) -> bool:
     return (row.model, row.variant, row.model_version) == (answers.model, answers.variant, answers.model_version)
 
 
@@ -59,7 +59,7 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     ]
     filled(store_url, [*rides, *actuals, *others])
     engine = engine_for_reading(store_url)
-    answers = Answers("green", 1, "champion", 1.0)
+    answers = PredictionFilter("green", 1, "champion", 1.0)
     found = outcomes(engine, answers, BELIEVED)
     rows = [row for row in joined(engine, 1.0) if row.counts and is_of(answers, row.prediction)]
     assert found.ride_id.tolist() == [row.prediction.ride_id for row in rows]
@@ -67,19 +67,21 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     assert found.duration.tolist() == [row.prediction.duration for row in rows]
     believed = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
     np.testing.assert_array_equal(found.actual, np.array(believed))
-    assert found.disbelieved.tolist() == [bool(row.actual) and not 1 <= row.actual <= 60 for row in rows]
-    assert number_disbelieved(engine, answers, BELIEVED) == found.disbelieved.sum() == 2
+    assert found.out_of_range.tolist() == [bool(row.actual) and not 1 <= row.actual <= 60 for row in rows]
+    assert count_out_of_range_actuals(engine, answers, BELIEVED) == found.out_of_range.sum() == 2
     off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
     assert off.tolist() == [49.0, 13.0, 87.0]
-    assert daily_errors(engine, answers, BELIEVED) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
-    assert daily_errors(engine, Answers("green", 7, "champion", 0.0), BELIEVED) == []
+    assert sum_daily_errors(engine, answers, BELIEVED) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
+    assert sum_daily_errors(engine, PredictionFilter("green", 7, "champion", 0.0), BELIEVED) == []
     assert set(found.day) == {"2021-02-01"}
-    assert outcomes(engine, Answers("green", 1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == [
+    assert outcomes(engine, PredictionFilter("green", 1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == [
         "ride 1",
         "ride 2",
     ]
-    assert outcomes(engine, Answers("green", 1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, "what came later"
-    assert outcomes(engine, Answers("green", 7, "champion", 0.0), BELIEVED).actual.shape == (0,)
+    assert outcomes(engine, PredictionFilter("green", 1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, (
+        "what came later"
+    )
+    assert outcomes(engine, PredictionFilter("green", 7, "champion", 0.0), BELIEVED).actual.shape == (0,)
     engine.dispose()
 
 
@@ -96,10 +98,12 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
         records.append(Actual(f"{number}", f"{number}", 99.0, 19.0))
     filled(store_url, records)
     engine = engine_for_reading(store_url)
-    champion, shadow = (Answers("green", version, name, 0.0) for version, name in ((1, "champion"), (2, "shadow")))
+    champion, shadow = (
+        PredictionFilter("green", version, name, 0.0) for version, name in ((1, "champion"), (2, "shadow"))
+    )
     of_shadow = [("2021-02-28", 2, 4.0 + 16.0, 6.0), ("2021-03-01", 2, 9.0 + 36.0, 9.0)]
-    assert daily_errors(engine, shadow, BELIEVED) == of_shadow
-    both = daily_errors_of_both(engine, champion, shadow, BELIEVED)
+    assert sum_daily_errors(engine, shadow, BELIEVED) == of_shadow
+    both = sum_paired_errors(engine, champion, shadow, BELIEVED)
     assert [one for one, _ in both] == [("2021-02-28", 2, 2.0, 2.0), ("2021-03-01", 2, 2.0, 2.0)]
     assert [other for _, other in both] == of_shadow
     assert outcomes(engine, shadow, BELIEVED).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
@@ -109,8 +113,8 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
 def test_the_slowest_answers(store_url: str) -> None:
     filled(store_url, [timed(number, float(number)) for number in range(1, 201)])
     engine = engine_for_reading(store_url)
-    answers = Answers("green", 3, "shadow", 50.0)
+    answers = PredictionFilter("green", 3, "shadow", 50.0)
     assert number_of(engine, answers) == 200
-    assert slowest(engine, answers, 0.01) == 198.0
-    assert slowest(engine, Answers("green", 3, "shadow", 51.0), 0.01) is None
+    assert find_latency(engine, answers, 0.01) == 198.0
+    assert find_latency(engine, PredictionFilter("green", 3, "shadow", 51.0), 0.01) is None
     engine.dispose()

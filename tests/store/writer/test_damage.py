@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from ride_duration.store import PredictionLog
 from ride_duration.store.log_records import Record
-from ride_duration.store.writer.dead_letter_file import Refused
-from ride_duration.store.writer.entries import entry_of, whole_entries
-from ride_duration.store.writer.write_ahead_log import Journal
+from ride_duration.store.writer.dead_letter_file import DeadLetterFile
+from ride_duration.store.writer.entries import encode_entry, iterate_entries
+from ride_duration.store.writer.write_ahead_log import WriteAheadLog
 from tests.store.writer.test_write_ahead_log import ENTRY, drained
 from tests.support.store.samples import kept, prediction, predictions, until
 
@@ -28,8 +28,8 @@ def entry_of_version_1(records: list[Record]) -> bytes:
     return struct.pack("<III", len(payload), len(records), zlib.crc32(payload, len(records))) + payload
 
 
-def opened(folder: Path) -> Journal:
-    return Journal(folder, 1_000_000, Refused(folder / "refused.jsonl"))
+def opened(folder: Path) -> WriteAheadLog:
+    return WriteAheadLog(folder, 1_000_000, DeadLetterFile(folder / "refused.jsonl"))
 
 
 def names(records: list[Record]) -> list[str]:
@@ -37,7 +37,7 @@ def names(records: list[Record]) -> list[str]:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
+def journal(tmp_path: Path) -> WriteAheadLog:
     """Has a hundred records, of which the database has none."""
     journal = opened(tmp_path)
     for record in predictions(100):
@@ -51,7 +51,7 @@ def only_file(folder: Path) -> Path:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from([entry_of, entry_of_version_1]), st.data())
+@given(st.sampled_from([encode_entry, entry_of_version_1]), st.data())
 def test_damage_costs_the_damaged_records_alone(write: Callable[[list[Record]], bytes], data: st.DataObject) -> None:
     entries = [write(predictions(1 + i % 3, f"{i}-")) for i in range(12)]
     ends = [sum(map(len, entries[: i + 1])) for i in range(len(entries))]
@@ -70,16 +70,16 @@ def test_damage_costs_the_damaged_records_alone(write: Callable[[list[Record]], 
     else:
         content[begin:end] = bytes(len(content[begin:end]))
     untouched = [entry for i, entry in enumerate(entries) if ends[i] <= begin or ends[i] - len(entry) >= end]
-    found = [bytes(content[entry.begin : entry.end]) for entry in whole_entries(bytes(content))]
+    found = [bytes(content[entry.begin : entry.end]) for entry in iterate_entries(bytes(content))]
     assert [entry for entry in found if entry in untouched] == untouched
     assert [entry for entry in entries if entry in found] == found, "in order, and none twice"
 
 
-@pytest.mark.parametrize("write", [entry_of, entry_of_version_1])
+@pytest.mark.parametrize("write", [encode_entry, entry_of_version_1])
 def test_one_flipped_byte_of_a_hundred_records(tmp_path: Path, write: Callable[[list[Record]], bytes]) -> None:
     content = bytearray(b"".join(write([record]) for record in predictions(100)))
     content[10 * len(content) // 100 + 1] ^= 255  # in the length
-    name = "000000000001.journal2" if write is entry_of else "000000000001.journal"
+    name = "000000000001.journal2" if write is encode_entry else "000000000001.journal"
     (tmp_path / name).write_bytes(content)
     journal = opened(tmp_path)
     assert names(drained(journal)) == [f"p{i}" for i in range(100) if i != 10]
@@ -92,8 +92,8 @@ def test_one_flipped_byte_of_a_hundred_records(tmp_path: Path, write: Callable[[
 
 def test_files_of_other_names_and_later_versions_are_read_or_left(tmp_path: Path) -> None:
     (tmp_path / "copy of 1.journal").write_bytes(entry_of_version_1(predictions(2)))
-    (tmp_path / "000000000001.journal2").write_bytes(entry_of(predictions(3)))
-    later = entry_of(predictions(1, "later")).replace(b"\xc1RJ\x02", b"\xc1RJ\x03")
+    (tmp_path / "000000000001.journal2").write_bytes(encode_entry(predictions(3)))
+    later = encode_entry(predictions(1, "later")).replace(b"\xc1RJ\x02", b"\xc1RJ\x03")
     (tmp_path / "000000000002.journal2").write_bytes(later)
     (tmp_path / "000000000003.journal3").write_bytes(later)
     (tmp_path / "notes.journal").write_text("nothing of ours")
@@ -110,7 +110,7 @@ def test_files_of_other_names_and_later_versions_are_read_or_left(tmp_path: Path
 
 
 @pytest.mark.parametrize("whole_folder", [True, False])
-def test_a_deleted_file_is_written_again(journal: Journal, tmp_path: Path, whole_folder: bool) -> None:
+def test_a_deleted_file_is_written_again(journal: WriteAheadLog, tmp_path: Path, whole_folder: bool) -> None:
     taken = journal.take(10)
     journal.advance()
     shutil.rmtree(tmp_path) if whole_folder else only_file(tmp_path).unlink()
@@ -129,11 +129,11 @@ def test_a_file_that_is_deleted_before_its_first_record(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_replaced_is_written_again_in_its_place_in_the_order(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, 16 * ENTRY, Refused(tmp_path / "refused.jsonl"))
+    journal = WriteAheadLog(tmp_path, 16 * ENTRY, DeadLetterFile(tmp_path / "refused.jsonl"))
     for record in predictions(6):
         journal.append([record])  # two in each file
     other = tmp_path / "other"
-    other.write_bytes(entry_of([prediction("other")]))
+    other.write_bytes(encode_entry([prediction("other")]))
     first, *_, last = sorted(tmp_path.glob("*.journal2"))
     for file in (first, last):
         shutil.copy(other, other.with_suffix(".copy")).replace(file)
@@ -144,9 +144,9 @@ def test_a_file_that_was_replaced_is_written_again_in_its_place_in_the_order(tmp
     assert not journal.set_aside
 
 
-def test_a_file_that_was_replaced_stays_and_ours_is_written_beside_it(journal: Journal, tmp_path: Path) -> None:
+def test_a_file_that_was_replaced_stays_and_ours_is_written_beside_it(journal: WriteAheadLog, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    other.write_bytes(entry_of([prediction("other")]))
+    other.write_bytes(encode_entry([prediction("other")]))
     file = only_file(tmp_path)
     other.replace(file)
     assert journal.check()
@@ -157,7 +157,7 @@ def test_a_file_that_was_replaced_stays_and_ours_is_written_beside_it(journal: J
 
 @pytest.mark.parametrize("left", [0, 3 * ENTRY + 20])
 def test_a_file_that_was_cut_is_set_aside_and_nothing_follows_in_it(
-    journal: Journal, tmp_path: Path, left: int
+    journal: WriteAheadLog, tmp_path: Path, left: int
 ) -> None:
     os.truncate(only_file(tmp_path), left)
     journal.append([prediction("soon")])  # before anybody has looked
@@ -170,9 +170,9 @@ def test_a_file_that_was_cut_is_set_aside_and_nothing_follows_in_it(
     assert len(journal.set_aside) == 1
 
 
-def test_bytes_that_others_flip_while_it_runs(journal: Journal, tmp_path: Path) -> None:
+def test_bytes_that_others_flip_while_it_runs(journal: WriteAheadLog, tmp_path: Path) -> None:
     with only_file(tmp_path).open("r+b") as file:
-        file.seek(sum(len(entry_of([record])) for record in predictions(50)) + 30)
+        file.seek(sum(len(encode_entry([record])) for record in predictions(50)) + 30)
         file.write(b"\xff\xff")
     assert names(drained(journal)) == [f"p{i}" for i in range(100) if i != 50]
     assert journal.depth == 0
@@ -182,7 +182,7 @@ def test_bytes_that_others_flip_while_it_runs(journal: Journal, tmp_path: Path) 
     assert journal.lost == 1
 
 
-def test_damage_to_what_is_in_the_database_costs_nothing(journal: Journal, tmp_path: Path) -> None:
+def test_damage_to_what_is_in_the_database_costs_nothing(journal: WriteAheadLog, tmp_path: Path) -> None:
     assert len(drained(journal)) == 100
     os.truncate(only_file(tmp_path), 3 * ENTRY + 20)
     assert not journal.check()
@@ -212,7 +212,7 @@ def test_records_that_damage_cost_come_first_in_the_account(tmp_path: Path) -> N
     assert kept(f"sqlite:///{database}") == ["p1", "p2"]
 
 
-def test_two_on_one_journal_lose_nothing(journal: Journal, tmp_path: Path) -> None:
+def test_two_on_one_journal_lose_nothing(journal: WriteAheadLog, tmp_path: Path) -> None:
     other = opened(tmp_path)  # its lock was deleted
     journal.append([prediction("mine")])
     other.append([prediction("other's")])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ride_duration.store.log_records import Actual, Prediction
-from ride_duration.store.writer.entries import entry_of, records_of, whole_entries
+from ride_duration.store.writer.entries import decode_records, encode_entry, iterate_entries
 from tests.support.store.samples import prediction
 
 texts = st.text(max_size=20)
@@ -24,34 +24,34 @@ records = st.builds(
 
 @given(st.lists(st.lists(records, min_size=1, max_size=3), min_size=1, max_size=3))
 def test_entries_read_back_whole_from_a_journal_torn_at_any_byte(appended: list[list[Prediction | Actual]]) -> None:
-    entries = [entry_of(group) for group in appended]
+    entries = [encode_entry(group) for group in appended]
     ends = [sum(map(len, entries[: i + 1])) for i in range(len(entries))]
     data = b"".join(entries)
     for torn in range(len(data) + 1):
-        whole = list(whole_entries(data[:torn]))
+        whole = list(iterate_entries(data[:torn]))
         assert [entry.end for entry in whole] == [end for end in ends if end <= torn]
-    assert [records_of(entry.payload) for entry in whole] == appended
+    assert [decode_records(entry.payload) for entry in whole] == appended
     assert [entry.number for entry in whole] == [len(group) for group in appended]
 
 
 @given(st.lists(records, min_size=1, max_size=2), st.data())
 def test_a_damaged_entry_is_not_taken_for_a_whole_one(group: list[Prediction | Actual], data: st.DataObject) -> None:
-    entry = bytearray(entry_of(group))
+    entry = bytearray(encode_entry(group))
     entry[data.draw(st.integers(0, len(entry) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    assert not list(whole_entries(bytes(entry)))
+    assert not list(iterate_entries(bytes(entry)))
 
 
 def test_zeros_after_a_power_cut_are_no_entries() -> None:
-    entry = entry_of([Actual("a", "r", 1.0, 2.0)])
-    assert [found.end for found in whole_entries(entry + bytes(4096))] == [len(entry)]
+    entry = encode_entry([Actual("a", "r", 1.0, 2.0)])
+    assert [found.end for found in iterate_entries(entry + bytes(4096))] == [len(entry)]
 
 
 def test_fields_may_be_added_at_the_end() -> None:
     payload = msgspec.msgpack.encode([["actual", "a", "r", 1.0]])
-    assert records_of(memoryview(payload)) == [Actual("a", "r", 1.0, None, None)]
+    assert decode_records(memoryview(payload)) == [Actual("a", "r", 1.0, None, None)]
     answered = prediction("p", model="")
     payload = msgspec.msgpack.encode([msgspec.to_builtins(answered)[:-1]])
-    assert records_of(memoryview(payload)) == [answered]
+    assert decode_records(memoryview(payload)) == [answered]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_damage_costs_time_in_proportion_to_its_size(repeated: bytes) -> None:
     def seconds(size: int) -> float:
         data = (b"\0" + repeated * (size // len(repeated) + 1))[:size]
         began = time.process_time()
-        assert not list(whole_entries(data))
+        assert not list(iterate_entries(data))
         return time.process_time() - began
 
     seconds(1000)
@@ -72,4 +72,4 @@ def test_damage_costs_time_in_proportion_to_its_size(repeated: bytes) -> None:
 def test_entries_of_version_1_of_any_size_are_found_behind_damage(number: int) -> None:
     payload = msgspec.msgpack.encode([0] * number)
     entry = struct.pack("<III", len(payload), number, zlib.crc32(payload, number)) + payload
-    assert [(found.begin, found.number) for found in whole_entries(b"\xff" * 20 + entry)] == [(20, number)]
+    assert [(found.begin, found.number) for found in iterate_entries(b"\xff" * 20 + entry)] == [(20, number)]

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from ride_duration.errors import RideDurationError
-from ride_duration.store.database import name_of_store
+from ride_duration.store.database import name_store
 from ride_duration.store.writer.instances import take_folder
-from ride_duration.store.writer.segment import instance_in, segments_in
+from ride_duration.store.writer.segment import instance_in, list_segments
 
 STORE = "postgresql+psycopg://rides@host/rides"
 
@@ -38,10 +38,10 @@ def test_the_dead_are_inherited_and_the_living_are_not(tmp_path: Path, named: bo
                 f"{instance} {number}"
             )
     own, lock = take_folder(tmp_path, "own", STORE)
-    texts = [path.read_text() for path in segments_in(own)]
+    texts = [path.read_text() for path in list_segments(own)]
     assert texts == ["own 3", "dead 7", "dead 8"]
     inherited = ["", ".dead", ".dead"] if named else ["", "", ""]
-    assert [instance_in(path) for path in segments_in(own)] == inherited
+    assert [instance_in(path) for path in list_segments(own)] == inherited
     assert len(list(living.glob("*.journal2"))) == 1
     assert len(list(tmp_path.glob("**/*.journal*"))) == 4
     lock.release()
@@ -67,6 +67,6 @@ def test_what_is_for_another_store_waits_for_it(tmp_path: Path, caplog: pytest.L
     "same", ["postgresql+psycopg://rides:secret@host/rides", "postgresql+psycopg://host/rides?user=ann&sslmode=require"]
 )
 def test_who_connects_to_a_store_is_no_part_of_its_name(tmp_path: Path, same: str) -> None:
-    assert name_of_store(same, tmp_path) == name_of_store(STORE, tmp_path)
-    assert name_of_store(same.replace("host", "other"), tmp_path) != name_of_store(STORE, tmp_path)
-    assert name_of_store(f"{STORE}?options=-csearch_path=dev", tmp_path) != name_of_store(STORE, tmp_path)
+    assert name_store(same, tmp_path) == name_store(STORE, tmp_path)
+    assert name_store(same.replace("host", "other"), tmp_path) != name_store(STORE, tmp_path)
+    assert name_store(f"{STORE}?options=-csearch_path=dev", tmp_path) != name_store(STORE, tmp_path)

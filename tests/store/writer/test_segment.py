@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ride_duration.store.writer.entries import entry_of
+from ride_duration.store.writer.entries import encode_entry
 from ride_duration.store.writer.segment import open_segment
 from tests.support.store.samples import predictions
 
@@ -11,7 +11,7 @@ from tests.support.store.samples import predictions
 def test_a_segment_can_be_read_by_another_thread_while_it_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = entry_of(predictions(3))
+    content = encode_entry(predictions(3))
     (tmp_path / "1.journal2").write_bytes(content)
     segment = open_segment(tmp_path / "1.journal2")
     close, found = os.close, []

@@ -10,20 +10,20 @@ import pytest
 
 from ride_duration.store.log_records import Record
 from ride_duration.store.writer.backlog import LogFull
-from ride_duration.store.writer.dead_letter_file import Refused
-from ride_duration.store.writer.entries import entry_of
-from ride_duration.store.writer.write_ahead_log import Journal
+from ride_duration.store.writer.dead_letter_file import DeadLetterFile
+from ride_duration.store.writer.entries import encode_entry
+from ride_duration.store.writer.write_ahead_log import WriteAheadLog
 from tests.support.store.samples import prediction, predictions
 
-ENTRY = len(entry_of([prediction("p00000")]))
+ENTRY = len(encode_entry([prediction("p00000")]))
 
 
 @pytest.fixture
-def open_journal(tmp_path: Path) -> Callable[..., Journal]:
+def open_journal(tmp_path: Path) -> Callable[..., WriteAheadLog]:
     """Opens the journal in the test's folder."""
 
-    def journal(most_bytes: int = 1_000_000, synced: bool = False) -> Journal:
-        return Journal(tmp_path, most_bytes, Refused(tmp_path / "refused.jsonl"), synced)
+    def journal(most_bytes: int = 1_000_000, synced: bool = False) -> WriteAheadLog:
+        return WriteAheadLog(tmp_path, most_bytes, DeadLetterFile(tmp_path / "refused.jsonl"), synced)
 
     return journal
 
@@ -32,7 +32,7 @@ def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.journal2"))
 
 
-def drained(journal: Journal) -> list[Record]:
+def drained(journal: WriteAheadLog) -> list[Record]:
     taken = []
     while records := journal.take(100):
         taken += records
@@ -41,7 +41,7 @@ def drained(journal: Journal) -> list[Record]:
 
 
 def test_what_is_appended_is_taken_in_order_and_its_files_go(
-    open_journal: Callable[..., Journal], tmp_path: Path
+    open_journal: Callable[..., WriteAheadLog], tmp_path: Path
 ) -> None:
     journal = open_journal(80 * ENTRY)
     for turn in range(20):  # more than the bound holds at once
@@ -57,7 +57,9 @@ def test_what_is_appended_is_taken_in_order_and_its_files_go(
     assert not segments(tmp_path)
 
 
-def test_what_was_not_advanced_is_taken_again_also_by_the_next_process(open_journal: Callable[..., Journal]) -> None:
+def test_what_was_not_advanced_is_taken_again_also_by_the_next_process(
+    open_journal: Callable[..., WriteAheadLog],
+) -> None:
     records = predictions(250)
     journal = open_journal(300 * ENTRY)
     for record in records:
@@ -76,7 +78,7 @@ def test_what_was_not_advanced_is_taken_again_also_by_the_next_process(open_jour
     assert not drained(open_journal())
 
 
-def test_an_entry_may_be_larger_than_a_read_and_a_segment(open_journal: Callable[..., Journal]) -> None:
+def test_an_entry_may_be_larger_than_a_read_and_a_segment(open_journal: Callable[..., WriteAheadLog]) -> None:
     journal = open_journal(4_000_000)
     groups = [predictions(7000, "a"), predictions(1, "b"), predictions(7000, "c")]
     for group in groups:
@@ -84,8 +86,8 @@ def test_an_entry_may_be_larger_than_a_read_and_a_segment(open_journal: Callable
     assert drained(journal) == [record for group in groups for record in group]
 
 
-def test_a_torn_tail_is_dropped(open_journal: Callable[..., Journal], tmp_path: Path) -> None:
-    whole, torn = entry_of(predictions(2)), entry_of(predictions(3, "torn"))
+def test_a_torn_tail_is_dropped(open_journal: Callable[..., WriteAheadLog], tmp_path: Path) -> None:
+    whole, torn = encode_entry(predictions(2)), encode_entry(predictions(3, "torn"))
     (tmp_path / "000000000001.journal").write_bytes(whole + torn[:-1])
     journal = open_journal()
     assert journal.depth == 2
@@ -93,7 +95,7 @@ def test_a_torn_tail_is_dropped(open_journal: Callable[..., Journal], tmp_path: 
     assert drained(journal) == [*predictions(2), prediction("new")]
 
 
-def test_a_full_journal_refuses_and_takes_again_once_it_is_drained(open_journal: Callable[..., Journal]) -> None:
+def test_a_full_journal_refuses_and_takes_again_once_it_is_drained(open_journal: Callable[..., WriteAheadLog]) -> None:
     journal = open_journal(100_000)
     record = prediction("p00000")
     for _ in range(100_000 // ENTRY):
@@ -108,7 +110,7 @@ def test_a_full_journal_refuses_and_takes_again_once_it_is_drained(open_journal:
     assert drained(journal) == [prediction("after")]
 
 
-def test_a_write_that_the_disk_cuts_short_leaves_nothing_behind(open_journal: Callable[..., Journal]) -> None:
+def test_a_write_that_the_disk_cuts_short_leaves_nothing_behind(open_journal: Callable[..., WriteAheadLog]) -> None:
     journal = open_journal()
     journal.append([prediction("p00000")])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -125,7 +127,7 @@ def test_a_write_that_the_disk_cuts_short_leaves_nothing_behind(open_journal: Ca
 
 
 def test_nothing_follows_what_cannot_be_cut_off(
-    open_journal: Callable[..., Journal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_journal: Callable[..., WriteAheadLog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> int:
         raise OSError(5, "Input/output error")
@@ -143,7 +145,7 @@ def test_nothing_follows_what_cannot_be_cut_off(
     assert drained(open_journal()) == whole  # after a kill
 
 
-def test_syncing_closes_the_files_that_were_rotated_away(open_journal: Callable[..., Journal]) -> None:
+def test_syncing_closes_the_files_that_were_rotated_away(open_journal: Callable[..., WriteAheadLog]) -> None:
     journal = open_journal(80 * ENTRY, synced=True)
     for i in range(60):
         journal.append([prediction(f"p{i}")])
@@ -153,10 +155,10 @@ def test_syncing_closes_the_files_that_were_rotated_away(open_journal: Callable[
     assert len(drained(journal)) == 60
 
 
-def test_an_entry_of_another_version_is_set_aside(open_journal: Callable[..., Journal], tmp_path: Path) -> None:
+def test_an_entry_of_another_version_is_set_aside(open_journal: Callable[..., WriteAheadLog], tmp_path: Path) -> None:
     payload = b"\x91\x91\xa5alert"  # one record of a kind that nobody knows
     strange = struct.pack("<III", len(payload), 1, zlib.crc32(payload, 1)) + payload
-    (tmp_path / "000000000001.journal").write_bytes(strange + entry_of([prediction("known")]))
+    (tmp_path / "000000000001.journal").write_bytes(strange + encode_entry([prediction("known")]))
     journal = open_journal()
     assert drained(journal) == [prediction("known")]
     assert journal.depth == 0
@@ -164,7 +166,7 @@ def test_an_entry_of_another_version_is_set_aside(open_journal: Callable[..., Jo
     assert json.loads(line)["what"] == "kZGlYWxlcnQ="
 
 
-def test_damage_costs_no_more_than_the_segment(open_journal: Callable[..., Journal], tmp_path: Path) -> None:
+def test_damage_costs_no_more_than_the_segment(open_journal: Callable[..., WriteAheadLog], tmp_path: Path) -> None:
     journal = open_journal(80 * ENTRY)
     for i in range(30):
         journal.append([prediction(f"p{i:05d}")])

@@ -45,6 +45,8 @@ KINDS = {
 def seconds_open(running: Running, each: int, most: float, kinds: Iterable[str] = KINDS) -> dict[str, float]:
     """Return for how long the last connection of each kind stayed open, and of each that has said that it ends.
 
+    Seconds count from what was sent, or from the last answer to a whole request: a client may wait for its turn.
+
     Args:
         running: The service.
         each: Connections of each kind.
@@ -68,7 +70,10 @@ def seconds_open(running: Running, each: int, most: float, kinds: Iterable[str] 
         while selector.get_map() and time.monotonic() < until:
             for key, _ in selector.select(0.1):
                 name, began = key.data
-                if _has_ended(key.fileobj):
+                received = _receive(key.fileobj)
+                if received and b"HTTP/1.1 200" in received:
+                    selector.modify(key.fileobj, selectors.EVENT_READ, (name, time.monotonic()))
+                elif received == b"":
                     took[name] = max(took[name], time.monotonic() - began)
                     selector.unregister(key.fileobj)
         for key in list(selector.get_map().values()):
@@ -77,14 +82,15 @@ def seconds_open(running: Running, each: int, most: float, kinds: Iterable[str] 
     return took
 
 
-def _has_ended(connection: object) -> bool:
+def _receive(connection: object) -> bytes | None:
+    """Return what there is; nothing, and close the connection, if it has ended; None if there is nothing yet."""
     assert isinstance(connection, socket.socket)
     try:
-        ended = not connection.recv(65_536)
+        received = connection.recv(65_536)
     except BlockingIOError:
-        return False
+        return None
     except OSError:
-        ended = True
-    if ended:
+        received = b""
+    if not received:
         connection.close()
-    return ended
+    return received

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from ride_duration.stats.sequential import FIRST_LOOK, DailyLosses, Floats, estimate_log_ratio, time_uniform
+from ride_duration.stats.sequential import FIRST_LOOK, DailyLosses, Floats, compute_interval, estimate_log_ratio
 
 #: Looks a day, at equal numbers of its rides.
 LOOKS = 6
@@ -83,7 +83,7 @@ def decide(drawn: DailyLosses, by_parts: bool = False) -> NDArray[np.bool_]:
             units = seen.reshape(4, experiments, -1) if by_parts else seen.sum(axis=-1)
             estimate, parts = estimate_log_ratio(DailyLosses(*units))
             count = parts.shape[-1]
-            _, p = time_uniform(estimate, np.sum(parts**2, axis=-1) * count / (count - 1), count)
+            _, p = compute_interval(estimate, np.sum(parts**2, axis=-1) * count / (count - 1), count)
             decided[:, day - 1] |= p < 0.05
     return np.logical_or.accumulate(decided, axis=1)
 

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from coverage import Coverage
 
 from tests.registry.store import SETTINGS
+from tests.support.ports import free_port
 
-PATIENCE = 30.0
+TIMEOUT_SECONDS = 30.0
 LIMITS = {
     "body_bytes": 1_000_000,
     "body_seconds": 10.0,
@@ -126,7 +127,7 @@ class Running:
     def start(self) -> None:
         """Start it, also once more, and wait until it listens."""
         self.launch()
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < until:
             assert self.process.poll() is None, self.said
             try:
@@ -150,7 +151,7 @@ class Running:
         """Tell it to stop; its exit code."""
         self.process.send_signal(how)
         try:
-            return self.process.wait(PATIENCE)
+            return self.process.wait(TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -181,14 +182,14 @@ class Running:
         """How many files and connections it has open."""
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
-    def connect(self, timeout: float = PATIENCE) -> socket.socket:
+    def connect(self, timeout: float = TIMEOUT_SECONDS) -> socket.socket:
         """A bare connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
         """One request on a connection of its own; a body that is not bytes is sent as JSON."""
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
         try:
             connection.request(method, path, content, headers or {})
             response = connection.getresponse()
@@ -205,7 +206,7 @@ class Running:
 
     def until(self, path: str, holds: Any) -> Any:
         """Ask until the answer is as it should be; the answer."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT_SECONDS
         while True:
             reply = self.get(path)
             told = reply.json if "json" in reply.headers["content-type"] else reply.content.decode()
@@ -217,10 +218,3 @@ class Running:
 
 def _headers(given: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in given.items()}
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

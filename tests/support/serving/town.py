@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from ride_duration.registry import Registry, model_name
 from tests.conftest import Project
 from tests.model_package.tiny import tiny_package
 from tests.registry.store import SETTINGS, Store
+from tests.support.ports import free_port
 from tests.support.store.samples import until
 
 MODEL = model_name("green", "simulated")
@@ -35,13 +35,6 @@ RIDES = [
     for pickup in range(41, 81)
     for dropoff in (pickup + 1, pickup + 2, pickup + 4, pickup + 7)
 ]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Town(Project):

@@ -28,7 +28,7 @@ class Challenge(NamedTuple):
 
 
 @dataclass
-class _Look:
+class _Observation:
     """What a look finds, as far as it has come; others are told once it has ended."""
 
     reachable: bool = True
@@ -73,7 +73,7 @@ class Reconciler:
     def reconcile(self) -> Deployment | None:
         """Look at the registry, and swap if another model should answer; what answers now stays if anything fails."""
         with self._lock:
-            look = _Look()
+            look = _Observation()
             champion = self._champion(look)
             if champion is not None:
                 challenger, share = self._challenger(champion, look)
@@ -82,7 +82,7 @@ class Reconciler:
             self.challenger_problem, self.problem = look.challenger_problem, look.problem
             return self.deployment
 
-    def _champion(self, look: _Look) -> Model | None:
+    def _champion(self, look: _Observation) -> Model | None:
         present = self.deployment.champion if self.deployment else None
         try:
             wanted = self._reader.champion()
@@ -109,7 +109,7 @@ class Reconciler:
             log.info("version %d answers now", loaded.version)
         return loaded
 
-    def _challenger(self, champion: Model, look: _Look) -> tuple[Model | None, float]:
+    def _challenger(self, champion: Model, look: _Observation) -> tuple[Model | None, float]:
         wanted = self._challenge()
         if wanted is None or wanted.version == champion.version:
             return None, 0.0
@@ -119,7 +119,7 @@ class Reconciler:
             present = self._loaded(wanted.version, look, mark)
             if present is None and look.reachable:
                 look.challenger_problem = self._refused[wanted.version, True][1]
-        if present is not None and present.needs_more_than(champion):
+        if present is not None and present.requires_more_than(champion):
             look.challenger_problem = (
                 f"version {present.version} needs the distance where version {champion.version} does without, so that "
                 "they cannot be compared on the same rides"
@@ -127,7 +127,7 @@ class Reconciler:
             return None, 0.0
         return present, wanted.share if present else 0.0
 
-    def _mark(self, version: int, look: _Look) -> str | None:
+    def _mark(self, version: int, look: _Observation) -> str | None:
         """What tells a version from another of its number; None without the registry, empty if it has none such."""
         if not look.reachable:
             return None
@@ -139,7 +139,7 @@ class Reconciler:
         except RideDurationError:  # loading it says what is wrong
             return ""
 
-    def _loaded(self, version: int, look: _Look, mark: str | None) -> Model | None:
+    def _loaded(self, version: int, look: _Observation, mark: str | None) -> Model | None:
         """A version, as the registry has it under a mark; as the cache has it if there is none."""
         registry = mark is not None
         until, problem, refused = self._refused.get((version, registry), (0.0, "", ""))
@@ -148,7 +148,7 @@ class Reconciler:
             return None
         return self._load(version, look, mark)
 
-    def _load(self, version: int, look: _Look, mark: str | None) -> Model | None:
+    def _load(self, version: int, look: _Observation, mark: str | None) -> Model | None:
         registry = mark is not None
         try:
             package = self._cache.package(version, self._reader.released(version) if registry else None)

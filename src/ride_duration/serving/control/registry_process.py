@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Seconds that a decision may take; the registry itself waits one minute for other decisions.
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
 def decide(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any]:
@@ -38,11 +38,11 @@ def decide(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any
     away = Refused(503, "the registry cannot be reached; the service's log says more", retry_after=10)
     try:
         done = subprocess.run(
-            command, input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=PATIENCE
+            command, input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
         )
         told: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        log.error("the registry's command took more than %.0f s", PATIENCE)
+        log.error("the registry's command took more than %.0f s", TIMEOUT_SECONDS)
         raise away from None
     except ValueError:
         log.error("the registry's command ended with %d: %s", done.returncode, without_passwords(done.stderr))

@@ -16,13 +16,13 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from ride_duration.errors import RideDurationError
-from ride_duration.rollout.evidence import evidence_of, state_of
-from ride_duration.rollout.plan import share_name
-from ride_duration.rollout.state_machine import Evidence, RolloutState, Step, next_step
+from ride_duration.rollout.evidence import collect_evidence, to_state
+from ride_duration.rollout.plan import format_share
+from ride_duration.rollout.state_machine import Evidence, RolloutState, Step, decide_next_step
 from ride_duration.serving.control.reconciler import Challenge
-from ride_duration.serving.control.registry_process import PATIENCE
+from ride_duration.serving.control.registry_process import TIMEOUT_SECONDS
 from ride_duration.serving.schemas.problems import Refused
-from ride_duration.store.rollouts import Noted, Rollout, Rollouts, Status
+from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, Status
 
 if TYPE_CHECKING:
     from ride_duration.rollout.plan import RolloutPlan
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 BY = "rollout"
 
 #: Seconds without the store after which the challenger is set aside: nobody could stop it, and nothing would.
-UNWATCHED = 300.0
+MAX_UNWATCHED_SECONDS = 300.0
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -43,7 +43,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _BUSY = 0.05
 
 
-class Controller:
+class RolloutController:
     """Leads the rollout of one model.
 
     Args:
@@ -81,7 +81,7 @@ class Controller:
     def challenge(self) -> Challenge | None:
         """Who challenges the champion; the last known as long as the store is away, but not for ever."""
         rollout = self.rollout
-        if rollout is None or self._now() - self._seen_at > UNWATCHED:
+        if rollout is None or self._now() - self._seen_at > MAX_UNWATCHED_SECONDS:
             return None
         return Challenge(rollout.version, rollout.share)
 
@@ -94,7 +94,7 @@ class Controller:
             "version": str(rollout.version),
             "against": str(rollout.against),
             "status": rollout.status,
-            "stage": share_name(rollout.share),
+            "stage": format_share(rollout.share),
             "share": rollout.share,
             "since": datetime.fromtimestamp(rollout.since, UTC).isoformat(timespec="seconds"),
             "next": self._awaited,
@@ -150,19 +150,19 @@ class Controller:
         if step.kind == "stay" and reconciler.challenger_problem:
             step = Step("rollback", reconciler.challenger_problem, None)
         elif step.kind == "stay" and rollout.status == "promoting":
-            self._promote_anew(rollout, reconciler)
+            self._retry_promotion(rollout, reconciler)
             return
         elif step.kind == "stay":
             if self._now() < self._next_look:
                 return
             began = time.perf_counter()
-            step = self._step(rollout, evidence_of(self._rollouts.engine, rollout, champion))
+            step = self._step(rollout, collect_evidence(self._rollouts.engine, rollout, champion))
             self._next_look = self._now() + (time.perf_counter() - began) / _BUSY
         self._awaited = step.why
         self._take(rollout, step, reconciler)
 
     def _step(self, rollout: Rollout, evidence: Evidence) -> Step:
-        return next_step(self._plan, state_of(rollout), evidence, datetime.fromtimestamp(self._now(), UTC))
+        return decide_next_step(self._plan, to_state(rollout), evidence, datetime.fromtimestamp(self._now(), UTC))
 
     def _with_failures(self, rollout: Rollout) -> Rollout:
         """The rollout, after failures here since the last look were added to those of all instances."""
@@ -186,9 +186,9 @@ class Controller:
         elif step.kind == "finish" and self._make(rollout, step.kind, "promoting", step.why):
             self._ask_registry(step.why, reconciler)
 
-    def _promote_anew(self, rollout: Rollout, reconciler: Reconciler) -> None:
+    def _retry_promotion(self, rollout: Rollout, reconciler: Reconciler) -> None:
         """The registry was away, or whoever asked it was killed."""
-        if self._now() - rollout.since > 2 * PATIENCE:
+        if self._now() - rollout.since > 2 * TIMEOUT_SECONDS:
             why = rollout.history[-1].why
             if self._make(rollout, "retry", "promoting", why):
                 self._ask_registry(why, reconciler)
@@ -212,8 +212,8 @@ class Controller:
 
     def _make(self, rollout: Rollout, kind: str, status: Status, why: str, state: RolloutState | None = None) -> bool:
         """Make a step to another state, if one is given, unless another instance has made one."""
-        state = state or state_of(rollout)
-        noted = Noted(self._now(), status, state.share, BY, why, state.not_worse)
+        state = state or to_state(rollout)
+        noted = RolloutEvent(self._now(), status, state.share, BY, why, state.not_worse)
         changed = self._rollouts.change(rollout, noted)
         if changed is None:
             return False

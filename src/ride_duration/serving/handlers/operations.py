@@ -8,15 +8,15 @@ import time
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.rollout.plan import share_name
+from ride_duration.rollout.plan import format_share
 from ride_duration.serving.control.registry_process import decide
 from ride_duration.serving.schemas.prediction import Deployed
-from ride_duration.serving.schemas.problems import Refused, without_details
+from ride_duration.serving.schemas.problems import Refused, hide_details
 from ride_duration.trips.zones import SQUARE_KM_PER_SQUARE_MILE, zones
 
 if TYPE_CHECKING:
     from ride_duration.serving.control.reconciler import Reconciler
-    from ride_duration.serving.control.rollout_controller import Controller
+    from ride_duration.serving.control.rollout_controller import RolloutController
     from ride_duration.serving.inference.deployment import Model
     from ride_duration.serving.inference.metrics import Metrics
     from ride_duration.serving.settings import ServiceSettings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _TOLD = ("model", "service", "source", "simulated", "train_data", "val_data", "rmse", "rmse_without_distance")
 
 
-class Operations:
+class OperationsHandler:
     """Everything but answering rides.
 
     Args:
@@ -43,7 +43,7 @@ class Operations:
         reconciler: Reconciler,
         predictions: PredictionLog,
         metrics: Metrics,
-        controller: Controller,
+        controller: RolloutController,
     ) -> None:
         self._settings = settings
         self._controller = controller
@@ -84,7 +84,7 @@ class Operations:
         """
         deployment = self._reconciler.deployment
         if deployment is None:
-            why = without_details(self._reconciler.problem or "it is loading")
+            why = hide_details(self._reconciler.problem or "it is loading")
             raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         if not self._log.writable:
             raise Refused(503, "the prediction log takes no more; the service's log says why", retry_after=5)
@@ -117,7 +117,7 @@ class Operations:
             ],
             "rollout": self._controller.told(),
             "registry_reachable": self._reconciler.reachable,
-            "problem": self._reconciler.problem and without_details(self._reconciler.problem),
+            "problem": self._reconciler.problem and hide_details(self._reconciler.problem),
         }
 
     def live(self) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Operations:
         self._rollout_share.clear()
         rollout = self._controller.rollout
         if rollout is not None:
-            self._rollout_share.labels(rollout.version, share_name(rollout.share)).set(rollout.share)
+            self._rollout_share.labels(rollout.version, format_share(rollout.share)).set(rollout.share)
         return self._metrics.text()
 
     async def deploy(self, version: int, why: str, by: str) -> Deployed:
@@ -190,7 +190,7 @@ class Operations:
             decided = await asyncio.to_thread(decide, self._settings, decision)
             deployment = await asyncio.to_thread(self._reconciler.reconcile)
         if deployment is None or deployment.champion.version != decided["version"]:
-            problem = without_details(self._reconciler.problem or "it could not be loaded")
+            problem = hide_details(self._reconciler.problem or "it could not be loaded")
             raise Refused(503, f"version {decided['version']} is champion, but does not answer here: {problem}", "", 5)
         return Deployed(decided["version"], decided["previous"])
 

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from ride_duration.serving.inference.deployment import CHALLENGER, SHADOW, Deployment
 from ride_duration.serving.inference.scoring import (
-    Answered,
-    Asked,
-    Attempt,
+    RideRequest,
+    ScoredRide,
+    ScoringResult,
     answer,
-    answer_many,
-    as_told,
-    attempted,
-    instant,
-    reasons_of,
-    understood,
-    unique_ids,
-    wall_clock,
+    explain_ride,
+    make_id_source,
+    normalize_ride_id,
+    parse_ride,
+    score_rides,
+    to_instant,
+    to_wall_clock,
+    try_score,
 )
-from ride_duration.serving.schemas.decoding import decoded, decoded_many, decoded_reports
+from ride_duration.serving.schemas.decoding import decode_body, decode_list, decode_reports
 from ride_duration.serving.schemas.prediction import (
     Accepted,
     Actual,
@@ -41,7 +41,7 @@ from ride_duration.serving.schemas.prediction import (
     StreamRefused,
     StreamRide,
 )
-from ride_duration.serving.schemas.problems import Refused, without_details
+from ride_duration.serving.schemas.problems import Refused, hide_details
 from ride_duration.store import LogFull
 from ride_duration.store.log_records import Actual as ActualRecord
 
@@ -61,7 +61,7 @@ log = logging.getLogger(__name__)
 _STREAM_MODEL = "ride_duration_prediction_model"
 
 
-class Service:
+class PredictHandler:
     """Answers rides, and keeps what it answered.
 
     Args:
@@ -78,7 +78,7 @@ class Service:
         self._log = predictions
         self._metrics = metrics
         self._worker = worker
-        self._new_id = unique_ids()
+        self._new_id = make_id_source()
 
     @property
     def deployment(self) -> Deployment:
@@ -89,28 +89,28 @@ class Service:
         """
         deployment = self._reconciler.deployment
         if deployment is None:
-            why = without_details(self._reconciler.problem or "it is loading")
+            why = hide_details(self._reconciler.problem or "it is loading")
             raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         return deployment
 
     async def predict(self, body: bytes) -> Prediction:
         """Answer one ride."""
-        answered = await self._answer(decoded(body, Ride))
+        answered = await self._answer(decode_body(body, Ride))
         return answered.prediction()
 
     async def predict_and_explain(self, body: bytes) -> Prediction:
         """Answer one ride, with reasons; without them if the model fails to give any."""
-        answered = await self._answer(decoded(body, Ride))
+        answered = await self._answer(decode_body(body, Ride))
         try:
-            return answered.prediction(await self._aside(reasons_of, answered))
+            return answered.prediction(await self._aside(explain_ride, answered))
         except Exception:  # the minutes are known, and logged
             log.exception("the %s, version %d, gives no reasons", answered.variant, answered.model.version)
             self._metrics.variant_failed(answered.model.version, answered.variant)
             return answered.prediction()
 
-    async def _answer(self, ride: Ride) -> Answered:
+    async def _answer(self, ride: Ride) -> ScoredRide:
         started, deployment = time.perf_counter(), self.deployment
-        asked = understood(ride, deployment, self._new_id())
+        asked = parse_ride(ride, deployment, self._new_id())
         try:
             answered = answer(asked, deployment, started)
         except Exception:
@@ -122,43 +122,43 @@ class Service:
             answered = answer(asked, Deployment(deployment.champion), started)
         kept = [answered]
         if deployment.shadow is not None:
-            kept += self._counted(attempted([asked], deployment.shadow, SHADOW), deployment.shadow, SHADOW)
+            kept += self._counted(try_score([asked], deployment.shadow, SHADOW), deployment.shadow, SHADOW)
         await self._keep_answers(kept)
         return answered
 
     async def predict_batch(self, body: bytes) -> Predictions:
         """Answer many rides."""
-        batch, deployment = decoded_many(body, Batch), self.deployment
-        asked: list[Asked] = await self._aside(self._understood, batch.rides, deployment)
+        batch, deployment = decode_list(body, Batch), self.deployment
+        asked: list[RideRequest] = await self._aside(self._parse_rides, batch.rides, deployment)
         if batch.what_if:
-            answered = (await self._aside(answer_many, asked, deployment)).answered
+            answered = (await self._aside(score_rides, asked, deployment)).answered
         else:
             answered = await self._answer_many(asked, deployment)
         return Predictions([one.prediction() for one in answered])
 
-    def _understood(self, rides: list[Ride], deployment: Deployment) -> list[Asked]:
+    def _parse_rides(self, rides: list[Ride], deployment: Deployment) -> list[RideRequest]:
         return [
-            _understood_in(f"rides[{number}]", ride, deployment, self._new_id()) for number, ride in enumerate(rides)
+            _parse_ride_at(f"rides[{number}]", ride, deployment, self._new_id()) for number, ride in enumerate(rides)
         ]
 
-    async def _answer_many(self, asked: list[Asked], deployment: Deployment) -> list[Answered]:
-        attempt: Attempt = await self._aside(answer_many, asked, deployment)
+    async def _answer_many(self, asked: list[RideRequest], deployment: Deployment) -> list[ScoredRide]:
+        attempt: ScoringResult = await self._aside(score_rides, asked, deployment)
         answered = kept = self._counted(attempt, deployment.challenger, CHALLENGER)
         if deployment.shadow is not None:
-            attempt = await self._aside(attempted, asked, deployment.shadow, SHADOW)
+            attempt = await self._aside(try_score, asked, deployment.shadow, SHADOW)
             kept = answered + self._counted(attempt, deployment.shadow, SHADOW)
         await self._keep_answers(kept)
         return answered
 
-    def _counted(self, attempt: Attempt, model: Model | None, variant: str) -> list[Answered]:
+    def _counted(self, attempt: ScoringResult, model: Model | None, variant: str) -> list[ScoredRide]:
         if attempt.failed and model is not None:
             self._metrics.variant_failed(model.version, variant, attempt.failed)
         return attempt.answered
 
     async def stream(self, body: bytes) -> StreamPredictions:
         """Answer the records of a stream; those that cannot be understood are told, and hold up no others."""
-        records, deployment = decoded_many(body, Stream).Records, self.deployment
-        asked, refused = await self._aside(self._understood_records, records, deployment)
+        records, deployment = decode_list(body, Stream).Records, self.deployment
+        asked, refused = await self._aside(self._parse_records, records, deployment)
         answered = await self._answer_many(asked, deployment) if asked else []
         predictions = [
             StreamPrediction(_STREAM_MODEL, one.model.label, StreamMinutes(one.duration, one.asked.ride_id))
@@ -166,15 +166,15 @@ class Service:
         ]
         return StreamPredictions(predictions, refused)
 
-    def _understood_records(
+    def _parse_records(
         self, records: list[StreamRecord], deployment: Deployment
-    ) -> tuple[list[Asked], list[StreamRefused]]:
+    ) -> tuple[list[RideRequest], list[StreamRefused]]:
         asked, refused = [], []
         for number, record in enumerate(records):
             try:
-                told = decoded(_unwrapped(record.kinesis.data), StreamRide)
+                told = decode_body(_unwrapped(record.kinesis.data), StreamRide)
                 told.ride.ride_id = told.ride_id
-                asked.append(_understood_in("ride", told.ride, deployment, self._new_id()))
+                asked.append(_parse_ride_at("ride", told.ride, deployment, self._new_id()))
             except Refused as problem:
                 where = f"{problem.field}: " if problem.field else ""
                 refused.append(StreamRefused(number, f"{where}{problem.detail}"))
@@ -182,7 +182,7 @@ class Service:
 
     async def actuals(self, body: bytes) -> Accepted:
         """Keep what really happened."""
-        said = decoded_reports(body)
+        said = decode_reports(body)
         many = isinstance(said, Actuals)
         reports = said.actuals if isinstance(said, Actuals) else [said]
         now, records = time.time(), []
@@ -195,7 +195,7 @@ class Service:
         self._metrics.actual()
         return Accepted(len(records))
 
-    async def _keep_answers(self, answered: list[Answered]) -> None:
+    async def _keep_answers(self, answered: list[ScoredRide]) -> None:
         now = time.time()
         await self._keep([one.record(now) for one in answered])
         for one in answered:
@@ -212,9 +212,9 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *values)
 
 
-def _understood_in(place: str, ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
+def _parse_ride_at(place: str, ride: Ride, deployment: Deployment, prediction_id: str) -> RideRequest:
     try:
-        return understood(ride, deployment, prediction_id)
+        return parse_ride(ride, deployment, prediction_id)
     except Refused as refused:
         raise refused.below(place) from None
 
@@ -230,5 +230,5 @@ def _actual(report: Actual, actual_id: str, now: float) -> ActualRecord:
     duration, dropoff = report.duration, report.dropoff_datetime
     if (duration is None) == (dropoff is None):
         raise Refused(422, "give either duration (minutes) or dropoff_datetime", "duration")
-    ended = (None, None) if dropoff is None else (wall_clock(dropoff, "dropoff_datetime"), instant(dropoff))
-    return ActualRecord(actual_id, str(as_told(report.ride_id)), now, duration, *ended)
+    ended = (None, None) if dropoff is None else (to_wall_clock(dropoff, "dropoff_datetime"), to_instant(dropoff))
+    return ActualRecord(actual_id, str(normalize_ride_id(report.ride_id)), now, duration, *ended)

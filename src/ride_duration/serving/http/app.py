@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ride_duration.serving.http.guard import ANSWERED_ALWAYS, Bodies, Guard, Places
+from ride_duration.serving.http.guard import UNLIMITED, BodyReader, ConcurrencyLimiter, Guard
 from ride_duration.serving.http.routes import api
-from ride_duration.serving.http.static_files import page_files
+from ride_duration.serving.http.static_files import load_page_files
 from ride_duration.serving.schemas.problems import MEDIA_TYPE, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ride_duration.serving.handlers.operations import Operations
-    from ride_duration.serving.handlers.predict import Service
+    from ride_duration.serving.handlers.operations import OperationsHandler
+    from ride_duration.serving.handlers.predict import PredictHandler
     from ride_duration.serving.inference.metrics import Metrics
     from ride_duration.serving.settings import ServiceSettings
 
@@ -47,20 +47,22 @@ class App:
         metrics: Are told of each request.
     """
 
-    def __init__(self, settings: ServiceSettings, service: Service, operations: Operations, metrics: Metrics) -> None:
-        self._bodies = Bodies(settings.limits)
-        self._waiting = Places(settings.limits.concurrency)
-        aside = Places(settings.limits.batches)
+    def __init__(
+        self, settings: ServiceSettings, service: PredictHandler, operations: OperationsHandler, metrics: Metrics
+    ) -> None:
+        self._bodies = BodyReader(settings.limits)
+        self._waiting = ConcurrencyLimiter(settings.limits.concurrency)
+        aside = ConcurrencyLimiter(settings.limits.batches)
         self._waiting_at = {
             **dict.fromkeys(_ASIDE, aside),
-            **dict.fromkeys(_DECISIONS, Places(_WAITING_DECISIONS)),
-            **dict.fromkeys(ANSWERED_ALWAYS, Places(math.inf)),
+            **dict.fromkeys(_DECISIONS, ConcurrencyLimiter(_WAITING_DECISIONS)),
+            **dict.fromkeys(UNLIMITED, ConcurrencyLimiter(math.inf)),
         }
         self._service = service
         self._metrics = metrics
         self._routes = api(service, operations, keys_required=settings.keys_required)
         self._paths = {route.path for route in self._routes.routes if hasattr(route, "path")}
-        self._page = page_files()
+        self._page = load_page_files()
         self._guard = Guard(settings, self._paths | self._page.keys())
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
-from ride_duration.serving.api_keys import FEEDBACK, OPERATE, PREDICT, Key, hash_of, read_keys
+from ride_duration.serving.api_keys import FEEDBACK, OPERATE, PREDICT, Key, hash_key, read_keys
 from ride_duration.serving.schemas.problems import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from ride_duration.serving.settings import Limits, ServiceSettings
+    from ride_duration.serving.settings import RequestLimits, ServiceSettings
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json")
 _OPEN_BELOW = "/page/"
 
 #: Probes, and Prometheus: answered however much is asked.
-ANSWERED_ALWAYS = ("/health", "/ready", "/metrics")
+UNLIMITED = ("/health", "/ready", "/metrics")
 
 #: Names under which a browser finds its own machine. A page under another name that leads here (DNS rebinding) passes
 #: for one of this service.
@@ -72,7 +72,7 @@ class Guard:
 
     def __init__(self, settings: ServiceSettings, served: Iterable[str]) -> None:
         self._required = settings.keys_required
-        self._needed = {path: needed_scope(path, required=self._required) for path in served}
+        self._needed = {path: find_needed_scope(path, required=self._required) for path in served}
         self._needed_elsewhere = _ANY if self._required else None
         self._file = settings.keys_path
         self._limits = settings.limits
@@ -127,7 +127,7 @@ class Guard:
         except Refused:
             self._count(client, now)  # who tries keys out is not quicker than others
             raise
-        if path not in ANSWERED_ALWAYS:
+        if path not in UNLIMITED:
             self._count(name or client, now)
         if path not in self._needed:
             raise Refused(404, "there is nothing here; /openapi.json lists what there is")
@@ -140,7 +140,7 @@ class Guard:
         if now - self._read_at > _KEYS_SECONDS:
             self._read_keys(now)
         scheme, _, given = (key or b"").partition(b" ")
-        found = self._keys.get(hash_of(given.strip().decode("latin-1"))) if scheme.lower() == b"bearer" else None
+        found = self._keys.get(hash_key(given.strip().decode("latin-1"))) if scheme.lower() == b"bearer" else None
         if found is None:
             scope = f" with the scope `{needed}`" if needed else ""
             raise Refused(401, f"this needs an API key{scope}: send the header `Authorization: Bearer KEY`")
@@ -173,7 +173,7 @@ def _is_this_machine(name: bytes) -> bool:
     return _THIS_MACHINE.fullmatch(name) is not None
 
 
-def needed_scope(path: str, *, required: bool) -> str | None:
+def find_needed_scope(path: str, *, required: bool) -> str | None:
     """What an API key must allow at a path: empty if any will do, None if none is needed.
 
     Args:
@@ -186,7 +186,7 @@ def needed_scope(path: str, *, required: bool) -> str | None:
     return needed if required or needed == OPERATE else None
 
 
-class Places:
+class ConcurrencyLimiter:
     """Requests that wait for an answer at the same time; use it as a context for each.
 
     Args:
@@ -206,14 +206,14 @@ class Places:
         self._taken -= 1
 
 
-class Bodies:
+class BodyReader:
     """Reads the bodies of requests.
 
     Args:
         limits: How large one may be; all that arrive at a time may be as large as so many of the largest.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self._each = limits.body_bytes
         self._together = _LARGEST * limits.body_bytes
         self._arrived = 0

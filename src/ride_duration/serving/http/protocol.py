@@ -23,7 +23,7 @@ _HEADER_BYTES, _URL_BYTES, _PIECE = 32_768, 8192, 8192
 _PIPELINED = 100
 
 
-def protocol_with_patience(seconds: float, tell: Callable[[int], None]) -> type[asyncio.Protocol]:
+def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[asyncio.Protocol]:
     """A protocol that ends connections whose request is still arriving, or whose answer still leaves, after so long.
 
     At any time a request is being answered or a clock runs: one of these, or uvicorn's while a connection is idle after
@@ -35,7 +35,7 @@ def protocol_with_patience(seconds: float, tell: Callable[[int], None]) -> type[
         tell: Is given the status (HTTP) of each request that is refused before the application has it.
     """
 
-    class PatientProtocol(HttpToolsProtocol):
+    class TimeoutProtocol(HttpToolsProtocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._arriving = False
@@ -226,4 +226,4 @@ def protocol_with_patience(seconds: float, tell: Callable[[int], None]) -> type[
             self.transport.close()
             self._start_reading_clock()
 
-    return PatientProtocol
+    return TimeoutProtocol

@@ -11,23 +11,23 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from ride_duration.serving.http.guard import needed_scope
+from ride_duration.serving.http.guard import find_needed_scope
 from ride_duration.serving.http.openapi import ALWAYS, EXPLAIN, WITH_BODY, answers, request_body, text, with_components
 from ride_duration.serving.schemas import prediction as wire
 from ride_duration.serving.schemas import status as reports
-from ride_duration.serving.schemas.decoding import decoded
+from ride_duration.serving.schemas.decoding import decode_body
 from ride_duration.serving.schemas.problems import MEDIA_TYPE, Refused
 
 if TYPE_CHECKING:
-    from ride_duration.serving.handlers.operations import Operations
-    from ride_duration.serving.handlers.predict import Service
+    from ride_duration.serving.handlers.operations import OperationsHandler
+    from ride_duration.serving.handlers.predict import PredictHandler
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Any]]
 
 
-def api(service: Service, operations: Operations, *, keys_required: bool) -> FastAPI:
+def api(service: PredictHandler, operations: OperationsHandler, *, keys_required: bool) -> FastAPI:
     """The application behind `app.App`, which has read the body and let the request pass.
 
     Args:
@@ -66,12 +66,12 @@ def api(service: Service, operations: Operations, *, keys_required: bool) -> Fas
         return await service.actuals(await request.body())
 
     async def deploy(request: Request) -> wire.Deployed:
-        asked = decoded(await request.body(), wire.Version)
+        asked = decode_body(await request.body(), wire.Version)
         return await operations.deploy(asked.version, asked.why, request.scope["ride_duration.by"])
 
     async def rollback(request: Request) -> wire.Deployed:
         body = await request.body()
-        asked = decoded(body, wire.Why) if body else wire.Why()
+        asked = decode_body(body, wire.Why) if body else wire.Why()
         return await operations.rollback(asked.why, request.scope["ride_duration.by"])
 
     taken = (wire.Actual, wire.Actuals)
@@ -152,7 +152,7 @@ class _Routes:
         statuses: tuple[int, ...],
         more: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        key = needed_scope(path, required=self._keys_required) is not None
+        key = find_needed_scope(path, required=self._keys_required) is not None
         return {
             "summary": summary,
             "operation_id": path.strip("/").replace("/", "_"),

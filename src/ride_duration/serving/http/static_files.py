@@ -27,7 +27,7 @@ class PageFile(NamedTuple):
     headers: list[tuple[bytes, bytes]]
 
 
-def page_files() -> dict[str, PageFile]:
+def load_page_files() -> dict[str, PageFile]:
     """All files of the page by the path at which they are served."""
     folder = files("ride_duration.serving") / "page"
     named = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}

@@ -9,9 +9,9 @@ from typing import Any
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, SingleRides, golden_error
-from ride_duration.rollout.traffic_split import chosen
+from ride_duration.rollout.traffic_split import is_in_share
 from ride_duration.trips.records import DISTANCE
-from ride_duration.trips.zone_locator import City
+from ride_duration.trips.zone_locator import ZoneLocator
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
 
@@ -56,8 +56,8 @@ class Model:
         self.facts: dict[str, Any] = package.manifest
         self.needs_distance = self.facts.get("distance") == "required"
         self.answer = SingleRides(package).answer
-        self._needs_belief = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
-        self.city = City(package.zones)
+        self._needs_valid_distance = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
+        self.city = ZoneLocator(package.zones)
         self.places = package.places
         self.released_at = released_at
         self.mark = mark
@@ -71,16 +71,16 @@ class Model:
         """
         if not self.needs_distance:
             return False
-        return trip_distance is None or (self._needs_belief and problem is not None)
+        return trip_distance is None or (self._needs_valid_distance and problem is not None)
 
     @property
     def reads_any_distance(self) -> bool:
         """Whether it reads the distance as it is given, valid or not."""
-        return self.needs_distance and not self._needs_belief
+        return self.needs_distance and not self._needs_valid_distance
 
-    def needs_more_than(self, other: Model) -> bool:
+    def requires_more_than(self, other: Model) -> bool:
         """Whether it lacks something in rides that the other one answers."""
-        return self.needs_distance > other.needs_distance or self._needs_belief > other._needs_belief
+        return self.needs_distance > other.needs_distance or self._needs_valid_distance > other._needs_valid_distance
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Deployment:
     def model_for(self, ride_id: str) -> tuple[Model, str]:
         """Who answers a ride: always the same for the same id, and challengers keep theirs as their share grows."""
         challenger = self.challenger
-        if challenger is not None and self.share and chosen(ride_id, self.share, challenger.label):
+        if challenger is not None and self.share and is_in_share(ride_id, self.share, challenger.label):
             return challenger, CHALLENGER
         return self.champion, CHAMPION
 

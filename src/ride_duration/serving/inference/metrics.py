@@ -13,7 +13,7 @@ from ride_duration.serving.inference.deployment import SHADOW
 from ride_duration.trips.distances import IMPLAUSIBLE, OUT_OF_RANGE
 
 if TYPE_CHECKING:
-    from ride_duration.serving.inference.scoring import Answered
+    from ride_duration.serving.inference.scoring import ScoredRide
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _MINUTES = (2, 4, 6, 8, 10, 12.5, 15, 20, 25, 30, 40, 50, 60)
@@ -117,7 +117,7 @@ class Metrics:
         self.errors += status >= 500
         self._recent.append((now, seconds))
 
-    def prediction(self, answered: Answered) -> None:
+    def prediction(self, answered: ScoredRide) -> None:
         """A ride was answered; what its input lacked is counted once, and not for the shadow as well."""
         key = (answered.model.version, answered.variant)
         if key not in self._of_variant:

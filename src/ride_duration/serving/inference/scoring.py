@@ -41,7 +41,7 @@ _WANTED = {
 _LOCATION_ID = re.compile(r"[1-9][0-9]{0,2}")
 
 
-class Asked(NamedTuple):
+class RideRequest(NamedTuple):
     """A ride, understood.
 
     Attributes:
@@ -69,10 +69,10 @@ class Asked(NamedTuple):
     distance_problem: str | None = None
 
 
-class Answered(NamedTuple):
+class ScoredRide(NamedTuple):
     """An answer (minutes), how long it took (milliseconds), and what is kept of it."""
 
-    asked: Asked
+    asked: RideRequest
     model: Model
     variant: str
     duration: float
@@ -87,7 +87,7 @@ class Answered(NamedTuple):
         return given and (valid or self.model.reads_any_distance)
 
     @property
-    def is_number(self) -> bool:
+    def is_finite(self) -> bool:
         """Whether the model had an answer."""
         return isfinite(self.duration + self.lower + self.upper)
 
@@ -134,14 +134,14 @@ def _place(zone: Zone) -> Place:
     return Place(zone.location_id, zone.name, zone.borough)
 
 
-def unique_ids() -> Callable[[], str]:
+def make_id_source() -> Callable[[], str]:
     """Ids that no other process, and no other start of this one, gives."""
     start = f"{time.time_ns() // 1_000_000:x}-{os.urandom(4).hex()}"
     numbers = count(1)
     return lambda: f"{start}-{next(numbers):x}"
 
 
-def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
+def parse_ride(ride: Ride, deployment: Deployment, prediction_id: str) -> RideRequest:
     """What a client means.
 
     Raises:
@@ -152,9 +152,9 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
     pickup_at: float | None
     if given is None:
         now = pickup_at = time.time() // 1
-        when = wall_clock(datetime.fromtimestamp(now, NEW_YORK))
+        when = to_wall_clock(datetime.fromtimestamp(now, NEW_YORK))
     else:
-        when, pickup_at = wall_clock(given), instant(given)
+        when, pickup_at = to_wall_clock(given), to_instant(given)
     pickup_zone, pickup = _end(ride.PULocationID, ride.pickup, "PULocationID", "pickup", deployment)
     dropoff_zone, dropoff = _end(ride.DOLocationID, ride.dropoff, "DOLocationID", "dropoff", deployment)
     miles, problem = ride.trip_distance, None
@@ -162,11 +162,13 @@ def understood(ride: Ride, deployment: Deployment, prediction_id: str) -> Asked:
         problem = find_distance_problem(pickup_zone, dropoff_zone, miles, deployment.champion.places)
     if deployment.champion.lacks(miles, problem):
         raise Refused(422, f"the model that answers cannot do without {_WANTED[problem]}", "trip_distance")
-    ride_id = prediction_id if ride.ride_id is None else as_told(ride.ride_id)
-    return Asked(ride_id, prediction_id, pickup_zone, dropoff_zone, when, pickup_at, miles, pickup, dropoff, problem)
+    ride_id = prediction_id if ride.ride_id is None else normalize_ride_id(ride.ride_id)
+    return RideRequest(
+        ride_id, prediction_id, pickup_zone, dropoff_zone, when, pickup_at, miles, pickup, dropoff, problem
+    )
 
 
-def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
+def to_wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
     """A moment as the clocks of New York show it, naive and to the second, as the TLC's records are.
 
     Raises:
@@ -178,13 +180,13 @@ def wall_clock(moment: datetime, field: str = "pickup_datetime") -> datetime:
     return local.replace(tzinfo=None, microsecond=0)
 
 
-def instant(moment: datetime) -> float | None:
+def to_instant(moment: datetime) -> float | None:
     """Return a moment in whole seconds since 1970-01-01 UTC; None for a wall clock that is skipped or shown twice."""
     at = find_instant(moment) if moment.tzinfo is None else moment.timestamp()
     return None if at is None else at // 1
 
 
-def as_told(ride_id: str | float) -> str | int:
+def normalize_ride_id(ride_id: str | float) -> str | int:
     """A ride's id, 4711.0 as 4711."""
     return int(ride_id) if isinstance(ride_id, float) else ride_id
 
@@ -206,14 +208,14 @@ def _end(
     return zone.location_id, zone
 
 
-class Attempt(NamedTuple):
+class ScoringResult(NamedTuple):
     """Answers, and how many rides a challenger or shadow failed to answer."""
 
-    answered: list[Answered]
+    answered: list[ScoredRide]
     failed: int = 0
 
 
-def answer(asked: Asked, deployment: Deployment, started: float) -> Answered:
+def answer(asked: RideRequest, deployment: Deployment, started: float) -> ScoredRide:
     """Answer a ride by the model whose it is.
 
     Args:
@@ -227,59 +229,59 @@ def answer(asked: Asked, deployment: Deployment, started: float) -> Answered:
     model, variant = deployment.model_for(str(asked.ride_id))
     duration, lower, upper = model.answer(asked.pickup_zone, asked.dropoff_zone, asked.when, asked.trip_distance)
     took = 1000 * (time.perf_counter() - started)
-    return _number(Answered(asked, model, variant, duration, lower, upper, took))
+    return _number(ScoredRide(asked, model, variant, duration, lower, upper, took))
 
 
-def answer_many(asked: Sequence[Asked], deployment: Deployment) -> Attempt:
+def score_rides(asked: Sequence[RideRequest], deployment: Deployment) -> ScoringResult:
     """Answers, in the order of the rides; each model answers its own together, the champion what a challenger fails.
 
     Raises:
         ArithmeticError: An answer of the champion is no number.
     """
-    challenger, attempt = deployment.challenger, Attempt([])
+    challenger, attempt = deployment.challenger, ScoringResult([])
     if challenger is not None:
         models = (deployment.model_for(str(ride.ride_id))[1] for ride in asked)
         its = [ride for ride, variant in zip(asked, models, strict=True) if variant == CHALLENGER]
-        attempt = attempted(its, challenger, CHALLENGER)
+        attempt = try_score(its, challenger, CHALLENGER)
     answers = {one.asked.prediction_id: one for one in attempt.answered}
     left = [ride for ride in asked if ride.prediction_id not in answers]
     answers |= {one.asked.prediction_id: _number(one) for one in _together(left, deployment.champion, CHAMPION)}
-    return Attempt([answers[ride.prediction_id] for ride in asked], attempt.failed)
+    return ScoringResult([answers[ride.prediction_id] for ride in asked], attempt.failed)
 
 
-def attempted(asked: Sequence[Asked], model: Model, variant: str) -> Attempt:
+def try_score(asked: Sequence[RideRequest], model: Model, variant: str) -> ScoringResult:
     """What a challenger or shadow answers: that it fails is logged once, and costs nobody an answer."""
     try:
-        answered = [one for one in _together(asked, model, variant) if one.is_number]
+        answered = [one for one in _together(asked, model, variant) if one.is_finite]
     except Exception:
         log.exception("the %s, version %d, failed to answer %d rides", variant, model.version, len(asked))
-        return Attempt([], len(asked))
+        return ScoringResult([], len(asked))
     failed = len(asked) - len(answered)
     if failed:
         log.error("the %s, version %d, answered %d rides with no number", variant, model.version, failed)
-    return Attempt(answered, failed)
+    return ScoringResult(answered, failed)
 
 
-def _together(asked: Sequence[Asked], model: Model, variant: str) -> list[Answered]:
+def _together(asked: Sequence[RideRequest], model: Model, variant: str) -> list[ScoredRide]:
     if not asked:
         return []
     started = time.perf_counter()
-    answers = list(zip(*(minutes.tolist() for minutes in model.package.answer(as_arrays(asked))), strict=True))
+    answers = list(zip(*(minutes.tolist() for minutes in model.package.answer(to_rides(asked))), strict=True))
     each = 1000 * (time.perf_counter() - started) / len(asked)
     return [
-        Answered(ride, model, variant, duration, lower, upper, each)
+        ScoredRide(ride, model, variant, duration, lower, upper, each)
         for ride, (duration, lower, upper) in zip(asked, answers, strict=True)
     ]
 
 
-def _number(answered: Answered) -> Answered:
-    if not answered.is_number:
+def _number(answered: ScoredRide) -> ScoredRide:
+    if not answered.is_finite:
         minutes = (answered.duration, answered.lower, answered.upper)
         raise ArithmeticError(f"version {answered.model.version} answers {minutes} to {answered.asked}")
     return answered
 
 
-def as_arrays(asked: Sequence[Asked]) -> Rides:
+def to_rides(asked: Sequence[RideRequest]) -> Rides:
     """Rides as the package takes many."""
     return Rides(
         np.array([ride.pickup_zone for ride in asked], dtype=np.float64),
@@ -289,7 +291,7 @@ def as_arrays(asked: Sequence[Asked]) -> Rides:
     )
 
 
-def reasons_of(answered: Answered) -> dict[str, float]:
+def explain_ride(answered: ScoredRide) -> dict[str, float]:
     """Minutes that time of day, distance and place add to what is usual."""
-    explained = answered.model.package.explain(as_arrays([answered.asked]))
+    explained = answered.model.package.explain(to_rides([answered.asked]))
     return {reason: float(minutes[0]) for reason, minutes in explained.items()}

@@ -20,7 +20,7 @@ from ride_duration.serving.schemas.prediction import (
     Version,
     Why,
 )
-from ride_duration.serving.schemas.problems import Refused, not_understood
+from ride_duration.serving.schemas.problems import Refused, explain_decode_error
 
 _UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
@@ -52,7 +52,7 @@ _ELEMENTS = msgspec.json.Decoder(
 )
 
 
-def decoded(body: bytes, kind: Any) -> Any:
+def decode_body(body: bytes, kind: Any) -> Any:
     """Return what a request's body says.
 
     Raises:
@@ -64,7 +64,7 @@ def decoded(body: bytes, kind: Any) -> Any:
         return _look_again(body, kind, error)
 
 
-def decoded_many(body: bytes, kind: Any) -> Any:
+def decode_list(body: bytes, kind: Any) -> Any:
     """Return what a body with a list says; lists that are far too long are refused before they are decoded.
 
     Raises:
@@ -72,10 +72,10 @@ def decoded_many(body: bytes, kind: Any) -> Any:
     """
     if body.count(b"{") > _OBJECTS:
         _check_list(body, kind)
-    return decoded(body, kind)
+    return decode_body(body, kind)
 
 
-def decoded_reports(body: bytes) -> Actual | Actuals:
+def decode_reports(body: bytes) -> Actual | Actuals:
     """Return a report, or many of them, whichever a body has.
 
     Raises:
@@ -85,7 +85,7 @@ def decoded_reports(body: bytes) -> Actual | Actuals:
         many = msgspec.json.decode(body, type=_Reports).actuals is not UNSET
     except _UNDECODABLE:
         many = b'"actuals"' in body
-    said: Actual | Actuals = decoded_many(body, Actuals) if many else decoded(body, Actual)
+    said: Actual | Actuals = decode_list(body, Actuals) if many else decode_body(body, Actual)
     return said
 
 
@@ -126,7 +126,7 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
         Refused: It should not be taken either; says why.
     """
     if body.startswith(_BOM):
-        return decoded(_BLANKS + body.removeprefix(_BOM), kind)
+        return decode_body(_BLANKS + body.removeprefix(_BOM), kind)
     if isinstance(error, msgspec.ValidationError):
         if "RFC3339" in str(error) and not completed:
             with_seconds = _NO_SECONDS.sub(rb"\1:00", body, MANY)
@@ -134,7 +134,7 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
                 return _DECODERS[kind].decode(with_seconds)
             except _UNDECODABLE as other:
                 return _look_again(with_seconds, kind, other, completed=True)
-        raise not_understood(error) from None
+        raise explain_decode_error(error) from None
     encoding = json.detect_encoding(body)
     if encoding != "utf-8" and body[:64].decode(encoding, "replace").lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         raise Refused(422, f"the body is {encoding[:6].upper()}; send JSON as UTF-8", "body")
@@ -142,7 +142,7 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
         raise Refused(422, "JSON has neither NaN nor infinities", _field_of(found, kind))
     if completed:  # msgspec counts bytes that were not sent
         raise Refused(422, "the body is no JSON", "body")
-    raise not_understood(error)
+    raise explain_decode_error(error)
 
 
 def _without_number(body: bytes, error: Exception) -> bytes:
@@ -159,7 +159,7 @@ def _field_of(body: bytes, kind: Any) -> str:
     try:
         _DECODERS[kind].decode(body)
     except msgspec.ValidationError as error:
-        return not_understood(error).field
+        return explain_decode_error(error).field
     except _UNDECODABLE:
         pass
     return "body"

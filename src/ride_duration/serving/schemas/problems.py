@@ -70,7 +70,7 @@ class Refused(RideDurationError):  # noqa: N818 what happened to the request
         return msgspec.json.encode(Problem("about:blank", self.title, self.status, self.detail, faults))
 
 
-def not_understood(error: Exception) -> Refused:
+def explain_decode_error(error: Exception) -> Refused:
     """Name what msgspec refused, and the field.
 
     Args:
@@ -90,7 +90,7 @@ def not_understood(error: Exception) -> Refused:
     return Refused(422, _shortened(what.replace("`", "")), _shortened(where or "body"))
 
 
-def without_details(reason: str) -> str:
+def hide_details(reason: str) -> str:
     """A reason for those who have no business with the folders and addresses of this machine."""
     return _FOLDERS.sub("", _IN_BRACKETS.sub("", reason))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.queries.ground_truth import actual_minutes, counting, with_truth
+from ride_duration.store.queries.ground_truth import actual_minutes, counting, join_actuals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Select, Subquery
 
 
-class Answers(NamedTuple):
+class PredictionFilter(NamedTuple):
     """Whose answers: one version's as champion, as challenger or in the shadow, within a time.
 
     Attributes:
@@ -51,7 +51,7 @@ class Outcomes(NamedTuple):
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     actual: NDArray[np.float64]
-    disbelieved: NDArray[np.bool_]
+    out_of_range: NDArray[np.bool_]
 
 
 class DayErrors(NamedTuple):
@@ -70,7 +70,7 @@ class DayErrors(NamedTuple):
     absolute: float
 
 
-def number_of(engine: Engine, answers: Answers) -> int:
+def number_of(engine: Engine, answers: PredictionFilter) -> int:
     """How many answers there are, all counted."""
     from sqlalchemy import func, select
 
@@ -80,18 +80,18 @@ def number_of(engine: Engine, answers: Answers) -> int:
         return connection.scalar(select(func.count()).select_from(predictions).where(*_wanted(answers))) or 0
 
 
-def number_disbelieved(engine: Engine, answers: Answers, believed: tuple[float, float]) -> int:
+def count_out_of_range_actuals(engine: Engine, answers: PredictionFilter, believed: tuple[float, float]) -> int:
     """Of how many answers that count the truth is known, but not believed; arguments as of `daily_errors`."""
     from sqlalchemy import func, select
 
     actual = actual_minutes()
-    off = select(func.count()).select_from(with_truth())
+    off = select(func.count()).select_from(join_actuals())
     off = off.where(*_wanted(answers), counting(answers.until), actual.is_not(None), ~actual.between(*believed))
     with engine.connect() as connection:
         return connection.scalar(off) or 0
 
 
-def slowest(engine: Engine, answers: Answers, share: float) -> float | None:
+def find_latency(engine: Engine, answers: PredictionFilter, share: float) -> float | None:
     """Milliseconds that this share of the answers took at least; None if there are none."""
     from sqlalchemy import select
 
@@ -104,7 +104,7 @@ def slowest(engine: Engine, answers: Answers, share: float) -> float | None:
         return connection.scalar(question)
 
 
-def daily_errors(engine: Engine, answers: Answers, believed: tuple[float, float]) -> list[DayErrors]:
+def sum_daily_errors(engine: Engine, answers: PredictionFilter, believed: tuple[float, float]) -> list[DayErrors]:
     """How far answers were off, of those that count and whose truth is known and believed, day by day.
 
     Args:
@@ -120,8 +120,8 @@ def daily_errors(engine: Engine, answers: Answers, believed: tuple[float, float]
         return [DayErrors(str(day), rides, *sums) for day, rides, *sums in _rows(connection, rows)]
 
 
-def daily_errors_of_both(
-    engine: Engine, first: Answers, second: Answers, believed: tuple[float, float]
+def sum_paired_errors(
+    engine: Engine, first: PredictionFilter, second: PredictionFilter, believed: tuple[float, float]
 ) -> list[tuple[DayErrors, DayErrors]]:
     """How far off both were, on the rides that both have answered; else as `daily_errors`."""
     from sqlalchemy import func, select
@@ -140,7 +140,7 @@ def daily_errors_of_both(
         ]
 
 
-def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) -> Outcomes:
+def outcomes(engine: Engine, answers: PredictionFilter, believed: tuple[float, float]) -> Outcomes:
     """What came of answers, in the order in which they were asked for.
 
     Args:
@@ -156,7 +156,7 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) ->
     column = predictions.c
     question = (
         select(column.ride_id, column.asked_at, _day(), column.duration, column.lower, column.upper, actual_minutes())
-        .select_from(with_truth())
+        .select_from(join_actuals())
         .where(*_wanted(answers), counting(answers.until))
         .order_by(column.asked_at, column.arrival)
     )
@@ -164,20 +164,20 @@ def outcomes(engine: Engine, answers: Answers, believed: tuple[float, float]) ->
         rows: list[Any] = list(connection.execute(question))
     ride_id, asked, days, *numbers = zip(*rows, strict=True) if rows else ((),) * 7
     duration, lower, upper, actual = (np.array(values, dtype=np.float64) for values in numbers)
-    disbelieved = (actual < believed[0]) | (actual > believed[1])
-    actual = np.where(disbelieved, np.nan, actual)
+    out_of_range = (actual < believed[0]) | (actual > believed[1])
+    actual = np.where(out_of_range, np.nan, actual)
     rides, day = (np.array([*map(str, values)], dtype=np.str_) for values in (ride_id, days))
-    return Outcomes(rides, np.array(asked, dtype=np.float64), day, duration, lower, upper, actual, disbelieved)
+    return Outcomes(rides, np.array(asked, dtype=np.float64), day, duration, lower, upper, actual, out_of_range)
 
 
-def _errors(answers: Answers, believed: tuple[float, float]) -> Select[Any]:
+def _errors(answers: PredictionFilter, believed: tuple[float, float]) -> Select[Any]:
     from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
     column, actual = predictions.c, actual_minutes()
     off = select(column.ride_id, _day().label("day"), (column.duration - actual).label("error"))
-    return off.select_from(with_truth()).where(*_wanted(answers), counting(answers.until), actual.between(*believed))
+    return off.select_from(join_actuals()).where(*_wanted(answers), counting(answers.until), actual.between(*believed))
 
 
 def _rows(connection: Connection, question: Select[Any]) -> list[Any]:
@@ -200,7 +200,7 @@ def _day() -> ColumnElement[Any]:
     return func.date(predictions.c.pickup_datetime)
 
 
-def _wanted(answers: Answers) -> list[ColumnElement[bool]]:
+def _wanted(answers: PredictionFilter) -> list[ColumnElement[bool]]:
     from ride_duration.store.tables import predictions
 
     column = predictions.c

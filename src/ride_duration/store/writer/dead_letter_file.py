@@ -12,7 +12,7 @@ from ride_duration.store.log_records import Record
 log = logging.getLogger(__name__)
 
 
-class Refused:
+class DeadLetterFile:
     """A file of JSON lines: why, and the record (an entry that cannot be read: its payload in base64).
 
     Args:

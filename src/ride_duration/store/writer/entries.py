@@ -43,14 +43,14 @@ class Entry(NamedTuple):
     payload: memoryview
 
 
-def entry_of(records: Sequence[Record]) -> bytes:
+def encode_entry(records: Sequence[Record]) -> bytes:
     """Return the entry that keeps these records (one or more)."""
     payload = _encode(records)
     length, count = len(payload), len(records)
     return _HEADER.pack(MARKER, length, count, zlib.crc32(payload, length ^ count)) + payload
 
 
-def whole_entries(data: bytes, *, ended: bool = True) -> Iterator[Entry]:
+def iterate_entries(data: bytes, *, ended: bool = True) -> Iterator[Entry]:
     """Yield the whole entries in the data; what lies between them is damaged, torn or empty.
 
     Args:
@@ -75,7 +75,7 @@ def whole_entries(data: bytes, *, ended: bool = True) -> Iterator[Entry]:
             begin = _find(data, begin, marker)
 
 
-def records_of(payload: memoryview) -> list[Record]:
+def decode_records(payload: memoryview) -> list[Record]:
     """Return the records of a payload.
 
     Raises:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ride_duration.errors import RideDurationError
-from ride_duration.store.database import name_of_store
-from ride_duration.store.writer.segment import SUFFIX, instance_in, number_of, segments_in
+from ride_duration.store.database import name_store
+from ride_duration.store.writer.segment import SUFFIX, instance_in, list_segments, number_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -81,7 +81,7 @@ def take_folder(folder: Path, instance: str, store_url: str) -> tuple[Path, Inst
     import filelock
 
     name = folder / instance
-    own = name / name_of_store(store_url, folder)
+    own = name / name_store(store_url, folder)
     try:
         own.mkdir(parents=True, exist_ok=True)
         lock = InstanceLock(name / _LOCK)
@@ -114,9 +114,9 @@ def _inherit(other: Path, own: Path) -> None:
 def _move(instance: Path, own: Path) -> None:
     """Move an instance's journals for the same store; each one whole, or not at all."""
     same = instance / own.name
-    unnamed = segments_in(instance)  # of programs that did not tell stores apart
-    for path in [*unnamed, *(segments_in(same) if same != own else ())]:
-        last = max((number_of(mine) or 0 for mine in segments_in(own)), default=0)
+    unnamed = list_segments(instance)  # of programs that did not tell stores apart
+    for path in [*unnamed, *(list_segments(same) if same != own else ())]:
+        last = max((number_of(mine) or 0 for mine in list_segments(own)), default=0)
         path.rename(own / f"{last + 1:012d}{_origin(path, instance)}{path.suffix}")
     for left in sorted({path.parent for path in _journals_below(instance)} - {own}):
         log.warning("%s has records for another store; a service with that store brings them there", left)
@@ -128,8 +128,8 @@ def _origin(path: Path, instance: Path) -> str:
 
 
 def _journals_below(instance: Path) -> list[Path]:
-    return [path for folder in instance.iterdir() if folder.is_dir() for path in segments_in(folder)] + (
-        segments_in(instance)
+    return [path for folder in instance.iterdir() if folder.is_dir() for path in list_segments(folder)] + (
+        list_segments(instance)
     )
 
 

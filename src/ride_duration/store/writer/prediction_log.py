@@ -16,10 +16,10 @@ from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import Record
 from ride_duration.store.sqlite_file import SQLiteFile
 from ride_duration.store.writer.backlog import Backlog, LogFull, MemoryBacklog
-from ride_duration.store.writer.dead_letter_file import Refused
+from ride_duration.store.writer.dead_letter_file import DeadLetterFile
 from ride_duration.store.writer.insertion import Insertion
 from ride_duration.store.writer.instances import take_folder
-from ride_duration.store.writer.write_ahead_log import Journal
+from ride_duration.store.writer.write_ahead_log import WriteAheadLog
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +72,12 @@ class PredictionLog:
         own, self._lock = take_folder(folder, instance, store_url)
         self._own, self._in_memory = own, durability == "memory"
         self._source = f"{socket.gethostname()}/{instance}"
-        self._refused = Refused(own / "refused.jsonl")
+        self._refused = DeadLetterFile(own / "refused.jsonl")
         self._sync = durability == "sync"
         self._backlog: Backlog = (
             MemoryBacklog(capacity)
             if durability == "memory"
-            else Journal(own, journal_bytes, self._refused, synced=self._sync)
+            else WriteAheadLog(own, journal_bytes, self._refused, synced=self._sync)
         )
         self._synced, self._failed_at = 0, -math.inf
         self._syncing: asyncio.Future[None] | None = None
@@ -215,8 +215,7 @@ class PredictionLog:
                 if not self._backlog.check():
                     self._backlog.rewind()
                 if not migrated:
-                    if migrate(self._engine):  # it may have been another database before
-                        self._backlog.rewind()
+                    self._make_tables()
                     migrated = True
                 records = self._backlog.take(_BATCH)
                 if records:
@@ -239,6 +238,13 @@ class PredictionLog:
                 return
             elif self.last_error:
                 time.sleep(_BACK_OFF[0])
+
+    def _make_tables(self) -> None:
+        made = migrate(self._engine)
+        if made:  # it may have been another database before
+            self._backlog.rewind()
+        if self._file is not None:
+            self._file.note_tables(made)
 
     def _source_of(self, inherited_from: str) -> str:
         """The journal that records are from: its order holds by itself, beside others the times do."""

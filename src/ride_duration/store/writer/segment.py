@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from ride_duration.store.writer.entries import whole_entries
+from ride_duration.store.writer.entries import iterate_entries
 
 SUFFIX = ".journal2"
 #: Of programs that wrote entries of version 1; they would take those of today for damage, and so never see them.
@@ -63,7 +63,7 @@ class Segment:
             rest = self.size - offset
             data = os.pread(self._fd, min(most, rest), offset)
             ended = most >= rest or len(data) < most
-            if ended or next(whole_entries(data, ended=False), None):
+            if ended or next(iterate_entries(data, ended=False), None):
                 return data, ended
             most *= 4
 
@@ -123,7 +123,7 @@ def open_segment(path: Path) -> Segment:
     segment = Segment(path, fd, os.fstat(fd).st_size)
     data, _ = segment.read(0, segment.size)
     end = 0
-    for entry in whole_entries(data):
+    for entry in iterate_entries(data):
         segment.damaged |= entry.begin > end
         segment.records += entry.number
         end = entry.end
@@ -131,7 +131,7 @@ def open_segment(path: Path) -> Segment:
     return segment
 
 
-def segments_in(folder: Path) -> list[Path]:
+def list_segments(folder: Path) -> list[Path]:
     """List the files of journals in a folder, the oldest first; those with names of others' choice last."""
     found = [path for suffix in (SUFFIX, SUFFIX_1) for path in folder.glob(f"*{suffix}") if path.is_file()]
     return sorted(found, key=lambda path: (number_of(path) is None, number_of(path), path.name))

@@ -16,9 +16,9 @@ import msgspec
 
 from ride_duration.store.log_records import Record
 from ride_duration.store.writer.backlog import LogFull
-from ride_duration.store.writer.dead_letter_file import Refused
-from ride_duration.store.writer.entries import entry_of, records_of, whole_entries
-from ride_duration.store.writer.segment import SUFFIX, Segment, free_number, number_of, open_segment, segments_in
+from ride_duration.store.writer.dead_letter_file import DeadLetterFile
+from ride_duration.store.writer.entries import decode_records, encode_entry, iterate_entries
+from ride_duration.store.writer.segment import SUFFIX, Segment, free_number, list_segments, number_of, open_segment
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _FAILED_SECONDS = 1.0
 _CHECKED_SECONDS = 0.05  # between looks at the file that is appended to
 
 
-class Journal:
+class WriteAheadLog:
     """Segments, the oldest first; one thread appends to the last, another one takes from the first.
 
     An append is one `write`: once it has returned, the operating system has the bytes and a killed process loses
@@ -49,7 +49,7 @@ class Journal:
         full: Would a record be refused now? A failed write counts for a second.
     """
 
-    def __init__(self, folder: Path, most_bytes: int, refused: Refused, synced: bool = False) -> None:
+    def __init__(self, folder: Path, most_bytes: int, refused: DeadLetterFile, synced: bool = False) -> None:
         self._folder, self._most_bytes = folder, most_bytes
         self._segment_bytes = min(_SEGMENT_BYTES, most_bytes // _SEGMENTS)
         self._refused, self._synced = refused, synced
@@ -60,9 +60,9 @@ class Journal:
         self.set_aside: list[Path] = []
         self._lock = threading.Lock()  # of the last segment, and of what there is
         self._segments: deque[Segment] = deque()
-        for path in segments_in(folder):
+        for path in list_segments(folder):
             self._adopt(path)
-        self._last = max((number_of(path) or 0 for path in segments_in(folder)), default=0)
+        self._last = max((number_of(path) or 0 for path in list_segments(folder)), default=0)
         self._unsynced: deque[int] = deque()  # rotated away; `sync` alone closes them
         self._offset = self._next = self._taken = 0
         self._fd = self._begin()
@@ -80,7 +80,7 @@ class Journal:
         return len(self._segments) > 1 or self._offset < self._segments[0].size
 
     def append(self, records: Sequence[Record]) -> None:
-        entry = entry_of(records)
+        entry = encode_entry(records)
         if self.size + len(entry) > self._most_bytes:
             raise LogFull(
                 f"the journal {self._folder} has reached its bound of {self._most_bytes:,} bytes, because the database "
@@ -118,12 +118,12 @@ class Journal:
                 break
             begin, damaged = self._offset, False
             self._next = begin
-            for entry in whole_entries(data, ended=ended):
+            for entry in iterate_entries(data, ended=ended):
                 damaged |= begin + entry.begin > self._next
                 self._next = begin + entry.end
                 self._taken += entry.number
                 try:
-                    records += records_of(entry.payload)
+                    records += decode_records(entry.payload)
                 except msgspec.DecodeError as error:
                     self._refused.keep(bytes(entry.payload), error)
                 if self._taken >= limit:
