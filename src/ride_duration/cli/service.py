@@ -12,7 +12,7 @@ import click
 
 from ride_duration.atomic import lock_folder, write_private
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
-from ride_duration.cli.run import told_clearly
+from ride_duration.cli.errors import report_errors
 from ride_duration.cli.tables import printable
 from ride_duration.errors import RideDurationError
 
@@ -48,7 +48,7 @@ def start(host: str | None, port: int | None, env: str | None, params: dict[str,
 
     Another champion takes over within seconds, without a pause. Ctrl-C stops the service, and loses nothing.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = service_settings(env, params, given)
         file = settings.own_folder / "settings.json"
@@ -72,7 +72,7 @@ def keys() -> None:
 @chosen
 def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Add a key for NAME, and show it once: only its hash is stored."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import add_key
 
@@ -87,7 +87,7 @@ def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, A
 @chosen
 def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """List the API keys by name, with their scopes."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import read_keys
 
@@ -106,7 +106,7 @@ def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
 @chosen
 def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Revoke the API key of NAME; running services follow within a second."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import remove_key
 
