@@ -113,9 +113,9 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
     rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "learnt from March")
     out = released.told("rollout", "status")
-    [row] = [line for line in out.splitlines() if line.startswith("not believed (outside 1 to 60 minutes)")]
+    [row] = [line for line in out.splitlines() if line.startswith("out of range (1 to 60 minutes)")]
     assert row.split()[-1] == "1"
-    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["not_believed"] == 1
+    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["out_of_range"] == 1
     out = released.told("approve", "3", "--by", "Ben", "--why", "fair on every borough")
     assert "Version 3 is champion now, after version 1." in out
     assert "The rollout of version 3 ends by this." in out

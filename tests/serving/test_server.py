@@ -100,14 +100,14 @@ def _first_answer(process: subprocess.Popen[str], url: str) -> requests.Response
             time.sleep(0.05)
 
 
-def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) -> None:
+def test_kedro_service_start_from_an_empty_project_to_ctrl_c(project: Project) -> None:
     port = free_port()
     process = project.start("kedro", "service", "start", "--port", str(port))
     try:
         ready = _first_answer(process, f"http://127.0.0.1:{port}/ready")
         assert ready.status_code == 503
         assert "`kedro run` makes one" in ready.json()["detail"]
-        other = served(str(project.data(f"serving/{port}/settings.json")))
+        other = served("--settings", str(project.data(f"serving/{port}/settings.json")))
         assert other.returncode == 1
         assert f"Error: the service cannot listen on 127.0.0.1:{port} (Address already in use)" in other.stderr
         assert "choose another --port" in other.stderr

@@ -52,7 +52,7 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
 
 
 def told_of_rollout(decision: Decision, env: str | None, params: dict[str, Any]) -> str | None:
-    """What a decision means for the rollout that goes on; None if none does, or if nobody can see one from here.
+    """Return what a decision means for the open rollout; None if there is none, or none can be seen from here.
 
     Another champion ends it, which the service notes. A rejection of its challenger does not show in who is champion:
     it is noted here.

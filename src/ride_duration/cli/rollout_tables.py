@@ -39,7 +39,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
             "failed": evidence.failed,
             "p99_ms": evidence.p99_ms,
             "actuals": evidence.actuals,
-            "not_believed": out_of_range,
+            "out_of_range": out_of_range,
             "difference": difference and difference.verdict,
             "absolute": evidence.absolute and evidence.absolute.verdict,
         },
@@ -76,7 +76,7 @@ def print_rollout(rollout: Rollout, evidence: Evidence | None, step: Step | None
             ("failed", f"{evidence.failed:,}"),
             ("99th percentile of its time", p99),
             ("actuals", f"{evidence.actuals:,}"),
-            (_not_believed(), f"{out_of_range:,}"),
+            (_name_out_of_range(), f"{out_of_range:,}"),
             ("RMSE, which decides", verdict),
             ("MAE, beside it", beside),
         )
@@ -96,7 +96,7 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
     rows = [
         (
             row["variant"],
-            *(f"{row[name]:,}" for name in ("predicted", "joined", "not_believed")),
+            *(f"{row[name]:,}" for name in ("predicted", "joined", "out_of_range")),
             *(_number(row[name]) for name in names),
         )
         for row in report["variants"]
@@ -105,7 +105,7 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
         "variant",
         "predicted",
         "joined",
-        _not_believed(),
+        _name_out_of_range(),
         "MAE (min)",
         "RMSE (min)",
         "bias (min)",
@@ -135,11 +135,11 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
     click.echo(f"\nVerdict: {report['verdict']}.\nNext: {report['next']}.")
 
 
-def _not_believed() -> str:
-    """What a count of actual durations that are not joined is called."""
+def _name_out_of_range() -> str:
+    """Return the heading of the count of actual durations that are not joined."""
     from ride_duration.trips.records import DURATION
 
-    return "not believed (outside {:g} to {:g} minutes)".format(*DURATION)
+    return "out of range ({:g} to {:g} minutes)".format(*DURATION)
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -36,8 +36,8 @@ class ComparedRides:
         duration: Answers (n,) in minutes.
         lower: Lower bounds (n,) in minutes, NaN where there is none.
         upper: Upper bounds (n,) in minutes, NaN where there is none.
-        actual: Actual durations (n,) in minutes, NaN where not known yet, or not believed.
-        disbelieved: Whether an actual duration (n,) is known and not believed.
+        actual: Actual durations (n,) in minutes, NaN where not known yet, or out of range.
+        out_of_range: Whether an actual duration (n,) is known and out of range.
     """
 
     ride_id: NDArray[np.str_]
@@ -133,7 +133,7 @@ def _variant(answered: ComparedRides, name: Variant) -> dict[str, Any]:
     joined = _joined(answered, name)
     row: dict[str, Any] = {"variant": name.value, "predicted": int((answered.variant == name).sum())}
     row["joined"] = int(joined.sum())
-    row["not_believed"] = int(answered.out_of_range[answered.variant == name].sum())
+    row["out_of_range"] = int(answered.out_of_range[answered.variant == name].sum())
     if not row["joined"]:
         return row | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     actual, lower, upper = answered.actual[joined], answered.lower[joined], answered.upper[joined]

@@ -14,8 +14,8 @@ from ride_duration.store.queries.outcomes import (
     DayErrors,
     PredictionFilter,
     count_out_of_range_actuals,
+    count_predictions,
     find_latency,
-    number_of,
     outcomes,
     sum_daily_errors,
     sum_paired_errors,
@@ -43,7 +43,7 @@ def collect_evidence(engine: Engine, rollout: Rollout, champion: int | None) -> 
     Args:
         engine: For reading the prediction log.
         rollout: As it was read last.
-        champion: Who is now; None if nobody.
+        champion: The present champion; None if there is none.
     """
     answers = _challengers(rollout)
     found = sum_daily_errors(engine, answers, DURATION)
@@ -51,7 +51,7 @@ def collect_evidence(engine: Engine, rollout: Rollout, champion: int | None) -> 
     return Evidence(
         since=datetime.fromtimestamp(rollout.since, UTC),
         champion=champion,
-        requests=number_of(engine, answers) + rollout.failed,
+        requests=count_predictions(engine, answers) + rollout.failed,
         failed=rollout.failed,
         p99_ms=find_latency(engine, answers, 0.01),
         actuals=sum(day.rides for day in found),

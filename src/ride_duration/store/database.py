@@ -69,7 +69,7 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open
 
 
 def engine_for_reading(store_url: str) -> Engine:
-    """An engine for questions to a store that a service has written to; it holds up nobody.
+    """An engine for questions to a store that a service has written to; it blocks no writer.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
@@ -106,7 +106,7 @@ def name_store(store_url: str, folder: Path) -> str:
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
-        folder: That an SQLite file's place is told from: a project that is moved as a whole keeps its names.
+        folder: An SQLite file is named relative to it: a project that is moved as a whole keeps its names.
 
     Raises:
         RideDurationError: The URL cannot be used.

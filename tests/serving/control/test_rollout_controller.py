@@ -238,7 +238,7 @@ def test_two_instances_never_step_twice(city: City) -> None:
     city.week()
     one.follow()
     assert stale is not None
-    two.controller._lead(stale, two.reconciler)  # what it read just before the other's step
+    two.controller._advance(stale, two.reconciler)  # what it read just before the other's step
     assert len(city.rollout.history) == 2
     assert two.follow() == HALF
 
@@ -307,7 +307,7 @@ def test_a_bad_package_ends_the_rollout(city: City) -> None:
     city.begin(3)
     assert one.follow() == ALONE
     assert city.rollout.status == "rolled back"
-    assert "version 3 cannot answer" in city.rollout.history[-1].why
+    assert "version 3 cannot be served" in city.rollout.history[-1].why
     one.follow()
     assert one.reconciler.problem is None
 
@@ -372,7 +372,7 @@ def test_a_problem_that_lasts_is_reported_while_it_is_looked_at_again(
     one.reconciler.reconcile()
     problem = one.reconciler.problem
     assert problem is not None
-    assert "version 3 cannot answer" in problem
+    assert "version 3 cannot be served" in problem
     seen = []
 
     def looking(_: object) -> int:

@@ -78,7 +78,7 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     told = town.told("rollout", "compare")
     assert "Verdict: " in told
     assert "RMSE" in told
-    assert "not believed (outside 1 to 60 minutes)" in told
+    assert "out of range (1 to 60 minutes)" in told
     report = town.told("rollout", "compare", "--json")
     assert report["next"] == "nothing: the rollout is finished (version 3 is champion)"
     assert report["variants"][0]["variant"] == "challenger"

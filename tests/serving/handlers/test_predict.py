@@ -56,7 +56,7 @@ def test_rides_without_an_id_get_ids_of_their_own(service: Running) -> None:
     ("miles", "used"),
     [(0.1, False), (15, True), (40, True), (100.0, False), (100.5, False), (1e6, False), (0, False), (None, False)],
 )
-def test_a_distance_that_is_not_believed_counts_as_unknown(service: Running, miles: float | None, used: bool) -> None:
+def test_a_distance_that_is_out_of_range_counts_as_unknown(service: Running, miles: float | None, used: bool) -> None:
     told = service.post("/predict", RIDE | {"trip_distance": miles}).json
     assert told["distance_used"] is used
     expected = minutes(10, 50, datetime.fromisoformat(WHEN), miles)

@@ -180,7 +180,7 @@ def test_without_keys_it_is_asked_under_names_of_this_machine(service: Running, 
         reply = service.get(path, Host=name)
         assert reply.status == (404 if (path, status) == ("/nothing", 200) else status), path
         if status == 403:
-            assert "ask 127.0.0.1 or localhost" in refused(reply, 403)
+            assert "use 127.0.0.1 or localhost" in refused(reply, 403)
 
 
 def test_with_keys_pages_come_from_anywhere(guarded: Running, keys: dict[str, dict[str, str]]) -> None:

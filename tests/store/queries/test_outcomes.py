@@ -12,8 +12,8 @@ from ride_duration.store.queries.ground_truth import joined
 from ride_duration.store.queries.outcomes import (
     PredictionFilter,
     count_out_of_range_actuals,
+    count_predictions,
     find_latency,
-    number_of,
     outcomes,
     sum_daily_errors,
     sum_paired_errors,
@@ -21,7 +21,7 @@ from ride_duration.store.queries.outcomes import (
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import PICKUP, prediction
 
-BELIEVED = (1.0, 60.0)
+VALID_RANGE = (1.0, 60.0)
 
 
 def filled(store_url: str, records: list[Record]) -> None:
@@ -60,28 +60,28 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     filled(store_url, [*rides, *actuals, *others])
     engine = engine_for_reading(store_url)
     answers = PredictionFilter("green", 1, "champion", 1.0)
-    found = outcomes(engine, answers, BELIEVED)
+    found = outcomes(engine, answers, VALID_RANGE)
     rows = [row for row in joined(engine, 1.0) if row.counts and is_of(answers, row.prediction)]
     assert found.ride_id.tolist() == [row.prediction.ride_id for row in rows]
     assert found.asked_at.tolist() == [row.prediction.asked_at for row in rows]
     assert found.duration.tolist() == [row.prediction.duration for row in rows]
-    believed = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
-    np.testing.assert_array_equal(found.actual, np.array(believed))
+    valid = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
+    np.testing.assert_array_equal(found.actual, np.array(valid))
     assert found.out_of_range.tolist() == [bool(row.actual) and not 1 <= row.actual <= 60 for row in rows]
-    assert count_out_of_range_actuals(engine, answers, BELIEVED) == found.out_of_range.sum() == 2
+    assert count_out_of_range_actuals(engine, answers, VALID_RANGE) == found.out_of_range.sum() == 2
     off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
     assert off.tolist() == [49.0, 13.0, 87.0]
-    assert sum_daily_errors(engine, answers, BELIEVED) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
-    assert sum_daily_errors(engine, PredictionFilter("green", 7, "champion", 0.0), BELIEVED) == []
+    assert sum_daily_errors(engine, answers, VALID_RANGE) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
+    assert sum_daily_errors(engine, PredictionFilter("green", 7, "champion", 0.0), VALID_RANGE) == []
     assert set(found.day) == {"2021-02-01"}
-    assert outcomes(engine, PredictionFilter("green", 1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == [
+    assert outcomes(engine, PredictionFilter("green", 1, "champion", 1.0, 3.0), VALID_RANGE).ride_id.tolist() == [
         "ride 1",
         "ride 2",
     ]
-    assert outcomes(engine, PredictionFilter("green", 1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, (
+    assert outcomes(engine, PredictionFilter("green", 1, "champion", 0.0, 9.0), VALID_RANGE).duration[0] == 10.0, (
         "what came later"
     )
-    assert outcomes(engine, PredictionFilter("green", 7, "champion", 0.0), BELIEVED).actual.shape == (0,)
+    assert outcomes(engine, PredictionFilter("green", 7, "champion", 0.0), VALID_RANGE).actual.shape == (0,)
     engine.dispose()
 
 
@@ -102,11 +102,11 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
         PredictionFilter("green", version, name, 0.0) for version, name in ((1, "champion"), (2, "shadow"))
     )
     of_shadow = [("2021-02-28", 2, 4.0 + 16.0, 6.0), ("2021-03-01", 2, 9.0 + 36.0, 9.0)]
-    assert sum_daily_errors(engine, shadow, BELIEVED) == of_shadow
-    both = sum_paired_errors(engine, champion, shadow, BELIEVED)
+    assert sum_daily_errors(engine, shadow, VALID_RANGE) == of_shadow
+    both = sum_paired_errors(engine, champion, shadow, VALID_RANGE)
     assert [one for one, _ in both] == [("2021-02-28", 2, 2.0, 2.0), ("2021-03-01", 2, 2.0, 2.0)]
     assert [other for _, other in both] == of_shadow
-    assert outcomes(engine, shadow, BELIEVED).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
+    assert outcomes(engine, shadow, VALID_RANGE).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
     engine.dispose()
 
 
@@ -114,7 +114,7 @@ def test_the_slowest_answers(store_url: str) -> None:
     filled(store_url, [timed(number, float(number)) for number in range(1, 201)])
     engine = engine_for_reading(store_url)
     answers = PredictionFilter("green", 3, "shadow", 50.0)
-    assert number_of(engine, answers) == 200
+    assert count_predictions(engine, answers) == 200
     assert find_latency(engine, answers, 0.01) == 198.0
     assert find_latency(engine, PredictionFilter("green", 3, "shadow", 51.0), 0.01) is None
     engine.dispose()

@@ -30,7 +30,7 @@ class Challenge(NamedTuple):
 
 @dataclass
 class _Observation:
-    """What a look finds, as far as it has come; others are told once it has ended."""
+    """What a look at the registry has found so far; published once the look has ended."""
 
     reachable: bool = True
     champion: int | None = None

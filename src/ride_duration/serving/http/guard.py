@@ -144,7 +144,7 @@ class Guard:
         if found is None:
             scope = f" with the scope `{needed}`" if needed else ""
             what = "missing" if key is None else "revoked or invalid"
-            raise HttpProblem(401, f"{what} API key: send one{scope} in the header `Authorization: Bearer KEY`")
+            raise HttpProblem(401, f"{what} API key; send an API key{scope} as the header `Authorization: Bearer KEY`")
         if needed and needed not in found.scopes:
             raise HttpProblem(403, f"the API key of '{found.name}' lacks the scope `{needed}`")
         return found.name

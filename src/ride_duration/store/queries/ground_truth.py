@@ -1,8 +1,8 @@
 """Predictions joined with what really happened, as far as it is known.
 
 Nothing that was reported is thrown away: of the reports about one ride, the newest holds, and the others stay beside
-it. Of several answers of a model about one ride, the newest is the one that counts; answers of a shadow, which nobody
-saw, are a line of their own.
+it. Of several answers of a model about one ride, the newest is the one that counts; predictions of a shadow, which
+were not returned to clients, are a line of their own.
 
 Which one is the newest: of those from one journal (`source`), the one that arrived last, whatever the clock of the
 service said meanwhile, since a journal is kept in order. Of several journals, of which one may arrive late, the one
@@ -29,7 +29,7 @@ class Joined(NamedTuple):
 
     Attributes:
         prediction: What was answered.
-        actual: Minutes that the ride took; None if nobody has said. A report that names the drop-off is measured from
+        actual: Minutes that the ride took; None if not reported. A report that names the drop-off is measured from
             the prediction's pick-up: between the instants if both are known, else on the wall clock, as the TLC's
             records are: by the same rule for the changes of the clocks.
         received_at: When the report that holds came in (seconds since 1970-01-01 UTC); None if there is none.

@@ -39,7 +39,7 @@ class Insertion:
 
         Args:
             records: Of both kinds, in the order of their arrival.
-            refuse: Is told which record cannot be inserted, and why.
+            refuse: Is called with each record that cannot be inserted, and the reason.
             source: The journal that they come from; records of one source arrive in the order in which they were made.
 
         Raises:
