@@ -141,7 +141,7 @@ NAMED = ("--by", "Ana", "--why", "because")
         (("rollback", "--why", ""), "--why is blank"),
         (("list", "--params=source=moon"), "unknown source 'moon'; choose one of simulated, tlc"),
         (("list", "--params=sorce=tlc"), "unknown parameter 'sorce'; did you mean 'source'?"),
-        (("history", "--params=service=yellow"), "the source 'simulated' makes green months only"),
+        (("history", "--params=taxi_type=yellow"), "the source 'simulated' makes green months only"),
         (("rollback", "--env", "moon"), "unknown environment 'moon'"),
     ],
 )
@@ -168,7 +168,7 @@ def test_approval_needs_a_name_and_a_reason(released_once: Released, missing: st
 
 
 def test_another_model_has_a_registry_of_its_own(released_once: Released) -> None:
-    for choice in (("--params=source=tlc,service=yellow",), ("--env", "tlc", "--params", "service=yellow")):
+    for choice in (("--params=source=tlc,taxi_type=yellow",), ("--env", "tlc", "--params", "service=yellow")):
         out = released_once.told("list", *choice)
         assert "There is no version of ride-duration-yellow-tlc yet." in out
         assert f"`kedro run {' '.join(choice).replace('--params ', '--params=')}` releases the first" in out

@@ -44,7 +44,7 @@ class Run:
         self.of_registry = {
             "path": str(store.project / "data"),
             "tracking": SETTINGS,
-            "service": service,
+            "taxi_type": service,
             "source": "simulated",
         }
         self.package = ModelPackageDataset(str(store.project / "data/06_models/model_package"))

@@ -80,7 +80,7 @@ def features(*months: str, **changed: Any) -> ibis.Table:
 def backtest(months: str, policies: str, source: str = "tlc") -> Backtest:
     """A backtest of green trips."""
     sources = {"tlc": "https://tlc/{service}_{month}", "simulated": None}
-    return Backtest(source=source, sources=sources, service="green", backtest_data=months, backtest_policies=policies)
+    return Backtest(source=source, sources=sources, taxi_type="green", backtest_data=months, backtest_policies=policies)
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)

@@ -29,7 +29,7 @@ def settings(months: dict[str, Any] | None = None, seed: int = 42, **hyper_param
         {"seed": 43},
         {"max_leaves": 7},
         {"months": {"train_data": "2020-12"}},
-        {"months": {"service": "yellow"}},
+        {"months": {"taxi_type": "yellow"}},
         {"months": {"source": "other", "sources": {"other": None}}},
     ],
 )

@@ -22,7 +22,7 @@ from tests.pipelines.data_science.test_model_configurations import ZOO, simulate
 EXPERIMENT = Experiment(
     source="simulated",
     sources={"simulated": None},
-    service="green",
+    taxi_type="green",
     train_data="2021-01",
     val_data="2021-03",
     engine_threads=1,

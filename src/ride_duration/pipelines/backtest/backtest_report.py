@@ -87,7 +87,7 @@ def summarise_backtest(backtest_metrics: pd.DataFrame, backtest: Backtest, train
 
 
 def _trips(backtest: Backtest) -> str:
-    return f"{backtest.service} {'simulated' if backtest.simulated else backtest.source.upper()} trips"
+    return f"{backtest.taxi_type} {'simulated' if backtest.simulated else backtest.source.upper()} trips"
 
 
 def _by_month(backtest_metrics: pd.DataFrame, measure: str) -> pd.DataFrame:

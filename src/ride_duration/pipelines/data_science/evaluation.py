@@ -71,7 +71,7 @@ def asked_for(experiment: Experiment, training: Training) -> dict[str, str | Non
         "train_data": experiment.train_data,
         "val_data": experiment.val_data,
         "test_data": experiment.test_data,
-        "service": experiment.service,
+        "service": experiment.taxi_type,
         "source": experiment.source,
     }
 

@@ -139,5 +139,5 @@ def _shap_values(model: DurationModel, rows: pd.DataFrame) -> NDArray[np.float64
 
 def _titled(figure: Any, title: str, x: str, y: str, experiment: Experiment) -> Any:
     trips = "simulated trips" if experiment.simulated else f"{experiment.source.upper()} trips"
-    subtitle = f"{experiment.service} {trips}, trained on {experiment.train_data}, judged on {experiment.val_data}"
+    subtitle = f"{experiment.taxi_type} {trips}, trained on {experiment.train_data}, judged on {experiment.val_data}"
     return figure.update_layout(title={"text": title, "subtitle": {"text": subtitle}}, xaxis_title=x, yaxis_title=y)

@@ -13,6 +13,9 @@ from ride_duration.pipelines.data_science.evaluation import asked_for
 from ride_duration.pipelines.data_science.interval_model import IntervalModel
 from ride_duration.pipelines.data_science.parameters import Experiment, Training
 
+#: Parameters that are called otherwise in files.
+_PARAMETERS = {"service": "taxi_type"}
+
 _AGAIN = "give the same --params and --env, or run all of `kedro run`"
 
 
@@ -24,8 +27,9 @@ def refuse_other_metrics(metrics: dict[str, Any], experiment: Experiment, traini
     """
     for name, value in asked_for(experiment, training).items():
         if metrics[name] != value:
+            parameter = _PARAMETERS.get(name, name)
             raise RideDurationError(
-                f"the model that lies in data/ was made with {name}={metrics[name]}, not {value}; {_AGAIN}"
+                f"the model in data/ was made with {parameter}={metrics[name]}, not {value}; {_AGAIN}"
             )
 
 

@@ -16,6 +16,7 @@ from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.data_science.parameters import Slices
 from ride_duration.pipelines.data_science.slices import slices_of
+from ride_duration.pipelines.model_release.answer_errors import needs_distance
 from ride_duration.pipelines.model_release.champion import compare_with_champions
 from ride_duration.pipelines.model_release.consistency_checks import refuse_other_trips
 from ride_duration.pipelines.model_release.gate_checks import Check, columns_of
@@ -53,6 +54,7 @@ def gate_package(
     checks = [
         _data_quality(model_package, gate),
         _later_months(model_package),
+        *_answers_at_request_time(model_package, gate),
         *_beats_baselines(model_package, val_features, answers),
         *comparison.checks,
         *_coverage(model_package, val_features, answers, gate),
@@ -95,6 +97,15 @@ def _later_months(package: ModelPackage) -> Check:
     train, val = package.manifest["train_data"], package.manifest["val_data"]
     found = f"learnt from months up to {max(train)}, and judged on months from {min(val)} on"
     return Check("judged on later months", "val_data comes after train_data", max(train) < min(val), found)
+
+
+def _answers_at_request_time(package: ModelPackage, gate: Gate) -> list[Check]:
+    """A champion is asked for rides that have not begun, whose distance no meter has measured yet."""
+    if not gate.request_time:
+        return []
+    needs = needs_distance(package)
+    found = "this model needs the metered distance; `gate.request_time: false` allows it" if needs else "it does"
+    return [Check("answers at request time", "answers without the metered distance", not needs, found)]
 
 
 def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers]) -> list[Check]:

@@ -91,7 +91,7 @@ def _study_name(rows: pd.DataFrame, training: Training, experiment: Experiment, 
         "rows": hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest(),
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{training.model} {experiment.train_data} {experiment.service} {experiment.source} {digest}"
+    return f"{training.model} {experiment.train_data} {experiment.taxi_type} {experiment.source} {digest}"
 
 
 def _begin(study: optuna.Study, own: dict[str, Any]) -> None:
@@ -144,7 +144,7 @@ def _found(
         "study": study.study_name,
         "model": training.model,
         "train_data": experiment.train_data,
-        "service": experiment.service,
+        "service": experiment.taxi_type,
         "source": experiment.source,
         "simulated": experiment.simulated,
         "seed": training.seed,
