@@ -171,7 +171,7 @@ def close_interrupted() -> None:
 
 
 def _close_killed(experiment_id: str) -> None:
-    """End, as KILLED, what a kill left RUNNING: the lock is ours, so that nobody else is at work."""
+    """End, as KILLED, what a kill left RUNNING: the lock is ours, so no other run is at work."""
     import mlflow
 
     client = mlflow.MlflowClient()

@@ -19,7 +19,7 @@ from ride_duration.errors import RideDurationError
 
 #: A trip is kept when its duration lies in this closed interval (minutes): the reference's population.
 DURATION = (1.0, 60.0)
-#: A distance is believed when it lies in this interval, open below and closed above (miles).
+#: A distance is valid when it lies in this interval, open below and closed above (miles).
 DISTANCE = (0.0, 100.0)
 
 RIDE_ID_DIGITS = 9

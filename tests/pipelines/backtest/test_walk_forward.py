@@ -1,4 +1,4 @@
-"""Walking forward: no month is judged by a model that has seen it or a later one."""
+"""Walking forward: no month is evaluated with a model that has seen it or a later one."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ YEAR = parse_months("2021-01..2021-12")
 
 
 class Witness:
-    """An estimator that remembers the months it learnt from, and answers with their number."""
+    """An estimator that remembers the months it trained on, and answers with their number."""
 
     made: list["Witness"] = []  # noqa: RUF012
 
@@ -99,7 +99,7 @@ def test_no_model_judges_a_month_that_is_not_later_than_all_that_it_learnt_from(
         assert max(witness.learnt_from) < min(witness.judged)
         assert {*witness.learnt_from, *witness.judged} <= {YEAR.index(month) for month in months}
     fits = [frozenset(witness.learnt_from) for witness in Witness.made]
-    assert len(fits) == len(set(fits)), "the same months were learnt from twice"
+    assert len(fits) == len(set(fits)), "the same months were trained on twice"
     assert list(zip(table["month"], table["policy"], strict=True)) == [
         (month, policy) for month in months[1:] for policy in policies
     ]

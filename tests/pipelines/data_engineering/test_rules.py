@@ -296,4 +296,4 @@ def test_a_month_of_which_nothing_is_kept_is_named_with_the_reasons() -> None:
     said = str(told.value)
     assert "all 4 trips of 2021-02 were rejected" in said
     assert all(count in said for count in ("1 missing_time", "2 too_short", "1 too_long"))
-    assert "leave it out, or get its file anew" in said
+    assert "leave it out, or download its file again" in said

@@ -31,7 +31,7 @@ def summarise_scores(scored_trips: dict[str, Callable[[], ir.Table]], scoring: S
         rmse = "" if measures["rmse"] is None else f"{measures['rmse']:.2f}"
         lines.append(f"{month:<10}{measures['trips']:>12,}{measures['known']:>12,}{rmse:>8}{held:>13}")
     low, high = DURATION
-    lines.append(f"known: of {low:g} to {high:g} minutes; RMSE in minutes and intervals are judged on these")
+    lines.append(f"known: of {low:g} to {high:g} minutes; RMSE in minutes and intervals are evaluated on these")
     return "\n".join([*lines, ""])
 
 

@@ -155,4 +155,4 @@ def _read_through(records: ir.Table, file: str) -> None:
 
 def empty(file: str) -> RideDurationError:
     """What to say of a file without trips."""
-    return RideDurationError(f"{file} holds no trips at all; get the file anew, or leave that month out")
+    return RideDurationError(f"{file} holds no trips at all; download the file again, or leave that month out")

@@ -47,7 +47,7 @@ def train_intervals(
 
 
 def settings_hash(experiment: Experiment, training: Training, intervals: Intervals) -> str:
-    """A hash (SHA-256) of every parameter that what is learnt depends on: the same for the same model."""
+    """A hash (SHA-256) of every parameter that training depends on: the same for the same model."""
     settings = {
         "trips": [experiment.taxi_type, experiment.source, *experiment.splits["train"]],
         "seed": training.seed,
