@@ -62,7 +62,7 @@ def test_every_policy_is_a_line_after_and_before_the_ride_that_breaks_where_mont
 def test_a_model_that_needs_the_distance_has_one_panel() -> None:
     drawn = figure(rmse_without_distance=float("nan"))
     assert len(drawn.data) == 2
-    assert [note.text for note in drawn.layout.annotations if "ride" in note.text] == ["with metered distance"]
+    assert [note.text for note in drawn.layout.annotations if "distance" in note.text or "request" in note.text] == ["with metered distance"]
 
 
 def test_the_picture_says_of_which_model_and_trips_it_is() -> None:

@@ -95,7 +95,7 @@ def test_the_head_of_the_entry_says_how_it_was_found() -> None:
 
 
 def test_the_summary_puts_old_and_new_side_by_side() -> None:
-    lines = {line[:22].strip(): line[22:].split() for line in summarise_tuning(FOUND, training("xgboost")).splitlines()}
+    lines = {line[:28].strip(): line[28:].split() for line in summarise_tuning(FOUND, training("xgboost")).splitlines()}
     assert lines["RMSE with metered distance"] == ["4.500", "4.250"]
     assert lines["RMSE at request time"] == ["5.500", "5.250"]
     assert lines["their mean"] == ["5.000", "4.750"]

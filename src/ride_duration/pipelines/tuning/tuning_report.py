@@ -124,4 +124,4 @@ def summarise_tuning(tuning_result: dict[str, Any], training: Training) -> str:
 
 
 def _line(name: str, had: Any, found: Any) -> str:
-    return f"{name:<22}{had!s:>20}{found!s:>28}"
+    return f"{name:<28}{had!s:>20}{found!s:>28}"
