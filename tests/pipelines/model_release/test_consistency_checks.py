@@ -25,7 +25,7 @@ from tests.pipelines.model_release.test_packaging import SIMULATED, package, pac
         ({"train_data": "2020-12"}, "made with train_data=2021-01, not 2020-12"),
         ({"val_data": "2021-04"}, "made with val_data=2021-02, not 2021-04"),
         ({"test_data": "2021-05"}, "made with test_data=None, not 2021-05"),
-        ({"service": "yellow"}, "made with taxi_type=green, not yellow"),
+        ({"taxi_type": "yellow"}, "made with taxi_type=green, not yellow"),
         (SIMULATED, "made with source=tlc, not simulated"),
     ],
 )

@@ -54,7 +54,7 @@ def test_the_figures_are_those_of_the_metrics() -> None:
 
 
 def test_what_a_model_cannot_say_is_said() -> None:
-    assert re.search(r"\| RMSE \| [\d.]+ \| n/a (needs the distance) \|", card("ridge"))
+    assert re.search(r"\| RMSE \| [\d.]+ \| n/a \(needs the distance\) \|", card("ridge"))
 
 
 def test_the_worst_slices_stand_first_and_small_ones_are_left_out() -> None:

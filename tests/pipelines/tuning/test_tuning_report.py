@@ -81,7 +81,7 @@ def test_the_head_of_the_entry_says_how_it_was_found() -> None:
     for words in (
         "kedro run --env tlc --params=model=xgboost_tuned",
         'kedro run --env tlc --pipelines=tuning --params="model=xgboost,train_data=2021-01+2023-01,',
-        "taxi_type=green",
+        "taxi_type=green,source=tlc",
         "trials=4",
         "seed=42",
         "Mean RMSE",

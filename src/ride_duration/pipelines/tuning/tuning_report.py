@@ -37,9 +37,9 @@ def write_tuned_entry(tuning_result: dict[str, Any], training: Training, environ
 
 
 def _command(tuning_result: dict[str, Any], environment: str) -> str:
-    taxi_type = {"taxi_type": tuning_result["service"]}
-    given = taxi_type | {name: tuning_result[name] for name in ("model", "train_data", "source", "seed", "trials")}
-    params = ",".join(f"{name}={value}" for name, value in given.items())
+    recorded = {"taxi_type": "service"}
+    names = ("model", "train_data", "taxi_type", "source", "seed", "trials")
+    params = ",".join(f"{name}={tuning_result[recorded.get(name, name)]}" for name in names)
     return f'kedro run --env {environment} --pipelines=tuning --params="{params}"'
 
 
