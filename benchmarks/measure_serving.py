@@ -110,7 +110,8 @@ def print_steps(package: Any) -> None:
     from ride_duration.serving.inference.counters import Counters
     from ride_duration.serving.inference.deployment import Deployment, Model
     from ride_duration.serving.inference.metrics import Metrics
-    from ride_duration.serving.inference.scoring import parse_ride, score_ride
+    from ride_duration.serving.inference.parsing import parse_ride
+    from ride_duration.serving.inference.scoring import score_ride
     from ride_duration.serving.schemas.prediction import Ride
     from ride_duration.serving.settings import check_settings
     from ride_duration.store import PredictionLog

@@ -11,13 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import requests
+import yaml
 
 from ride_duration.errors import RideDurationError
 from ride_duration.serving.api_keys import add_key
-from ride_duration.serving.settings import check_settings
-from tests.conftest import Project
+from ride_duration.serving.settings import ServiceSettings, check_settings
+from tests.conftest import REPOSITORY, Project
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
 from tests.support.ports import free_port
@@ -173,3 +175,13 @@ def test_a_signal_while_the_service_starts_is_heeded(models: Models) -> None:
         asked.close()
     assert running.process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in running.said
+
+
+def test_the_defaults_of_the_service_are_those_of_the_configuration() -> None:
+    given = yaml.safe_load((REPOSITORY / "conf/base/parameters_serving.yml").read_text())["serving"]
+    assert msgspec.to_builtins(ServiceSettings(project="", model="")).items() >= given.items()
+
+
+def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ended = served("--package", str(tmp_path / "none"))
+    assert (ended.returncode, ended.stderr) == (1, f"Error: --package: there is no folder {tmp_path / 'none'}\n")

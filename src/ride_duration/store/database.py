@@ -180,5 +180,5 @@ def _url(store_url: str) -> URL:
         raise RideDurationError(f"the store's URL cannot be read; {advice}") from None
     file = url.drivername == "sqlite" and url.database not in {None, "", ":memory:"}
     if not file and url.drivername != "postgresql+psycopg":
-        raise RideDurationError(f"{url.render_as_string()} is no store; {advice}")
+        raise RideDurationError(f"{url.render_as_string()} is not a store; {advice}")
     return url

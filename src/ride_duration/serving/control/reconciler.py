@@ -44,7 +44,7 @@ class Reconciler:
     Args:
         reader: Of the registry.
         cache: Of packages.
-        challenge: Who challenges the champion at the moment, if anybody.
+        challenge: Returns the challenger, if there is one.
 
     Attributes:
         deployment: Who answers; None as long as no model could be loaded.

@@ -10,18 +10,20 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.serving.inference.deployment import Deployment
-from ride_duration.serving.inference.scoring import (
+from ride_duration.serving.inference.parsing import (
     RideRequest,
-    ScoredRide,
-    ScoringResult,
-    explain_ride,
     make_id_source,
     normalize_ride_id,
     parse_ride,
-    score_ride,
-    score_rides,
     to_instant,
     to_wall_clock,
+)
+from ride_duration.serving.inference.scoring import (
+    ScoredRide,
+    ScoringResult,
+    explain_ride,
+    score_ride,
+    score_rides,
     try_score,
 )
 from ride_duration.serving.schemas.decoding import decode_body, decode_list, decode_reports

@@ -110,7 +110,7 @@ class Operation(NamedTuple):
         summary: One line.
         returns: Schema of the response's body; `str` for plain text, None to leave the route out of the document.
         takes: Schemas of the request's body, one of which it has; empty where it has none.
-        status: Of a response that is no refusal.
+        status: Of a response that is not a refusal.
         query: Parameters of the query.
         refusals: Statuses with which this route may refuse, beside those of all.
     """

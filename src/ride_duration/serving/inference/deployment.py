@@ -14,6 +14,9 @@ from ride_duration.store.variant import Variant
 from ride_duration.trips.records import DISTANCE
 from ride_duration.trips.zone_locator import ZoneLocator
 
+#: Members of an enumeration are looked up slowly, and these for each ride.
+_CHAMPION, _CHALLENGER = Variant.CHAMPION, Variant.CHALLENGER
+
 #: Minutes that the prediction of a golden ride may be off.
 _GOLDEN_MINUTES = 0.01
 
@@ -101,8 +104,8 @@ class Deployment:
         """Return who scores a ride: the same for the same id, and a challenger keeps its rides as its share grows."""
         challenger = self.challenger
         if challenger is not None and self.share and is_in_share(ride_id, self.share, challenger.label):
-            return challenger, Variant.CHALLENGER
-        return self.champion, Variant.CHAMPION
+            return challenger, _CHALLENGER
+        return self.champion, _CHAMPION
 
     @property
     def shadow(self) -> Model | None:

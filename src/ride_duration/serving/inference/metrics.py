@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _MINUTES = (2, 4, 6, 8, 10, 12.5, 15, 20, 25, 30, 40, 50, 60)
 
+_SHADOW = Variant.SHADOW  # members of an enumeration are looked up slowly
+
 #: The route of single rides, whose latency the page shows.
 _RIDE_ROUTE = "/predict"
 
@@ -36,10 +38,7 @@ class RecentRequests:
 
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
-
-    def add(self, now: float, seconds: float) -> None:
-        """Add a request; `now` is `time.monotonic()`."""
-        self._recent.append((now, seconds))
+        self.append = self._recent.append  # (`time.monotonic()`, seconds) of a request
 
     def summarize(self) -> RecentFigures:
         """Return figures over the last seconds."""
@@ -138,9 +137,9 @@ class Metrics:
         timed.observe(seconds)
         self.requests += 1
         self.errors += status >= 500
-        self.recent.add(now, seconds)
+        self.recent.append((now, seconds))
         if route == _RIDE_ROUTE:
-            self.recent_rides.add(now, seconds)
+            self.recent_rides.append((now, seconds))
 
     def observe_ride(self, scored: ScoredRide) -> None:
         """Observe a ride that was scored; what its input lacked counts once, and not for the shadow as well."""
@@ -148,7 +147,7 @@ class Metrics:
         if variant not in self._of_variant:
             self._of_variant[variant] = self._minutes.labels(variant)
         self._of_variant[variant].observe(scored.duration)
-        if variant == Variant.SHADOW:
+        if variant is _SHADOW:
             return
         ride = scored.ride
         if ride.trip_distance is None:
