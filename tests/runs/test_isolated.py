@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from kedro.config import OmegaConfigLoader
+from ride_duration.runs.reproduction.rerun import _check, _compose, temporary_folder
 
 from ride_duration.errors import RideDurationError
 from ride_duration.runs.reproduction import compare_metrics
-from ride_duration.runs.reproduction.rerun import _check, _compose, temporary_folder
 from ride_duration.settings import CONFIG_LOADER_ARGS
 from tests.conftest import REPOSITORY, Project
 
