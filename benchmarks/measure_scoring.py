@@ -29,8 +29,8 @@ from sklearn.linear_model import LinearRegression
 
 from ride_duration.datasets import ParquetStreamDataset
 from ride_duration.model_package import ModelPackage
+from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.scoring import score_trips
-from ride_duration.pipelines.parameters import Scoring
 from ride_duration.trips.simulation import default_city, simulate_month
 
 TRAIN, SCORE = "2021-01", "2021-03"

@@ -9,7 +9,9 @@ from kedro.utils import get_close_matches
 from omegaconf import OmegaConf
 
 from ride_duration.errors import ConfigurationError
-from ride_duration.pipelines.parameters import GROUPS, READ, EarlyStopping, ModelChoice, Parameters, TripSource
+from ride_duration.pipelines import find_modules
+from ride_duration.pipelines.data_science.model_choice import EarlyStopping, ModelChoice
+from ride_duration.pipelines.parameters import Parameters, TripSource
 
 #: Below these groups of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUPS = ("hyper_parameters", "search_space")
@@ -19,9 +21,9 @@ _HAVE_OPEN_GROUPS = ("models.", "intervals.model.")
 class ConfigLoader(OmegaConfigLoader):
     """Refuses misspelt parameters, and adds the groups that nodes are given, and the name of the environment.
 
-    Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups of
-    `pipelines.parameters` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
-    itself: what `--env` or `conf/local` override would not reach them.
+    Kedro itself takes any name that `--params` brings, and ignores those that no node reads. The groups that the
+    pipelines' `parameters.py` declare are made here, and not by interpolation in `conf/`, since Kedro resolves each
+    environment by itself: what `--env` or `conf/local` override would not reach them.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,12 +41,7 @@ class ConfigLoader(OmegaConfigLoader):
         _check_names(dict.fromkeys(values), self._load(self.base_env))
         if self.runtime_params:
             _check_names(self.runtime_params, _with_all_fields(self._load(self.env or self.default_run_env)))
-        groups = {name: _fields(values, group) for name, group in GROUPS.items()}
-        read = {
-            name: _fields(values, TripSource) | {"read_data": [str(values[key]) for key in keys if values[key]]}
-            for name, keys in READ.items()
-        }
-        return values | groups | read | {"environment": self.env or self.default_run_env}
+        return values | _groups(values) | {"environment": self.env or self.default_run_env}
 
     def _load(self, env: str) -> dict[str, Any]:
         """The parameters of the files alone."""
@@ -97,6 +94,18 @@ def _check_literals(given: Any, above: str = "") -> None:
             _check_literals(value, above)
     else:
         check_literal(above.rstrip("."), given)
+
+
+def _groups(values: dict[str, Any]) -> dict[str, Any]:
+    """The groups of parameters that the pipelines declare."""
+    groups = {}
+    for _, module in find_modules("parameters"):
+        for name, group in getattr(module, "GROUPS", {}).items():
+            groups[name] = _fields(values, group)
+        for name, keys in getattr(module, "READ", {}).items():
+            read_data = [str(values[key]) for key in keys if values[key]]
+            groups[name] = _fields(values, TripSource) | {"read_data": read_data}
+    return groups
 
 
 def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:

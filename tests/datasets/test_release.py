@@ -20,12 +20,12 @@ from ride_duration.errors import RideDurationError
 from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release.gate import gate_package
-from ride_duration.pipelines.model_release.release import write_gate_page
+from ride_duration.pipelines.model_release.run_summary import write_gate_page
 from ride_duration.registry import Registry, model_name
 from tests.model_package.tiny import tiny_package
-from tests.pipelines.test_data_science_evaluation import SLICES
-from tests.pipelines.test_model_release_former_champions import month_of, packed
-from tests.pipelines.test_model_release_gate import gate
+from tests.pipelines.data_science.test_evaluation import SLICES
+from tests.pipelines.model_release.test_former_champions import month_of, packed
+from tests.pipelines.model_release.test_gate import gate
 from tests.registry.store import SETTINGS, Store
 
 

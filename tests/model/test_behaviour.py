@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ride_duration.pipelines.data_science.models import DurationModel
+from ride_duration.pipelines.data_science.duration_model import DurationModel
 from ride_duration.pipelines.data_science.training import fit_model
 from ride_duration.trips.rides import features_of_ride, find_distance_problem
-from tests.pipelines.test_data_science_zoo import BOOSTED, simulated_features, training
+from tests.pipelines.data_science.test_model_configurations import BOOSTED, simulated_features, training
 
 TREES = (*BOOSTED, "random_forest")
 ROUNDS: dict[str, dict[str, Any]] = {

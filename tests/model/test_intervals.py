@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.intervals import buckets
-from ride_duration.pipelines.data_science.intervals import fit_intervals
-from ride_duration.pipelines.data_science.models import without_distance
-from ride_duration.pipelines.parameters import Intervals
+from ride_duration.pipelines.data_science.duration_model import without_distance
+from ride_duration.pipelines.data_science.interval_model import fit_intervals
+from ride_duration.pipelines.data_science.parameters import Intervals
 from tests.conftest import Project
-from tests.pipelines.test_data_science_zoo import ZOO, training
+from tests.pipelines.data_science.test_model_configurations import ZOO, training
 
 CONFIGURED = Intervals(**ZOO["intervals"])
 

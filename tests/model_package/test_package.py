@@ -12,11 +12,11 @@ from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package import package as package_module
 from ride_duration.model_package.files import write_folder
-from ride_duration.pipelines.data_science.models import without_distance
-from ride_duration.pipelines.model_release.checks import columns_of
+from ride_duration.pipelines.data_science.duration_model import without_distance
+from ride_duration.pipelines.model_release.gate_checks import columns_of
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.test_data_science_zoo import fitted, simulated_features
-from tests.pipelines.test_model_release_packaging import package, packed, repacked, rides_of
+from tests.pipelines.data_science.test_model_configurations import fitted, simulated_features
+from tests.pipelines.model_release.test_packaging import package, packed, repacked, rides_of
 
 NAN = float("nan")
 JFK, TIMES_SQUARE, EAST_HARLEM_NORTH, EAST_HARLEM_SOUTH = 132, 230, 74, 75

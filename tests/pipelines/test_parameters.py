@@ -5,19 +5,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ride_duration.pipelines.parameters import (
-    Backtest,
+from ride_duration.pipelines.backtest.parameters import Backtest
+from ride_duration.pipelines.batch_scoring.parameters import Scoring
+from ride_duration.pipelines.data_science.model_choice import (
     EarlyStopping,
-    ExampleRide,
-    Experiment,
     ModelChoice,
-    Parameters,
-    Scoring,
     SearchRange,
-    Training,
-    Tuning,
     check_hyper_parameters,
 )
+from ride_duration.pipelines.data_science.parameters import Experiment, Training
+from ride_duration.pipelines.model_release.parameters import ExampleRide
+from ride_duration.pipelines.parameters import Parameters
+from ride_duration.pipelines.tuning.parameters import Tuning
 
 EXPERIMENT: dict[str, Any] = {
     "source": "tlc",

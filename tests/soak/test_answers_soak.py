@@ -3,8 +3,8 @@
 import pytest
 
 from tests.model_package.odd_rides import check_answers, draw_odd_rides
-from tests.pipelines.test_data_science_zoo import MODELS
-from tests.pipelines.test_model_release_packaging import package
+from tests.pipelines.data_science.test_model_configurations import MODELS
+from tests.pipelines.model_release.test_packaging import package
 
 pytestmark = pytest.mark.soak
 

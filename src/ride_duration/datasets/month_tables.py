@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kedro.io import AbstractDataset
 from kedro_datasets import ibis as ibis_datasets
 
-from ride_duration.datasets.atomic import escape_pattern
 from ride_duration.datasets.month_files import find_months, find_parts
 from ride_duration.datasets.unreadable import explain_unreadable
+from ride_duration.datasets.whole_files import escape_pattern
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.streams import batches_of, in_turn
-from ride_duration.pipelines.data_engineering.records import empty, open_records
 from ride_duration.pipelines.data_engineering.rules import minutes_of
-from ride_duration.pipelines.parameters import Scoring
+from ride_duration.pipelines.data_engineering.trip_records import empty, open_records
 from ride_duration.trips.records import Service
 
 #: Opens the scored trips of one partition as a stream.

@@ -17,7 +17,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_engineering.features import join_places
+from ride_duration.pipelines.data_engineering.feature_table import join_places
 from ride_duration.trips.clock import HOUR, WallClock, find_clock_changes
 from ride_duration.trips.distances import IMPLAUSIBLE, OUT_OF_RANGE, contradicts_zones
 from ride_duration.trips.records import DISTANCE, DURATION

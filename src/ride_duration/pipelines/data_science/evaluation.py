@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.pipelines.data_science.intervals import IntervalModel
-from ride_duration.pipelines.data_science.metrics import rmse_interval, score_both, score_interval
-from ride_duration.pipelines.data_science.models import DurationModel, without_distance
-from ride_duration.pipelines.data_science.slices import Slices, is_known_at_request, slices_of
-from ride_duration.pipelines.parameters import Experiment, Training
+from ride_duration.pipelines.data_science.duration_model import DurationModel, without_distance
+from ride_duration.pipelines.data_science.interval_model import IntervalModel
+from ride_duration.pipelines.data_science.parameters import Experiment, Slices, Training
+from ride_duration.pipelines.data_science.slices import is_known_at_request, slices_of
+from ride_duration.stats.metrics import rmse_interval, score_both, score_interval
 
 
 def predict_trips(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.pipelines.data_science.models import DurationModel
-from ride_duration.pipelines.parameters import Experiment, Training
+from ride_duration.pipelines.data_science.duration_model import DurationModel
+from ride_duration.pipelines.data_science.parameters import Experiment, Training
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,8 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import Experiment, TripSource
+from ride_duration.pipelines.data_science.parameters import Experiment
+from ride_duration.pipelines.parameters import TripSource
 
 
 def split_features(features: ir.Table, experiment: Experiment) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_science.models import DurationModel, without_distance
-from ride_duration.pipelines.parameters import EarlyStopping, Training
+from ride_duration.pipelines.data_science.duration_model import DurationModel, without_distance
+from ride_duration.pipelines.data_science.model_choice import EarlyStopping
+from ride_duration.pipelines.data_science.parameters import Training
 
 log = logging.getLogger(__name__)
 

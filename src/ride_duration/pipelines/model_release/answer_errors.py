@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ride_duration.model_package import ModelPackage
-from ride_duration.pipelines.data_science.bootstrap import Difference, compare_rmse
-from ride_duration.pipelines.data_science.models import without_distance
-from ride_duration.pipelines.model_release.checks import Gate, columns_of
-from ride_duration.pipelines.model_release.failures import WHEN
+from ride_duration.pipelines.data_science.duration_model import without_distance
+from ride_duration.pipelines.model_release.gate_checks import columns_of
+from ride_duration.pipelines.model_release.parameters import Gate
+from ride_duration.pipelines.model_release.worst_slices import WHEN
+from ride_duration.stats.bootstrap import Difference, compare_rmse
 
 AFTER, BEFORE = WHEN
 

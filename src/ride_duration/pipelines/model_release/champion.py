@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ride_duration.datasets.release import FormerChampion
 from ride_duration.model_package import ModelPackage
-from ride_duration.pipelines.data_science.bootstrap import MIN_DAYS, MIN_TRIPS, Difference, compare_rmse, find_counted
 from ride_duration.pipelines.data_science.slices import is_known_at_request
 from ride_duration.pipelines.model_release.answer_errors import (
     BEFORE,
@@ -22,9 +21,11 @@ from ride_duration.pipelines.model_release.answer_errors import (
     find_errors,
     needs_distance,
 )
-from ride_duration.pipelines.model_release.checks import Check, Gate
-from ride_duration.pipelines.model_release.failures import WHEN
 from ride_duration.pipelines.model_release.former_champions import compare_with_best
+from ride_duration.pipelines.model_release.gate_checks import Check
+from ride_duration.pipelines.model_release.parameters import Gate
+from ride_duration.pipelines.model_release.worst_slices import WHEN
+from ride_duration.stats.bootstrap import MIN_DAYS, MIN_TRIPS, Difference, compare_rmse, find_counted
 
 _NONE_YET = "there is none yet"
 

@@ -17,8 +17,8 @@ from ride_duration.pipelines.model_release.answer_errors import (
     describe_difference,
     find_errors,
 )
-from ride_duration.pipelines.model_release.checks import Gate
-from ride_duration.pipelines.model_release.failures import WHEN
+from ride_duration.pipelines.model_release.parameters import Gate
+from ride_duration.pipelines.model_release.worst_slices import WHEN
 
 
 def compare_with_best(

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from ride_duration.datasets.release import FormerChampion
 from ride_duration.model_package import Answers, ModelPackage, golden_error, golden_rides
 from ride_duration.model_package.intervals import bucket_names, buckets
-from ride_duration.pipelines.data_science.models import without_distance
-from ride_duration.pipelines.data_science.slices import Slices, slices_of
+from ride_duration.pipelines.data_science.duration_model import without_distance
+from ride_duration.pipelines.data_science.parameters import Slices
+from ride_duration.pipelines.data_science.slices import slices_of
 from ride_duration.pipelines.model_release.champion import compare_with_champions
-from ride_duration.pipelines.model_release.checks import Check, Gate, columns_of
-from ride_duration.pipelines.model_release.failures import WHEN
-from ride_duration.pipelines.model_release.one_run import refuse_other_trips
+from ride_duration.pipelines.model_release.consistency_checks import refuse_other_trips
+from ride_duration.pipelines.model_release.gate_checks import Check, columns_of
+from ride_duration.pipelines.model_release.parameters import Gate
+from ride_duration.pipelines.model_release.worst_slices import WHEN
 
 _TIMED_RIDES = 200
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.intervals import Calibration, bucket_names, buckets
-from ride_duration.pipelines.model_release.failures import WHEN, failure_lines
+from ride_duration.pipelines.model_release.worst_slices import WHEN, failure_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

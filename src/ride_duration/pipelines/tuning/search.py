@@ -13,8 +13,9 @@ import pandas as pd
 
 from ride_duration.datasets.study import StudyStore, finished_trials, require_optuna
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import Experiment, Training, Tuning
+from ride_duration.pipelines.data_science.parameters import Experiment, Training
 from ride_duration.pipelines.tuning.folds import Fold, make_folds
+from ride_duration.pipelines.tuning.parameters import Tuning
 from ride_duration.pipelines.tuning.trials import DECIMALS, FOLDS, HYPER_PARAMETERS, judge
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_science.metrics import score_both
-from ride_duration.pipelines.data_science.models import DurationModel
+from ride_duration.pipelines.data_science.duration_model import DurationModel
+from ride_duration.pipelines.data_science.model_choice import SearchRange
+from ride_duration.pipelines.data_science.parameters import Training
 from ride_duration.pipelines.data_science.training import fit
-from ride_duration.pipelines.parameters import SearchRange, Training
 from ride_duration.pipelines.tuning.folds import Fold
+from ride_duration.stats.metrics import score_both
 
 if TYPE_CHECKING:
     import optuna
