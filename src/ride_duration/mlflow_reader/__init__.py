@@ -32,6 +32,6 @@ def open_reader(project: Path, settings: dict[str, str]) -> DatabaseReader | Ser
     store = locate_store(project, settings)
     if store.uri.startswith(("http://", "https://")):
         return ServerReader(store.uri)
-    if find_spec("sqlalchemy") is None:
+    if store.file is None and find_spec("sqlalchemy") is None:
         raise ConfigurationError("MLflow keeps runs and models; `pip install 'ride_duration[tracking]'` brings it")
     return DatabaseReader(store.uri, store.file)

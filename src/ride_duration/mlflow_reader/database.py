@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 _EXPERIMENTS = "SELECT experiment_id, name, lifecycle_stage FROM experiments WHERE name = :name OR name LIKE :moved"
 _RUNS = """
     SELECT run_uuid, experiment_id, status, start_time, artifact_uri FROM runs
-    WHERE lifecycle_stage = 'active' AND experiment_id IN :experiments ORDER BY start_time DESC, run_uuid
+    WHERE lifecycle_stage = 'active' AND experiment_id IN ({experiments}) ORDER BY start_time DESC, run_uuid
 """
 _OF_RUNS = """
     SELECT run_uuid, {columns} FROM {table} WHERE run_uuid IN
-    (SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND experiment_id IN :experiments)
+    (SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND experiment_id IN ({experiments}))
 """
 _ALIAS = "SELECT version FROM registered_model_aliases WHERE name = :name AND alias = 'champion'"
 _VERSIONS = """
@@ -67,14 +68,14 @@ class DatabaseReader:
         """Every run that was not deleted, the newest first."""
         if not experiments:
             return []
-        chosen = {"experiments": [int(identity) for identity in experiments]}
+        chosen = ", ".join(str(int(identity)) for identity in experiments)
         params, tags, metrics = (
             self._values(table, columns, chosen)
             for table, columns in (("params", "key, value"), ("tags", "key, value"), ("latest_metrics", _METRIC))
         )
         return [
             StoredRun(run, status, int(started or 0), uri, params.get(run, {}), metrics.get(run, {}), tags.get(run, {}))
-            for run, _, status, started, uri in self._query(_RUNS, **chosen)
+            for run, _, status, started, uri in self._query(_RUNS.format(experiments=chosen))
         ]
 
     def versions(self, model: str) -> list[StoredVersion]:
@@ -101,40 +102,35 @@ class DatabaseReader:
             raise NotFound(f"there is no logged model {source}")
         return LoggedModel(*found[0])
 
-    def _values(self, table: str, columns: str, chosen: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def _values(self, table: str, columns: str, chosen: str) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for run, key, value in self._query(_OF_RUNS.format(table=table, columns=columns), **chosen):
+        for run, key, value in self._query(_OF_RUNS.format(table=table, columns=columns, experiments=chosen)):
             found.setdefault(run, {})[key] = math.nan if value is None else value
         return found
 
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        from sqlalchemy import bindparam, text
-
         if not self.exists:
             raise RegistryUnavailable(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
+        if self._file is not None:  # by itself, since SQLAlchemy takes half a second to import
+            address = f"file:{quote(str(self._file))}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True, timeout=TIMEOUT_SECONDS)) as connection:
+                return connection.execute(query, values).fetchall()
+        from sqlalchemy import text
+
         if self._engine is None:
-            self._engine = _open_engine(self._uri, self._file)
-        statement = text(query)
-        lists = [name for name, value in values.items() if isinstance(value, list)]
-        statement = statement.bindparams(*(bindparam(name, expanding=True) for name in lists))
-        with self._engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(statement, values)]
+            self._engine = _open_engine(self._uri)
+        with self._engine.connect() as engine_connection:
+            return [tuple(row) for row in engine_connection.execute(text(query), values)]
 
 
 #: MLflow keeps NaN as zero with a mark.
 _METRIC = "key, CASE WHEN is_nan THEN NULL ELSE value END"
 
 
-def _open_engine(uri: str, file: Path | None) -> Engine:
-    from sqlalchemy import NullPool, create_engine, make_url
+def _open_engine(uri: str) -> Engine:
+    from sqlalchemy import create_engine, make_url
 
-    if file is None:
-        url = make_url(uri.replace("postgresql://", "postgresql+psycopg://", 1))
-        others = {"connect_timeout": TIMEOUT_SECONDS}
-        arguments = patient(url, TIMEOUT_SECONDS) if url.get_backend_name() == "postgresql" else others
-        return create_engine(url, connect_args=arguments, pool_pre_ping=True)
-
-    def read_only() -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=TIMEOUT_SECONDS)
-
-    return create_engine("sqlite://", creator=read_only, poolclass=NullPool)
+    url = make_url(uri.replace("postgresql://", "postgresql+psycopg://", 1))
+    others = {"connect_timeout": TIMEOUT_SECONDS}
+    arguments = patient(url, TIMEOUT_SECONDS) if url.get_backend_name() == "postgresql" else others
+    return create_engine(url, connect_args=arguments, pool_pre_ping=True)

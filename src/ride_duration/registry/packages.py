@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import IntegrityError
-from ride_duration.model_package import ModelPackage
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ride_duration.model_package import ModelPackage
 
 #: The TLC's own id for a zone that is not known, for examples: MLflow takes no missing integers.
 _UNKNOWN_ZONE = 264
@@ -80,6 +81,8 @@ def load_verified(folder: Path, version: int, noted: Mapping[str, str], threads:
     Raises:
         IntegrityError: A file was changed, or another package lies there.
     """
+    from ride_duration.model_package import ModelPackage
+
     package = ModelPackage.load(folder, threads, version)
     differing = [name for name, value in fingerprint(package).items() if noted.get(name, value) != value]
     if differing:

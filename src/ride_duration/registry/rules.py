@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ride_duration.errors import DecisionRefused
-from ride_duration.model_package import ModelPackage
 from ride_duration.registry.decisions import VersionStatus, find_gate, status_of
 
 if TYPE_CHECKING:
     from ride_duration.mlflow_reader import StoredVersion
+    from ride_duration.model_package import ModelPackage
     from ride_duration.registry.decision_log import DecisionLog
 
 
