@@ -22,7 +22,7 @@ _WIDE = 1000
 
 
 def version_entries(versions: Sequence[Version]) -> list[dict[str, Any]]:
-    """Return versions in terms of JSON: RMSE in minutes, null where the model cannot answer; times are UTC."""
+    """Versions in terms of JSON: RMSE in minutes, null where the model cannot answer; times are UTC."""
     return [
         {
             "version": version.number,
@@ -42,7 +42,7 @@ def version_entries(versions: Sequence[Version]) -> list[dict[str, Any]]:
 
 
 def history_entries(tenures: Sequence[ChampionTenure]) -> list[dict[str, Any]]:
-    """Return tenures in terms of JSON; times are UTC, `until` is null for the champion."""
+    """Tenures in terms of JSON; times are UTC, `until` is null for the champion."""
     return [
         {
             "version": tenure.version,
@@ -65,7 +65,7 @@ def version_table(title: str, versions: Sequence[Version]) -> None:
         "status",
         "model",
         "trained on, evaluated on",
-        "RMSE with distance / at request",
+        "RMSE with distance / at request time",
         "released",
         "run",
     )
@@ -85,7 +85,7 @@ def version_table(title: str, versions: Sequence[Version]) -> None:
 
 
 def history_table(title: str, tenures: Sequence[ChampionTenure]) -> None:
-    """Print who was champion from when to when."""
+    """Print tenures."""
     columns = ("version", "from", "until", "decision", "by", "why", "report")
     rows = [
         (

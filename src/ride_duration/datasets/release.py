@@ -51,17 +51,17 @@ class _OfRegistry:
     Args:
         path: The project's `data` folder; addresses in `tracking` are relative to the folder that it lies in.
         tracking: `uri` and `artifacts` of the tracking store.
-        service: Whose taxis.
+        taxi_type: Of which taxis.
         source: Where months come from.
         metadata: Ignored here; kedro-viz reads the layer from it.
     """
 
     def __init__(
-        self, path: str, tracking: dict[str, str], service: str, source: str, metadata: dict[str, Any] | None = None
+        self, path: str, tracking: dict[str, str], taxi_type: str, source: str, metadata: dict[str, Any] | None = None
     ) -> None:
         self._data = Path(path)
         self._tracking = tracking
-        self._name = model_name(service, source)
+        self._name = model_name(taxi_type, source)
         self.metadata = metadata
 
     @property

@@ -7,7 +7,7 @@ import pytest
 from ride_duration.pipelines.data_science.duration_model import Origin
 from ride_duration.pipelines.data_science.training_provenance import settings_hash, train_intervals, train_model
 from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_model_configurations import ZOO, intervals, simulated_features, training
+from tests.pipelines.data_science.test_model_configurations import CONFIGURED, intervals, simulated_features, training
 
 
 def test_what_was_trained_knows_its_run_and_its_settings() -> None:
@@ -29,7 +29,7 @@ def settings(months: dict[str, Any] | None = None, seed: int = 42, **hyper_param
         {"seed": 43},
         {"max_leaves": 7},
         {"months": {"train_data": "2020-12"}},
-        {"months": {"service": "yellow"}},
+        {"months": {"taxi_type": "yellow"}},
         {"months": {"source": "other", "sources": {"other": None}}},
     ],
 )
@@ -49,6 +49,6 @@ def test_other_intervals_or_columns_are_other_settings() -> None:
 
 def test_what_a_model_does_not_depend_on_leaves_its_settings() -> None:
     assert settings({"val_data": "2021-05", "test_data": "2021-06", "engine_threads": 7}) == settings()
-    other = training("xgboost", ZOO["models"]["xgboost"] | {"search_space": {}})
-    usual = training("xgboost", ZOO["models"]["xgboost"])
+    other = training("xgboost", CONFIGURED["models"]["xgboost"] | {"search_space": {}})
+    usual = training("xgboost", CONFIGURED["models"]["xgboost"])
     assert settings_hash(experiment(), other, intervals()) == settings_hash(experiment(), usual, intervals())

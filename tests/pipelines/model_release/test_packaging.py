@@ -28,8 +28,8 @@ from ride_duration.trips.zones import zone_table
 from tests.pipelines.data_engineering.test_trip_records import experiment
 from tests.pipelines.data_science.test_evaluation import SLICES, measured, predictions, splits
 from tests.pipelines.data_science.test_model_configurations import (
+    CONFIGURED,
     MODELS,
-    ZOO,
     fitted,
     fitted_intervals,
     simulated_features,
@@ -57,8 +57,8 @@ def packaging(
     intervals_model: dict[str, Any] | None = None,
     **hyper_parameters: Any,
 ) -> Packaging:
-    """The configured zoo with `model` chosen, and the configured intervals, as packaging is given them."""
-    configured = ZOO["intervals"]
+    """The model configurations with `model` chosen, and the configured intervals, as packaging is given them."""
+    configured = CONFIGURED["intervals"]
     learnt = configured | {"model": configured["model"] | (intervals_model or {})}
     return Packaging(**training(model, entry, **hyper_parameters).model_dump(), intervals=learnt)
 
