@@ -11,15 +11,19 @@ from types import SimpleNamespace
 import pytest
 from kedro.framework.hooks import hook_impl
 from kedro.framework.hooks.manager import _create_hook_manager, _register_hooks
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.json import JSONDataset
 
 from ride_duration.errors import RideDurationError
-from ride_duration.hooks.run_lock import RunLockHook
+from ride_duration.hooks.run_lock import RunLockHook, _locked_names
 from ride_duration.hooks.tracking import TrackingHook
 from ride_duration.in_use import RUNS, find_locks
+from ride_duration.pipeline_registry import register_pipelines
 from ride_duration.settings import HOOKS
+from tests.conftest import REPOSITORY
 
 #: Enters a project as a run does that makes `trips` and `model`, says so, and stays until its input ends.
 RUN = """
@@ -190,3 +194,21 @@ def test_run_is_locked_until_it_has_been_tracked(tmp_path: Path) -> None:
     manager.hook.before_pipeline_run(**run)
     manager.hook.on_pipeline_error(error=ValueError(), **run)
     assert observer.free == {"before": False, "after": False, "error": False}
+
+
+def test_batch_scoring_and_training_of_the_project_go_side_by_side() -> None:
+    bootstrap_project(REPOSITORY)
+    with KedroSession.create(project_path=REPOSITORY, env="test") as session:
+        catalog = session.load_context().catalog
+    pipelines = register_pipelines()
+    names = {
+        name: [_locked_names(each, catalog) for each in (pipeline.inputs(), pipeline.all_outputs())]
+        for name, pipeline in pipelines.items()
+    }
+    (train_reads, train_writes), (score_reads, score_writes) = names["__default__"], names["batch_scoring"]
+    assert "model" in train_writes
+    assert "scored_trips" in score_writes
+    assert not train_writes & (score_reads | score_writes)
+    assert not score_writes & (train_reads | train_writes)
+    assert train_writes & names["tuning"][1]
+    assert train_writes & names["backtest"][1]
