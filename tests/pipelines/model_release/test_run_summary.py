@@ -89,6 +89,16 @@ def test_the_summary_names_each_check_that_failed_with_its_reason() -> None:
     assert re.search(r"\n  better than mean: [\d.]+ against [\d.]+ with metered distance", page)
 
 
+def test_a_model_that_is_not_released_for_want_of_the_distance_says_why_and_what_to_do() -> None:
+    page = summary("ridge")
+    assert (
+        "\n  answers at request time: this model needs the metered distance; `gate.request_time: false` allows it"
+        in page
+    )
+    assert "add gate.request_time=false to --params" in page
+    assert "gate.request_time" not in summary()
+
+
 def test_a_distance_that_was_used_is_said() -> None:
     assert "Monday 17:30, 17.5 miles: about" in summary("ridge")
 
