@@ -62,7 +62,7 @@ def write_summary(
     gate = [f"Gate: {gate_report['verdict']}", *failed, released["outcome"]]
     if any(check["name"] == REQUEST_TIME_CHECK and not check["passed"] for check in gate_report["checks"]):
         gate.append(
-            "Train a model whose `distance` is optional, as the default one, or add gate.request_time=false to --params."
+            "Train one that answers without it, as the default model does, or add gate.request_time=false to --params."
         )
     return "\n".join([metrics_summary, *gate, "", _ride(example_answer), ""])
 
