@@ -12,9 +12,9 @@ from ride_duration.pipelines.model_release.run_summary import (
     release_package,
     write_summary,
 )
-from tests.pipelines.data_science.test_model_configurations import CONFIGURED, MODELS
-from tests.pipelines.model_release.test_gate import judged
-from tests.pipelines.model_release.test_packaging import package, repacked
+from tests.support.gate import judged
+from tests.support.models import CONFIGURED, MODELS
+from tests.support.packages import package, repacked
 
 RELEASED = {"version": 3, "champion": 3, "outcome": "Version 3 is champion now."}
 
