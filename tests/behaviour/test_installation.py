@@ -70,6 +70,9 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (site / whole).parent.mkdir(parents=True, exist_ok=True)
                 (site / whole).symlink_to(installed.locate_file(whole))
     (site / "ride_duration").symlink_to(Path(ride_duration.__file__).parent)
+    metadata = Path(str(distribution("ride_duration").locate_file(""))).glob("ride_duration-*.dist-info")
+    for folder in metadata:
+        (site / folder.name).symlink_to(folder)
     return site
 
 
