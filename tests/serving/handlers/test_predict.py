@@ -243,3 +243,11 @@ def test_what_if_rides_are_answered_and_neither_logged_nor_counted(service: Runn
     assert answered[0]["ride_id"] == 7
     after = service.get("/live").json["variants"]
     assert after[0]["answered"] == before[0]["answered"] + 1, "the one of /predict"
+
+
+def test_zones_without_a_known_place_are_named(service: Running) -> None:
+    ride = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
+    assert "unknown_zones" not in service.post("/predict", ride).json
+    for unknown in ({"PULocationID": 264}, {"PULocationID": "265", "DOLocationID": 264}):
+        reply = service.post("/predict", ride | unknown)
+        assert (reply.status, reply.json["unknown_zones"]) == (200, list(unknown))
