@@ -133,3 +133,19 @@ def test_the_name_of_a_long_place_is_cut(tracked: Path, monkeypatch: pytest.Monk
     [present, earlier] = open_reader(tracked, SETTINGS).experiments(EXPERIMENT)
     assert present == experiment
     assert len(mlflow.get_experiment(earlier).name) == 60
+
+
+def test_an_experiment_says_what_it_is_and_opens_on_its_runs_and_no_empty_one_stands_beside_it(tmp_path: Path) -> None:
+    experiment = mlflow.get_experiment(connect(tmp_path, SETTINGS, EXPERIMENT))
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "Trainings" in experiment.tags["mlflow.note.content"]
+    assert [found.name for found in mlflow.search_experiments()] == [EXPERIMENT]
+
+
+def test_a_default_experiment_that_somebody_uses_stays(tmp_path: Path) -> None:
+    connect(tmp_path, SETTINGS, "another")
+    client = mlflow.MlflowClient()
+    client.restore_experiment("0")
+    client.create_run("0")
+    connect(tmp_path, SETTINGS, EXPERIMENT)
+    assert "Default" in {found.name for found in mlflow.search_experiments()}
