@@ -75,7 +75,7 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(tracked
     assert connect(tracked, SETTINGS, EXPERIMENT) == experiment
 
 
-def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
+def test_a_locked_store_is_named_after_one_try(tracked: Path) -> None:
     holder = sqlite3.connect(tracked / "data/mlflow/mlflow.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     with pytest.raises(RegistryUnavailable, match="is locked by another program"):
@@ -84,7 +84,7 @@ def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "message"),
     [
         ("http://127.0.0.1:1", "http://127.0.0.1:1 cannot be reached"),
         ("http://", "`tracking.uri` in conf/ is http://, which cannot be used"),
@@ -93,8 +93,8 @@ def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
         ("sqlite//data/mlflow.db", "cannot be used"),
     ],
 )
-def test_an_address_that_does_not_answer_is_told_of_after_one_try(tmp_path: Path, uri: str, told: str) -> None:
-    with pytest.raises(RegistryUnavailable, match=told):
+def test_an_address_that_does_not_answer_is_named_after_one_try(tmp_path: Path, uri: str, message: str) -> None:
+    with pytest.raises(RegistryUnavailable, match=message):
         connect(tmp_path, SETTINGS | {"uri": uri}, EXPERIMENT)
 
 

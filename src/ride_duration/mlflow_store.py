@@ -217,7 +217,7 @@ def _check_reachable(uri: str) -> None:
 
 
 def flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False) -> dict[str, Any]:
-    """Nested values by their path, for instance `val.rmse`."""
+    """Return nested values by their path, for instance `val.rmse`."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
