@@ -78,10 +78,10 @@ def test_an_address_that_the_environment_lacks_is_named(project: Project, monkey
     ],
 )
 def test_what_no_parameter_can_be_is_refused_where_it_is_read(params: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(RideDurationError) as told:
+    with pytest.raises(RideDurationError) as raised:
         loader("test", **params)["parameters"]
     for word in words:
-        assert word in str(told.value)
+        assert word in str(raised.value)
 
 
 def test_a_part_of_a_model_may_be_taken_away() -> None:

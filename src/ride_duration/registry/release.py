@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 def release_package(registry: Registry, package: PackageFolder, report: GateReport, approval: str) -> Outcome:
-    """Note a gate, then register the package if it passed, then make it champion if nobody else is to decide.
+    """Note a gate, then register the package if it passed, then make it champion unless a person is to decide.
 
     A package that passed the gate, but is no improvement on the champion, is registered and stays a candidate. An
     MLflow run must be active: the package is logged with it.
