@@ -29,8 +29,8 @@ from sklearn.linear_model import LinearRegression
 
 from ride_duration.datasets import ParquetStreamDataset
 from ride_duration.model_package import ModelPackage
+from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.scoring import score_trips
-from ride_duration.pipelines.parameters import Scoring
 from ride_duration.trips.simulation import default_city, simulate_month
 
 TRAIN, SCORE = "2021-01", "2021-03"
@@ -95,7 +95,7 @@ def score_ours(raw: Path, scored: Path, package: ModelPackage, threads: int, *, 
     scoring = Scoring(
         source="here",
         sources={"here": "here"},
-        service="green",
+        taxi_type="green",
         score_data=SCORE,
         score_intervals=intervals,
         score_rows=100_000,

@@ -13,9 +13,10 @@ import mlflow
 import pytest
 
 from ride_duration import mlflow_store
-from ride_duration.errors import RideDurationError, Unreachable
-from ride_duration.mlflow_store import EXPERIMENT, connect, recorded_parameters
-from ride_duration.runs.comparison import find_run, find_runs
+from ride_duration.errors import RegistryUnavailable, RideDurationError
+from ride_duration.mlflow_reader import open_reader
+from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.runs.tracked_runs import TrackedRuns, find_run
 
 SETTINGS = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
 
@@ -35,15 +36,16 @@ def tracked(once_tracked: Path, tmp_path: Path) -> Path:
 
 
 def test_runs_of_a_copied_or_renamed_project_are_found_with_their_files(tracked: Path, once_tracked: Path) -> None:
-    [before] = find_runs(once_tracked, SETTINGS)
-    [run] = find_runs(tracked, SETTINGS)
-    assert find_run([run], before.info.run_id[:8]).info.run_id == before.info.run_id
-    own = tracked / "data/mlflow/artifacts" / run.info.run_id / "artifacts/parameters.json"
+    [before] = TrackedRuns(once_tracked, SETTINGS).find_all()
+    [run] = TrackedRuns(tracked, SETTINGS).find_all()
+    assert find_run([run], before.run_id[:8]).run_id == before.run_id
+    own = tracked / "data/mlflow/artifacts" / run.run_id / "artifacts/parameters.json"
     own.write_text(json.dumps({"model": "its own"}))
-    assert recorded_parameters(run, tracked / SETTINGS["artifacts"]) == {"model": "its own"}
+    assert TrackedRuns(tracked, SETTINGS).read_parameters(run) == {"model": "its own"}
     with mlflow.start_run(experiment_id=connect(tracked, SETTINGS, EXPERIMENT)) as later:
         pass
-    assert [found.info.run_id for found in find_runs(tracked, SETTINGS)] == [later.info.run_id, run.info.run_id]
+    found = TrackedRuns(tracked, SETTINGS).find_all()
+    assert [each.run_id for each in found] == [later.info.run_id, run.run_id]
     assert sorted(path.name for path in tracked.parent.iterdir()) == [tracked.name]
 
 
@@ -67,22 +69,22 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(tracked
     experiment = connect(tracked, SETTINGS, EXPERIMENT)
     mlflow.MlflowClient().delete_experiment(experiment)
     for _ in range(2):
-        with pytest.raises(Unreachable, match=rf"experiment {experiment} of .* restore --experiment-id {experiment}`"):
-            find_runs(tracked, SETTINGS)
+        with pytest.raises(RegistryUnavailable, match=rf"{experiment} of .* restore --experiment-id {experiment}`"):
+            TrackedRuns(tracked, SETTINGS).find_all()
     mlflow.MlflowClient().restore_experiment(experiment)
     assert connect(tracked, SETTINGS, EXPERIMENT) == experiment
 
 
-def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
+def test_a_locked_store_is_named_after_one_try(tracked: Path) -> None:
     holder = sqlite3.connect(tracked / "data/mlflow/mlflow.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(Unreachable, match="is locked by another program"):
+    with pytest.raises(RegistryUnavailable, match="is locked by another program"):
         connect(tracked, SETTINGS, EXPERIMENT)
     holder.close()
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "message"),
     [
         ("http://127.0.0.1:1", "http://127.0.0.1:1 cannot be reached"),
         ("http://", "`tracking.uri` in conf/ is http://, which cannot be used"),
@@ -91,8 +93,8 @@ def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
         ("sqlite//data/mlflow.db", "cannot be used"),
     ],
 )
-def test_an_address_that_does_not_answer_is_told_of_after_one_try(tmp_path: Path, uri: str, told: str) -> None:
-    with pytest.raises(Unreachable, match=told):
+def test_an_address_that_does_not_answer_is_named_after_one_try(tmp_path: Path, uri: str, message: str) -> None:
+    with pytest.raises(RegistryUnavailable, match=message):
         connect(tmp_path, SETTINGS | {"uri": uri}, EXPERIMENT)
 
 
@@ -115,7 +117,7 @@ def other_server() -> Iterator[str]:
 
 
 def test_a_web_server_that_is_not_mlflows_is_not_called_away(tmp_path: Path, other_server: str) -> None:
-    with pytest.raises(Unreachable, match=f"{other_server} answers, but not as an MLflow server"):
+    with pytest.raises(RegistryUnavailable, match=f"{other_server} answers, but not as an MLflow server"):
         connect(tmp_path, SETTINGS | {"uri": other_server}, EXPERIMENT)
 
 
@@ -128,6 +130,22 @@ def test_a_folder_in_the_place_of_the_database_is_named(tmp_path: Path) -> None:
 def test_the_name_of_a_long_place_is_cut(tracked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlflow_store, "_LONGEST_NAME", 60)
     experiment = connect(tracked, SETTINGS, EXPERIMENT)
-    [earlier] = mlflow_store.experiments_before(EXPERIMENT)
-    assert earlier != experiment
+    [present, earlier] = open_reader(tracked, SETTINGS).experiments(EXPERIMENT)
+    assert present == experiment
     assert len(mlflow.get_experiment(earlier).name) == 60
+
+
+def test_an_experiment_says_what_it_is_and_opens_on_its_runs_and_no_empty_one_stands_beside_it(tmp_path: Path) -> None:
+    experiment = mlflow.get_experiment(connect(tmp_path, SETTINGS, EXPERIMENT))
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "Trainings" in experiment.tags["mlflow.note.content"]
+    assert [found.name for found in mlflow.search_experiments()] == [EXPERIMENT]
+
+
+def test_a_default_experiment_that_somebody_uses_stays(tmp_path: Path) -> None:
+    connect(tmp_path, SETTINGS, "another")
+    client = mlflow.MlflowClient()
+    client.restore_experiment("0")
+    client.create_run("0")
+    connect(tmp_path, SETTINGS, EXPERIMENT)
+    assert "Default" in {found.name for found in mlflow.search_experiments()}

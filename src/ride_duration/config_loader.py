@@ -1,5 +1,7 @@
 """Configuration: Kedro's own loader, with parameter names checked and grouped."""
 
+import copy
+import logging
 import os
 from functools import cache
 from typing import Any
@@ -8,43 +10,57 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import get_close_matches
 from omegaconf import OmegaConf
 
-from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.parameters import GROUPS, READ, EarlyStopping, ModelChoice, Parameters, TripSource
+from ride_duration.errors import ConfigurationError
+from ride_duration.pipelines import find_modules
+from ride_duration.pipelines.data_science.model_choice import EarlyStopping, ModelChoice
+from ride_duration.pipelines.parameters import Parameters, TripSource
 
 #: Below these groups of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUPS = ("hyper_parameters", "search_space")
 _HAVE_OPEN_GROUPS = ("models.", "intervals.model.")
 
+#: Names that parameters had before, and have in files of users and in records of runs.
+_FORMER_NAMES = {"service": "taxi_type"}
+
+log = logging.getLogger(__name__)
+
 
 class ConfigLoader(OmegaConfigLoader):
     """Refuses misspelt parameters, and adds the groups that nodes are given, and the name of the environment.
 
-    Kedro itself takes any name that `--params` brings, and ignores those that nobody reads. The groups of
-    `pipelines.parameters` are made here, and not by interpolation in `conf/`, since Kedro resolves each environment by
-    itself: what `--env` or `conf/local` override would not reach them.
+    Kedro itself takes any name that `--params` brings, and ignores those that no node reads. The groups that the
+    pipelines' `parameters.py` declare are made here, and not by interpolation in `conf/`, since Kedro resolves each
+    environment by itself: what `--env` or `conf/local` override would not reach them.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._parameters: dict[str, Any] | None = None
         _check_literals(self.runtime_params or {})
+        _rename_given(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
         # merged once, since the catalog asks for many.
         merged = cache(lambda: self["parameters"])
         OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        values: dict[str, Any] = super().__getitem__(key)
         if key != "parameters":
+            values: dict[str, Any] = super().__getitem__(key)
             return values
+        if self._parameters is None:  # Kedro asks several times in a run, and each time takes a quarter of a second
+            self._parameters = self._read_parameters()
+        return copy.deepcopy(self._parameters)
+
+    def _read_parameters(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().__getitem__("parameters")
+        for former, name in _FORMER_NAMES.items():
+            if former in values:
+                value = values.pop(former)
+                values[name] = (self.runtime_params or {}).get(name, value)
         _check_names(dict.fromkeys(values), self._load(self.base_env))
         if self.runtime_params:
             _check_names(self.runtime_params, _with_all_fields(self._load(self.env or self.default_run_env)))
-        groups = {name: _fields(values, group) for name, group in GROUPS.items()}
-        read = {
-            name: _fields(values, TripSource) | {"read_data": [str(values[key]) for key in keys if values[key]]}
-            for name, keys in READ.items()
-        }
-        return values | groups | read | {"environment": self.env or self.default_run_env}
+        return values | _groups(values) | {"environment": self.env or self.default_run_env}
 
     def _load(self, env: str) -> dict[str, Any]:
         """The parameters of the files alone."""
@@ -70,7 +86,7 @@ def environment_variable(name: str) -> str:
     """
     value = os.environ.get(name, "")
     if not value:
-        raise RideDurationError(f"the environment variable {name} is not set, and `conf/` wants its value; export it")
+        raise ConfigurationError(f"the environment variable {name} is not set, and `conf/` wants its value; export it")
     return value
 
 
@@ -81,10 +97,23 @@ def check_literal(name: str, value: Any) -> None:
         RideDurationError: The value holds one; names the parameter.
     """
     if isinstance(value, str) and "${" in value:
-        raise RideDurationError(
+        raise ConfigurationError(
             f"parameter '{name}' is given as '{value.strip()}', but `${{...}}` belongs into the files of conf/ alone; "
             "write the value itself"
         )
+
+
+def _rename_given(given: dict[str, Any]) -> None:
+    """Give parameters of the command line that are called by a former name their present one, with a note."""
+    for former, name in _FORMER_NAMES.items():
+        if former not in given:
+            continue
+        if name in given:
+            raise ConfigurationError(
+                f"--params gives '{former}' and '{name}', which are the same; leave '{former}' out"
+            )
+        log.warning("the parameter '%s' is called '%s' now; the former name is deprecated", former, name)
+        given[name] = given.pop(former)
 
 
 def _check_literals(given: Any, above: str = "") -> None:
@@ -97,6 +126,18 @@ def _check_literals(given: Any, above: str = "") -> None:
             _check_literals(value, above)
     else:
         check_literal(above.rstrip("."), given)
+
+
+def _groups(values: dict[str, Any]) -> dict[str, Any]:
+    """The groups of parameters that the pipelines declare."""
+    groups = {}
+    for _, module in find_modules("parameters"):
+        for name, group in getattr(module, "GROUPS", {}).items():
+            groups[name] = _fields(values, group)
+        for name, keys in getattr(module, "READ", {}).items():
+            read_data = [str(values[key]) for key in keys if values[key]]
+            groups[name] = _fields(values, TripSource) | {"read_data": read_data}
+    return groups
 
 
 def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:
@@ -116,13 +157,15 @@ def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "
         if name not in declared:
             close = get_close_matches(name, declared)
             hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
-            raise RideDurationError(f"unknown parameter '{above}{name}'; {hint}")
+            raise ConfigurationError(f"unknown parameter '{above}{name}'; {hint}")
         if isinstance(value, dict):
             if not isinstance(declared[name], dict):
-                raise RideDurationError(f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'")
+                raise ConfigurationError(
+                    f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'"
+                )
             _check_names(value, declared[name], f"{above}{name}.")
         elif value is not None and isinstance(declared[name], dict):
-            raise RideDurationError(
+            raise ConfigurationError(
                 f"parameter '{above}{name}' is a group, and '{value}' is not; name one of its values, for instance "
                 f"{above}{name}.{next(iter(declared[name]), 'NAME')}=..."
             )

@@ -2,33 +2,13 @@
 
 from kedro.pipeline import Pipeline
 
+#: What `kedro run` runs where no pipeline is named: the main job.
+MAIN = ("ingestion", "data_engineering", "data_science", "model_release")
+
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Pipelines by name; `__default__` is the main job."""
-    from ride_duration.pipelines import (
-        backtest,
-        batch_scoring,
-        data_engineering,
-        data_science,
-        ingestion,
-        model_release,
-        tuning,
-    )
+    """Pipelines by name, one for each folder of `pipelines`; `__default__` is the main job."""
+    from ride_duration.pipelines import find_modules
 
-    main = {
-        "ingestion": ingestion.create_pipeline(),
-        "data_engineering": data_engineering.create_pipeline(),
-        "data_science": data_science.create_pipeline(),
-        "model_release": model_release.create_pipeline(),
-    }
-    features = main["ingestion"] + main["data_engineering"]
-    backtest_features = Pipeline(features, parameters={"params:raw_months": "params:backtest_months"})
-    raw_trips = main["ingestion"].to_outputs("raw_trips@files")
-    scored_months = Pipeline(raw_trips, parameters={"params:raw_months": "params:score_months"})
-    return {
-        "__default__": sum(main.values(), Pipeline([])),
-        **main,
-        "tuning": features + data_science.create_splitting() + tuning.create_pipeline(),
-        "backtest": backtest_features + backtest.create_pipeline(),
-        "batch_scoring": scored_months + batch_scoring.create_pipeline(),
-    }
+    found = {name: module.create_pipeline() for name, module in find_modules("pipeline")}
+    return {"__default__": sum((found[name] for name in MAIN), Pipeline([])), **found}

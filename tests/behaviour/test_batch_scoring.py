@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ride_duration.model_package import Answers, ModelPackage, Rides
+from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.scoring import partition_of, score_trips
-from ride_duration.pipelines.parameters import Scoring
 from tests.conftest import Ended, Project
 
 FEBRUARY, MARCH = (f"07_model_output/scored_trips/taxi_type=green/year=2021/month=0{m}/part-0.parquet" for m in (2, 3))
@@ -238,7 +238,7 @@ def test_yellow_trips_have_the_columns_of_their_service(scored: tuple[Project, E
     scoring: dict[str, Any] = {
         "source": "tlc",
         "sources": {"tlc": "https://tlc/{service}_tripdata_{month}.parquet"},
-        "service": "yellow",
+        "taxi_type": "yellow",
         "score_data": "2021-03",
         "score_intervals": True,
         "score_rows": 1_000,

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 
 from ride_duration.registry import Registry, model_name
-from ride_duration.store import Actual
+from ride_duration.store import ActualRecord
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.rollouts import Rollouts
 from ride_duration.store.writer.insertion import Insertion
@@ -50,7 +50,7 @@ class Released(Project):
         engine = engine_for_writing(f"sqlite:///{self.data('serving/predictions.db')}")
         migrate(engine)
         asked = prediction("shadow", "1", 2000.0, model_version=3, variant="shadow", model=self.registry.name)
-        Insertion(engine).insert([asked, Actual("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))
+        Insertion(engine).insert([asked, ActualRecord("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))
         engine.dispose()
         return Rollouts(str(engine.url), self.registry.name)
 
@@ -72,10 +72,10 @@ def test_a_run_releases_the_first_champion(released: Released) -> None:
     assert version["rmse_without_distance"] == metrics["rmse_without_distance"]
     assert version["simulated"] is True
     assert version["run_id"].startswith(row.split()[-1])
-    [reign] = json.loads(released.told("history", "--json"))
-    assert (reign["version"], reign["until"], reign["gate"]) == (1, None, version["gate"])
-    assert datetime.fromisoformat(reign["since"]).utcoffset().total_seconds() == 0
-    assert "gate passed all 12 checks" in released.told("history")
+    [tenure] = json.loads(released.told("history", "--json"))
+    assert (tenure["version"], tenure["until"], tenure["gate"]) == (1, None, version["gate"])
+    assert datetime.fromisoformat(tenure["since"]).utcoffset().total_seconds() == 0
+    assert "gate passed all 13 checks" in released.told("history")
 
 
 def test_promote_and_roll_back(released: Released) -> None:
@@ -87,8 +87,8 @@ def test_promote_and_roll_back(released: Released) -> None:
     assert not released.data("serving").exists()
     assert "Version 1 is champion again, in place of version 2." in released.told("rollback", "--why", "too long")
     history = json.loads(released.told("history", "--json"))
-    assert [reign["version"] for reign in history] == [1, 2, 1]
-    assert [reign["decision"] for reign in history] == ["promotion", "promotion", "rollback"]
+    assert [tenure["version"] for tenure in history] == [1, 2, 1]
+    assert [tenure["decision"] for tenure in history] == ["promotion", "promotion", "rollback"]
     assert (history[1]["by"], history[1]["why"], history[2]["why"]) == ("Ana [red]", "better on snow days", "too long")
     assert history[2]["by"]
     assert history[0]["until"] == history[1]["since"]
@@ -103,19 +103,19 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     out = released.told("list", "--env", "test")
     assert out.count("awaiting approval") == 2
     assert 'Next: `kedro models approve 3 --by NAME --why "..." --env test`, or `reject`.' in out
-    assert "`kedro models rollout start 3 --by NAME" in out
+    assert "`kedro rollout start 3 --by NAME" in out
     rollouts = released.rollouts()
-    rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "learnt from March")
+    rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "trained on March")
     out = released.told("reject", "2", "--by", "Ana", "--why", "the Bronx is too short")
     assert "Version 2 is rejected; version 1 stays champion." in out
     assert "The rollout of version 2 ends by this." in out
     noted = rollouts.last().history[-1]
     assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
-    rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "learnt from March")
+    rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "trained on March")
     out = released.told("rollout", "status")
-    [row] = [line for line in out.splitlines() if line.startswith("not believed (outside 1 to 60 minutes)")]
+    [row] = [line for line in out.splitlines() if line.startswith("out of range (1 to 60 minutes)")]
     assert row.split()[-1] == "1"
-    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["not_believed"] == 1
+    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["out_of_range"] == 1
     out = released.told("approve", "3", "--by", "Ben", "--why", "fair on every borough")
     assert "Version 3 is champion now, after version 1." in out
     assert "The rollout of version 3 ends by this." in out
@@ -141,7 +141,7 @@ NAMED = ("--by", "Ana", "--why", "because")
         (("rollback", "--why", ""), "--why is blank"),
         (("list", "--params=source=moon"), "unknown source 'moon'; choose one of simulated, tlc"),
         (("list", "--params=sorce=tlc"), "unknown parameter 'sorce'; did you mean 'source'?"),
-        (("history", "--params=service=yellow"), "the source 'simulated' makes green months only"),
+        (("history", "--params=taxi_type=yellow"), "the source 'simulated' makes green months only"),
         (("rollback", "--env", "moon"), "unknown environment 'moon'"),
     ],
 )
@@ -168,7 +168,7 @@ def test_approval_needs_a_name_and_a_reason(released_once: Released, missing: st
 
 
 def test_another_model_has_a_registry_of_its_own(released_once: Released) -> None:
-    for choice in (("--params=source=tlc,service=yellow",), ("--env", "tlc", "--params", "service=yellow")):
+    for choice in (("--params=source=tlc,taxi_type=yellow",), ("--env", "tlc", "--params", "service=yellow")):
         out = released_once.told("list", *choice)
         assert "There is no version of ride-duration-yellow-tlc yet." in out
         assert f"`kedro run {' '.join(choice).replace('--params ', '--params=')}` releases the first" in out

@@ -13,8 +13,8 @@ from kedro.io import DatasetError
 from ride_duration.datasets import FileDataset, MonthFilesDataset, MonthTablesDataset
 from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_engineering.records import read_records
-from tests.pipelines.test_data_engineering_records import INT, NOTHING, PICKUP, REAL, ROW_NUMBER, raw_months, raw_table
+from ride_duration.pipelines.data_engineering.trip_records import ROW_NUMBER, read_records
+from tests.support.trips import INT, NOTHING, PICKUP, REAL, raw_months, raw_table
 
 ENGINE = {"backend": "duckdb", "database": ":memory:", "threads": 2}
 MONTH = "2021-01"
@@ -28,7 +28,7 @@ def month_of(service: str = "green", **changed: Any) -> pa.Table:
 def read(folder: Path, service: str = "green") -> list[dict[str, Any]]:
     """The canonical records of the month in a folder, in the order of their ids."""
     months = MonthTablesDataset(str(folder), ENGINE).load()
-    return read_records(months, raw_months(MONTH, service=service)).order_by("ride_id").to_pyarrow().to_pylist()
+    return read_records(months, raw_months(MONTH, taxi_type=service)).order_by("ride_id").to_pyarrow().to_pylist()
 
 
 def written(folder: Path, table: pa.Table, service: str = "green", **options: Any) -> list[dict[str, Any]]:

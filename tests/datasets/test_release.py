@@ -20,13 +20,13 @@ from ride_duration.errors import RideDurationError
 from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release.gate import gate_package
-from ride_duration.pipelines.model_release.release import write_gate_page
+from ride_duration.pipelines.model_release.gate_page import write_gate_page
 from ride_duration.registry import Registry, model_name
 from tests.model_package.tiny import tiny_package
-from tests.pipelines.test_data_science_evaluation import SLICES
-from tests.pipelines.test_model_release_former_champions import month_of, packed
-from tests.pipelines.test_model_release_gate import gate
 from tests.registry.store import SETTINGS, Store
+from tests.support.evaluation import SLICES
+from tests.support.former_champions import month_of, packed
+from tests.support.gate import gate
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ class Run:
         self.of_registry = {
             "path": str(store.project / "data"),
             "tracking": SETTINGS,
-            "service": service,
+            "taxi_type": service,
             "source": "simulated",
         }
         self.package = ModelPackageDataset(str(store.project / "data/06_models/model_package"))
@@ -103,9 +103,7 @@ def test_manual_approval_leaves_it_to_a_person(run: Run) -> None:
     released = run(4.0, "manual")
     assert (released["version"], released["champion"]) == (2, 1)
     assert "Version 2 awaits approval: `kedro models approve 2" in released["outcome"]
-    assert (
-        'or `kedro models rollout start 2 --by NAME --why "..."` to try it on real rides first' in released["outcome"]
-    )
+    assert 'or `kedro rollout start 2 --by NAME --why "..."` to try it on real rides first' in released["outcome"]
     assert "version 1 stays champion" in released["outcome"]
 
 
@@ -231,7 +229,7 @@ def test_ten_releases_each_a_little_worse_end_within_one_percent_of_the_best(rel
             assert outcome == "Not released; version 2 stays champion."
             assert releases.report["verdict"] == f"failed: {FORMER}"
             assert "RMSE +0.80% (at most +0.80%), MAE " in releases.evidence
-            assert releases.evidence.endswith(" before the ride than version 1")
+            assert releases.evidence.endswith(" at request time than version 1")
     assert 1.004 <= ratio <= 1.01
 
 
@@ -241,14 +239,14 @@ def test_on_the_same_months_the_champion_stays_without_an_improvement_and_a_pers
     releases.release(1.01, 0)
     outcome = releases.release(1.0106, 0)
     assert outcome == (
-        "tiny is 0.06 % worse after the ride and 0.06 % worse before the ride than version 1, no improvement, and both "
-        "were trained on the same months: version 1 stays champion; `kedro models promote 2` overrules."
+        "tiny is 0.06 % worse with metered distance and 0.06 % worse at request time than version 1, no improvement, "
+        "and both were trained on the same months: version 1 stays champion; `kedro models promote 2` overrules."
     )
     assert "it does not replace the champion by itself" in write_gate_page(releases.report)
     registry = releases.run.registry
     assert {version.number: version.status for version in registry.versions()} == {1: "champion", 2: "candidate"}
     awaiting = releases.release(1.0107, 0, "manual")
-    assert awaiting.startswith("tiny is 0.07 % worse after the ride")
+    assert awaiting.startswith("tiny is 0.07 % worse with metered distance")
     assert ". Version 3 awaits approval: `kedro models approve 3 --by NAME" in awaiting
     assert registry.promote(2, "Ana", "smaller").version == 2
     assert releases.release(1.0, 0) == "Version 4 is champion now, after version 2."

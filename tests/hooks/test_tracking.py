@@ -12,7 +12,7 @@ from typing import Any
 import kedro
 import pytest
 
-from ride_duration.mlflow_store import EXPERIMENT, _inside, flat
+from ride_duration.mlflow_store import EXPERIMENT, flat
 from ride_duration.provenance import _user
 from tests.conftest import Ended, Project
 
@@ -249,23 +249,11 @@ def test_where_there_is_no_git_the_commit_is_unknown(finished: Project) -> None:
 
 
 def test_an_author_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody() -> str:
+    def no_user() -> str:
         raise OSError("no entry for this number")
 
-    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("getpass.getuser", no_user)
     assert _user() == "unknown"
-
-
-@pytest.mark.parametrize(
-    ("uri", "made"),
-    [
-        ("sqlite:///data/mlflow/mlflow.db", "sqlite:///{project}/data/mlflow/mlflow.db"),
-        ("sqlite:////var/mlflow.db", "sqlite:////var/mlflow.db"),
-        ("http://mlflow.example.com:5000", "http://mlflow.example.com:5000"),
-    ],
-)
-def test_only_a_database_named_relative_to_the_project_is_moved_into_it(tmp_path: Path, uri: str, made: str) -> None:
-    assert _inside(tmp_path, uri) == made.format(project=tmp_path)
 
 
 def test_nested_values_are_named_by_their_path() -> None:

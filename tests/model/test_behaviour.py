@@ -1,4 +1,4 @@
-"""What anyone who has taken a taxi expects of an answer, on models that learnt from simulated trips."""
+"""What anyone who has taken a taxi expects of an answer, on models that trained on simulated trips."""
 
 from datetime import datetime
 from functools import cache
@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ride_duration.pipelines.data_science.models import DurationModel
+from ride_duration.pipelines.data_science.duration_model import DurationModel
 from ride_duration.pipelines.data_science.training import fit_model
 from ride_duration.trips.rides import features_of_ride, find_distance_problem
-from tests.pipelines.test_data_science_zoo import BOOSTED, simulated_features, training
+from tests.support.models import BOOSTED, simulated_features, training
 
 TREES = (*BOOSTED, "random_forest")
 ROUNDS: dict[str, dict[str, Any]] = {
@@ -33,7 +33,7 @@ Ride = tuple[int | None, int | None, datetime, float | None]
 
 @cache
 def fitted(name: str) -> DurationModel:
-    """A model that has learnt from 20,000 simulated trips."""
+    """A model that has been trained on 20,000 simulated trips."""
     return fit_model(simulated_features(20_000), training(name, **ROUNDS[name]))
 
 

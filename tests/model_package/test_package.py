@@ -12,11 +12,11 @@ from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package import package as package_module
 from ride_duration.model_package.files import write_folder
-from ride_duration.pipelines.data_science.models import without_distance
-from ride_duration.pipelines.model_release.checks import columns_of
+from ride_duration.pipelines.data_science.duration_model import without_distance
+from ride_duration.pipelines.model_release.gate_checks import columns_of
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.test_data_science_zoo import fitted, simulated_features
-from tests.pipelines.test_model_release_packaging import package, packed, repacked, rides_of
+from tests.support.models import fitted, simulated_features
+from tests.support.packages import package, packed, repacked, rides_of
 
 NAN = float("nan")
 JFK, TIMES_SQUARE, EAST_HARLEM_NORTH, EAST_HARLEM_SOUTH = 132, 230, 74, 75
@@ -163,7 +163,7 @@ def test_an_unknown_distance_stays_unknown() -> None:
     assert not np.isnan(replaced["straight_distance"]).any()
 
 
-def test_a_distance_that_is_not_believed_is_a_reason_where_the_model_believes_it() -> None:
+def test_a_distance_that_is_out_of_range_is_a_reason_where_the_model_believes_it() -> None:
     absurd = rides((JFK, TIMES_SQUARE, weekday(17), 90_000.0))
     assert package("ridge").explain(absurd)["distance"][0] == pytest.approx(
         (90_000 - package("ridge").read_json("inputs.json")["usual"]["trip_distance_raw"])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from ride_duration.registry.decisions import (
     MOVING,
     Decision,
+    champion_tenures,
+    find_gate,
     former_champions,
-    judged_against,
     previous_champion,
-    reigns,
     status_of,
 )
 
@@ -26,14 +26,14 @@ def decision(number: int, kind: str, version: int | None, previous: int | None =
     return Decision(number, kind, version, previous, at, "Ana", "because", run, run if kind == "gate" else None)
 
 
-def story(*told: tuple[str, int | None]) -> list[Decision]:
-    return [decision(number, kind, version) for number, (kind, version) in enumerate(told, start=1)]
+def story(*made: tuple[str, int | None]) -> list[Decision]:
+    return [decision(number, kind, version) for number, (kind, version) in enumerate(made, start=1)]
 
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[list[Decision], list[int]]:
     """Decisions as a registry would let them happen, and the promotions that no rollback has undone."""
-    told: list[tuple[str, int | None]] = []
+    made: list[tuple[str, int | None]] = []
     standing: list[int] = []
     for kind in draw(
         st.lists(st.sampled_from(["gate", "promotion", "approval", "rejection", "rollback"]), max_size=30)
@@ -41,35 +41,35 @@ def stories(draw: st.DrawFn) -> tuple[list[Decision], list[int]]:
         if kind == "rollback":
             if len(standing) > 1:
                 standing.pop()
-                told.append((kind, standing[-1]))
+                made.append((kind, standing[-1]))
         elif kind in MOVING:
             standing.append(draw(st.integers(1, 6).filter(lambda version: [version] != standing[-1:])))
-            told.append((kind, standing[-1]))
+            made.append((kind, standing[-1]))
         else:
-            told.append((kind, None if kind == "gate" else 7))
-    return story(*told), standing
+            made.append((kind, None if kind == "gate" else 7))
+    return story(*made), standing
 
 
 @given(stories())
-def test_reigns_have_no_gaps_and_only_the_last_is_open(told: tuple[list[Decision], list[int]]) -> None:
-    decisions, standing = told
-    history = reigns(decisions)
-    assert [reign.version for reign in history] == [d.version for d in decisions if d.kind in MOVING]
+def test_tenures_have_no_gaps_and_only_the_last_is_open(made: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = made
+    history = champion_tenures(decisions)
+    assert [tenure.version for tenure in history] == [d.version for d in decisions if d.kind in MOVING]
     assert all(earlier.until == later.since for earlier, later in pairwise(history))
-    assert [reign.until is None for reign in history] == [False] * (len(history) - 1) + [True] * bool(history)
-    assert all(reign.since <= reign.until for reign in history if reign.until)
-    assert [reign.version for reign in history[-1:]] == standing[-1:]
+    assert [tenure.until is None for tenure in history] == [False] * (len(history) - 1) + [True] * bool(history)
+    assert all(tenure.since <= tenure.until for tenure in history if tenure.until)
+    assert [tenure.version for tenure in history[-1:]] == standing[-1:]
 
 
 @given(stories())
-def test_a_rollback_undoes_the_latest_promotion_that_stands(told: tuple[list[Decision], list[int]]) -> None:
-    decisions, standing = told
+def test_a_rollback_undoes_the_latest_promotion_that_stands(made: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = made
     assert previous_champion(decisions) == (standing[-2] if len(standing) > 1 else None)
 
 
 @given(stories(), st.integers(1, 9))
-def test_rollbacks_in_a_row_go_back_to_the_first_champion(told: tuple[list[Decision], list[int]], version: int) -> None:
-    decisions, standing = told
+def test_rollbacks_in_a_row_go_back_to_the_first_champion(made: tuple[list[Decision], list[int]], version: int) -> None:
+    decisions, standing = made
     for expected in reversed(standing[:-1]):
         assert previous_champion(decisions) == expected
         decisions = [*decisions, decision(len(decisions) + 1, "rollback", expected)]
@@ -77,8 +77,8 @@ def test_rollbacks_in_a_row_go_back_to_the_first_champion(told: tuple[list[Decis
 
 
 @given(stories())
-def test_former_champions_are_those_whose_promotion_stands_each_once(told: tuple[list[Decision], list[int]]) -> None:
-    decisions, standing = told
+def test_former_champions_are_those_whose_promotion_stands_each_once(made: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = made
     champion = standing[-1] if standing else None
     former = former_champions(decisions)
     assert set(former) == set(standing) - {champion}
@@ -94,7 +94,7 @@ def test_a_champion_that_was_rolled_back_is_no_former_champion_until_it_is_promo
 
 def test_a_version_may_be_champion_twice() -> None:
     decisions = story(("promotion", 1), ("promotion", 2), ("rollback", 1), ("promotion", 3), ("promotion", 2))
-    assert [reign.version for reign in reigns(decisions)] == [1, 2, 1, 3, 2]
+    assert [tenure.version for tenure in champion_tenures(decisions)] == [1, 2, 1, 3, 2]
     assert previous_champion(decisions) == 3
 
 
@@ -105,7 +105,7 @@ def test_a_version_that_follows_itself_is_undone_once() -> None:
 
 def test_a_vacancy_ends_a_reign_and_a_rollback_ends_the_vacancy() -> None:
     vacant = story(("promotion", 1), ("promotion", 3), ("vacancy", None))
-    first, last = reigns(vacant)
+    first, last = champion_tenures(vacant)
     assert (first.until, last.until) == (last.since, vacant[-1].at)
     assert previous_champion(vacant) == 3
     assert previous_champion([*vacant, decision(4, "rollback", 3)]) == 1
@@ -114,7 +114,7 @@ def test_a_vacancy_ends_a_reign_and_a_rollback_ends_the_vacancy() -> None:
 
 
 def test_before_the_first_decision_there_is_no_history() -> None:
-    assert reigns([]) == []
+    assert champion_tenures([]) == []
     assert previous_champion([]) is None
 
 
@@ -138,8 +138,8 @@ def test_the_status_of_a_version(about: list[str], approval: str, champion: int 
 
 def test_the_gate_of_a_version_is_found_by_its_run() -> None:
     decisions = [decision(1, "gate", None, 4), decision(2, "promotion", 5, 4), decision(3, "gate", None, 5)]
-    gate = judged_against("run 3", decisions)
+    gate = find_gate("run 3", decisions)
     assert gate is not None
     assert gate.previous == 5
-    assert judged_against("run 2", decisions) is None
-    assert judged_against(None, decisions) is None
+    assert find_gate("run 2", decisions) is None
+    assert find_gate(None, decisions) is None

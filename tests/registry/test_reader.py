@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from ride_duration import postgresql
-from ride_duration.errors import Unreachable
+from ride_duration.errors import RegistryUnavailable
 from ride_duration.registry import reader as reader_module
 from ride_duration.registry.reader import RegistryReader
 from tests.support.store.postgres import Postgres
@@ -35,29 +35,29 @@ def test_a_database_that_is_locked_is_not_waited_for(
     assert reader.champion() == 3
     with engine.begin() as connection:
         connection.execute(text("LOCK TABLE registered_model_aliases"))
-        with pytest.raises(Unreachable, match=r"the registry cannot be reached .*lock timeout"):
+        with pytest.raises(RegistryUnavailable, match=r"the registry cannot be reached .*lock timeout"):
             reader.champion()
     assert reader.champion() == 3
     engine.dispose()
 
 
 def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "_COPYING", 0.1)
+    monkeypatch.setattr(reader_module, "_SECONDS", 0.1)
     engine = create_engine(f"sqlite:///{tmp_path}/mlflow.db")
     with engine.begin() as connection:
         for statement in (
-            "CREATE TABLE model_versions (name, version, source, creation_time)",
+            "CREATE TABLE model_versions (name, version, source, creation_time, run_id, current_stage)",
             "CREATE TABLE model_version_tags (name, version, key, value)",
             "CREATE TABLE logged_models (model_id, experiment_id, artifact_location)",
             "CREATE TABLE experiments (experiment_id, artifact_location)",
-            "INSERT INTO model_versions VALUES ('taxi', 1, 'models:/m-1', 0)",
+            "INSERT INTO model_versions VALUES ('taxi', 1, 'models:/m-1', 0, NULL, 'None')",
             "INSERT INTO logged_models VALUES ('m-1', 1, 's3://models/m-1')",
             "INSERT INTO experiments VALUES (1, 's3://models')",
         ):
             connection.execute(text(statement))
     engine.dispose()
     reader = RegistryReader(tmp_path, {"uri": "sqlite:///mlflow.db", "artifacts": "artifacts"}, "taxi")
-    with pytest.raises(Unreachable, match=r"cannot be reached \(s3://models/m-1 took more than 0\.1 s\)"):
+    with pytest.raises(RegistryUnavailable, match=r"cannot be reached \(s3://models/m-1 took more than 0\.1 s\)"):
         reader.released(1)
 
 
@@ -92,7 +92,7 @@ def test_a_server_is_told_who_asks(
     with ThreadingHTTPServer(("127.0.0.1", 0), _Guarded) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         uri = f"http://{{}}127.0.0.1:{server.server_port}"
-        with pytest.raises(Unreachable, match="401"):
+        with pytest.raises(RegistryUnavailable, match="401"):
             RegistryReader(tmp_path, {"uri": uri.format(""), "artifacts": "artifacts"}, "taxi").champion()
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from ride_duration.pipelines.data_science.parameters import Training
 from ride_duration.pipelines.data_science.training import fit_model
-from ride_duration.pipelines.parameters import Training
 from tests.conftest import REPOSITORY, Project
 from tests.support.serving.peeking import Pool, decide, draw, pool_of, rate
 

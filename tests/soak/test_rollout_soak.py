@@ -18,7 +18,7 @@ def test_a_kill_amid_the_promotion_costs_nothing(tmp_path: Path) -> None:
     town = Town(tmp_path / "project")
     ports = (town.port, free_port())
     services = {port: town.serve(port) for port in ports}
-    town.told("rollout", "start", "3", "--by", "Ana", "--why", "learnt from March")
+    town.told("rollout", "start", "3", "--by", "Ana", "--why", "trained on March")
     for port in ports:
         until(lambda port=port: town.ask("GET", "/models", port=port)["rollout"])  # type: ignore[misc]
 
@@ -40,7 +40,7 @@ def test_a_kill_amid_the_promotion_costs_nothing(tmp_path: Path) -> None:
     until(lambda: town.told("rollout", "status", "--json")["status"] == "finished")
     history = town.told("rollout", "status", "--json")["history"]
     assert [noted["status"] for noted in history] == ["running"] * 3 + ["promoting", "finished"]
-    assert [(reign.version, reign.decision.kind) for reign in town.registry.history()] == [
+    assert [(tenure.version, tenure.decision.kind) for tenure in town.registry.history()] == [
         (1, "promotion"),
         (3, "approval"),
     ]

@@ -10,12 +10,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ride_duration.pipelines.data_engineering.features import compute_features
+from ride_duration.pipelines.data_engineering.feature_table import compute_features
 from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.rides import features_of_ride, features_of_rides, find_distance_problem
 from ride_duration.trips.zones import zones
-from tests.pipelines.test_data_engineering_records import green_records, green_table
+from tests.support.trips import green_records, green_table
 
 Ride = tuple[int | None, int | None, datetime, float | None]
 Adapter = Callable[[list[Ride]], NDArray[np.float64]]

@@ -26,8 +26,8 @@ from ride_duration.trips.simulation.ground import (
     kerb_miles,
     pair_character,
 )
+from ride_duration.trips.simulation.months_of_rides import along, flow, simulate_month
 from ride_duration.trips.simulation.raw_records import SCHEMA
-from ride_duration.trips.simulation.rides import along, flow, simulate_month
 from ride_duration.trips.zones import zones
 
 SEED = 1

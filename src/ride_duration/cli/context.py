@@ -9,7 +9,7 @@ import click
 from kedro.framework.cli.utils import _split_params
 
 from ride_duration.config_loader import check_literal
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError, RideDurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ params_option = click.option(
     type=click.UNPROCESSED,
     default="",
     callback=split_params,
-    help="Parameters as in `kedro run`, for instance source=tlc or service=yellow.",
+    help="Parameters as in `kedro run`, for instance source=tlc or taxi_type=yellow.",
 )
 
 
@@ -80,10 +80,10 @@ def load_context(env: str | None, params: dict[str, Any] | None = None) -> Kedro
 
 
 def chosen_model(context: KedroContext) -> str:
-    """Name of the registered model that service and source choose.
+    """Name of the registered model that type of taxi and source choose.
 
     Raises:
-        RideDurationError: There is no such service or source.
+        RideDurationError: There is no such type of taxi or source.
     """
     from pydantic import ValidationError
 
@@ -95,8 +95,8 @@ def chosen_model(context: KedroContext) -> str:
         chosen = TripSource.model_validate({name: parameters[name] for name in TripSource.model_fields})
     except ValidationError as error:
         said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
-        raise RideDurationError("\n  ".join(said)) from error
-    return model_name(chosen.service, chosen.source)
+        raise ConfigurationError("\n  ".join(said)) from error
+    return model_name(chosen.taxi_type, chosen.source)
 
 
 def same_choice(env: str | None, params: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
+from ride_duration.cli.errors import report_errors
 from ride_duration.cli.rollout_store import told_of_rollout
-from ride_duration.cli.run import told_clearly
 from ride_duration.cli.tables import history_entries, history_table, version_entries, version_table
 from ride_duration.provenance import author
 
@@ -60,9 +60,9 @@ version_argument = click.argument("version", callback=_version)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
 
 
-def examples(*commands: str) -> str:
-    """Examples below a command's help."""
-    return "\n".join(["\b", "Examples:", *(f"  kedro models {command}" for command in commands)])
+def examples(*commands: str, group: str = "models") -> str:
+    """Return examples to stand below a command's help."""
+    return "\n".join(["\b", "Examples:", *(f"  kedro {group} {command}" for command in commands)])
 
 
 @click.group(epilog=examples("list", "history", "rollback", 'approve 3 --by Ana --why "fair on every borough"'))
@@ -73,12 +73,12 @@ def models() -> None:
     """
 
 
-@models.command("list", epilog=examples("list", "list --env tlc --params=service=yellow", "list --json"))
+@models.command("list", epilog=examples("list", "list --env tlc --params=taxi_type=yellow", "list --json"))
 @json_option
 @chosen
 def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """List the versions, the newest first: what each is, what it learnt from, and how good it was."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
         versions = registry.versions()
         if as_json:
@@ -92,7 +92,7 @@ def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceb
                 named = f'{awaiting[0]} --by NAME --why "..."{same}'
                 click.echo(f"Next: `kedro models approve {named}`, or `reject`.")
                 if any(version.status == "champion" for version in versions):
-                    click.echo(f"      `kedro models rollout start {named}` tries it on real rides first.")
+                    click.echo(f"      `kedro rollout start {named}` tries it on real rides first.")
             else:
                 click.echo(f"Next: `kedro models history{same}` shows who was champion when.")
 
@@ -105,15 +105,15 @@ def history(as_json: bool, env: str | None, params: dict[str, Any], traceback: b
 
     The last column begins the id of the MLflow run that keeps the report of the version's gate.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
-        reigns = registry.history()
+        tenures = registry.history()
         if as_json:
-            click.echo(json.dumps(history_entries(reigns), indent=2))
-        elif not reigns:
+            click.echo(json.dumps(history_entries(tenures), indent=2))
+        elif not tenures:
             click.echo(f"No version of {registry.name} has been champion yet.\nNext: `kedro models list{same}`.")
         else:
-            history_table(registry.name, reigns)
+            history_table(registry.name, tenures)
             click.echo("Next: `make ui` shows each report (experiment `releases`, the artifacts of the run).")
 
 
@@ -159,7 +159,7 @@ def _decide(
     params: dict[str, Any],
     traceback: bool,
 ) -> None:
-    with told_clearly(traceback):
+    with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
         decision = act(registry, by or author(registry.project), why or NO_REASON)
         click.echo(_outcome(decision))

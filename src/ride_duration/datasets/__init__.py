@@ -1,6 +1,12 @@
 """What the catalog needs and kedro-datasets lacks: months as files, streams, studies, packages, and whole saves."""
 
-from ride_duration.datasets.atomic import (
+from ride_duration.datasets.month_files import MonthFilesDataset
+from ride_duration.datasets.month_tables import MonthTablesDataset
+from ride_duration.datasets.parquet_stream import ParquetStreamDataset
+from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
+from ride_duration.datasets.study import StudyDataset
+from ride_duration.datasets.tracked_run import TrackedRunDataset
+from ride_duration.datasets.whole_files import (
     CSVDataset,
     FileDataset,
     JSONDataset,
@@ -9,12 +15,6 @@ from ride_duration.datasets.atomic import (
     PlotlyDataset,
     TextDataset,
 )
-from ride_duration.datasets.month_files import MonthFilesDataset
-from ride_duration.datasets.month_tables import MonthTablesDataset
-from ride_duration.datasets.parquet_stream import ParquetStreamDataset
-from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
-from ride_duration.datasets.study import StudyDataset
-from ride_duration.datasets.tracked_run import TrackedRunDataset
 
 __all__ = [
     "CSVDataset",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kedro.io import AbstractDataset
 from kedro_datasets import ibis as ibis_datasets
 
-from ride_duration.datasets.atomic import escape_pattern
 from ride_duration.datasets.month_files import find_months, find_parts
 from ride_duration.datasets.unreadable import explain_unreadable
+from ride_duration.datasets.whole_files import escape_pattern
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class MonthTablesDataset(AbstractDataset[NoReturn, dict[str, Callable[[], "ir.Ta
         connection: Of the data engine.
         metadata: Ignored here; kedro-viz reads the layer from it.
     """
+
+    #: Months are written whole, and never changed.
+    HAS_OWN_LOCK = True
 
     def __init__(self, path: str, connection: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         self._path = Path(path)
@@ -94,7 +97,7 @@ def _open_part(connection: Backend, part: Path, schema: pa.Schema) -> ir.Table:
             columns[name] = ibis.null() if pa.types.is_null(kind) else plain[column]
     if not own:
         return plain.select(**columns, **{ROW_NUMBER: plain[ROW_NUMBER]})
-    # The engine refuses to number rows beside a column of that name, unless it is told which columns to read.
+    # The engine refuses to number rows beside a column of that name, unless the columns to read are named.
     named = {column.get_name(): column.type() for column in columns.values() if column.type() != ibis.dtype("null")}
     numbered = connection.read_parquet(file, schema=_mapping(connection, named), **{ROW_NUMBER: True})
     kept = {

@@ -5,7 +5,7 @@
 | model.onnx, lower.onnx, upper.onnx | one graph an output: minutes, and the bounds of the interval before calibration |
 | inputs.json | the columns that each graph reads, with units, and what stands for one that is occluded |
 | intervals.json | how the bounds are calibrated |
-| zones.csv | the zone table that the model learnt with |
+| zones.csv | the zone table that the model was trained with |
 | golden_rides.json | rides with the answers that the package must give |
 | metrics.json, slice_metrics.csv, ... | where it comes from, and how good it is |
 | model_card.md, plots/ | the same for people |

@@ -17,7 +17,7 @@ import ibis
 import ibis.expr.types as ir
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_engineering.features import join_places
+from ride_duration.pipelines.data_engineering.feature_table import join_places
 from ride_duration.trips.clock import HOUR, WallClock, find_clock_changes
 from ride_duration.trips.distances import IMPLAUSIBLE, OUT_OF_RANGE, contradicts_zones
 from ride_duration.trips.records import DISTANCE, DURATION
@@ -131,7 +131,7 @@ def _refuse_hopeless_months(checked: ir.Table) -> None:
         counts = ", ".join(f"{row['rows']:,} {row['rejected_because']}" for row in reasons.to_pyarrow().to_pylist())
         raise RideDurationError(
             f"all {month['rows']:,} trips of {month['month']} were rejected ({counts}); "
-            "nothing can be learnt from this month: leave it out, or get its file anew"
+            "nothing can be trained on this month: leave it out, or download its file again"
         )
 
 

@@ -2,41 +2,23 @@
 
 import numpy as np
 import pandas as pd
-from pydantic import field_validator
 
 from ride_duration.model_package.intervals import bucket_names, buckets
-from ride_duration.pipelines.parameters import Parameters
+from ride_duration.pipelines.data_science.parameters import Slices
 
 #: Kinds of slices that are known only after the ride, since they are cut by the metered distance. An answer at request
 #: time must not be sliced by them: among rides that turned out short, whoever predicts too little looks good.
 _KNOWN_AFTERWARDS = ("distance",)
 
 
-class Slices(Parameters):
-    """How trips are cut into slices.
-
-    Attributes:
-        distance_edges: Edges in miles of the buckets of metered distance, ascending.
-    """
-
-    distance_edges: tuple[float, ...]
-
-    @field_validator("distance_edges")
-    @classmethod
-    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if len(edges) < 2 or sorted(set(edges)) != list(edges):
-            raise ValueError("distance_edges must be two or more numbers in ascending order")
-        return edges
-
-
 def slices_of(
-    rows: pd.DataFrame, learnt: pd.DataFrame, straight_edges: tuple[float, ...], slices: Slices
+    rows: pd.DataFrame, trained: pd.DataFrame, straight_edges: tuple[float, ...], slices: Slices
 ) -> dict[str, "pd.Series[str]"]:
     """The slice of each kind that a trip belongs to.
 
     Args:
         rows: Feature rows (n).
-        learnt: Feature rows that the model has learnt from.
+        trained: Feature rows that the model was trained on.
         straight_edges: Edges in miles of the buckets of straight-line distance.
         slices: Where to cut.
 
@@ -50,7 +32,7 @@ def slices_of(
         "hour": rows["hour"].astype(int).map("{:02d}".format),
         "distance": miles + " miles",
         "straight_distance": pd.Series(np.array(bucket_names(straight_edges))[straight], rows.index),
-        "zone_pair": rows["zone_pair"].isin(learnt["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
+        "zone_pair": rows["zone_pair"].isin(trained["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
     }
 
 

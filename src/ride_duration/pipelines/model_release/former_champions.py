@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.datasets.release import FormerChampion
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release.answer_errors import (
     Errors,
@@ -17,8 +17,8 @@ from ride_duration.pipelines.model_release.answer_errors import (
     describe_difference,
     find_errors,
 )
-from ride_duration.pipelines.model_release.checks import Gate
-from ride_duration.pipelines.model_release.failures import WHEN
+from ride_duration.pipelines.model_release.parameters import Gate
+from ride_duration.stats.metrics import MOMENTS
 
 
 def compare_with_best(
@@ -51,7 +51,7 @@ def compare_with_best(
         else:
             _keep_best(best, version, find_errors(loaded, rows))
     passed, found = True, []
-    for suffix in [suffix for suffix in WHEN if suffix in own and suffix in best]:
+    for suffix in [suffix for suffix in MOMENTS if suffix in own and suffix in best]:
         version, errors = best[suffix]
         [difference] = compare_errors({suffix: own[suffix]}, errors, days_of(rows), gate).values()
         passed &= difference.high <= gate.champion_worse
@@ -70,7 +70,7 @@ def _load_different(
             continue
         try:
             package = former.load()
-        except Unreachable:
+        except RegistryUnavailable:
             raise
         except RideDurationError as error:
             yield former.version, error

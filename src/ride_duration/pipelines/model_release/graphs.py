@@ -16,8 +16,8 @@ from ride_duration.pipelines.model_release.trees import READERS, Forest
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
-    from ride_duration.pipelines.data_science.models import DurationModel
-    from ride_duration.pipelines.parameters import FeatureSet
+    from ride_duration.pipelines.data_science.duration_model import DurationModel
+    from ride_duration.pipelines.data_science.model_choice import FeatureSet
 
 #: Trees in one node: few enough for their branches to stay in a core's cache while many rows pass.
 _TREES_A_NODE = 32

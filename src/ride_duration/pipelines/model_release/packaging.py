@@ -7,20 +7,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import model_validator
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.files import pack
 from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
-from ride_duration.pipelines.data_science.intervals import IntervalModel
-from ride_duration.pipelines.data_science.models import DurationModel
-from ride_duration.pipelines.data_science.origin import settings_hash
-from ride_duration.pipelines.model_release.graphs import onnx_graph, reason_against
+from ride_duration.pipelines.data_science.duration_model import DurationModel
+from ride_duration.pipelines.data_science.interval_model import IntervalModel
+from ride_duration.pipelines.data_science.model_choice import FeatureSet
+from ride_duration.pipelines.data_science.parameters import Experiment
+from ride_duration.pipelines.data_science.training_provenance import settings_hash
+from ride_duration.pipelines.model_release.consistency_checks import (
+    refuse_other_metrics,
+    refuse_other_models,
+    refuse_other_trips,
+)
+from ride_duration.pipelines.model_release.graphs import onnx_graph
 from ride_duration.pipelines.model_release.model_card import card_files
-from ride_duration.pipelines.model_release.one_run import refuse_other_metrics, refuse_other_models, refuse_other_trips
-from ride_duration.pipelines.parameters import Experiment, FeatureSet, Learning
+from ride_duration.pipelines.model_release.parameters import Packaging
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.zones import zone_table
 
@@ -39,24 +44,6 @@ UNITS = {
     "zone_pair": "TLC location ids, as PU_DO",
     "borough_pair": "names",
 }
-
-
-class Packaging(Learning):
-    """The chosen model and the quantile estimator of its intervals, if both can be packaged."""
-
-    @model_validator(mode="after")
-    def _check_package(self) -> Packaging:
-        from kedro.utils import load_obj
-
-        for where, choice in ((f"models.{self.model}", self.choice), ("intervals.model", self.intervals.model)):
-            estimator = load_obj(choice.estimator)()
-            estimator.set_params(**choice.hyper_parameters)
-            if reason := reason_against(estimator, self.feature_sets[choice.features]):
-                raise ValueError(
-                    f"{where} cannot be released: {reason}; "
-                    "to try it without a release, add --pipelines=ingestion,data_engineering,data_science"
-                )
-        return self
 
 
 def package_model(
@@ -107,7 +94,7 @@ def _facts(model: DurationModel, metrics: dict[str, Any], experiment: Experiment
         "model": model.name,
         "run_id": model.origin.run_id if model.origin else None,
         "distance": model.choice.distance,
-        "service": experiment.service,
+        "service": experiment.taxi_type,
         "source": experiment.source,
         "simulated": experiment.simulated,
         "train_data": list(experiment.splits["train"]),

@@ -5,6 +5,6 @@ the city's knobs were fitted and what it does not show.
 """
 
 from ride_duration.trips.simulation.city import City, default_city
-from ride_duration.trips.simulation.rides import simulate_month
+from ride_duration.trips.simulation.months_of_rides import simulate_month
 
 __all__ = ["City", "default_city", "simulate_month"]

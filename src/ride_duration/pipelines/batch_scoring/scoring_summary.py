@@ -1,0 +1,48 @@
+"""What was scored, and how far off it was where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ibis.expr.types as ir
+
+from ride_duration.pipelines.batch_scoring.parameters import Scoring
+from ride_duration.pipelines.batch_scoring.scoring import partition_of
+from ride_duration.trips.records import DURATION
+
+
+def summarise_scores(scored_trips: dict[str, Callable[[], ir.Table]], scoring: Scoring) -> str:
+    """Rows, RMSE and coverage of each month that was scored, as plain text.
+
+    Args:
+        scored_trips: For each partition, a function that opens it as a table.
+        scoring: Says which type of taxi and months.
+    """
+    months = {month: _measure(scored_trips[partition_of(scoring.taxi_type, month)]()) for month in scoring.months}
+    simulated = ", simulated" if scoring.simulated else ""
+    versions = ", ".join(sorted({measures["version"] for measures in months.values()}))
+    lines = [
+        f"Scored {scoring.taxi_type} trips with model version {versions}{simulated}",
+        f"{'month':<10}{'trips':>12}{'known':>12}{'RMSE':>8}{'in interval':>13}",
+    ]
+    for month, measures in months.items():
+        held = "" if measures["held"] is None else f"{measures['held']:.1%}"
+        rmse = "" if measures["rmse"] is None else f"{measures['rmse']:.2f}"
+        lines.append(f"{month:<10}{measures['trips']:>12,}{measures['known']:>12,}{rmse:>8}{held:>13}")
+    low, high = DURATION
+    lines.append(f"known: of {low:g} to {high:g} minutes; RMSE in minutes and intervals are evaluated on these")
+    return "\n".join([*lines, ""])
+
+
+def _measure(scored: ir.Table) -> dict[str, Any]:
+    known = scored.actual_duration.between(*DURATION).fill_null(False)
+    held = scored.actual_duration.between(scored.lower, scored.upper).cast("float64")
+    measured = scored.aggregate(
+        trips=scored.count(),
+        known=known.sum(),
+        rmse=(scored["diff"] * scored["diff"]).mean(where=known).sqrt(),
+        held=held.mean(where=known),
+        version=scored.model_version.max(),
+    )
+    return dict(measured.to_pyarrow().to_pylist()[0])

@@ -1,0 +1,62 @@
+"""Models are trained with a note of where they come from, so that a later release knows whose they are."""
+
+import hashlib
+import json
+
+import pandas as pd
+
+from ride_duration.pipelines.data_science.duration_model import DurationModel, Origin
+from ride_duration.pipelines.data_science.interval_model import IntervalModel, fit_intervals
+from ride_duration.pipelines.data_science.model_choice import ModelChoice
+from ride_duration.pipelines.data_science.parameters import Experiment, Intervals, Training
+from ride_duration.pipelines.data_science.training import fit_model
+
+
+def train_model(
+    train_features: pd.DataFrame,
+    training: Training,
+    experiment: Experiment,
+    intervals: Intervals,
+    tracked_run: str | None,
+) -> DurationModel:
+    """Fit the chosen model, and note its origin.
+
+    Raises:
+        RideDurationError: As `fit_model`.
+    """
+    model = fit_model(train_features, training)
+    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals))
+    return model
+
+
+def train_intervals(
+    train_features: pd.DataFrame,
+    training: Training,
+    experiment: Experiment,
+    intervals: Intervals,
+    tracked_run: str | None,
+) -> IntervalModel:
+    """Fit the intervals, and note their origin.
+
+    Raises:
+        RideDurationError: As `fit_intervals`.
+    """
+    model = fit_intervals(train_features, training, intervals)
+    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals))
+    return model
+
+
+def settings_hash(experiment: Experiment, training: Training, intervals: Intervals) -> str:
+    """A hash (SHA-256) of every parameter that training depends on: the same for the same model."""
+    settings = {
+        "trips": [experiment.taxi_type, experiment.source, *experiment.splits["train"]],
+        "seed": training.seed,
+        "model": [training.model, *_of_choice(training.choice, training)],
+        "intervals": [intervals.model_dump(mode="json", exclude={"model"}), *_of_choice(intervals.model, training)],
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _of_choice(choice: ModelChoice, training: Training) -> list[object]:
+    columns = training.feature_sets.get(choice.features)
+    return [choice.model_dump(mode="json", exclude={"search_space"}), columns and columns.model_dump(mode="json")]
