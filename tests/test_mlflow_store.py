@@ -13,7 +13,7 @@ import mlflow
 import pytest
 
 from ride_duration import mlflow_store
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.mlflow_store import EXPERIMENT, connect, recorded_parameters
 from ride_duration.runs.comparison import find_run, find_runs
 
@@ -67,7 +67,7 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(tracked
     experiment = connect(tracked, SETTINGS, EXPERIMENT)
     mlflow.MlflowClient().delete_experiment(experiment)
     for _ in range(2):
-        with pytest.raises(Unreachable, match=rf"experiment {experiment} of .* restore --experiment-id {experiment}`"):
+        with pytest.raises(RegistryUnavailable, match=rf"{experiment} of .* restore --experiment-id {experiment}`"):
             find_runs(tracked, SETTINGS)
     mlflow.MlflowClient().restore_experiment(experiment)
     assert connect(tracked, SETTINGS, EXPERIMENT) == experiment
@@ -76,7 +76,7 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(tracked
 def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
     holder = sqlite3.connect(tracked / "data/mlflow/mlflow.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(Unreachable, match="is locked by another program"):
+    with pytest.raises(RegistryUnavailable, match="is locked by another program"):
         connect(tracked, SETTINGS, EXPERIMENT)
     holder.close()
 
@@ -92,7 +92,7 @@ def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
     ],
 )
 def test_an_address_that_does_not_answer_is_told_of_after_one_try(tmp_path: Path, uri: str, told: str) -> None:
-    with pytest.raises(Unreachable, match=told):
+    with pytest.raises(RegistryUnavailable, match=told):
         connect(tmp_path, SETTINGS | {"uri": uri}, EXPERIMENT)
 
 
@@ -115,7 +115,7 @@ def other_server() -> Iterator[str]:
 
 
 def test_a_web_server_that_is_not_mlflows_is_not_called_away(tmp_path: Path, other_server: str) -> None:
-    with pytest.raises(Unreachable, match=f"{other_server} answers, but not as an MLflow server"):
+    with pytest.raises(RegistryUnavailable, match=f"{other_server} answers, but not as an MLflow server"):
         connect(tmp_path, SETTINGS | {"uri": other_server}, EXPERIMENT)
 
 

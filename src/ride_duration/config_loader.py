@@ -8,7 +8,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import get_close_matches
 from omegaconf import OmegaConf
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError
 from ride_duration.pipelines import find_modules
 from ride_duration.pipelines.data_science.model_choice import EarlyStopping, ModelChoice
 from ride_duration.pipelines.parameters import Parameters, TripSource
@@ -67,7 +67,7 @@ def environment_variable(name: str) -> str:
     """
     value = os.environ.get(name, "")
     if not value:
-        raise RideDurationError(f"the environment variable {name} is not set, and `conf/` wants its value; export it")
+        raise ConfigurationError(f"the environment variable {name} is not set, and `conf/` wants its value; export it")
     return value
 
 
@@ -78,7 +78,7 @@ def check_literal(name: str, value: Any) -> None:
         RideDurationError: The value holds one; names the parameter.
     """
     if isinstance(value, str) and "${" in value:
-        raise RideDurationError(
+        raise ConfigurationError(
             f"parameter '{name}' is given as '{value.strip()}', but `${{...}}` belongs into the files of conf/ alone; "
             "write the value itself"
         )
@@ -125,13 +125,15 @@ def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "
         if name not in declared:
             close = get_close_matches(name, declared)
             hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
-            raise RideDurationError(f"unknown parameter '{above}{name}'; {hint}")
+            raise ConfigurationError(f"unknown parameter '{above}{name}'; {hint}")
         if isinstance(value, dict):
             if not isinstance(declared[name], dict):
-                raise RideDurationError(f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'")
+                raise ConfigurationError(
+                    f"parameter '{above}{name}' is a single value, it has no '{next(iter(value))}'"
+                )
             _check_names(value, declared[name], f"{above}{name}.")
         elif value is not None and isinstance(declared[name], dict):
-            raise RideDurationError(
+            raise ConfigurationError(
                 f"parameter '{above}{name}' is a group, and '{value}' is not; name one of its values, for instance "
                 f"{above}{name}.{next(iter(declared[name]), 'NAME')}=..."
             )

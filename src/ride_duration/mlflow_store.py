@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import ConfigurationError, NotFound, RegistryUnavailable
 from ride_duration.postgresql import SECONDS, patient
 from ride_duration.storage_errors import describe_storage_failure
 
@@ -52,10 +52,10 @@ def connect(project: Path, settings: dict[str, str], name: str) -> str:
         Id of that experiment.
 
     Raises:
-        Unreachable: MLflow is not installed, the store cannot be opened, or the experiment has been deleted.
+        RegistryUnavailable: MLflow is not installed, the store cannot be opened, or the experiment has been deleted.
     """
     if find_spec("mlflow") is None:
-        raise Unreachable("MLflow keeps runs and models; `pip install 'ride_duration[tracking]'` brings it")
+        raise ConfigurationError("MLflow keeps runs and models; `pip install 'ride_duration[tracking]'` brings it")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     for variable in _REDIRECTING:
         os.environ.pop(variable, None)
@@ -64,7 +64,7 @@ def connect(project: Path, settings: dict[str, str], name: str) -> str:
         _check_reachable(uri)
         return _open(uri, str(project / settings["artifacts"]), name)
     except Exception as error:  # of MLflow, of SQLAlchemy, of each driver, of requests
-        raise Unreachable(describe_storage_failure(error, settings["uri"])) from error
+        raise RegistryUnavailable(describe_storage_failure(error, settings["uri"])) from error
 
 
 def _open(uri: str, artifacts: str, name: str) -> str:
@@ -139,7 +139,7 @@ def recorded_parameters(run: Any, artifacts: Path) -> dict[str, Any]:
             return dict(mlflow.artifacts.load_dict(f"{kept}/{file}"))
         return dict(json.loads(((own if (own / file).exists() else Path(kept)) / file).read_text(encoding="utf-8")))
     except (mlflow.MlflowException, OSError, ValueError) as error:
-        raise RideDurationError(f"run {run.info.run_id[:8]} has no readable {file} in {kept}") from error
+        raise NotFound(f"run {run.info.run_id[:8]} has no readable {file} in {kept}") from error
 
 
 def flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _inside(project: Path, uri: str) -> str:
         return uri
     database = project / uri.removeprefix(_SQLITE)
     if database.is_dir():
-        raise RideDurationError(f"{database} is a folder, and a file is needed; move it away and run again")
+        raise ConfigurationError(f"{database} is a folder, and a file is needed; move it away and run again")
     database.parent.mkdir(parents=True, exist_ok=True)
     # Not `sqlalchemy.URL.create`, which escapes: MLflow makes the folders of the address as it is written. A folder in
     # whose name anything would have to be escaped is refused (`ride_duration.hooks.run`).

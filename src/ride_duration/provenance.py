@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import NotFound, RideDurationError
 
 #: Stands for what is not under git, or what git does not say, or has no lock file.
 UNKNOWN = "unknown"
@@ -92,7 +92,7 @@ def checked_out(project: Path, commit: str, folder: Path) -> Iterator[Path]:
     if git(project, "cat-file", "-t", commit) != "commit":
         shallow = git(project, "rev-parse", "--is-shallow-repository") == "true"
         how = "this clone is shallow: `git fetch --unshallow`" if shallow else "fetch the branch that holds it"
-        raise RideDurationError(f"git does not know the commit {commit} here; {how}")
+        raise NotFound(f"git does not know the commit {commit} here; {how}")
     try:
         git(project, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach", str(folder), commit)
         if not folder.is_dir() or git(folder, "rev-parse", "HEAD") != commit:

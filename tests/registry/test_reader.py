@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from ride_duration import postgresql
-from ride_duration.errors import Unreachable
+from ride_duration.errors import RegistryUnavailable
 from ride_duration.registry import reader as reader_module
 from ride_duration.registry.reader import RegistryReader
 from tests.support.store.postgres import Postgres
@@ -35,7 +35,7 @@ def test_a_database_that_is_locked_is_not_waited_for(
     assert reader.champion() == 3
     with engine.begin() as connection:
         connection.execute(text("LOCK TABLE registered_model_aliases"))
-        with pytest.raises(Unreachable, match=r"the registry cannot be reached .*lock timeout"):
+        with pytest.raises(RegistryUnavailable, match=r"the registry cannot be reached .*lock timeout"):
             reader.champion()
     assert reader.champion() == 3
     engine.dispose()
@@ -57,7 +57,7 @@ def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pyt
             connection.execute(text(statement))
     engine.dispose()
     reader = RegistryReader(tmp_path, {"uri": "sqlite:///mlflow.db", "artifacts": "artifacts"}, "taxi")
-    with pytest.raises(Unreachable, match=r"cannot be reached \(s3://models/m-1 took more than 0\.1 s\)"):
+    with pytest.raises(RegistryUnavailable, match=r"cannot be reached \(s3://models/m-1 took more than 0\.1 s\)"):
         reader.released(1)
 
 
@@ -92,7 +92,7 @@ def test_a_server_is_told_who_asks(
     with ThreadingHTTPServer(("127.0.0.1", 0), _Guarded) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         uri = f"http://{{}}127.0.0.1:{server.server_port}"
-        with pytest.raises(Unreachable, match="401"):
+        with pytest.raises(RegistryUnavailable, match="401"):
             RegistryReader(tmp_path, {"uri": uri.format(""), "artifacts": "artifacts"}, "taxi").champion()
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

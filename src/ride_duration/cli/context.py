@@ -9,7 +9,7 @@ import click
 from kedro.framework.cli.utils import _split_params
 
 from ride_duration.config_loader import check_literal
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError, RideDurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def chosen_model(context: KedroContext) -> str:
         chosen = TripSource.model_validate({name: parameters[name] for name in TripSource.model_fields})
     except ValidationError as error:
         said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
-        raise RideDurationError("\n  ".join(said)) from error
+        raise ConfigurationError("\n  ".join(said)) from error
     return model_name(chosen.service, chosen.source)
 
 

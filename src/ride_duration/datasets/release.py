@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset
 
 from ride_duration.atomic import replaced_whole
 from ride_duration.datasets.tracked_run import tracked_run
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import IntegrityError, RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.provenance import author
@@ -91,7 +91,7 @@ class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"])
         try:
             return self._registry.package(champion)
         except RideDurationError as error:
-            raise RideDurationError(
+            raise IntegrityError(
                 f"the champion, version {champion}, cannot be used: {error}; "
                 "restore its files, or go back to the one before with `kedro models rollback`"
             ) from error
@@ -176,7 +176,7 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         registry, report = self._registry, release.report
         package = ModelPackage.load(self._package)
         if report.get("package") != package.fingerprint:
-            raise RideDurationError(
+            raise IntegrityError(
                 f"the gate's report is of another package than the one in {self._package}, which is not released; "
                 f"{_ANEW}"
             )

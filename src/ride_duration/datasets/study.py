@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 from kedro.io import AbstractDataset
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError, RideDurationError
 from ride_duration.storage_errors import describe_storage_failure
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def require_optuna() -> None:
         RideDurationError: It is not.
     """
     if importlib.util.find_spec("optuna") is None:
-        raise RideDurationError("tuning needs Optuna; `pip install 'ride_duration[tuning]'` brings it")
+        raise ConfigurationError("tuning needs Optuna; `pip install 'ride_duration[tuning]'` brings it")
 
 
 class StudyDataset(AbstractDataset[Never, StudyStore]):

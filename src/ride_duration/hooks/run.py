@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kedro.framework.hooks import hook_impl
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError, RideDurationError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -41,7 +41,7 @@ class ProjectFolderHook:
     def after_context_created(self, context: KedroContext) -> None:
         project = str(context.project_path)
         if found := _NO_FOLDER_NAME.search(project):
-            raise RideDurationError(
+            raise ConfigurationError(
                 f"the project lies in {project!r}, and {found[0]!r} in the name of a folder means "
                 "something else to the libraries that read and write there; rename that folder, then run again"
             )

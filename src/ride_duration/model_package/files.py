@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import IntegrityError
 
 #: Of what lies in a package, and what for; raised when an older program could not read a newer package.
 FORMAT = 1
@@ -66,7 +66,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             link for instance; names it. Or the package is of another format.
     """
     if not (folder / MANIFEST).is_file():
-        raise RideDurationError(f"{folder} is no model package: it has no {MANIFEST}")
+        raise IntegrityError(f"{folder} is no model package: it has no {MANIFEST}")
     lying = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     for name, path in lying.items():
         if path.is_symlink():
@@ -99,5 +99,5 @@ def _hashes(folder: Path, manifest: bytes) -> dict[str, str]:
     return hashes
 
 
-def _refused(folder: Path, name: str, why: str) -> RideDurationError:
-    return RideDurationError(f"the model package in {folder} is refused: {name} {why}; release the model anew")
+def _refused(folder: Path, name: str, why: str) -> IntegrityError:
+    return IntegrityError(f"the model package in {folder} is refused: {name} {why}; release the model anew")

@@ -1,10 +1,10 @@
-"""One decision, asked for and told as JSON: for programs that have no MLflow in their own process.
+"""One decision, requested and answered as JSON: for programs that keep MLflow out of their own process.
 
-In: `project`, `tracking`, `model`, `decision` (promote or rollback), `version` (of a promotion), `by` and `why`; and
-of a rollout that has passed all stages `begun`, the `by` and `why` of its beginning: where the version awaits approval,
-that is approved by whom it was begun.
-Out: `version` and `previous`; or `refused` with the reason, and `unknown` where there is no such version; or
-`unreachable` with the reason, where nothing was decided and the same may be asked again.
+Input: `project`, `tracking`, `model`, `decision` (promote or rollback), `version` (of a promotion), `by` and `why`; and
+for a rollout that has passed all stages `begun`, the `by` and `why` of its start: where the version awaits approval,
+whoever started the rollout approves of it.
+Output: `version` and `previous`; or, if no decision was made, `kind` (the name of a class in `ride_duration.errors`)
+and `message`.
 """
 
 import json
@@ -12,33 +12,28 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import RideDurationError
 from ride_duration.registry import Registry
 from ride_duration.registry.decisions import AWAITING
 
 _DONE = "all stages of its rollout are done"
 
 
-def decide(asked: dict[str, Any]) -> dict[str, Any]:
-    """Take a decision."""
-    registry = Registry(Path(asked["project"]), asked["tracking"], asked["model"])
-    by, why = asked["by"], asked["why"]
+def decide(request: dict[str, Any]) -> dict[str, Any]:
+    """Make a decision, or say of which kind the error is that prevented it."""
+    registry = Registry(Path(request["project"]), request["tracking"], request["model"])
+    by, why = request["by"], request["why"]
     try:
-        if asked["decision"] == "rollback":
+        if request["decision"] == "rollback":
             decision = registry.rollback(by, why)
         else:
-            version, begun = asked["version"], asked.get("begun")
-            statuses = {found.number: found.status for found in registry.versions()}
-            if version not in statuses:
-                return {"refused": f"there is no version {version} of {asked['model']}", "unknown": True}
-            if begun and statuses[version] == AWAITING:
+            version, begun = request["version"], request.get("begun")
+            if begun and registry.version(version).status == AWAITING:
                 decision = registry.approve(version, begun["by"], f"{begun['why']}; {_DONE}")
             else:
                 decision = registry.promote(version, by, why)
-    except Unreachable as error:
-        return {"unreachable": str(error)}
     except RideDurationError as error:
-        return {"refused": str(error), "unknown": False}
+        return {"kind": type(error).__name__, "message": str(error)}
     return {"version": decision.version, "previous": decision.previous}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import IntegrityError
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry.reader import package_folder
 from ride_duration.storage_errors import is_missing
@@ -85,7 +85,7 @@ def open_sealed(folder: Path, version: int, noted: Mapping[str, str], threads: i
     package = ModelPackage.load(folder, threads, version)
     differing = [name for name, value in seal(package).items() if noted.get(name, value) != value]
     if differing:
-        raise RideDurationError(
+        raise IntegrityError(
             f"the model package in {folder} is not the one that was registered as version {version} "
             f"(another {differing[0]}); put its files back, or release the model anew"
         )
@@ -115,4 +115,4 @@ def folder_of_package(client: Any, version: Any, artifacts: Path) -> Path:
     except (OSError, ValueError, mlflow.MlflowException) as error:
         if isinstance(error, mlflow.MlflowException) and not is_missing(error):
             raise
-        raise RideDurationError(f"the files of version {version.version} are gone") from error
+        raise IntegrityError(f"the files of version {version.version} are gone") from error

@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
-from ride_duration.errors import RideDurationError, Unreachable, without_passwords
+from ride_duration.errors import (
+    ConfigurationError,
+    IntegrityError,
+    NotFound,
+    RegistryUnavailable,
+    RideDurationError,
+    without_passwords,
+)
 from ride_duration.postgresql import patient
 
 if TYPE_CHECKING:
@@ -104,7 +111,7 @@ class RegistryReader:
         """The version that the alias names, if there is one.
 
         Raises:
-            Unreachable: The registry cannot be reached.
+            RegistryUnavailable: The registry cannot be reached.
         """
         version: int | None = _reached(self._store.champion)
         return version
@@ -116,7 +123,7 @@ class RegistryReader:
 
         Raises:
             RideDurationError: There is no such version.
-            Unreachable: The registry cannot be reached.
+            RegistryUnavailable: The registry cannot be reached.
         """
         mark: str = _reached(lambda: self._store.mark(version))
         return mark
@@ -126,19 +133,19 @@ class RegistryReader:
 
         Raises:
             RideDurationError: There is no such version, or its files are gone.
-            Unreachable: The registry cannot be reached.
+            RegistryUnavailable: The registry cannot be reached.
         """
         kept = _reached(lambda: self._store.kept(version))
         try:
             folder = package_folder(kept.location, kept.experiment, self._artifacts, self._download)
             return Released(folder, kept.since / 1000, kept.tags, mark_of(kept.tags, kept.source))
         except (OSError, ValueError) as error:
-            raise RideDurationError(f"the files of version {version} are gone ({error})") from error
+            raise IntegrityError(f"the files of version {version} are gone ({error})") from error
 
     def _download(self, address: str) -> Path:
         shown = without_passwords(address)
         if find_spec("mlflow") is None:
-            raise RideDurationError(f"MLflow copies packages from {shown}; `pip install 'ride_duration[tracking]'`")
+            raise ConfigurationError(f"MLflow copies packages from {shown}; `pip install 'ride_duration[tracking]'`")
         if self._copied is not None:
             self._copied.cleanup()
         self._copied = tempfile.TemporaryDirectory(prefix="ride_duration_package_")
@@ -148,7 +155,7 @@ class RegistryReader:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=own, timeout=_COPYING)
         except subprocess.TimeoutExpired:
-            raise Unreachable(f"the registry cannot be reached ({shown} took more than {_COPYING} s)") from None
+            raise RegistryUnavailable(f"the registry cannot be reached ({shown} took more than {_COPYING} s)") from None
         if done.returncode:
             raise OSError(f"{shown}: {without_passwords(done.stderr).strip().splitlines()[-1:]}")
         [found] = Path(folder).rglob("MLmodel")
@@ -192,7 +199,7 @@ def _reached(ask: Callable[[], Any]) -> Any:
         raise
     except Exception as error:  # each driver has errors of its own
         told = without_passwords(str(error).partition("\n")[0])
-        raise Unreachable(f"the registry cannot be reached ({told})") from error
+        raise RegistryUnavailable(f"the registry cannot be reached ({told})") from error
 
 
 def _engine(uri: str, file: Path | None) -> Engine:
@@ -225,13 +232,13 @@ class _Database:
     def mark(self, version: int) -> str:
         found = self._ask(_SOURCE, version=version)
         if not found:
-            raise RideDurationError(f"there is no version {version} of {self._name}")
+            raise NotFound(f"there is no version {version} of {self._name}")
         return mark_of(dict(self._ask(_TAGS, version=version)), found[0][0])
 
     def kept(self, version: int) -> _Kept:
         found = self._ask(_LOGGED, version=version)
         if not found:
-            raise RideDurationError(f"there is no version {version} of {self._name}")
+            raise NotFound(f"there is no version {version} of {self._name}")
         location, experiment, since, source = found[0]
         return _Kept(location, experiment, since, dict(self._ask(_TAGS, version=version)), source)
 
@@ -239,7 +246,7 @@ class _Database:
         from sqlalchemy import text
 
         if self._file is not None and not self._file.exists():
-            raise Unreachable(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
+            raise RegistryUnavailable(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(question), {"name": self._name, **values})]
 

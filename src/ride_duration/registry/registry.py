@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import DecisionRefused, NotFound, RegistryUnavailable, RideDurationError
 from ride_duration.mlflow_store import connect, experiments_before
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry.decision_log import Journal
@@ -51,6 +51,16 @@ class Version(NamedTuple):
     released: datetime
 
 
+def _describe(found: Any, journal: Journal) -> Version:
+    return Version(
+        int(found.version),
+        status(found, journal),
+        found.tags.get("trained_by", found.run_id) or "",
+        dict(found.tags),
+        datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+    )
+
+
 def model_name(service: str, source: str) -> str:
     """Name of the registered model: taxis of one service, months of one source."""
     return f"ride-duration-{service}-{source}"
@@ -74,16 +84,16 @@ class Registry:
     def versions(self) -> list[Version]:
         """Every version, the newest first."""
         with self._alone() as journal:
-            return [
-                Version(
-                    number,
-                    status(found, journal),
-                    found.tags.get("trained_by", found.run_id) or "",
-                    dict(found.tags),
-                    datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-                )
-                for number, found in sorted(self._versions().items(), reverse=True)
-            ]
+            return [_describe(found, journal) for _, found in sorted(self._versions().items(), reverse=True)]
+
+    def version(self, number: int) -> Version:
+        """One version.
+
+        Raises:
+            NotFound: There is no version of that number.
+        """
+        with self._alone() as journal:
+            return _describe(self._version(number), journal)
 
     def champion(self) -> int | None:
         """The version that answers, if there is one."""
@@ -219,7 +229,7 @@ class Registry:
         with self._alone() as journal:
             previous = previous_champion(journal.decisions)
             if previous is None:
-                raise RideDurationError(
+                raise DecisionRefused(
                     "there is no earlier champion to go back to; `kedro models history` shows who was champion"
                 )
             return self._move(journal, "rollback", self._version(previous), by, why)
@@ -228,12 +238,12 @@ class Registry:
         """The package; refuses a version that is champion, or whose files are not as they were registered."""
         version = int(found.version)
         if version == champion:
-            raise RideDurationError(f"version {version} is the champion already")
+            raise DecisionRefused(f"version {version} is the champion already")
         try:
             return open_sealed(self._folder(found), version, found.tags)
         except RideDurationError as error:
             stays = "there is still no champion" if champion is None else f"version {champion} stays champion"
-            raise RideDurationError(f"version {version} cannot become champion: {error}; {stays}") from error
+            raise DecisionRefused(f"version {version} cannot become champion: {error}; {stays}") from error
 
     def _move(self, journal: Journal, kind: str, found: Any, by: str, why: str) -> Decision:
         version = int(found.version)
@@ -246,7 +256,7 @@ class Registry:
         versions = self._versions()
         if version not in versions:
             there = ", ".join(str(number) for number in sorted(versions)) or "none yet; `kedro run` releases the first"
-            raise RideDurationError(f"there is no version {version} of {self.name}; there are: {there}")
+            raise NotFound(f"there is no version {version} of {self.name}; there are: {there}")
         return versions[version]
 
     def _versions(self) -> dict[int, Any]:
@@ -261,7 +271,8 @@ class Registry:
         """One command at a time, with the journal as it stands, read anew.
 
         Raises:
-            Unreachable: Another command does not let go, MLflow is not installed, or its store cannot be opened.
+            RegistryUnavailable: Another command does not let go, or MLflow's store cannot be opened.
+            ConfigurationError: MLflow is not installed.
         """
         import filelock
 
@@ -270,7 +281,7 @@ class Registry:
         try:
             lock = filelock.FileLock(folder / ".registry.lock").acquire(timeout=_PATIENCE)
         except filelock.Timeout:
-            raise Unreachable(
+            raise RegistryUnavailable(
                 f"another command has been deciding about models for {_PATIENCE} s; wait for it, then try again"
             ) from None
         with lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import DecisionRefused
 from ride_duration.model_package import ModelPackage
 from ride_duration.registry.decision_log import Journal
 from ride_duration.registry.decisions import AWAITING, CANDIDATE, REJECTED, judged_against, status_of
@@ -28,11 +28,11 @@ def refuse_unless_promotable(found: Any, journal: Journal) -> None:
     """
     present = status(found, journal)
     if present == AWAITING:
-        raise RideDurationError(
+        raise DecisionRefused(
             f"version {found.version} awaits approval; {_decision_for(found, journal)} makes it champion"
         )
     if present == REJECTED:
-        raise RideDurationError(f"version {found.version} was rejected; train and release a better one")
+        raise DecisionRefused(f"version {found.version} was rejected; train and release a better one")
     if present == CANDIDATE:
         _refuse_judged_against_another(found, journal)
 
@@ -74,14 +74,14 @@ def refuse_unless_rival(found: Any, journal: Journal, *, approved: bool) -> int:
     if not awaits:
         refuse_unless_promotable(found, journal)
     elif not approved:
-        raise RideDurationError(
+        raise DecisionRefused(
             f"version {found.version} awaits approval: whoever begins its rollout approves of it, if it passes all "
             "stages; say --by NAME and --why TEXT"
         )
     else:
         _refuse_judged_against_another(found, journal)
     if journal.champion is None:
-        raise RideDurationError(
+        raise DecisionRefused(
             f"there is no champion yet that version {found.version} could challenge; "
             f"{_decision_for(found, journal)} makes it champion"
         )
@@ -102,7 +102,7 @@ def refuse_unless_comparable(found: Any, journal: Journal, challenger: ModelPack
     """
     needing = [package.manifest.get("distance") == "required" for package in (challenger, champion)]
     if needing == [True, False]:
-        raise RideDurationError(
+        raise DecisionRefused(
             f"version {challenger.version} needs the distance and version {champion.version} does without, so that a "
             "rollout cannot compare them on the same rides, and who sends no distance would be refused in the end; "
             f"{_decision_for(found, journal)} decides it without a rollout"
@@ -120,7 +120,7 @@ def refuse_report_against_another(compared: int | None, journal: Journal) -> Non
         RideDurationError: It is not.
     """
     if compared != journal.champion:
-        raise RideDurationError(
+        raise DecisionRefused(
             f"the package was judged {_between(compared, journal.champion)}; `kedro run --pipelines=model_release`, "
             "with the --params and --env of its training, judges and releases it"
         )
@@ -136,7 +136,7 @@ def _decision_for(found: Any, journal: Journal) -> str:
 def _refuse_unless(found: Any, journal: Journal, decided: str, allowed: tuple[str, ...]) -> None:
     present = status(found, journal)
     if present not in allowed:
-        raise RideDurationError(
+        raise DecisionRefused(
             f"version {found.version} cannot be {decided}: its status is {present}; see `kedro models list`"
         )
 
@@ -146,7 +146,7 @@ def _refuse_judged_against_another(found: Any, journal: Journal) -> None:
     gate = judged_against(found.tags.get("gate"), journal.decisions)
     if gate is None or gate.previous != journal.champion:
         between = _between(gate.previous if gate else None, journal.champion)
-        raise RideDurationError(
+        raise DecisionRefused(
             f"version {found.version} was judged {between}; "
             "`kedro run` with the --params of that version judges and releases it anew"
         )

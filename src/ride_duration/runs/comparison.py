@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import NotFound, RideDurationError
 from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, experiments_before, flat, recorded_parameters
 from ride_duration.pipelines import TRAINING_TAG
 from ride_duration.provenance import UNKNOWN
@@ -65,7 +65,7 @@ def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
     tracked = mlflow.search_runs(experiments, order_by=["attributes.start_time DESC"], output_format="list")
     found = [run for run in tracked if run.data.tags.get(KIND, TRAINING_TAG) == TRAINING_TAG]
     if not found:
-        raise RideDurationError("no training run has been tracked yet; `kedro run` makes the first")
+        raise NotFound("no training run has been tracked yet; `kedro run` makes the first")
     return found
 
 
@@ -78,7 +78,7 @@ def find_run(runs: list[Any], run_id: str) -> Any:
     matches = [run for run in runs if run.info.run_id.startswith(run_id)]
     if len(matches) != 1:
         many = "several training runs have ids that begin" if matches else "no training run has an id that begins"
-        raise RideDurationError(f"{many} with '{run_id}'; `kedro runs compare` lists the newest")
+        raise NotFound(f"{many} with '{run_id}'; `kedro runs compare` lists the newest")
     return matches[0]
 
 

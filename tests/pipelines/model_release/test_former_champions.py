@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ride_duration.datasets.release import FormerChampion
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release.answer_errors import find_errors
 from ride_duration.pipelines.model_release.former_champions import compare_with_best
@@ -95,7 +95,7 @@ def test_a_former_champion_that_was_trained_on_the_month_or_later_is_named_and_l
     assert compare([entry(3, best)]) == found
 
 
-@pytest.mark.parametrize(("error", "left_out"), [(RideDurationError, True), (Unreachable, False)])
+@pytest.mark.parametrize(("error", "left_out"), [(RideDurationError, True), (RegistryUnavailable, False)])
 def test_a_registry_that_is_away_ends_the_gate(error: type[Exception], left_out: bool) -> None:
     def load() -> ModelPackage:
         raise error("the files are gone")
@@ -104,5 +104,5 @@ def test_a_registry_that_is_away_ends_the_gate(error: type[Exception], left_out:
     if left_out:
         assert attempt() == (True, "there is none to compare with; left out: version 3 (the files are gone)")
     else:
-        with pytest.raises(Unreachable):
+        with pytest.raises(RegistryUnavailable):
             attempt()

@@ -238,15 +238,15 @@ def test_decisions_are_asked_for_and_told_as_json(models: Models) -> None:
     rollback = asked | {"decision": "rollback"}
     assert decide(rollback) == {"version": 1, "previous": 2}
     told = decide(asked | {"decision": "promote", "version": 1})
-    assert told == {"refused": "version 1 is the champion already", "unknown": False}
+    assert told == {"kind": "DecisionRefused", "message": "version 1 is the champion already"}
     assert decide(asked | {"decision": "promote", "version": 2}) == {"version": 2, "previous": 1}
-    assert decide(asked | {"decision": "promote", "version": 9})["unknown"] is True
+    assert decide(asked | {"decision": "promote", "version": 9})["kind"] == "NotFound"
     awaiting = models.store.release(registry, "manual")
     finished = asked | {"by": "rollout", "begun": {"by": "Ana", "why": "fair"}, "decision": "promote"}
     assert decide(finished | {"version": 1})["version"] == 1
     assert registry.history()[-1].decision.by == "rollout"
-    assert "was judged when the champion was version 2" in decide(finished | {"version": awaiting})["refused"]
-    assert "awaits approval" in decide(asked | {"decision": "promote", "version": awaiting})["refused"]
+    assert "was judged when the champion was version 2" in decide(finished | {"version": awaiting})["message"]
+    assert "awaits approval" in decide(asked | {"decision": "promote", "version": awaiting})["message"]
     decide(rollback)
     assert decide(finished | {"version": awaiting}) == {"version": awaiting, "previous": 2}
     last = registry.history()[-1].decision
@@ -258,8 +258,8 @@ def test_a_registry_that_others_hold_has_decided_nothing(models: Models, monkeyp
     asked = {"project": str(models.project), "tracking": SETTINGS, "model": "any", "by": "Ben", "why": "test"}
     with filelock.FileLock(models.project / "data/.registry.lock"):
         told = decide(asked | {"decision": "promote", "version": 1})
-    assert list(told) == ["unreachable"]
-    assert "another command has been deciding" in told["unreachable"]
+    assert told["kind"] == "RegistryUnavailable"
+    assert "another command has been deciding" in told["message"]
 
 
 def test_a_store_that_cannot_be_opened_is_asked_later(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry.reader import Released
 from ride_duration.rollout.plan import parse_plan
@@ -78,7 +78,7 @@ class Reader:
 
     def released(self, version: int) -> Released:
         if self.copies_stall:
-            raise Unreachable("the registry cannot be reached")
+            raise RegistryUnavailable("the registry cannot be reached")
         return Released(self._folder / str(version), 1e9, {}, self.mark(version))
 
 

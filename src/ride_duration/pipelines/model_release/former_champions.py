@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.datasets.release import FormerChampion
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release.answer_errors import (
     Errors,
@@ -70,7 +70,7 @@ def _load_different(
             continue
         try:
             package = former.load()
-        except Unreachable:
+        except RegistryUnavailable:
             raise
         except RideDurationError as error:
             yield former.version, error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ride_duration
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import NotFound
 from ride_duration.provenance import UNKNOWN, checked_out
 from ride_duration.runs.comparison import find_run, find_runs
 from ride_duration.runs.reproduction.checks import check_at_hand, check_made_anew
@@ -66,7 +66,7 @@ def _code(record: Record, project: Path, folder: Path, checkout: bool) -> Iterat
         yield Code(project, Path(ride_duration.__file__).parents[1])
         return
     if record.commit == UNKNOWN:
-        raise RideDurationError(
+        raise NotFound(
             f"run {record.run_id[:8]} has no recorded commit that could be checked out; leave --checkout away"
         )
     with checked_out(project, record.commit, folder) as root:

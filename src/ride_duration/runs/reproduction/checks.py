@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from ride_duration.datasets.month_files import fingerprint
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import IntegrityError, RideDurationError
 from ride_duration.provenance import LOCK, UNKNOWN, changed_files, code_at_hand, why_unknown
 from ride_duration.runs.reproduction.record import Record
 
@@ -38,7 +38,7 @@ def check_at_hand(record: Record, project: Path, *, checkout: bool, anyway: bool
         named = "\n  ".join([*raw, *code, *doubts])
         hint = _raw_hint(record) if raw else _code_hint(record, here)
         what = f"run {record.run_id[:_SHORT]} was made from something else than is here, so that nothing was run"
-        raise RideDurationError(f"{what}:\n  {named}\n{hint}")
+        raise IntegrityError(f"{what}:\n  {named}\n{hint}")
     for line in code + doubts:
         log.warning("%s", line)
 
@@ -112,7 +112,7 @@ def check_made_anew(record: Record, again: Record) -> None:
     """
     for stem, recorded in sorted(record.raw.items()):
         if (read := again.raw.get(stem)) != recorded:
-            raise RideDurationError(
+            raise IntegrityError(
                 f"{stem}.parquet: {_told(recorded)} was recorded, the rerun read {_told(read) if read else 'none'}; "
                 "the code simulates it otherwise now, so that metrics cannot be compared"
             )

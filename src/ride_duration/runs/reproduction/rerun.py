@@ -22,7 +22,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError, RideDurationError
 from ride_duration.runs.comparison import find_runs
 from ride_duration.runs.reproduction.record import TRAINING, Record, read_record
 
@@ -96,7 +96,7 @@ def _compose(project: Path, root: Path, local: Path, environment: str | None, pa
     OmegaConf.save(OmegaConf.create(parameters), project / "conf/base/parameters.yml")
     chosen = project / "conf" / (environment or _DEFAULT_ENVIRONMENT)
     if not chosen.is_dir():
-        raise RideDurationError(f"the run's environment '{environment}' is not in {root / 'conf'}; put it back there")
+        raise ConfigurationError(f"the run's environment '{environment}' is not in {root / 'conf'}; put it back there")
     settings = chosen / "globals.yml"
     given = OmegaConf.load(settings) if settings.exists() else OmegaConf.create()
     OmegaConf.save(OmegaConf.merge(given, {"tracking": _TRACKING}), settings)
@@ -115,13 +115,15 @@ def _check(project: Path, source: Path, environment: str | None) -> list[str]:
     with _started(["-P", *probe], project, source, output=subprocess.PIPE) as process:
         out, err = process.communicate()
     if process.returncode:
-        raise RideDurationError(f"the code in {source} cannot be run: {err.strip().rpartition(chr(10))[2]}")
+        raise ConfigurationError(f"the code in {source} cannot be run: {err.strip().rpartition(chr(10))[2]}")
     found = json.loads(out.splitlines()[-1])
     if not Path(found["code"]).resolve().is_relative_to(source.resolve()):
-        raise RideDurationError(f"not the code in {source} would run, but {found['code']}; does it hold ride_duration?")
+        raise ConfigurationError(
+            f"not the code in {source} would run, but {found['code']}; does it hold ride_duration?"
+        )
     for name, path in found["paths"].items():
         if "://" in path or Path(path).is_absolute():
-            raise RideDurationError(
+            raise ConfigurationError(
                 f"the rerun would write {name} to {path}, outside its temporary project; "
                 f"let the catalog of the environment '{environment or _DEFAULT_ENVIRONMENT}' keep it below data/"
             )

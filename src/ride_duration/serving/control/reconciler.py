@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ride_duration.errors import RideDurationError, Unreachable
+from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.inference.deployment import Deployment, Model
@@ -133,7 +133,7 @@ class Reconciler:
             return None
         try:
             return self._reader.mark(version)
-        except Unreachable as error:
+        except RegistryUnavailable as error:
             look.reachable, look.problem = False, str(error)
             return None
         except RideDurationError:  # loading it says what is wrong
@@ -153,7 +153,7 @@ class Reconciler:
         try:
             package = self._cache.package(version, self._reader.released(version) if registry else None)
             model = Model(package, self._reader.name, self._cache.released_at(version), self._cache.mark(version))
-        except Unreachable as error:  # says nothing of the package
+        except RegistryUnavailable as error:  # says nothing of the package
             look.reachable, look.problem = False, str(error)
             return None
         except Exception as error:  # whatever a package does, the one before goes on answering

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.errors import without_passwords
+from ride_duration.errors import ConfigurationError, NotFound, RegistryUnavailable, without_passwords
 from ride_duration.serving.schemas.problems import Refused
 
 if TYPE_CHECKING:
@@ -47,9 +47,12 @@ def decide(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any
     except ValueError:
         log.error("the registry's command ended with %d: %s", done.returncode, without_passwords(done.stderr))
         raise away from None
-    if "unreachable" in told:
-        log.error("the registry cannot be reached: %s", told["unreachable"])
+    kind = told.get("kind")
+    if kind in (RegistryUnavailable.__name__, ConfigurationError.__name__):
+        log.error("the registry cannot be reached: %s", told["message"])
         raise away
-    if "refused" in told:
-        raise Refused(404 if told["unknown"] else 409, told["refused"], "version" if told["unknown"] else "")
+    if kind == NotFound.__name__:
+        raise Refused(404, told["message"], "version")
+    if kind:
+        raise Refused(409, told["message"])
     return told
