@@ -168,7 +168,8 @@ def test_every_dataset_of_every_pipeline_is_declared_with_its_layer(project: Pro
     ended = project.kedro("catalog", "describe-datasets")
     assert ended.code == 0, ended.err
     described = yaml.safe_load(ended.out)
-    catalog = yaml.safe_load((project.root / "conf/base/catalog.yml").read_text())
+    files = sorted((project.root / "conf/base").glob("catalog*.yml"))
+    catalog = {name: entry for file in files for name, entry in yaml.safe_load(file.read_text()).items()}
     for pipeline, groups in described.items():
         assert not groups["defaults"], f"{pipeline} has datasets that the catalog does not declare"
     names = {name for group in described["__default__"]["datasets"].values() for name in group}

@@ -4,7 +4,7 @@ import pytest
 from kedro.io import DatasetError
 from kedro_datasets.partitions import PartitionedDataset
 
-from ride_duration.cli.run import explain
+from ride_duration.cli.errors import explain
 from ride_duration.errors import RideDurationError
 
 

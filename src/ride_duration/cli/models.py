@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
+from ride_duration.cli.errors import report_errors
 from ride_duration.cli.rollout_store import told_of_rollout
-from ride_duration.cli.run import told_clearly
 from ride_duration.cli.tables import history_entries, history_table, version_entries, version_table
 from ride_duration.provenance import author
 
@@ -78,7 +78,7 @@ def models() -> None:
 @chosen
 def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """List the versions, the newest first: what each is, what it learnt from, and how good it was."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
         versions = registry.versions()
         if as_json:
@@ -105,7 +105,7 @@ def history(as_json: bool, env: str | None, params: dict[str, Any], traceback: b
 
     The last column begins the id of the MLflow run that keeps the report of the version's gate.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
         reigns = registry.history()
         if as_json:
@@ -159,7 +159,7 @@ def _decide(
     params: dict[str, Any],
     traceback: bool,
 ) -> None:
-    with told_clearly(traceback):
+    with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
         decision = act(registry, by or author(registry.project), why or NO_REASON)
         click.echo(_outcome(decision))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.cli.context import chosen, same_choice
+from ride_duration.cli.errors import report_errors
 from ride_duration.cli.models import (
     NO_REASON,
     AboutVersion,
@@ -21,7 +22,6 @@ from ride_duration.cli.models import (
 )
 from ride_duration.cli.rollout_store import open_rollouts, stop_rollout
 from ride_duration.cli.rollout_tables import ab_tables, rollout_entry, rollout_told
-from ride_duration.cli.run import told_clearly
 from ride_duration.cli.serving import service_settings
 from ride_duration.provenance import author
 
@@ -59,7 +59,7 @@ def start(
     Whoever begins the rollout of a version that awaits approval approves of it, if it passes all stages: --by and --why
     are required for that. As long as it has not passed them, it awaits approval as before.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         settings = service_settings(env, params, {})
         from ride_duration.rollout.plan import parse_plan
 
@@ -77,7 +77,7 @@ def start(
 @chosen
 def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Show where the rollout is, what was seen of the challenger, and what is awaited."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         settings = service_settings(env, params, {})
         rollouts = open_rollouts(settings)
         last = rollouts.last()
@@ -99,7 +99,7 @@ def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bo
 @decided("why")
 def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Let the challenger answer no more; the champion answers as before."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         settings = service_settings(env, params, {})
         stopped = stop_rollout(open_rollouts(settings), by or author(settings.project_path), why)
         click.echo(f"Version {stopped.version} answers no more within seconds; version {stopped.against} does.")
@@ -115,7 +115,7 @@ def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str,
 
     The intervals hold at all times at once: looking often makes no difference look real.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         settings = service_settings(env, params, {})
         rollouts = open_rollouts(settings)
         last = rollouts.last()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ride_duration.cli.context import load_context, traceback_option
-from ride_duration.cli.run import told_clearly
+from ride_duration.cli.errors import report_errors
 from ride_duration.cli.tables import console, printable
 from ride_duration.errors import RideDurationError
 
@@ -49,7 +49,7 @@ def compare(
 
     The RMSE is what the gate decides by; MAE and bias are shown beside it.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         from ride_duration.runs.comparison import compare_runs
 
         context = load_context(env)
@@ -77,7 +77,7 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
     those here; another one is named, and nothing is run. Then ingestion, data engineering and data science are run
     with the recorded parameters, in a temporary folder: your data and your list of runs stay as they are.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         from ride_duration.runs.reproduction import IDENTICAL
         from ride_duration.runs.reproduction import reproduce as reproduce_run
 

@@ -12,7 +12,7 @@ import click
 
 from ride_duration.atomic import lock_folder, write_private
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
-from ride_duration.cli.run import told_clearly
+from ride_duration.cli.errors import report_errors
 from ride_duration.cli.tables import printable
 from ride_duration.errors import RideDurationError
 
@@ -43,7 +43,7 @@ def serve(host: str | None, port: int | None, env: str | None, params: dict[str,
 
     Another champion takes over within seconds, without a pause. Ctrl-C stops the service, and loses nothing.
     """
-    with told_clearly(traceback):
+    with report_errors(traceback):
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = service_settings(env, params, given)
         file = settings.own_folder / "settings.json"
@@ -67,7 +67,7 @@ def keys() -> None:
 @chosen
 def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Make a key for NAME, and show it once: it is kept as a hash alone."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import add_key
 
@@ -82,7 +82,7 @@ def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, A
 @chosen
 def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """List whose keys there are, and what they may do."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import read_keys
 
@@ -99,7 +99,7 @@ def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
 @chosen
 def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Take the key of NAME its rights away; services notice within a second."""
-    with told_clearly(traceback):
+    with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import remove_key
 

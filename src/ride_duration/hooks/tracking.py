@@ -1,6 +1,18 @@
-"""Every training, release, tuning and backtest is tracked in MLflow: what went in, what came out, and by which code.
+"""Runs are tracked in MLflow: what went in, what came out, and by which code.
 
-MLflow takes seconds to import; runs without a node tagged as one of `KINDS` never do.
+Which runs are tracked, the pipelines declare (`pipelines.declarations.Tracked`); what becomes of a dataset, its catalog
+entry says, in `metadata`:
+
+    mlflow:
+      artifact: true              # its file becomes an artifact; or the name of a folder of artifacts
+      page: plots/plots.html      # its figure is shown on this page, with the other figures of the run
+      metrics: true               # the numbers of a nested dictionary; or a list of its keys
+      tags: [study]               # keys of a dictionary that become tags
+      curves: {step: month, series: policy}   # columns of a table whose other numbers become curves
+      fingerprints: true          # hash and rows of each raw month, which become tags
+      trials: true                # a study, whose trials become runs below this one
+
+MLflow takes seconds to import; runs that are not tracked never do.
 """
 
 from __future__ import annotations
@@ -10,7 +22,6 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +30,7 @@ import kedro
 from kedro.framework.hooks import hook_impl
 
 from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat
-from ride_duration.pipelines import BACKTEST_TAG, RELEASE_TAG, TRAINING_TAG, TUNING_TAG
+from ride_duration.pipelines.declarations import Tracked, find_tracked
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import UNKNOWN, author, code_at_hand, why_unknown
 
@@ -34,53 +45,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of run that is tracked.
-
-    Attributes:
-        name: Of the run, from parameters.
-        params: Parameters that are recorded, beside those of the model.
-        months: The group of parameters that says which raw months are read.
-    """
-
-    name: str
-    params: tuple[str, ...]
-    months: str
-
-
-_SPLITS = ("train_data", "val_data", "test_data")
-
-#: By the tag of the nodes that make a run one of the kind; the first that fits is meant.
-KINDS = {
-    TRAINING_TAG: Kind("{model} {train_data} -> {val_data}", _SPLITS, "raw_months"),
-    RELEASE_TAG: Kind("release of {model} {train_data} -> {val_data}", _SPLITS, "raw_months"),
-    TUNING_TAG: Kind("tuning of {model} {train_data}", _SPLITS, "raw_months"),
-    BACKTEST_TAG: Kind(
-        "backtest of {model} {backtest_data}", ("backtest_data", "backtest_policies"), "backtest_months"
-    ),
-}
-
-#: Catalog entries that become artifacts, when the run made them.
-_ARTIFACTS = (
-    *("metrics", "slice_metrics", "model", "baselines", "quality_report", "raw_fingerprints", "run_summary"),
-    *("metrics_summary", "interval_model", "gate_report", "gate_page"),
-    *("backtest_metrics", "backtest_summary"),
-    *("tuned_model", "tuning_trials", "tuning_summary"),
-)
 #: Most characters that MLflow's tables keep.
 _LONGEST_RUN_NAME = 250
 
-_PLOT_SUFFIX = "_plot"
-_FINGERPRINTS = "raw_fingerprints"
-_STUDY = "tuning_study"
-
 
 class TrackingHook:
-    """Opens an MLflow run before one of `KINDS`, and closes it with everything that was made, or with the error."""
+    """Opens an MLflow run before a run that is tracked, and closes it with what was made, or with the error."""
 
     def __init__(self) -> None:
         self._context: KedroContext | None = None
+        self._catalog: DataCatalog | None = None
         self._run_id: str | None = None
 
     @hook_impl
@@ -90,7 +64,7 @@ class TrackingHook:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         self._run_id = None
-        kind = next((tag for tag in KINDS if pipeline.only_nodes_with_tags(tag).nodes), None)
+        kind = _find_kind(pipeline)
         if self._context is None or kind is None:
             return
         if importlib.util.find_spec("mlflow") is None:
@@ -103,13 +77,15 @@ class TrackingHook:
         settings = self._context.config_loader["globals"]["tracking"]
         parameters = self._context.config_loader["parameters"]
         self._run_id = _start(self._context.project_path, settings, run_params, parameters, kind)
-        if _FINGERPRINTS not in pipeline.all_outputs() and catalog.exists(_FINGERPRINTS):
-            with _failing_openly():
-                _log_fingerprints(_of_these_months(catalog.load(_FINGERPRINTS), parameters[KINDS[kind].months]))
+        self._catalog = catalog
+        with _failing_openly():
+            for name in _fingerprints_of(catalog):
+                if name not in pipeline.all_outputs() and catalog.exists(name):
+                    _log_fingerprints(_of_these_months(catalog.load(name), parameters[kind.months]))
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
-        if self._run_id and dataset_name == _STUDY:
+        if self._run_id and self._metadata_of(dataset_name).get("trials"):
             from ride_duration.hooks.trial_tracking import log_trial
 
             store: StudyStore = data
@@ -117,8 +93,11 @@ class TrackingHook:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        if self._run_id and dataset_name == _FINGERPRINTS:
+        if self._run_id and self._metadata_of(dataset_name).get("fingerprints"):
             _log_fingerprints(data)
+
+    def _metadata_of(self, dataset_name: str) -> dict[str, Any]:
+        return {} if self._catalog is None else _mlflow_metadata(self._catalog, dataset_name)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -134,6 +113,25 @@ class TrackingHook:
     def on_pipeline_error(self, error: Exception) -> None:
         if self._run_id:
             _fail(error)
+
+
+def _find_kind(pipeline: Pipeline) -> Tracked | None:
+    """Return what the first node that makes a run a tracked one makes of it."""
+    kinds = {kind.tag: kind for kind in find_tracked()}
+    return next((kinds[tag] for node in pipeline.nodes for tag in sorted(node.tags) if tag in kinds), None)
+
+
+def _mlflow_metadata(catalog: DataCatalog, name: str) -> dict[str, Any]:
+    """Return what the catalog entry of a dataset says of MLflow."""
+    metadata = getattr(catalog.get(name), "metadata", None) or {}
+    return dict(metadata.get("mlflow") or {})
+
+
+def _fingerprints_of(catalog: DataCatalog) -> list[str]:
+    """Return the names of the datasets that hold fingerprints of raw months."""
+    declared = catalog.config_resolver.config.items()
+    entries = {name: (entry.get("metadata") or {}).get("mlflow") for name, entry in declared}
+    return [name for name, mlflow in entries.items() if mlflow and mlflow.get("fingerprints")]
 
 
 @contextmanager
@@ -182,7 +180,7 @@ def _close_killed(experiment_id: str) -> None:
 
 
 def _start(
-    project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any], kind: str
+    project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any], kind: Tracked
 ) -> str:
     experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
@@ -190,16 +188,15 @@ def _start(
     _close_killed(experiment_id)
     run = mlflow.start_run(
         experiment_id=experiment_id,
-        run_name=KINDS[kind].name.format(**parameters)[:_LONGEST_RUN_NAME],
-        tags=_origin(project, run_params) | {KIND: kind},
+        run_name=kind.run_name.format(**parameters)[:_LONGEST_RUN_NAME],
+        tags=_origin(project, run_params) | {KIND: kind.tag},
     )
     with _failing_openly():
         chosen = dict(parameters["training"]["models"].get(parameters["model"], {}))
-        if kind == TUNING_TAG:
-            chosen |= {"tuning": parameters["tuning"]}
-        else:
+        if not kind.search_space:
             chosen.pop("search_space", None)
-        headline = ("model", *KINDS[kind].params, "service", "source", "seed")
+        chosen |= {name: parameters[name] for name in kind.groups}
+        headline = ("model", *kind.params, "service", "source", "seed")
         mlflow.log_params({name: parameters[name] for name in headline} | flat(chosen))
         mlflow.log_dict(parameters, "parameters.json")
     return str(run.info.run_id)
@@ -219,32 +216,35 @@ def _origin(project: Path, run_params: dict[str, Any]) -> dict[str, str]:
 
 
 def _log_outcome(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Log what the run has made, as the catalog says."""
     import mlflow
 
-    made = pipeline.all_outputs()
-    if "metrics" in made:
-        mlflow.log_metrics(flat(catalog.load("metrics"), numbers_only=True))
-    if "backtest_metrics" in made:
-        _log_months(catalog.load("backtest_metrics"))
-    if "tuning_result" in made:
-        result = catalog.load("tuning_result")
-        mlflow.set_tag("study", result["study"])
-        mlflow.log_metrics(flat({name: result[name] for name in ("first", "best")}, numbers_only=True))
-    for name in sorted(made):
-        if name in _ARTIFACTS or name.endswith(_PLOT_SUFFIX):
-            mlflow.log_artifact(_path(catalog, name), "plots" if name.endswith(_PLOT_SUFFIX) else None)
-    figures = [catalog.load(name) for name in sorted(made) if name.endswith(_PLOT_SUFFIX)]
-    if figures:
-        mlflow.log_text(_page(figures), "plots/plots.html")
+    pages: dict[str, list[Any]] = {}
+    for name in sorted(pipeline.all_outputs()):
+        says = _mlflow_metadata(catalog, name)
+        if keys := says.get("metrics"):
+            values = catalog.load(name)
+            chosen = values if keys is True else {key: values[key] for key in keys}
+            mlflow.log_metrics(flat(chosen, numbers_only=True))
+        for key in says.get("tags", ()):
+            mlflow.set_tag(key, catalog.load(name)[key])
+        if curves := says.get("curves"):
+            _log_curves(catalog.load(name), curves["step"], curves["series"])
+        if folder := says.get("artifact"):
+            mlflow.log_artifact(_path(catalog, name), None if folder is True else folder)
+        if page := says.get("page"):
+            pages.setdefault(page, []).append(catalog.load(name))
+    for page, figures in pages.items():
+        mlflow.log_text(_page(figures), page)
 
 
-def _log_months(backtest_metrics: pd.DataFrame) -> None:
-    """Each policy's measures as curves, for instance `last_3.rmse`: step 1 is the first month judged."""
+def _log_curves(table: pd.DataFrame, step: str, series: str) -> None:
+    """Log the numbers of each series as curves, for instance `last_3.rmse`: step 1 is the first value of `step`."""
     import mlflow
 
-    for step, (_, judged) in enumerate(backtest_metrics.groupby("month"), start=1):
-        for policy, measures in judged.set_index("policy").select_dtypes("number").dropna(axis=1).iterrows():
-            mlflow.log_metrics({f"{policy}.{name}": value for name, value in measures.items()}, step=step)
+    for number, (_, rows) in enumerate(table.groupby(step), start=1):
+        for name, measures in rows.set_index(series).select_dtypes("number").dropna(axis=1).iterrows():
+            mlflow.log_metrics({f"{name}.{measure}": value for measure, value in measures.items()}, step=number)
 
 
 def _page(figures: list[Any]) -> str:

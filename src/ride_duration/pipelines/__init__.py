@@ -1,7 +1,7 @@
 """The pipelines: ingestion, data engineering and science, model release; tuning, a backtest, batch scoring.
 
-Each is a folder with a `pipeline.py`, whose `create_pipeline` makes it, and a `parameters.py`. They are found by that:
-no list names them.
+Each is a folder with a `pipeline.py`, whose `create_pipeline` makes it, and perhaps a `parameters.py`. By that they are
+found: no list names them. What else they declare is described in `declarations`.
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-#: Mark the nodes that make a run one that is tracked: a training, a release, tuning (each trial is a run below it), or
-#: a backtest.
-TRAINING_TAG, RELEASE_TAG, TUNING_TAG, BACKTEST_TAG = "training", "release", "tuning", "backtest"
+#: Marks the nodes that make a run a training, which `kedro runs` compares and reproduces.
+TRAINING_TAG = "training"
 
 
 def find_modules(name: str) -> Iterator[tuple[str, ModuleType]]:

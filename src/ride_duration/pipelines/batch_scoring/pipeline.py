@@ -4,7 +4,19 @@ from kedro.pipeline import Pipeline, node
 
 from ride_duration.pipelines.batch_scoring.scoring import score_trips
 from ride_duration.pipelines.batch_scoring.scoring_summary import summarise_scores
+from ride_duration.pipelines.declarations import EndedRun, Ending
 from ride_duration.pipelines.ingestion import pipeline as ingestion
+
+
+def _say_next_steps(run: EndedRun) -> str:
+    return (
+        "The predictions are in data/07_model_output/scored_trips, one folder a month.\n"
+        "Next: look at them with `pandas.read_parquet` of that folder in `make notebook`, or score other months:\n"
+        f"      `kedro run{run.env_option} --pipelines=batch_scoring --params=score_data=2021-04..2021-06`."
+    )
+
+
+ENDING = Ending("scoring_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:

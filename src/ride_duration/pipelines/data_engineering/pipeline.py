@@ -6,6 +6,14 @@ from ride_duration.pipelines.data_engineering.feature_table import compute_featu
 from ride_duration.pipelines.data_engineering.quality import plot_quality, report_quality, summarise_quality
 from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips, quarantine_trips
 from ride_duration.pipelines.data_engineering.trip_records import read_records
+from ride_duration.pipelines.declarations import EndedRun, Ending
+
+
+def _say_next_steps(run: EndedRun) -> str:
+    return f"Next: `kedro run{run.env_option} --pipelines=data_science` with the same --params, to train on them."
+
+
+ENDING = Ending("quality_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:

@@ -15,6 +15,7 @@ from ride_duration.pipelines.data_science.plots import (
 from ride_duration.pipelines.data_science.splitting import split_features
 from ride_duration.pipelines.data_science.training import fit_baselines
 from ride_duration.pipelines.data_science.training_provenance import train_intervals, train_model
+from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
 
 _SPLITS = ["train_features", "val_features", "test_features"]
 _PLOTS = [
@@ -24,6 +25,16 @@ _PLOTS = [
     "feature_importance_plot",
     "shap_plot",
 ]
+
+
+TRACKED = Tracked(TRAINING_TAG, "{model} {train_data} -> {val_data}", ("train_data", "val_data", "test_data"))
+
+
+def _say_next_steps(run: EndedRun) -> str:
+    return f"Next: `kedro run{run.env_option} --pipelines=model_release` with the same --params, to release it."
+
+
+ENDING = Ending("metrics_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
@@ -71,7 +82,7 @@ def _training() -> Pipeline:
         node(train_model, inputs, "model", name="fit_model"),
         node(train_intervals, [*shared, "tracked_run"], "interval_model", name="fit_intervals"),
     ]
-    return _create_namespace("training", nodes, inputs=inputs, outputs=["model", "interval_model"], tags=TRAINING_TAG)
+    return _create_namespace("training", nodes, inputs=inputs, outputs=["model", "interval_model"], tags=TRACKED.tag)
 
 
 def _evaluation() -> Pipeline:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from ride_duration.pipelines import RELEASE_TAG
+from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
 from ride_duration.pipelines.model_release.gate import gate_package
 from ride_duration.pipelines.model_release.packaging import package_model
 from ride_duration.pipelines.model_release.run_summary import (
@@ -15,6 +15,21 @@ from ride_duration.pipelines.model_release.run_summary import (
 _MADE = ["model", "interval_model", "predictions", "train_features", "val_features"]
 _REPORTS = ["metrics", "slice_metrics", "quality_report", "raw_fingerprints"]
 _JUDGING = ["champion_package", "former_champions", "train_features", "val_features", "test_features"]
+
+
+TRACKED = Tracked("release", "release of {model} {train_data} -> {val_data}", ("train_data", "val_data", "test_data"))
+
+
+def _say_next_steps(run: EndedRun) -> str:
+    serve = f"kedro service start{run.env_option}" if run.env else "make serve"
+    more = f"`kedro models list{run.env_option}` (all versions)" if run.env else "`kedro run --env tlc` (real months)"
+    return (
+        f"Next: `{serve}` (a page that answers rides), `make ui` (all runs), `make viz` (the graph),\n"
+        f"      data/08_reporting/gate_report.html (what the gate found), {more}."
+    )
+
+
+ENDING = Ending("run_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
@@ -57,5 +72,5 @@ def create_pipeline() -> Pipeline:
             "run_summary",
         },
         prefix_datasets_with_namespace=False,
-        tags=RELEASE_TAG,
+        tags=TRACKED.tag,
     )

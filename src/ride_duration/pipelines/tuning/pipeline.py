@@ -1,11 +1,15 @@
 """Training months -> hyper-parameters that do better on folds in the order of time."""
 
+import os
+
+import yaml
 from kedro.pipeline import Pipeline, node
 
-from ride_duration.pipelines import TUNING_TAG
 from ride_duration.pipelines.data_engineering import pipeline as data_engineering
 from ride_duration.pipelines.data_science import pipeline as data_science
+from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
 from ride_duration.pipelines.ingestion import pipeline as ingestion
+from ride_duration.pipelines.tuning.parameters import Tuning
 from ride_duration.pipelines.tuning.search import check_search, tune_model
 from ride_duration.pipelines.tuning.tuning_report import (
     plot_tuning_history,
@@ -13,6 +17,29 @@ from ride_duration.pipelines.tuning.tuning_report import (
     summarise_tuning,
     write_tuned_entry,
 )
+
+TRACKED = Tracked(
+    "tuning",
+    "tuning of {model} {train_data}",
+    ("train_data", "val_data", "test_data"),
+    groups=("tuning",),
+    search_space=True,
+)
+
+
+def _say_next_steps(run: EndedRun) -> str:
+    tuned_model = run.outputs["tuned_model"]
+    [name] = yaml.safe_load(tuned_model.load())["models"]
+    path = os.path.relpath(tuned_model._describe()["filepath"])
+    kept = {key: value for key, value in run.params.items() if key not in {*Tuning.model_fields, "models"}}
+    given = ",".join(f"{key}={value}" for key, value in (kept | {"model": name}).items() if not isinstance(value, dict))
+    return (
+        f"{path} holds {name} from now on.\n"
+        f'Next: `kedro run{run.env_option} --params="{given}"` trains with it, and evaluates it on other months.'
+    )
+
+
+ENDING = Ending("tuning_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
@@ -28,7 +55,7 @@ def _create_search() -> Pipeline:
     return Pipeline(
         [
             node(check_search, "params:training", None, name="check_search"),
-            node(tune_model, searching, found, name="tune_model", tags=TUNING_TAG),
+            node(tune_model, searching, found, name="tune_model", tags=TRACKED.tag),
             node(write_tuned_entry, written, "tuned_model", name="write_tuned_entry"),
             node(plot_tuning_history, found, "tuning_history_plot", name="plot_tuning_history"),
             node(plot_tuning_slices, [*found, "params:training"], "tuning_slices_plot", name="plot_tuning_slices"),
