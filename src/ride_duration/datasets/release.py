@@ -52,7 +52,7 @@ class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
         return {"path": str(self._path)}
 
 
-class _OfRegistry:
+class OfRegistry:
     """Finds the registry of a model.
 
     Args:
@@ -79,7 +79,7 @@ class _OfRegistry:
         return {"model": self._name}
 
 
-class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"]):
+class ChampionDataset(OfRegistry, AbstractDataset[None, "ModelPackage | None"]):
     """The package of the champion; None where there is none yet, or no registry. Only loaded, never saved."""
 
     def load(self) -> ModelPackage | None:
@@ -114,7 +114,7 @@ class FormerChampion(NamedTuple):
     load: Callable[[], ModelPackage]
 
 
-class FormerChampionsDataset(_OfRegistry, AbstractDataset[None, "list[FormerChampion]"]):
+class FormerChampionsDataset(OfRegistry, AbstractDataset[None, "list[FormerChampion]"]):
     """The champions before the present one, the newest first, without those rolled back; each is loaded when asked.
 
     There are none where there is no registry. Only loaded, never saved.
@@ -143,7 +143,7 @@ class Release(NamedTuple):
     approval: str
 
 
-class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
+class ReleaseDataset(OfRegistry, AbstractDataset[Release, dict[str, Any]]):
     """Releases a package when it is saved: gate noted, then registered, then champion or awaiting approval.
 
     A package that passed the gate, but is no improvement on the champion, is registered, and stays a candidate.
@@ -153,7 +153,7 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
     Args:
         package: `path` of the package's folder.
         filepath: Where the outcome is kept, as JSON.
-        **registry: As `_OfRegistry` takes them.
+        **registry: As `OfRegistry` takes them.
     """
 
     def __init__(self, package: dict[str, str], filepath: str, **registry: Any) -> None:

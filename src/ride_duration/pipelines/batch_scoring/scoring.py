@@ -145,7 +145,7 @@ def _answer(
     """Answer rides (n), and say which squared errors are to be expected."""
     columns = package.columns(rides)
     answers = package.answer_columns(columns, intervals=intervals)
-    return answers, errors and errors.expect_squares(columns, answers.duration)
+    return answers, errors.expect_squares(columns, answers.duration) if errors else None
 
 
 def _numbers(column: pa.Array) -> NDArray[np.float64]:
