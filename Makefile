@@ -16,7 +16,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 help: ## List what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: $(VENV)/installed ## Do the main job on the offline default: simulated months to a judged model
+run: $(VENV)/installed ## Do the main job on the offline default: simulated months to an evaluated model
 	@$(BIN)/kedro run
 
 serve: $(VENV)/installed ## Answer rides on the current champion, with a page for people (http://127.0.0.1:9696)
@@ -44,13 +44,27 @@ lint: $(VENV)/installed-dev
 
 ui: $(VENV)/installed ## Open the tracked runs in MLflow (http://127.0.0.1:5000)
 	@mkdir -p data/mlflow
+	@$(BIN)/python -c "$$RUNS_PAGE"
 	@env -u MLFLOW_REGISTRY_STORE_URI $(BIN)/mlflow ui --backend-store-uri sqlite:///data/mlflow/mlflow.db --host 127.0.0.1 --port 5000
+
+# MLflow's own first page shows no runs: this prints the address of the one that does.
+define RUNS_PAGE
+import contextlib, sqlite3
+with contextlib.suppress(sqlite3.Error):
+    store = sqlite3.connect("file:data/mlflow/mlflow.db?mode=ro", uri=True)
+    for number, in store.execute("SELECT experiment_id FROM experiments WHERE name = 'ride_duration'"):
+        print(f"The runs: http://127.0.0.1:5000/#/experiments/{number}/runs")
+endef
+export RUNS_PAGE
 
 viz: $(VENV)/installed ## Open the graph of the pipelines (http://127.0.0.1:4141)
 	@$(BIN)/kedro viz run
 
+# Jupyter refuses root, whom containers have, unless it is allowed.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 notebook: $(VENV)/installed ## Open the notebooks in JupyterLab
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab --notebook-dir notebooks
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab --notebook-dir notebooks $(AS_ROOT)
 
 lock: $(VENV)/installed ## Resolve the dependencies anew
 	@$(INSTALL) uv

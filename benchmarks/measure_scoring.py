@@ -95,7 +95,7 @@ def score_ours(raw: Path, scored: Path, package: ModelPackage, threads: int, *, 
     scoring = Scoring(
         source="here",
         sources={"here": "here"},
-        service="green",
+        taxi_type="green",
         score_data=SCORE,
         score_intervals=intervals,
         score_without_distance=False,

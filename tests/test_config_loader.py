@@ -99,3 +99,26 @@ def test_two_environments_in_one_process_do_not_mix() -> None:
 def test_packaging_is_given_what_training_is() -> None:
     parameters = loader("test")["parameters"]
     assert parameters["packaging"] == parameters["training"] | {"intervals": parameters["intervals"]}
+
+
+def test_the_former_name_of_the_type_of_taxi_still_works_with_a_note(caplog: pytest.LogCaptureFixture) -> None:
+    conf = loader("tlc", service="yellow")
+    assert conf["parameters"]["taxi_type"] == "yellow"
+    assert conf["parameters"]["experiment"]["taxi_type"] == "yellow"
+    assert "service" not in conf["parameters"]
+    assert "'service' is called 'taxi_type' now; the former name is deprecated" in caplog.text
+
+
+def test_the_former_name_in_a_file_of_a_user_still_works(project: Project) -> None:
+    (project.root / "conf/local/parameters.yml").write_text("service: yellow\n")
+
+    def read(**params: Any) -> Any:
+        return ConfigLoader(str(project.root / "conf"), runtime_params=params, **CONFIG_LOADER_ARGS)["parameters"]
+
+    assert read()["taxi_type"] == "yellow"
+    assert read(taxi_type="fhv")["taxi_type"] == "fhv"
+
+
+def test_both_names_of_one_parameter_are_refused() -> None:
+    with pytest.raises(RideDurationError, match="'service' and 'taxi_type', which are the same"):
+        loader("test", service="green", taxi_type="green")

@@ -1,5 +1,6 @@
 """Configuration: Kedro's own loader, with parameter names checked and grouped."""
 
+import logging
 import os
 from functools import cache
 from typing import Any
@@ -17,6 +18,11 @@ from ride_duration.pipelines.parameters import Parameters, TripSource
 _OPEN_GROUPS = ("hyper_parameters", "search_space")
 _HAVE_OPEN_GROUPS = ("models.", "intervals.model.")
 
+#: Names that parameters had before, and have in files of users and in records of runs.
+_FORMER_NAMES = {"service": "taxi_type"}
+
+log = logging.getLogger(__name__)
+
 
 class ConfigLoader(OmegaConfigLoader):
     """Refuses misspelt parameters, and adds the groups that nodes are given, and the name of the environment.
@@ -29,6 +35,7 @@ class ConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _check_literals(self.runtime_params or {})
+        _rename_given(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
         # merged once, since the catalog asks for many.
         merged = cache(lambda: self["parameters"])
@@ -38,6 +45,10 @@ class ConfigLoader(OmegaConfigLoader):
         values: dict[str, Any] = super().__getitem__(key)
         if key != "parameters":
             return values
+        for former, name in _FORMER_NAMES.items():
+            if former in values:
+                value = values.pop(former)
+                values[name] = (self.runtime_params or {}).get(name, value)
         _check_names(dict.fromkeys(values), self._load(self.base_env))
         if self.runtime_params:
             _check_names(self.runtime_params, _with_all_fields(self._load(self.env or self.default_run_env)))
@@ -82,6 +93,19 @@ def check_literal(name: str, value: Any) -> None:
             f"parameter '{name}' is given as '{value.strip()}', but `${{...}}` belongs into the files of conf/ alone; "
             "write the value itself"
         )
+
+
+def _rename_given(given: dict[str, Any]) -> None:
+    """Give parameters of the command line that are called by a former name their present one, with a note."""
+    for former, name in _FORMER_NAMES.items():
+        if former not in given:
+            continue
+        if name in given:
+            raise ConfigurationError(
+                f"--params gives '{former}' and '{name}', which are the same; leave '{former}' out"
+            )
+        log.warning("the parameter '%s' is called '%s' now; the former name is deprecated", former, name)
+        given[name] = given.pop(former)
 
 
 def _check_literals(given: Any, above: str = "") -> None:

@@ -277,7 +277,7 @@ def test_yellow_trips_have_the_columns_of_their_service(scored: tuple[Project, E
     scoring: dict[str, Any] = {
         "source": "tlc",
         "sources": {"tlc": "https://tlc/{service}_tripdata_{month}.parquet"},
-        "service": "yellow",
+        "taxi_type": "yellow",
         "score_data": "2021-03",
         "score_intervals": True,
         "score_without_distance": True,

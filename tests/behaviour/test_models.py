@@ -75,7 +75,7 @@ def test_a_run_releases_the_first_champion(released: Released) -> None:
     [reign] = json.loads(released.told("history", "--json"))
     assert (reign["version"], reign["until"], reign["gate"]) == (1, None, version["gate"])
     assert datetime.fromisoformat(reign["since"]).utcoffset().total_seconds() == 0
-    assert "gate passed all 12 checks" in released.told("history")
+    assert "gate passed all 13 checks" in released.told("history")
 
 
 def test_promote_and_roll_back(released: Released) -> None:
@@ -105,13 +105,13 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     assert 'Next: `kedro models approve 3 --by NAME --why "..." --env test`, or `reject`.' in out
     assert "`kedro models rollout start 3 --by NAME" in out
     rollouts = released.rollouts()
-    rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "learnt from March")
+    rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "trained on March")
     out = released.told("reject", "2", "--by", "Ana", "--why", "the Bronx is too short")
     assert "Version 2 is rejected; version 1 stays champion." in out
     assert "The rollout of version 2 ends by this." in out
     noted = rollouts.last().history[-1]
     assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
-    rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "learnt from March")
+    rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "trained on March")
     out = released.told("rollout", "status")
     [row] = [line for line in out.splitlines() if line.startswith("not believed (outside 1 to 60 minutes)")]
     assert row.split()[-1] == "1"
@@ -141,7 +141,7 @@ NAMED = ("--by", "Ana", "--why", "because")
         (("rollback", "--why", ""), "--why is blank"),
         (("list", "--params=source=moon"), "unknown source 'moon'; choose one of simulated, tlc"),
         (("list", "--params=sorce=tlc"), "unknown parameter 'sorce'; did you mean 'source'?"),
-        (("history", "--params=service=yellow"), "the source 'simulated' makes green months only"),
+        (("history", "--params=taxi_type=yellow"), "the source 'simulated' makes green months only"),
         (("rollback", "--env", "moon"), "unknown environment 'moon'"),
     ],
 )
@@ -168,7 +168,7 @@ def test_approval_needs_a_name_and_a_reason(released_once: Released, missing: st
 
 
 def test_another_model_has_a_registry_of_its_own(released_once: Released) -> None:
-    for choice in (("--params=source=tlc,service=yellow",), ("--env", "tlc", "--params", "service=yellow")):
+    for choice in (("--params=source=tlc,taxi_type=yellow",), ("--env", "tlc", "--params", "service=yellow")):
         out = released_once.told("list", *choice)
         assert "There is no version of ride-duration-yellow-tlc yet." in out
         assert f"`kedro run {' '.join(choice).replace('--params ', '--params=')}` releases the first" in out

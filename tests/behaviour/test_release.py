@@ -30,7 +30,7 @@ def _month(month: str) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def releasing(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with small raw months, and a champion that learnt from 2021-01."""
+    """A project with small raw months, and a champion that trained on 2021-01."""
     project = Project(tmp_path_factory.mktemp("releasing") / "project")
     folder = project.data("01_raw/simulated")
     folder.mkdir(parents=True)
@@ -101,7 +101,7 @@ def test_without_a_month_later_than_both_the_gate_says_what_to_do(releasing: Pro
 
 def test_a_better_model_awaits_approval_where_a_person_decides(releasing: Project) -> None:
     out = run(releasing, "train_data=2020-12..2021-01,release.approval=manual")
-    assert "Gate: passed all 12 checks" in out
+    assert "Gate: passed all 13 checks" in out
     assert "Version 2 awaits approval: `kedro models approve 2 --by NAME" in out
     assert "version 1 stays champion" in out
     assert statuses(releasing) == {1: "champion", 2: "awaiting approval"}
@@ -142,7 +142,7 @@ def test_a_package_with_a_changed_byte_is_refused(releasing: Project) -> None:
     finally:
         zones.write_bytes(whole)
     assert ended.code == 1
-    assert "zones.csv is not what was packaged; release the model anew" in ended.err
+    assert "zones.csv is not what was packaged; release the model again" in ended.err
 
 
 def test_a_model_that_cannot_be_released_can_still_be_tried(project: Project) -> None:

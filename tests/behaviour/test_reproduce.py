@@ -129,7 +129,7 @@ def test_another_commit_and_lock_are_named(tracked: Tracked, caplog: pytest.LogC
 
 
 def test_the_recorded_commit_is_run(tracked: Tracked, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    """The commit's code and the recorded parameters; a month simulated anew; and a metric that was recorded wrongly."""
+    """The commit's code and the recorded parameters; a month simulated again; and a metric recorded wrongly."""
     shutil.rmtree(tracked.project.root / "src/ride_duration")
     (tracked.project.root / "conf/test/parameters.yml").write_text("models: {ridge: {hyper_parameters: {alpha: 9}}}\n")
     tracked.commit()

@@ -45,7 +45,7 @@ def test_a_run_ends_with_a_summary_and_what_to_type_next(project: Project) -> No
         "SIMULATED",
         "too_short",
         "zone_pair_median",
-        "before the ride",
+        "at request time",
         "JFK Airport to Times Sq",
         "make ui",
     ):

@@ -33,8 +33,8 @@ def test_the_newest_runs_stand_side_by_side(two_runs: Project) -> None:
     assert runs["months"].eq("2021-01 -> 2021-02").all()
     assert runs["raw data"].nunique() == 1
     assert list(runs["hyper_parameters.alpha"]) == [3.0, pytest.approx(float("nan"), nan_ok=True)]
-    assert runs["RMSE after the ride"].str.fullmatch(r"\d+\.\d{3} \(\d+\.\d\d-\d+\.\d\d\)").all()
-    assert pd.isna(runs["RMSE before the ride"].iloc[0])
+    assert runs["RMSE with metered distance"].str.fullmatch(r"\d+\.\d{3} \(\d+\.\d\d-\d+\.\d\d\)").all()
+    assert pd.isna(runs["RMSE at request time"].iloc[0])
     assert "ridge" in (two_runs.root / "runs.html").read_text()
 
 
@@ -50,7 +50,7 @@ def test_each_parameter_in_which_runs_differ_is_shown_and_no_other(two_runs: Pro
     assert {name.partition(".")[0] for name in differing} == {
         *("estimator", "features", "distance", "hyper_parameters", "intervals", "gate", "feature_sets")
     }
-    [before] = [line for line in ended.out.splitlines() if line.startswith("RMSE before the ride")]
+    [before] = [line for line in ended.out.splitlines() if line.startswith("RMSE at request time")]
     assert before.split("│")[1].strip() == "-"
     assert "nan" not in ended.out
     assert "None" not in ended.out

@@ -36,7 +36,7 @@ def month_of(service: str = "green", **changed: Any) -> pa.Table:
 def read(folder: Path, service: str = "green") -> list[dict[str, Any]]:
     """The canonical records of the month in a folder, in the order of their ids."""
     months = MonthTablesDataset(str(folder), ENGINE).load()
-    return read_records(months, raw_months(MONTH, service=service)).order_by("ride_id").to_pyarrow().to_pylist()
+    return read_records(months, raw_months(MONTH, taxi_type=service)).order_by("ride_id").to_pyarrow().to_pylist()
 
 
 def written(folder: Path, table: pa.Table, service: str = "green", **options: Any) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release.gate import gate_package
-from ride_duration.pipelines.model_release.run_summary import write_gate_page
+from ride_duration.pipelines.model_release.gate_page import write_gate_page
 from ride_duration.registry import Registry, model_name
 from tests.model_package.tiny import tiny_package
 from tests.pipelines.data_science.test_evaluation import SLICES
@@ -44,7 +44,7 @@ class Run:
         self.of_registry = {
             "path": str(store.project / "data"),
             "tracking": SETTINGS,
-            "service": service,
+            "taxi_type": service,
             "source": "simulated",
         }
         self.package = ModelPackageDataset(str(store.project / "data/06_models/model_package"))
@@ -231,7 +231,7 @@ def test_ten_releases_each_a_little_worse_end_within_one_percent_of_the_best(rel
             assert outcome == "Not released; version 2 stays champion."
             assert releases.report["verdict"] == f"failed: {FORMER}"
             assert "RMSE +0.80% (at most +0.80%), MAE " in releases.evidence
-            assert releases.evidence.endswith(" before the ride than version 1")
+            assert releases.evidence.endswith(" at request time than version 1")
     assert 1.004 <= ratio <= 1.01
 
 
@@ -241,14 +241,14 @@ def test_on_the_same_months_the_champion_stays_without_an_improvement_and_a_pers
     releases.release(1.01, 0)
     outcome = releases.release(1.0106, 0)
     assert outcome == (
-        "tiny is 0.06 % worse after the ride and 0.06 % worse before the ride than version 1, no improvement, and both "
-        "were trained on the same months: version 1 stays champion; `kedro models promote 2` overrules."
+        "tiny is 0.06 % worse with metered distance and 0.06 % worse at request time than version 1, no improvement, "
+        "and both were trained on the same months: version 1 stays champion; `kedro models promote 2` overrules."
     )
     assert "it does not replace the champion by itself" in write_gate_page(releases.report)
     registry = releases.run.registry
     assert {version.number: version.status for version in registry.versions()} == {1: "champion", 2: "candidate"}
     awaiting = releases.release(1.0107, 0, "manual")
-    assert awaiting.startswith("tiny is 0.07 % worse after the ride")
+    assert awaiting.startswith("tiny is 0.07 % worse with metered distance")
     assert ". Version 3 awaits approval: `kedro models approve 3 --by NAME" in awaiting
     assert registry.promote(2, "Ana", "smaller").version == 2
     assert releases.release(1.0, 0) == "Version 4 is champion now, after version 2."

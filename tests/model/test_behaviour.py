@@ -1,4 +1,4 @@
-"""What anyone who has taken a taxi expects of an answer, on models that learnt from simulated trips."""
+"""What anyone who has taken a taxi expects of an answer, on models that trained on simulated trips."""
 
 from datetime import datetime
 from functools import cache
@@ -33,7 +33,7 @@ Ride = tuple[int | None, int | None, datetime, float | None]
 
 @cache
 def fitted(name: str) -> DurationModel:
-    """A model that has learnt from 20,000 simulated trips."""
+    """A model that has been trained on 20,000 simulated trips."""
     return fit_model(simulated_features(20_000), training(name, **ROUNDS[name]))
 
 

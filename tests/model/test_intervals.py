@@ -1,4 +1,4 @@
-"""Intervals as configured, on a whole month of the simulated city that nobody has learnt from."""
+"""Intervals as configured, on a whole month of the simulated city that nobody has been trained on."""
 
 import pickle
 
@@ -10,9 +10,9 @@ from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.data_science.interval_model import fit_intervals
 from ride_duration.pipelines.data_science.parameters import Intervals
 from tests.conftest import Project
-from tests.pipelines.data_science.test_model_configurations import ZOO, training
+from tests.pipelines.data_science.test_model_configurations import CONFIGURED, training
 
-CONFIGURED = Intervals(**ZOO["intervals"])
+CONFIGURED = Intervals(**CONFIGURED["intervals"])
 
 
 def test_intervals_of_a_month_hold_nine_in_ten_rides_of_the_next(finished: Project) -> None:

@@ -82,7 +82,7 @@ def test_a_single_byte_changed_anywhere_is_refused_with_the_name_of_the_file(dat
         write_folder(folder, PACKED | {name: bytes(changed)})
         said = refusal(folder)
     assert name in said
-    assert "release the model anew" in said
+    assert "release the model again" in said
 
 
 @pytest.mark.parametrize("name", sorted(PACKED.keys() - {MANIFEST}))
@@ -100,7 +100,7 @@ def test_a_file_that_was_added_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_text("")])
 def test_what_is_no_package_is_said_to_be_none(tmp_path: Path, make: object) -> None:
     make(tmp_path / "package")
-    assert "is no model package: it has no manifest.json" in refusal(tmp_path / "package")
+    assert "is not a model package: it has no manifest.json" in refusal(tmp_path / "package")
 
 
 @pytest.mark.parametrize("manifest", [b"", b"[]", b"{}", b"not json", b'{"package_format": 1, "files": 3}'])

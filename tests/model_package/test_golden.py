@@ -8,13 +8,13 @@ import pytest
 from ride_duration.model_package import ModelPackage, golden_error
 from tests.support.serving.packages import minutes, priced
 
-WHEN = "2021-03-01T17:30:00"
+MOMENTS = "2021-03-01T17:30:00"
 
 
 def released_earlier(*miles: float, off: float = 0.0) -> ModelPackage:
     """A package whose golden rides from JFK to Times Square were answered with whatever distance they had."""
-    ride = {"PULocationID": 132, "DOLocationID": 230, "pickup_datetime": WHEN}
-    beyond = minutes(132, 230, datetime.fromisoformat(WHEN), 17.5)
+    ride = {"PULocationID": 132, "DOLocationID": 230, "pickup_datetime": MOMENTS}
+    beyond = minutes(132, 230, datetime.fromisoformat(MOMENTS), 17.5)
     golden = {
         "rides": [ride | {"trip_distance": one} for one in miles],
         "answers": {"duration": [beyond + 3.0 * (one - 17.5) + off for one in miles]},

@@ -21,7 +21,7 @@ from ride_duration.pipelines.tuning.parameters import Tuning
 EXPERIMENT: dict[str, Any] = {
     "source": "tlc",
     "sources": {"simulated": None, "tlc": "https://tlc/{service}_tripdata_{month}.parquet"},
-    "service": "green",
+    "taxi_type": "green",
     "train_data": "2021-01..2021-02",
     "val_data": "2021-03",
     "engine_threads": 2,
@@ -29,12 +29,12 @@ EXPERIMENT: dict[str, Any] = {
 RIDGE: dict[str, Any] = {"estimator": "sklearn.linear_model.Ridge", "features": "some", "distance": "required"}
 DUMMY: dict[str, Any] = {"estimator": "sklearn.dummy.DummyRegressor", "features": "some", "distance": "unused"}
 BACKTEST: dict[str, Any] = {
-    **{name: EXPERIMENT[name] for name in ("source", "sources", "service")},
+    **{name: EXPERIMENT[name] for name in ("source", "sources", "taxi_type")},
     "backtest_data": "2023-01..2023-02+2021-01",
     "backtest_policies": "never+last_2",
 }
 SCORING: dict[str, Any] = {
-    **{name: EXPERIMENT[name] for name in ("source", "sources", "service", "engine_threads")},
+    **{name: EXPERIMENT[name] for name in ("source", "sources", "taxi_type", "engine_threads")},
     "score_data": "2021-03+2021-01",
     "score_intervals": True,
     "score_without_distance": True,
@@ -57,8 +57,8 @@ def refusal(group: type[Parameters], **values: Any) -> str:
 
 
 def test_an_unknown_service_is_the_only_mistake_that_is_told() -> None:
-    told = refusal(Experiment, **EXPERIMENT | {"source": "simulated", "service": "purple"})
-    assert "unknown service 'purple'" in told
+    told = refusal(Experiment, **EXPERIMENT | {"source": "simulated", "taxi_type": "purple"})
+    assert "unknown taxi_type 'purple'" in told
     assert "green months only" not in told
 
 
@@ -66,7 +66,7 @@ def test_an_experiment_knows_its_months_and_its_service() -> None:
     experiment = Experiment(**EXPERIMENT | {"test_data": "2023-01"})
     assert experiment.splits == {"train": ("2021-01", "2021-02"), "val": ("2021-03",), "test": ("2023-01",)}
     assert experiment.months == ("2021-01", "2021-02", "2021-03", "2023-01")
-    assert experiment.raw_service.name == "green"
+    assert experiment.layout.name == "green"
     assert not experiment.simulated
     assert Experiment(**EXPERIMENT | {"source": "simulated"}).simulated
 
@@ -109,12 +109,12 @@ def test_months_are_in_the_order_of_time_whatever_they_are_for() -> None:
     ("changed", "words"),
     [
         ({"source": "moon"}, "unknown source 'moon'; choose one of simulated, tlc"),
-        ({"service": "purple"}, "unknown service 'purple'; choose one of green, yellow, fhv, fhvhv"),
-        ({"source": "simulated", "service": "yellow"}, "makes green months only; use service=green, or source=tlc"),
-        ({"train_data": "2021-13"}, "train_data: '2021-13' names no months"),
-        ({"val_data": "2021"}, "val_data: '2021' names no months"),
-        ({"val_data": 2021}, "val_data: '2021' names no months"),
-        ({"test_data": "soon"}, "test_data: 'soon' names no months"),
+        ({"taxi_type": "purple"}, "unknown taxi_type 'purple'; choose one of green, yellow, fhv, fhvhv"),
+        ({"source": "simulated", "taxi_type": "yellow"}, "makes green months only; use taxi_type=green, or source=tlc"),
+        ({"train_data": "2021-13"}, "train_data: '2021-13' does not name months"),
+        ({"val_data": "2021"}, "val_data: '2021' does not name months"),
+        ({"val_data": 2021}, "val_data: '2021' does not name months"),
+        ({"test_data": "soon"}, "test_data: 'soon' does not name months"),
         ({"train_data": "2021-02..2021-01"}, "ends before it begins; write '2021-01..2021-02'"),
         ({"val_data": "2021-02..2021-04"}, "train_data and val_data share 2021-02;"),
         ({"test_data": "2021-03"}, "val_data and test_data share 2021-03;"),
@@ -140,7 +140,7 @@ def test_an_empty_text_names_no_training_months() -> None:
 
 
 def test_all_that_is_wrong_with_an_experiment_is_said_at_once() -> None:
-    said = refusal(Experiment, **EXPERIMENT | {"source": "moon", "service": "purple", "val_data": "soon"})
+    said = refusal(Experiment, **EXPERIMENT | {"source": "moon", "taxi_type": "purple", "val_data": "soon"})
     assert all(words in said for words in ("'moon'", "'purple'", "'soon'"))
 
 
@@ -161,11 +161,11 @@ def test_a_backtest_knows_its_months_in_the_order_of_time_and_its_policies() -> 
     [
         ({"backtest_data": "2021-01"}, "backtest_data: 2021-01 is one month; name two or more"),
         ({"backtest_data": "2021-01+2021-01"}, "backtest_data: 2021-01 is one month; name two or more"),
-        ({"backtest_data": "soon"}, "backtest_data: 'soon' names no months"),
-        ({"backtest_data": None}, "backtest_data: '' names no months"),
-        ({"backtest_policies": "last_0"}, "backtest_policies: 'last_0' names no retraining policies"),
-        ({"backtest_policies": None}, "backtest_policies: '' names no retraining policies"),
-        ({"service": "purple"}, "unknown service 'purple'"),
+        ({"backtest_data": "soon"}, "backtest_data: 'soon' does not name months"),
+        ({"backtest_data": None}, "backtest_data: '' does not name months"),
+        ({"backtest_policies": "last_0"}, "backtest_policies: 'last_0' does not name retraining policies"),
+        ({"backtest_policies": None}, "backtest_policies: '' does not name retraining policies"),
+        ({"taxi_type": "purple"}, "unknown taxi_type 'purple'"),
         ({"colour": "green"}, "colour"),
     ],
 )
@@ -180,13 +180,13 @@ def test_scoring_knows_its_months_in_the_order_of_time() -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"score_data": "soon"}, "score_data: 'soon' names no months"),
-        ({"score_data": None}, "score_data: '' names no months"),
-        ({"score_data": 2021}, "score_data: '2021' names no months"),
+        ({"score_data": "soon"}, "score_data: 'soon' does not name months"),
+        ({"score_data": None}, "score_data: '' does not name months"),
+        ({"score_data": 2021}, "score_data: '2021' does not name months"),
         ({"score_rows": 10}, "greater than or equal to 1000"),
         ({"score_intervals": "perhaps"}, "valid boolean"),
         ({"engine_threads": 0}, "greater than 0"),
-        ({"service": "purple"}, "unknown service 'purple'"),
+        ({"taxi_type": "purple"}, "unknown taxi_type 'purple'"),
         ({"colour": "green"}, "colour"),
     ],
 )

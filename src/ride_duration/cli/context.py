@@ -61,7 +61,7 @@ params_option = click.option(
     type=click.UNPROCESSED,
     default="",
     callback=split_params,
-    help="Parameters as in `kedro run`, for instance source=tlc or service=yellow.",
+    help="Parameters as in `kedro run`, for instance source=tlc or taxi_type=yellow.",
 )
 
 
@@ -80,10 +80,10 @@ def load_context(env: str | None, params: dict[str, Any] | None = None) -> Kedro
 
 
 def chosen_model(context: KedroContext) -> str:
-    """Name of the registered model that service and source choose.
+    """Name of the registered model that type of taxi and source choose.
 
     Raises:
-        RideDurationError: There is no such service or source.
+        RideDurationError: There is no such type of taxi or source.
     """
     from pydantic import ValidationError
 
@@ -96,7 +96,7 @@ def chosen_model(context: KedroContext) -> str:
     except ValidationError as error:
         said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         raise ConfigurationError("\n  ".join(said)) from error
-    return model_name(chosen.service, chosen.source)
+    return model_name(chosen.taxi_type, chosen.source)
 
 
 def same_choice(env: str | None, params: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def models() -> None:
     """
 
 
-@models.command("list", epilog=examples("list", "list --env tlc --params=service=yellow", "list --json"))
+@models.command("list", epilog=examples("list", "list --env tlc --params=taxi_type=yellow", "list --json"))
 @json_option
 @chosen
 def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:

@@ -59,13 +59,13 @@ def history_entries(reigns: Sequence[Reign]) -> list[dict[str, Any]]:
 
 
 def version_table(title: str, versions: Sequence[Version]) -> None:
-    """Print versions; RMSE in minutes, after the ride and before it (without its distance)."""
+    """Print versions; RMSE in minutes, with metered distance and at request time (no distance)."""
     columns = (
         "version",
         "status",
         "model",
-        "learnt from, judged on",
-        "RMSE after / before the ride",
+        "trained on, evaluated on",
+        "RMSE with distance / at request time",
         "released",
         "run",
     )
@@ -141,7 +141,8 @@ def console() -> Console:
 
 def _rmse(entry: dict[str, Any]) -> str:
     after, before = (
-        "cannot say" if entry[name] is None else f"{entry[name]:.3f}" for name in ("rmse", "rmse_without_distance")
+        "n/a (needs the distance)" if entry[name] is None else f"{entry[name]:.3f}"
+        for name in ("rmse", "rmse_without_distance")
     )
     return f"{after} / {before}{' (simulated)' if entry['simulated'] else ''}"
 

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 16
 _TIMEOUT = (10, 60)
-# What a server asks for in Retry-After may be a day: the user is told so, and decides.
+# What a server asks for in Retry-After may be a day: the message says so, and the user decides.
 _RETRY = Retry(
     total=3,
     backoff_factor=0.5,

@@ -92,7 +92,7 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
         if made and isinstance(source, MadeFile) and made != source.origin:
             raise RideDurationError(
                 f"{path} was made otherwise ({made}) than now asked for ({source.origin}); "
-                "delete it and run again to make it anew"
+                "delete it and run again to make it again"
             )
 
     def _enter(self, entry: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ def _open_part(connection: Backend, part: Path, schema: pa.Schema) -> ir.Table:
             columns[name] = ibis.null() if pa.types.is_null(kind) else plain[column]
     if not own:
         return plain.select(**columns, **{ROW_NUMBER: plain[ROW_NUMBER]})
-    # The engine refuses to number rows beside a column of that name, unless it is told which columns to read.
+    # The engine refuses to number rows beside a column of that name, unless the columns to read are named.
     named = {column.get_name(): column.type() for column in columns.values() if column.type() != ibis.dtype("null")}
     numbered = connection.read_parquet(file, schema=_mapping(connection, named), **{ROW_NUMBER: True})
     kept = {

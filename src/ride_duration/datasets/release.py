@@ -23,7 +23,7 @@ from ride_duration.storage_errors import is_missing
 #: What of a package is noted with its version, beside the months.
 _FACTS = ("model", "simulated", "rmse", "rmse_without_distance")
 
-_ANEW = "`kedro run --pipelines=model_release`, with the --params and --env of its training, judges and releases it"
+_AGAIN = "`kedro run --pipelines=model_release`, with the --params and --env of its training, evaluates and releases it"
 _UNTRACKED = "the run that trained the model is not kept here; `kedro run` trains, tracks and releases"
 
 
@@ -58,17 +58,17 @@ class OfRegistry:
     Args:
         path: The project's `data` folder; addresses in `tracking` are relative to the folder that it lies in.
         tracking: `uri` and `artifacts` of the tracking store.
-        service: Whose taxis.
+        taxi_type: Of which taxis.
         source: Where months come from.
         metadata: Ignored here; kedro-viz reads the layer from it.
     """
 
     def __init__(
-        self, path: str, tracking: dict[str, str], service: str, source: str, metadata: dict[str, Any] | None = None
+        self, path: str, tracking: dict[str, str], taxi_type: str, source: str, metadata: dict[str, Any] | None = None
     ) -> None:
         self._data = Path(path)
         self._tracking = tracking
-        self._name = model_name(service, source)
+        self._name = model_name(taxi_type, source)
         self.metadata = metadata
 
     @property
@@ -178,7 +178,7 @@ class ReleaseDataset(OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         if report.get("package") != package.fingerprint:
             raise IntegrityError(
                 f"the gate's report is of another package than the one in {self._package}, which is not released; "
-                f"{_ANEW}"
+                f"{_AGAIN}"
             )
         by, trainer = author(self._data.parent), package.manifest["run_id"]
         if not _is_kept(trainer):
@@ -195,7 +195,7 @@ class ReleaseDataset(OfRegistry, AbstractDataset[Release, dict[str, Any]]):
     def _register(
         self, release: Release, package: ModelPackage, gate: str, by: str, champion: int | None, stays: str
     ) -> tuple[int, int | None, str]:
-        """Make a package that passed the gate a version, and the champion if that is left to nobody else.
+        """Make a package that passed the gate a version, and the champion if that is left to no person.
 
         Args:
             release: Its report, and the approval that it needs.

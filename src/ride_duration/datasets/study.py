@@ -30,7 +30,7 @@ class StudyStore:
     def open(self, name: str) -> optuna.Study:
         """The study `name`, which is made if it is not there yet; a smaller value is better.
 
-        Trials that a kill left running are closed as failed: one run at a time writes here, so nobody is at them.
+        Trials that a kill left running are closed as failed: one run at a time writes here, so no process is at them.
 
         Raises:
             RideDurationError: The file is damaged, locked, or cannot be read or written.
@@ -52,7 +52,7 @@ class StudyStore:
 
 
 def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """The trials that count, in their order, complete or pruned: what a kill or an error ended is made anew."""
+    """The trials that count, in their order, complete or pruned: what a kill or an error ended is made again."""
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))

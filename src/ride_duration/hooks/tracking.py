@@ -155,7 +155,7 @@ def _fail(error: Exception) -> None:
 def _of_these_months(fingerprints: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
     """The fingerprints of the months that a run reads: those of an earlier run may be of others."""
     raw_months = RawMonths.model_validate(read)
-    stems = {raw_months.raw_service.file_stem(month) for month in raw_months.months}
+    stems = {raw_months.layout.file_stem(month) for month in raw_months.months}
     return {stem: entry for stem, entry in fingerprints.items() if stem in stems}
 
 
@@ -171,7 +171,7 @@ def close_interrupted() -> None:
 
 
 def _close_killed(experiment_id: str) -> None:
-    """End, as KILLED, what a kill left RUNNING: the lock is ours, so that nobody else is at work."""
+    """End, as KILLED, what a kill left RUNNING: the lock is ours, so no other run is at work."""
     import mlflow
 
     client = mlflow.MlflowClient()
@@ -196,8 +196,8 @@ def _start(
         if not kind.search_space:
             chosen.pop("search_space", None)
         chosen |= {name: parameters[name] for name in kind.groups}
-        headline = ("model", *kind.params, "service", "source", "seed")
-        mlflow.log_params({name: parameters[name] for name in headline} | flat(chosen))
+        headline = {name: parameters[name] for name in ("model", *kind.params, "source", "seed")}
+        mlflow.log_params(headline | {"service": parameters["taxi_type"]} | flat(chosen))
         mlflow.log_dict(parameters, "parameters.json")
     return str(run.info.run_id)
 

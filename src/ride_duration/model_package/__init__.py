@@ -5,7 +5,7 @@
 | model.onnx, lower.onnx, upper.onnx | one graph an output: minutes, and the bounds of the interval before calibration |
 | inputs.json | the columns that each graph reads, with units, and what stands for one that is occluded |
 | intervals.json | how the bounds are calibrated |
-| zones.csv | the zone table that the model learnt with |
+| zones.csv | the zone table that the model was trained with |
 | error.onnx | the squared error to be expected of an answer |
 | reference.parquet, reference_counts.parquet | what the rides of the validation months were like, by day |
 | golden_rides.json | rides with the answers that the package must give |

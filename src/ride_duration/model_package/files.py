@@ -30,8 +30,8 @@ def pack(files: Mapping[str, bytes], facts: Mapping[str, Any]) -> dict[str, byte
         All files, the manifest and its hash included.
     """
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    told = {**facts, "package_format": FORMAT, "files": hashes}
-    manifest = (json.dumps(told, indent=2, sort_keys=True) + "\n").encode()
+    values = {**facts, "package_format": FORMAT, "files": hashes}
+    manifest = (json.dumps(values, indent=2, sort_keys=True) + "\n").encode()
     return {**files, MANIFEST: manifest, MANIFEST_HASH: f"{hashlib.sha256(manifest).hexdigest()}\n".encode()}
 
 
@@ -66,7 +66,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             link for instance; names it. Or the package is of another format.
     """
     if not (folder / MANIFEST).is_file():
-        raise IntegrityError(f"{folder} is no model package: it has no {MANIFEST}")
+        raise IntegrityError(f"{folder} is not a model package: it has no {MANIFEST}")
     lying = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     for name, path in lying.items():
         if path.is_symlink():
@@ -90,8 +90,8 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 def _hashes(folder: Path, manifest: bytes) -> dict[str, str]:
     try:
-        told = json.loads(manifest)
-        made_with, hashes = told["package_format"], dict(told["files"])
+        values = json.loads(manifest)
+        made_with, hashes = values["package_format"], dict(values["files"])
     except (ValueError, TypeError, KeyError) as error:
         raise _refused(folder, MANIFEST, "is none that was written here") from error
     if made_with != FORMAT:
@@ -100,4 +100,4 @@ def _hashes(folder: Path, manifest: bytes) -> dict[str, str]:
 
 
 def _refused(folder: Path, name: str, why: str) -> IntegrityError:
-    return IntegrityError(f"the model package in {folder} is refused: {name} {why}; release the model anew")
+    return IntegrityError(f"the model package in {folder} is refused: {name} {why}; release the model again")

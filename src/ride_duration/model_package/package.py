@@ -123,7 +123,7 @@ class ModelPackage:
 
     @cached_property
     def zones(self) -> dict[int, Zone]:
-        """The zone table that the model learnt with."""
+        """The zone table that the model was trained with."""
         return read_zones(self.contents["zones.csv"].decode())
 
     @cached_property

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from ride_duration.errors import RideDurationError
 from ride_duration.trips.months import parse_months
-from ride_duration.trips.records import Service, find_service
+from ride_duration.trips.records import TaxiType, find_taxi_type
 
 #: The TLC publishes trip records from this month on.
 _FIRST = "2009-01"
@@ -28,14 +28,14 @@ class TripSource(Parameters):
     Attributes:
         source: Where raw months come from; a key of `sources`.
         sources: For each source, the pattern of a month's address, or none when months are simulated.
-        service: One of `records.SERVICES`.
+        taxi_type: One of `records.TAXI_TYPES`.
     """
 
     source: str
     sources: dict[str, str | None]
-    service: str
+    taxi_type: str
 
-    @field_validator("service", "source", mode="before")
+    @field_validator("taxi_type", "source", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> str:
         return "" if value is None else str(value)
@@ -51,17 +51,17 @@ class TripSource(Parameters):
         if self.source not in self.sources:
             problems.append(f"unknown source '{self.source}'; choose one of {', '.join(self.sources)}")
         try:
-            find_service(self.service)
+            find_taxi_type(self.taxi_type)
         except RideDurationError as error:
             return [*problems, str(error)]
-        if not problems and self.simulated and self.service != "green":
-            problems.append(f"the source '{self.source}' makes green months only; use service=green, or source=tlc")
+        if not problems and self.simulated and self.taxi_type != "green":
+            problems.append(f"the source '{self.source}' makes green months only; use taxi_type=green, or source=tlc")
         return problems
 
     @property
-    def raw_service(self) -> Service:
-        """The service's record layout."""
-        return find_service(self.service)
+    def layout(self) -> TaxiType:
+        """How the TLC names the columns of these taxis."""
+        return find_taxi_type(self.taxi_type)
 
     @property
     def simulated(self) -> bool:

@@ -10,6 +10,9 @@ from ride_duration.stats.bootstrap import bound_rmse
 #: Digits kept: a microminute, below which the sum's order may show.
 _DIGITS = 6
 
+#: The two moments of an answer: the suffix of its measures, and the words for it.
+MOMENTS = {"": "with metered distance", "_without_distance": "at request time"}
+
 MEASURES = ("rmse", "mae", "mape", "r2", "bias", "p50_error", "p90_error", "within_5_minutes")
 
 
@@ -65,8 +68,8 @@ def score_both(
 
     Args:
         actual: Durations (n,) in minutes.
-        predicted: Predictions (n,) after the ride.
-        without: Predictions (n,) before the ride; all NaN if the model has none, which makes their measures None.
+        predicted: Predictions (n,) with metered distance.
+        without: Predictions (n,) at request time; all NaN if the model has none, which makes their measures None.
 
     Returns:
         A flat dictionary; None also stands for a measure that is not defined.

@@ -52,7 +52,7 @@ def ride_features(
         weekday: 0.0 (Monday) to 6.0, New York wall clock at pick-up.
         hour: 0.0 to 23.0, New York wall clock at pick-up.
         minute: 0.0 to 59.0.
-        trip_distance: Miles driven, as far as `distances` finds it valid; missing before the ride.
+        trip_distance: Miles driven, as far as `distances` finds it valid; missing at request time.
 
     Returns:
         Distances in miles, hours as fractions, `hour_of_week` 0 to 168, `detour` as a ratio.

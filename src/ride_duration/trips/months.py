@@ -34,6 +34,7 @@ def _number(month: str, text: str) -> int:
     match = _MONTH.fullmatch(month)
     if not match:
         raise RideDurationError(
-            f"'{text}' names no months; write one as 2021-01, a range as 2021-01..2021-03, a sum as 2021-01+2021-03"
+            f"'{text}' does not name months; write one as 2021-01, a range as 2021-01..2021-03, a sum as "
+            "2021-01+2021-03"
         )
     return int(match[1]) * 12 + int(match[2]) - 1

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.pipelines.backtest.backtest_report import plot_backtest, summarise_backtest
+from ride_duration.stats.metrics import MOMENTS
 from tests.pipelines.backtest.test_walk_forward import backtest
 from tests.pipelines.data_science.test_model_configurations import training
 
@@ -62,7 +63,8 @@ def test_every_policy_is_a_line_after_and_before_the_ride_that_breaks_where_mont
 def test_a_model_that_needs_the_distance_has_one_panel() -> None:
     drawn = figure(rmse_without_distance=float("nan"))
     assert len(drawn.data) == 2
-    assert [note.text for note in drawn.layout.annotations if "ride" in note.text] == ["after the ride"]
+    moments = [note.text for note in drawn.layout.annotations if note.text in MOMENTS.values()]
+    assert moments == ["with metered distance"]
 
 
 def test_the_picture_says_of_which_model_and_trips_it_is() -> None:

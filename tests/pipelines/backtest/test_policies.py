@@ -23,7 +23,7 @@ def test_a_sum_names_each_policy_once_and_in_its_order(names: list[str]) -> None
 def test_a_policy_learns_from_months_so_far_and_from_no_more_than_it_says(name: str, so_far: int) -> None:
     [policy] = parse_policies(name)
     before = tuple(f"month {number}" for number in range(so_far))
-    learnt_from = policy.learns_from(before)
+    learnt_from = policy.select_months(before)
     if policy.last is None:
         assert learnt_from == before[:1]
     else:
@@ -51,5 +51,7 @@ def test_policies_are_known_by_name_and_months() -> None:
     "text", ["", "+", "always", "last_0", "last_-1", "last_x", "last", "never+", "Never", "last_03"]
 )
 def test_what_is_no_policy_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(RideDurationError, match=r"names no retraining policies; write never, last_1 .*never\+last_3"):
+    with pytest.raises(
+        RideDurationError, match=r"does not name retraining policies; write never, last_1 .*never\+last_3"
+    ):
         parse_policies(text)

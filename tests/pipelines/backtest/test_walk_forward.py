@@ -1,4 +1,4 @@
-"""Walking forward: no month is judged by a model that has seen it or a later one."""
+"""Walking forward: no month is evaluated with a model that has seen it or a later one."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ YEAR = parse_months("2021-01..2021-12")
 
 
 class Witness:
-    """An estimator that remembers the months it learnt from, and answers with their number."""
+    """An estimator that remembers the months it trained on, and answers with their number."""
 
     made: list["Witness"] = []  # noqa: RUF012
 
@@ -80,7 +80,7 @@ def features(*months: str, **changed: Any) -> ibis.Table:
 def backtest(months: str, policies: str, source: str = "tlc") -> Backtest:
     """A backtest of green trips."""
     sources = {"tlc": "https://tlc/{service}_{month}", "simulated": None}
-    return Backtest(source=source, sources=sources, service="green", backtest_data=months, backtest_policies=policies)
+    return Backtest(source=source, sources=sources, taxi_type="green", backtest_data=months, backtest_policies=policies)
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)
@@ -99,7 +99,7 @@ def test_no_model_judges_a_month_that_is_not_later_than_all_that_it_learnt_from(
         assert max(witness.learnt_from) < min(witness.judged)
         assert {*witness.learnt_from, *witness.judged} <= {YEAR.index(month) for month in months}
     fits = [frozenset(witness.learnt_from) for witness in Witness.made]
-    assert len(fits) == len(set(fits)), "the same months were learnt from twice"
+    assert len(fits) == len(set(fits)), "the same months were trained on twice"
     assert list(zip(table["month"], table["policy"], strict=True)) == [
         (month, policy) for month in months[1:] for policy in policies
     ]

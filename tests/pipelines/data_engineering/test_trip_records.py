@@ -14,7 +14,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_engineering.trip_records import ROW_NUMBER, canonical_records, read_records
 from ride_duration.pipelines.data_science.parameters import Experiment
 from ride_duration.pipelines.parameters import RawMonths
-from ride_duration.trips.records import SERVICES, find_service
+from ride_duration.trips.records import TAXI_TYPES, find_taxi_type
 
 CANONICAL = {
     "source": "string",
@@ -140,7 +140,7 @@ def green_table(rides: list[tuple[int | None, int | None, datetime | None, datet
 def green_records(table: pa.Table, month: str = "2021-01") -> ir.Table:
     """Canonical records of a green month."""
     return canonical_records(
-        ibis.memtable(table), find_service("green"), month, f"green_tripdata_{month}.parquet", "tlc"
+        ibis.memtable(table), find_taxi_type("green"), month, f"green_tripdata_{month}.parquet", "tlc"
     )
 
 
@@ -152,7 +152,7 @@ def opened(table: pa.Table) -> Callable[[], ir.Table]:
 _TLC: dict[str, Any] = {
     "source": "tlc",
     "sources": {"tlc": "https://tlc/{service}_tripdata_{month}.parquet"},
-    "service": "green",
+    "taxi_type": "green",
 }
 
 
@@ -169,16 +169,16 @@ def raw_months(*read_data: str, **changed: Any) -> RawMonths:
 def canonical(service: str, table: pa.Table) -> ir.Table:
     """Canonical records of two rides of 2021-01."""
     return canonical_records(
-        ibis.memtable(table), find_service(service), "2021-01", f"{service}_tripdata_2021-01.parquet", "tlc"
+        ibis.memtable(table), find_taxi_type(service), "2021-01", f"{service}_tripdata_2021-01.parquet", "tlc"
     )
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", TAXI_TYPES)
 def test_every_service_gives_the_same_canonical_columns(service: str) -> None:
     assert dict(canonical(service, raw_table(service)).schema()) == dict(ibis.schema(CANONICAL))
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", TAXI_TYPES)
 def test_every_service_gives_the_values_that_its_file_holds(service: str) -> None:
     first, second = canonical(service, raw_table(service)).order_by("ride_id").to_pyarrow().to_pylist()
     miles = None if service == "fhv" else 2.5
@@ -197,7 +197,7 @@ def test_every_service_gives_the_values_that_its_file_holds(service: str) -> Non
     assert second["pickup_zone"] == (None if service == "fhv" else 75)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", TAXI_TYPES)
 @pytest.mark.parametrize("spelling", [str.upper, str.lower, str.swapcase])
 def test_column_names_are_compared_without_regard_to_case(service: str, spelling: Callable[[str], str]) -> None:
     plain = raw_table(service)
@@ -206,7 +206,8 @@ def test_column_names_are_compared_without_regard_to_case(service: str, spelling
 
 
 @pytest.mark.parametrize(
-    ("service", "column"), [(name, column) for name, service in SERVICES.items() for column in service.columns.values()]
+    ("service", "column"),
+    [(name, column) for name, service in TAXI_TYPES.items() for column in service.columns.values()],
 )
 def test_a_missing_column_is_named_with_its_file_and_what_the_file_has_instead(service: str, column: str) -> None:
     table = raw_table(service)

@@ -8,11 +8,17 @@ import pytest
 
 from ride_duration.pipelines.data_science.duration_model import DurationModel, without_distance
 from ride_duration.trips.features import FEATURES, METERED
-from tests.pipelines.data_science.test_model_configurations import BOOSTED, ZOO, fitted, simulated_features, training
+from tests.pipelines.data_science.test_model_configurations import (
+    BOOSTED,
+    CONFIGURED,
+    fitted,
+    simulated_features,
+    training,
+)
 
 
 def unfitted(name: str, **hyper_parameters: Any) -> DurationModel:
-    """A model of the zoo before it has learnt anything."""
+    """A configured model before it has learnt anything."""
     return DurationModel.unfitted(name, training(name, **hyper_parameters))
 
 
@@ -73,7 +79,7 @@ def test_a_linear_model_can_learn_where_no_trip_has_a_distance() -> None:
 def test_a_model_knows_its_name_its_choice_and_its_columns() -> None:
     model = unfitted("zone_pair_median")
     assert model.name == "zone_pair_median"
-    assert model.choice.estimator == ZOO["models"]["zone_pair_median"]["estimator"]
+    assert model.choice.estimator == CONFIGURED["models"]["zone_pair_median"]["estimator"]
     assert model.columns == ["zone_pair"]
 
 

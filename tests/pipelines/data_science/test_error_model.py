@@ -10,9 +10,9 @@ from ride_duration.pipelines.data_science.duration_model import DurationModel, w
 from ride_duration.pipelines.data_science.error_model import fit_errors, fit_with_errors
 from ride_duration.pipelines.data_science.parameters import ExpectedErrors
 from ride_duration.pipelines.data_science.training import fit_model
-from tests.pipelines.data_science.test_model_configurations import ZOO, simulated_features, training
+from tests.pipelines.data_science.test_model_configurations import CONFIGURED, simulated_features, training
 
-ERRORS = ExpectedErrors(**ZOO["expected_errors"])
+ERRORS = ExpectedErrors(**CONFIGURED["expected_errors"])
 
 
 class Constant:

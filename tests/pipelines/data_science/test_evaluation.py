@@ -16,14 +16,14 @@ from ride_duration.pipelines.data_science.parameters import Slices
 from ride_duration.stats.metrics import MEASURES, score
 from tests.pipelines.data_engineering.test_trip_records import experiment
 from tests.pipelines.data_science.test_model_configurations import (
-    ZOO,
+    CONFIGURED,
     fitted,
     fitted_intervals,
     simulated_features,
     training,
 )
 
-SLICES = Slices(**ZOO["slices"])
+SLICES = Slices(**CONFIGURED["slices"])
 
 
 def splits() -> dict[str, pd.DataFrame]:
@@ -39,7 +39,7 @@ def splits() -> dict[str, pd.DataFrame]:
 @cache
 def predictions(model: str = "xgboost") -> pd.DataFrame:
     """Predictions of a model and the baselines."""
-    baselines = {name: fitted(name) for name in ZOO["baselines"]}
+    baselines = {name: fitted(name) for name in CONFIGURED["baselines"]}
     return predict_trips(fitted(model), fitted_intervals(model), baselines, **splits())
 
 
@@ -110,7 +110,7 @@ def test_a_model_that_needs_the_distance_predicts_nothing_before_the_ride() -> N
 def test_without_test_months_their_split_has_no_rows_and_no_metrics() -> None:
     rows = splits()
     rows["test_features"] = rows["test_features"].iloc[:0]
-    baselines = {name: fitted(name) for name in ZOO["baselines"]}
+    baselines = {name: fitted(name) for name in CONFIGURED["baselines"]}
     few = predict_trips(fitted("mean"), fitted_intervals("mean"), baselines, **rows)
     assert set(few["split"]) == {"train", "val"}
     assert compute_metrics(few, experiment(), training("mean"))["test"] is None

@@ -16,8 +16,8 @@ from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.data_science.interval_model import IntervalModel, conformal_margin, fit_intervals
 from ride_duration.pipelines.data_science.parameters import Intervals
 from tests.pipelines.data_science.test_model_configurations import (
+    CONFIGURED,
     MODELS,
-    ZOO,
     fitted,
     fitted_intervals,
     intervals,
@@ -75,7 +75,7 @@ def test_choices_without_sense_are_refused(changed: dict[str, Any]) -> None:
 
 def with_model(**changed: Any) -> Intervals:
     """Intervals whose quantile estimator is another one."""
-    return Intervals(**ZOO["intervals"] | {"model": ZOO["intervals"]["model"] | changed})
+    return Intervals(**CONFIGURED["intervals"] | {"model": CONFIGURED["intervals"]["model"] | changed})
 
 
 def test_the_quantile_estimator_is_checked_as_models_are() -> None:
@@ -126,7 +126,7 @@ def test_a_bucket_with_too_few_trips_is_calibrated_on_all_of_them() -> None:
     )
     for tails in few.margins.values():
         for margins in tails.values():
-            assert len(margins) == len(ZOO["intervals"]["bucket_edges"]) + 2
+            assert len(margins) == len(CONFIGURED["intervals"]["bucket_edges"]) + 2
             assert len(set(margins)) == 1
     assert len(set(many.margins["with_distance"]["upper"])) > 2
     assert many.margins["with_distance"]["upper"][-1] == few.margins["with_distance"]["upper"][0]  # no place: few
@@ -158,7 +158,9 @@ def test_the_bounds_are_the_quantiles_with_their_margins() -> None:
     assert np.array_equal(upper, np.maximum(model.upper.predict(rows), duration))
 
 
-ABOUT_ANSWERS = [name for name in MODELS if ZOO["models"][name]["features"] != ZOO["intervals"]["model"]["features"]]
+ABOUT_ANSWERS = [
+    name for name in MODELS if CONFIGURED["models"][name]["features"] != CONFIGURED["intervals"]["model"]["features"]
+]
 
 
 def test_models_that_know_less_than_the_quantiles_have_intervals_about_their_own_answers() -> None:

@@ -1,4 +1,4 @@
-"""The model zoo as configured, and simulated trips for it to learn from."""
+"""The configured models, and simulated trips for it to learn from."""
 
 from functools import cache
 from pathlib import Path
@@ -28,8 +28,8 @@ from tests.pipelines.data_engineering.test_trip_records import green_records
 threadpool_limits(1, user_api="openmp")
 
 CONF = Path(__file__).parents[3] / "conf/base"
-ZOO: dict[str, Any] = yaml.safe_load((CONF / "parameters_data_science.yml").read_text())
-MODELS = tuple(ZOO["models"])
+CONFIGURED: dict[str, Any] = yaml.safe_load((CONF / "parameters_data_science.yml").read_text())
+MODELS = tuple(CONFIGURED["models"])
 BOOSTED = ("hist_gradient_boosting", "lightgbm", "xgboost")
 
 #: Few rounds and one thread, so that tests are quick on a busy machine.
@@ -42,24 +42,24 @@ _QUICK: dict[str, dict[str, Any]] = {
 
 
 def training(model: str, entry: dict[str, Any] | None = None, **hyper_parameters: Any) -> Training:
-    """The configured zoo with `model` chosen, quick by default; `entry` replaces or adds the model's entry."""
-    chosen = dict(entry or ZOO["models"][model])
+    """The model configurations with `model` chosen, quick by default; `entry` replaces or adds the model's entry."""
+    chosen = dict(entry or CONFIGURED["models"][model])
     quick = {} if entry else _QUICK.get(model, {})
     chosen["hyper_parameters"] = chosen.get("hyper_parameters", {}) | quick | hyper_parameters
     return Training(
         model=model,
         seed=42,
-        baselines=ZOO["baselines"],
-        feature_sets=ZOO["feature_sets"],
-        models=ZOO["models"] | {model: chosen},
+        baselines=CONFIGURED["baselines"],
+        feature_sets=CONFIGURED["feature_sets"],
+        models=CONFIGURED["models"] | {model: chosen},
     )
 
 
 def intervals(**changed: Any) -> Intervals:
     """The configured intervals, quick by default."""
-    model = ZOO["intervals"]["model"]
+    model = CONFIGURED["intervals"]["model"]
     quick = model | {"hyper_parameters": model["hyper_parameters"] | {"n_estimators": 20, "learning_rate": 0.3}}
-    return Intervals(**ZOO["intervals"] | {"model": quick} | changed)
+    return Intervals(**CONFIGURED["intervals"] | {"model": quick} | changed)
 
 
 @cache
@@ -77,13 +77,13 @@ def simulated_features(rows: int, month: str = "2021-01") -> pd.DataFrame:
 
 @cache
 def fitted(model: str) -> DurationModel:
-    """A model of the zoo, fitted quickly."""
+    """A configured model, fitted quickly."""
     return fit_model(simulated_features(2_000), training(model))
 
 
 def fitted_intervals(model: str = "xgboost") -> IntervalModel:
     """The intervals about a model's answers, fitted quickly; the trees share theirs."""
-    reads_the_same = ZOO["models"][model]["features"] == ZOO["intervals"]["model"]["features"]
+    reads_the_same = CONFIGURED["models"][model]["features"] == CONFIGURED["intervals"]["model"]["features"]
     return _fitted_intervals("xgboost" if reads_the_same else model)
 
 
@@ -92,7 +92,7 @@ def _fitted_intervals(model: str) -> IntervalModel:
     return fit_intervals(simulated_features(2_000), training(model), intervals())
 
 
-def test_the_zoo_holds_every_model_that_is_promised() -> None:
+def test_the_model_configurations_holds_every_model_that_is_promised() -> None:
     assert set(MODELS) == {
         "mean",
         "zone_pair_median",
@@ -104,12 +104,12 @@ def test_the_zoo_holds_every_model_that_is_promised() -> None:
         "lightgbm",
         "xgboost",
     }
-    assert ZOO["baselines"] == ["mean", "zone_pair_median"]
+    assert CONFIGURED["baselines"] == ["mean", "zone_pair_median"]
     assert yaml.safe_load((CONF / "parameters.yml").read_text())["model"] == "xgboost"
 
 
 def test_our_feature_set_is_the_feature_definition() -> None:
-    stateless = ZOO["feature_sets"]["stateless"]
+    stateless = CONFIGURED["feature_sets"]["stateless"]
     assert tuple(stateless["numeric"]) == FEATURES
     assert tuple(stateless["increasing"]) == METERED
 

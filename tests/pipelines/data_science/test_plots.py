@@ -33,7 +33,7 @@ def all_plots(**changed: Any) -> list[Any]:
 
 def test_every_picture_says_of_which_trips_it_is() -> None:
     for figure in all_plots():
-        assert figure.layout.title.subtitle.text == "green TLC trips, trained on 2021-01, judged on 2021-02"
+        assert figure.layout.title.subtitle.text == "green TLC trips, trained on 2021-01, evaluated on 2021-02"
     for figure in all_plots(source="simulated", sources={"simulated": None}):
         assert "simulated trips" in figure.layout.title.subtitle.text
 

@@ -51,7 +51,7 @@ def test_a_month_that_the_features_lack_is_named_with_what_to_do() -> None:
 
 def test_another_services_features_are_not_taken() -> None:
     with pytest.raises(RideDurationError, match=r"no yellow trips of 2021-01, 2021-02"):
-        split_features(features("2021-01", "2021-02"), experiment(service="yellow"))
+        split_features(features("2021-01", "2021-02"), experiment(taxi_type="yellow"))
 
 
 def test_simulated_trips_are_not_taken_for_real_ones() -> None:

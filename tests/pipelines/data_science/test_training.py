@@ -11,9 +11,9 @@ from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science import training as training_module
 from ride_duration.pipelines.data_science.duration_model import DurationModel
 from ride_duration.pipelines.data_science.training import fit_baselines, fit_model
-from tests.pipelines.data_science.test_model_configurations import BOOSTED, ZOO, simulated_features, training
+from tests.pipelines.data_science.test_model_configurations import BOOSTED, CONFIGURED, simulated_features, training
 
-ROUNDS = {name: ZOO["models"][name]["early_stopping"]["rounds"] for name in BOOSTED}
+ROUNDS = {name: CONFIGURED["models"][name]["early_stopping"]["rounds"] for name in BOOSTED}
 
 
 def rounds_run(estimator: Any) -> int:
@@ -51,7 +51,7 @@ def test_a_model_that_may_answer_before_the_ride_sees_each_trip_twice(monkeypatc
     rows = simulated_features(100)
     X, y = recorded("optional", rows, monkeypatch)
     assert X.shape[0] == len(y) == 200
-    distance = list(ZOO["feature_sets"]["stateless"]["numeric"]).index("trip_distance")
+    distance = list(CONFIGURED["feature_sets"]["stateless"]["numeric"]).index("trip_distance")
     assert np.array_equal(X[:100, distance], rows["trip_distance"].astype(np.float32), equal_nan=True)
     assert np.isnan(X[100:, distance]).all()
     assert np.array_equal(X[:100, :distance], X[100:, :distance], equal_nan=True)
@@ -95,9 +95,9 @@ def test_the_rounds_found_predict_the_last_part_in_time_best(model: str) -> None
     def error(rounds: int) -> float:
         trial = DurationModel.unfitted(model, chosen)
         trial.estimator.set_params(**{ROUNDS[model]: rounds})
-        X, y = training_module._learning_rows(trial, rows[:800])
+        X, y = training_module._training_rows(trial, rows[:800])
         trial.estimator.fit(X, y)
-        X, y = training_module._learning_rows(trial, rows[800:])
+        X, y = training_module._training_rows(trial, rows[800:])
         return float(np.mean((trial.estimator.predict(X) - y) ** 2))
 
     assert found > 2
@@ -121,7 +121,7 @@ def test_the_rounds_that_were_found_are_those_that_are_run(model: str) -> None:
 
 @pytest.mark.parametrize("model", BOOSTED)
 def test_without_early_stopping_the_configured_rounds_are_run(model: str) -> None:
-    entry = ZOO["models"][model] | {"early_stopping": None}
+    entry = CONFIGURED["models"][model] | {"early_stopping": None}
     changed = entry | {"hyper_parameters": entry["hyper_parameters"] | {ROUNDS[model]: 4}}
     assert rounds_run(fit_model(simulated_features(500), training(model, changed)).estimator) == 4
 
@@ -158,20 +158,20 @@ def test_what_an_estimator_refuses_is_said_with_its_name_and_place(
 
 def test_an_early_stopping_parameter_that_the_estimator_lacks_is_explained() -> None:
     stopping = {"rounds": "n_rounds", "patience": 5, "share": 0.2}
-    entry = ZOO["models"]["hist_gradient_boosting"] | {"early_stopping": stopping}
+    entry = CONFIGURED["models"]["hist_gradient_boosting"] | {"early_stopping": stopping}
     with pytest.raises(ValidationError, match="n_rounds"):
         training("hist_gradient_boosting", entry)
 
 
 def test_a_monotone_parameter_that_the_estimator_lacks_is_explained() -> None:
-    entry = ZOO["models"]["random_forest"] | {"monotone": "monotony"}
+    entry = CONFIGURED["models"]["random_forest"] | {"monotone": "monotony"}
     with pytest.raises(ValidationError, match=r"monotony.* did you mean monotonic_cst"):
         training("random_forest", entry)
 
 
 def test_an_estimator_that_cannot_stop_early_is_named_with_what_to_do() -> None:
     stopping = {"rounds": "n_estimators", "patience": 5, "share": 0.2}
-    entry = ZOO["models"]["random_forest"] | {"early_stopping": stopping}
+    entry = CONFIGURED["models"]["random_forest"] | {"early_stopping": stopping}
     with pytest.raises(RideDurationError, match=r"random_forest"):
         fit_model(simulated_features(500), training("random_forest", entry))
 

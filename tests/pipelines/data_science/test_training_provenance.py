@@ -8,12 +8,12 @@ from ride_duration.pipelines.data_science.duration_model import Origin
 from ride_duration.pipelines.data_science.parameters import ExpectedErrors
 from ride_duration.pipelines.data_science.training_provenance import settings_hash, train_intervals, train_model
 from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_model_configurations import ZOO, intervals, simulated_features, training
+from tests.pipelines.data_science.test_model_configurations import CONFIGURED, intervals, simulated_features, training
 
 
 def test_what_was_trained_knows_its_run_and_its_settings() -> None:
     asked = (simulated_features(500), training("xgboost"), experiment(), intervals())
-    errors = ExpectedErrors(**ZOO["expected_errors"])
+    errors = ExpectedErrors(**CONFIGURED["expected_errors"])
     expected = Origin("a run", settings_hash(experiment(), training("xgboost"), intervals()))
     assert train_model(*asked, errors, "a run").origin == expected
     assert train_intervals(*asked, "a run").origin == expected
@@ -31,7 +31,7 @@ def settings(months: dict[str, Any] | None = None, seed: int = 42, **hyper_param
         {"seed": 43},
         {"max_leaves": 7},
         {"months": {"train_data": "2020-12"}},
-        {"months": {"service": "yellow"}},
+        {"months": {"taxi_type": "yellow"}},
         {"months": {"source": "other", "sources": {"other": None}}},
     ],
 )
@@ -51,6 +51,6 @@ def test_other_intervals_or_columns_are_other_settings() -> None:
 
 def test_what_a_model_does_not_depend_on_leaves_its_settings() -> None:
     assert settings({"val_data": "2021-05", "test_data": "2021-06", "engine_threads": 7}) == settings()
-    other = training("xgboost", ZOO["models"]["xgboost"] | {"search_space": {}})
-    usual = training("xgboost", ZOO["models"]["xgboost"])
+    other = training("xgboost", CONFIGURED["models"]["xgboost"] | {"search_space": {}})
+    usual = training("xgboost", CONFIGURED["models"]["xgboost"])
     assert settings_hash(experiment(), other, intervals()) == settings_hash(experiment(), usual, intervals())

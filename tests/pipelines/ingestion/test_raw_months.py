@@ -17,7 +17,7 @@ SIMULATED = {"source": "simulated", "sources": {"simulated": None}}
 
 @pytest.mark.parametrize("service", ["green", "yellow", "fhv", "fhvhv"])
 def test_the_tlcs_months_come_from_its_own_addresses(service: str) -> None:
-    months = source_months(raw_months("2021-01..2021-02", "2021-03", service=service), Simulation(seed=1))
+    months = source_months(raw_months("2021-01..2021-02", "2021-03", taxi_type=service), Simulation(seed=1))
     assert months == {
         f"{service}_tripdata_{month}": RemoteFile(f"https://tlc/{service}_tripdata_{month}.parquet")
         for month in ("2021-01", "2021-02", "2021-03")

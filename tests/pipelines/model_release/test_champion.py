@@ -113,8 +113,8 @@ def test_a_package_is_not_worse_than_itself() -> None:
     assert in_all.passed
     assert in_slices.passed
     assert in_all.evidence == (
-        "on 2021-02, 4,000 trips: RMSE +0.00% (at most +0.00%), MAE +0.00% after the ride; "
-        "RMSE +0.00% (at most +0.00%), MAE +0.00% before the ride"
+        "on 2021-02, 4,000 trips: RMSE +0.00% (at most +0.00%), MAE +0.00% with metered distance; "
+        "RMSE +0.00% (at most +0.00%), MAE +0.00% at request time"
     )
     assert in_slices.evidence == "none on 2021-02, of 1 compared"
 
@@ -122,8 +122,8 @@ def test_a_package_is_not_worse_than_itself() -> None:
 def test_a_worse_package_fails_with_how_much_worse_and_where() -> None:
     in_all, in_slices = checks(package("mean"), package(), slice_trips=100)
     assert not in_all.passed
-    assert "after the ride" in in_all.evidence
-    assert "before the ride" in in_all.evidence
+    assert "with metered distance" in in_all.evidence
+    assert "at request time" in in_all.evidence
     assert not in_slices.passed
     for name in ("straight distance 5 to 8 miles", "distance (5.0, 10.0] miles", "zone pair seen"):
         assert f"{name} +" in in_slices.evidence
@@ -169,14 +169,16 @@ def test_a_model_that_needs_the_distance_does_not_replace_one_that_answers_befor
     in_all, _ = checks(package("ridge"), package("mean"))
     assert not in_all.passed
     assert in_all.evidence.startswith("on 2021-02, 4,000 trips: RMSE -")
-    assert in_all.evidence.endswith(" after the ride; before the ride it has no answer, and the champion has one")
+    assert in_all.evidence.endswith(
+        " with metered distance; at request time it has no answer, and the champion has one"
+    )
 
 
 def test_a_champion_that_needs_the_distance_is_compared_with_after_the_ride_alone() -> None:
     for new in (package(), package("ridge")):
         in_all, _ = checks(new, package("ridge"))
         assert in_all.passed
-        assert "before the ride" not in in_all.evidence
+        assert "at request time" not in in_all.evidence
 
 
 @pytest.mark.parametrize("newest", ["2021-02", "2023-01"])
@@ -220,8 +222,8 @@ def test_answers_before_the_ride_are_not_sliced_by_the_metered_distance() -> Non
     in_all, in_slices = checks(better, too_short, rows, slice_trips=100)
     assert in_all.passed
     assert "distance (2.0, 5.0] miles +" in in_slices.evidence
-    assert "after the ride" in in_slices.evidence, "then the distance was known"
-    assert "before the ride" not in in_slices.evidence
+    assert "with metered distance" in in_slices.evidence, "then the distance was known"
+    assert "at request time" not in in_slices.evidence
 
 
 SAME, MORE, NEWER, OLDER = ("2021-01",), ("2020-12", "2021-01"), ("2021-02",), ("2020-12",)
@@ -237,7 +239,7 @@ SAME, MORE, NEWER, OLDER = ("2021-01",), ("2020-12", "2021-01"), ("2021-02",), (
         ("xgboost", "mean", SAME, True),
         ("xgboost", "mean", OLDER, True),
         ("mean", "xgboost", SAME, False),
-        ("mean", "ridge", SAME, True),  # which has no answer before the ride
+        ("mean", "ridge", SAME, True),  # which has no answer at request time
     ],
 )
 def test_a_model_that_brings_no_newer_months_must_be_better(
@@ -258,12 +260,12 @@ def test_an_improvement_for_sure_in_one_of_two_answers_is_enough(after: float, i
     assert (finding is None) is improvement
     if finding:
         assert finding == (
-            "xgboost is 1.00 % better after the ride and 0.10 % worse before the ride than version 1, within the "
-            "noise, and both were trained on the same months"
+            "xgboost is 1.00 % better with metered distance and 0.10 % worse at request time than version 1, within "
+            "the noise, and both were trained on the same months"
         )
 
 
 def test_a_difference_beyond_the_noise_is_not_called_noise() -> None:
     finding = _find_no_improvement(package(), package(), {"": Difference(0.001, 0.002, 0.003)})
     assert finding is not None
-    assert "0.20 % worse after the ride than the champion, no improvement, and both" in finding
+    assert "0.20 % worse with metered distance than the champion, no improvement, and both" in finding

@@ -25,7 +25,7 @@ from tests.pipelines.model_release.test_packaging import SIMULATED, package, pac
         ({"train_data": "2020-12"}, "made with train_data=2021-01, not 2020-12"),
         ({"val_data": "2021-04"}, "made with val_data=2021-02, not 2021-04"),
         ({"test_data": "2021-05"}, "made with test_data=None, not 2021-05"),
-        ({"service": "yellow"}, "made with service=green, not yellow"),
+        ({"taxi_type": "yellow"}, "made with taxi_type=green, not yellow"),
         (SIMULATED, "made with source=tlc, not simulated"),
     ],
 )
@@ -83,11 +83,13 @@ def test_other_trips_are_refused_with_what_they_are_and_what_to_run(split: str, 
     with pytest.raises(RideDurationError) as told:
         refuse_other_trips(MADE, **{split: rows})
     assert words in str(told.value)
-    assert "`kedro run` with the --params and --env of the model makes all of it anew" in str(told.value)
+    assert "`kedro run` with the --params and --env of the model makes all of it again" in str(told.value)
 
 
 def test_a_package_is_not_judged_on_the_month_that_it_learnt_from() -> None:
     with pytest.raises(RideDurationError, match="the val_features that lie in data/ are green trips of 2021-01"):
         judged(package(), val=released_splits()["train_features"])
-    with pytest.raises(RideDurationError, match="learnt from 2021-01, and may not be judged on what it learnt"):
+    with pytest.raises(
+        RideDurationError, match="trained on 2021-01, and may not be evaluated on what it was trained on"
+    ):
         refuse_other_trips(MADE | {"test_data": ["2021-01"]})

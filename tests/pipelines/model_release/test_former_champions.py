@@ -76,8 +76,8 @@ def test_the_best_is_found_for_each_answer_among_those_that_give_it() -> None:
     passed, found = compare([entry(2, far), entry(1, needing)])
     assert not passed
     assert found.startswith("on 2021-06, 1,000 trips: RMSE +1.00% (at most +1.00%), MAE ")
-    assert "after the ride than version 1; RMSE -3.81% " in found
-    assert found.endswith(" before the ride than version 2")
+    assert "with metered distance than version 1; RMSE -3.81% " in found
+    assert found.endswith(" at request time than version 2")
 
 
 def test_only_so_many_are_compared_and_none_twice() -> None:

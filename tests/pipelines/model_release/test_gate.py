@@ -68,7 +68,7 @@ def assert_only_fails(report: dict[str, Any], *names: str) -> None:
 def test_a_good_package_passes_and_the_report_says_of_what() -> None:
     report = judged(package())
     assert report["passed"]
-    assert report["verdict"] == "passed all 12 checks"
+    assert report["verdict"] == "passed all 13 checks"
     assert report["same_as_champion"] is False
     assert report["package"] == package().fingerprint != repacked(package(), model_card__md=b"other words").fingerprint
     for name in ("model", "train_data", "val_data", "simulated", "rmse", "rmse_without_distance"):
@@ -114,8 +114,8 @@ def test_a_package_that_is_no_better_than_a_baseline_fails_with_both_figures() -
     report = judged(package("mean"))
     check = check_of(report, "better than mean")
     assert not check["passed"], "the mean is not better than itself"
-    assert "after the ride" in check["evidence"]
-    assert "before the ride" in check["evidence"]
+    assert "with metered distance" in check["evidence"]
+    assert "at request time" in check["evidence"]
     assert "simulated" in check["evidence"]
     assert not check_of(report, "better than zone_pair_median")["passed"]
 
@@ -128,8 +128,17 @@ def test_a_package_must_beat_the_baselines_before_the_ride_as_well() -> None:
 
 def test_a_model_that_needs_the_distance_is_judged_after_the_ride_alone() -> None:
     report = judged(package("linear_regression"))
-    assert "before the ride" not in check_of(report, "better than mean")["evidence"]
-    assert not [check for check in report["checks"] if check["name"] == "intervals before the ride"]
+    assert "at request time" not in check_of(report, "better than mean")["evidence"]
+    assert not [check for check in report["checks"] if check["name"] == "intervals at request time"]
+
+
+def test_a_model_that_needs_the_distance_is_not_released_unless_that_is_allowed() -> None:
+    check = check_of(judged(package("linear_regression")), "answers at request time")
+    assert not check["passed"]
+    assert check["evidence"] == "this model needs the metered distance; `gate.request_time: false` allows it"
+    assert check_of(judged(package()), "answers at request time")["passed"]
+    allowed = judged(package("linear_regression"), request_time=False)
+    assert not [check for check in allowed["checks"] if check["name"] == "answers at request time"]
 
 
 def with_margins(first: float, others: float | None = None) -> ModelPackage:
@@ -144,7 +153,7 @@ def with_margins(first: float, others: float | None = None) -> ModelPackage:
     return repacked(package(), intervals__json=replace(package().calibration, margins=margins).as_dict())
 
 
-BOTH = ("intervals after the ride", "intervals before the ride")
+BOTH = ("intervals with metered distance", "intervals at request time")
 
 
 @pytest.mark.parametrize("minutes", [-10.0, 1e3])
@@ -215,8 +224,8 @@ def test_a_package_that_passes_without_an_improvement_says_so() -> None:
     report = judged(package(), package())
     assert report["passed"]
     assert report["no_improvement"] == (
-        "xgboost is 0.00 % worse after the ride and 0.00 % worse before the ride than the champion, within the noise, "
-        "and both were trained on the same months"
+        "xgboost is 0.00 % worse with metered distance and 0.00 % worse at request time than the champion, within the "
+        "noise, and both were trained on the same months"
     )
     assert judged(package(), package("mean"))["no_improvement"] is None
 

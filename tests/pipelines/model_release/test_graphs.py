@@ -19,15 +19,15 @@ from ride_duration.pipelines.model_release.graphs import onnx_graph, reason_agai
 from ride_duration.pipelines.model_release.trees import READERS, rounded_down
 from ride_duration.trips.features import FEATURES
 from tests.pipelines.data_science.test_model_configurations import (
+    CONFIGURED,
     MODELS,
-    ZOO,
     fitted,
     fitted_intervals,
     simulated_features,
     training,
 )
 
-#: Estimators and settings beyond the zoo, each with few trees.
+#: Estimators and settings beyond the model configurations, each with few trees.
 BEYOND: dict[str, dict[str, Any]] = {
     "extra_trees": {"estimator": "sklearn.ensemble.ExtraTreesRegressor", "hyper_parameters": {"n_estimators": 4}},
     "histogram_absolute": {
@@ -90,7 +90,7 @@ def assert_same_answers(model: DurationModel, rows: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_of_the_zoo_becomes_a_graph_that_answers_alike(model: str) -> None:
+def test_every_model_of_the_model_configurations_becomes_a_graph_that_answers_alike(model: str) -> None:
     assert_same_answers(fitted(model), strange_rides())
 
 
@@ -110,14 +110,14 @@ def test_other_settings_too(name: str) -> None:
 @pytest.mark.parametrize("name", TREES)
 def test_what_may_be_missing_although_it_never_was_in_training(name: str) -> None:
     complete = simulated_features(2_000).dropna()
-    few = {"n_estimators": 10} if "n_estimators" in ZOO["models"][name]["hyper_parameters"] else {"max_iter": 10}
-    entry = ZOO["models"][name] | {"distance": "required", "early_stopping": None}
+    few = {"n_estimators": 10} if "n_estimators" in CONFIGURED["models"][name]["hyper_parameters"] else {"max_iter": 10}
+    entry = CONFIGURED["models"][name] | {"distance": "required", "early_stopping": None}
     entry |= {"hyper_parameters": entry["hyper_parameters"] | few}
     assert_same_answers(fit_model(complete, training(name, entry)), strange_rides())
 
 
 def fitted_on(columns: FeatureSet, estimator: str) -> DurationModel:
-    """An estimator that has learnt from columns of its own."""
+    """An estimator that has been trained on columns of its own."""
     choice = ModelChoice(estimator=estimator, features="its own", distance="optional")
     model = DurationModel.of("newcomer", choice, columns, seed=1)
     fit_estimator(model, simulated_features(1_000))
@@ -132,7 +132,7 @@ def test_a_linear_model_of_our_own_features_too() -> None:
 
 def test_medians_of_borough_pairs_too() -> None:
     boroughs = FeatureSet(categorical=("borough_pair",))
-    assert_same_answers(fitted_on(boroughs, ZOO["models"]["zone_pair_median"]["estimator"]), strange_rides())
+    assert_same_answers(fitted_on(boroughs, CONFIGURED["models"]["zone_pair_median"]["estimator"]), strange_rides())
 
 
 def test_a_graph_does_not_depend_on_how_its_trees_are_shared_among_nodes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_the_card_names_trips_and_months_and_what_was_judged() -> None:
     text = card(train_data="2020-11..2021-01", test_data="2021-03")
     assert text.startswith("# Model card: xgboost\n")
     assert "green taxis, TLC trip records; rides of 1 to 60 minutes" in text
-    assert "learnt from 2020-11..2021-01, judged on 2021-02 (1,000 trips), and on 2021-03 at last" in text
+    assert "trained on 2020-11..2021-01, evaluated on 2021-02 (1,000 trips), and on 2021-03 at last" in text
     assert "simulated" not in text.lower()
 
 
@@ -54,7 +54,7 @@ def test_the_figures_are_those_of_the_metrics() -> None:
 
 
 def test_what_a_model_cannot_say_is_said() -> None:
-    assert re.search(r"\| RMSE \| [\d.]+ \| cannot say \|", card("ridge"))
+    assert re.search(r"\| RMSE \| [\d.]+ \| n/a \(needs the distance\) \|", card("ridge"))
 
 
 def test_the_worst_slices_stand_first_and_small_ones_are_left_out() -> None:
@@ -74,7 +74,7 @@ def test_answers_before_the_ride_are_not_sliced_by_the_metered_distance() -> Non
     rows = [line for line in card(slices=slices).splitlines() if line.startswith("| distance: ")]
     assert rows
     assert all(row.split(" | ")[2:4] == ["77.25", "n/a"] and row.endswith(" | 50.0% | n/a |") for row in rows)
-    assert "Answers before the ride are not sliced by the metered distance" in card()
+    assert "Answers at request time are not sliced by the metered distance" in card()
 
 
 def test_a_slice_that_is_worst_before_the_ride_alone_is_among_the_worst_with_both_errors() -> None:
@@ -85,7 +85,7 @@ def test_a_slice_that_is_worst_before_the_ride_alone_is_among_the_worst_with_bot
 
 
 @pytest.mark.parametrize(
-    ("when", "measure"), [("after the ride", "coverage"), ("before the ride", "coverage_without_distance")]
+    ("when", "measure"), [("with metered distance", "coverage"), ("at request time", "coverage_without_distance")]
 )
 def test_slices_whose_intervals_fail_are_named_after_and_before_the_ride(when: str, measure: str) -> None:
     held = big_slices().assign(coverage=0.9, coverage_without_distance=0.9)
@@ -99,16 +99,16 @@ def test_slices_whose_intervals_fail_are_named_after_and_before_the_ride(when: s
 
 def test_no_more_slices_are_named_than_a_reader_takes_in() -> None:
     text = card(slices=big_slices().assign(coverage=0.5))
-    assert re.search(r"- after the ride, too few rides: (\S.+?\(50\.0%\)(, )?){8}and \d+ more\.\n", text)
+    assert re.search(r"- with metered distance, too few rides: (\S.+?\(50\.0%\)(, )?){8}and \d+ more\.\n", text)
 
 
 def test_a_model_that_needs_the_distance_cannot_say_where_it_fails_before_the_ride() -> None:
     slices = big_slices().assign(rmse_without_distance=None, bias_without_distance=None, coverage_without_distance=None)
     text = card("ridge", slices=slices)
-    assert "- before the ride: it cannot say.\n" in text
+    assert "- at request time: n/a (needs the distance).\n" in text
     assert "nan" not in text
     assert "| n/a | " in text
-    assert "- after the ride: no slice is so large.\n" in card(slices=sliced().assign(n=3))
+    assert "- with metered distance: no slice is so large.\n" in card(slices=sliced().assign(n=3))
 
 
 def test_every_picture_of_the_card_is_in_the_package_and_is_one() -> None:

@@ -31,8 +31,8 @@ from ride_duration.trips.zones import zone_table
 from tests.pipelines.data_engineering.test_trip_records import experiment
 from tests.pipelines.data_science.test_evaluation import SLICES, measured, predictions, splits
 from tests.pipelines.data_science.test_model_configurations import (
+    CONFIGURED,
     MODELS,
-    ZOO,
     fitted,
     fitted_intervals,
     simulated_features,
@@ -60,8 +60,8 @@ def packaging(
     intervals_model: dict[str, Any] | None = None,
     **hyper_parameters: Any,
 ) -> Packaging:
-    """The configured zoo with `model` chosen, and the configured intervals, as packaging is given them."""
-    configured = ZOO["intervals"]
+    """The model configurations with `model` chosen, and the configured intervals, as packaging is given them."""
+    configured = CONFIGURED["intervals"]
     learnt = configured | {"model": configured["model"] | (intervals_model or {})}
     return Packaging(**training(model, entry, **hyper_parameters).model_dump(), intervals=learnt)
 
@@ -322,7 +322,7 @@ def test_what_is_usual_is_there_where_no_trip_has_it() -> None:
 
 def test_the_error_model_answers_as_a_graph_and_absurd_rides_have_an_error_too() -> None:
     rows = simulated_features(2_000)
-    errors = fit_errors(fitted("xgboost"), rows, training("xgboost"), ExpectedErrors(**ZOO["expected_errors"]))
+    errors = fit_errors(fitted("xgboost"), rows, training("xgboost"), ExpectedErrors(**CONFIGURED["expected_errors"]))
     package = ModelPackage(packed(errors=errors))
     columns = package.columns(rides_to_compare(released_splits()["val_features"], 42))
     duration = package.estimate_columns(columns, intervals=False).duration
@@ -336,7 +336,7 @@ def test_the_error_model_answers_as_a_graph_and_absurd_rides_have_an_error_too()
 
 def test_an_error_model_that_answers_otherwise_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = simulated_features(2_000)
-    errors = fit_errors(fitted("xgboost"), rows, training("xgboost"), ExpectedErrors(**ZOO["expected_errors"]))
+    errors = fit_errors(fitted("xgboost"), rows, training("xgboost"), ExpectedErrors(**CONFIGURED["expected_errors"]))
     monkeypatch.setattr(errors, "predict", lambda rows: np.full(len(rows), 1e4))
     with pytest.raises(RideDurationError, match="minutes in `error`"):
         packed(errors=errors)

@@ -1,4 +1,4 @@
-"""Folds: judged on later trips than those learnt from, all inside the training months."""
+"""Folds: evaluated on later trips than those trained on, all inside the training months."""
 
 import math
 from datetime import datetime, timedelta
@@ -49,11 +49,11 @@ def test_every_fold_is_judged_on_later_trips_than_it_learns_from(
     parts = math.ceil(at_least / len(months))
     assert [fold.month for fold in folds] == [month for month in months for _ in range(parts)]
     for fold in folds:
-        assert fold.learnt["pickup_datetime"].max() < fold.judged["pickup_datetime"].min()
-        assert set(fold.judged["month"]) == {fold.month}
-        assert fold.learnt["month"].max() <= fold.month
-        assert not set(fold.learnt["ride_id"]) & set(fold.judged["ride_id"])
-    judged = pd.concat([fold.judged for fold in folds])
+        assert fold.train["pickup_datetime"].max() < fold.evaluation["pickup_datetime"].min()
+        assert set(fold.evaluation["month"]) == {fold.month}
+        assert fold.train["month"].max() <= fold.month
+        assert not set(fold.train["ride_id"]) & set(fold.evaluation["ride_id"])
+    judged = pd.concat([fold.evaluation for fold in folds])
     assert judged["ride_id"].is_unique
     for month, size in rows.groupby("month").size().items():
         assert abs((judged["month"] == month).sum() - size * share * parts) <= 2
@@ -62,7 +62,7 @@ def test_every_fold_is_judged_on_later_trips_than_it_learns_from(
 def test_a_fold_learns_from_all_that_was_picked_up_earlier() -> None:
     rows = trips({month: month_of_trips(month, 100, timedelta(hours=6)) for month in ("2021-01", "2021-02", "2023-01")})
     folds = make_folds(rows, 2, 0.2)
-    assert [(fold.month, len(fold.learnt), len(fold.judged)) for fold in folds] == [
+    assert [(fold.month, len(fold.train), len(fold.evaluation)) for fold in folds] == [
         ("2021-01", 80, 20),
         ("2021-02", 180, 20),
         ("2023-01", 280, 20),
@@ -71,13 +71,17 @@ def test_a_fold_learns_from_all_that_was_picked_up_earlier() -> None:
 
 def test_a_month_alone_gives_as_many_folds_as_are_wanted() -> None:
     rows = trips({"2021-01": month_of_trips("2021-01", 100, timedelta(hours=6))})
-    assert [(len(fold.learnt), len(fold.judged)) for fold in make_folds(rows, 3, 0.1)] == [(70, 10), (80, 10), (90, 10)]
+    assert [(len(fold.train), len(fold.evaluation)) for fold in make_folds(rows, 3, 0.1)] == [
+        (70, 10),
+        (80, 10),
+        (90, 10),
+    ]
 
 
 def test_rows_keep_their_order() -> None:
     rows = trips({"2021-01": month_of_trips("2021-01", 50, timedelta(hours=6))})
     [fold] = make_folds(rows, 1, 0.2)
-    assert list(fold.learnt.index) == [index for index in rows.index if index in set(fold.learnt.index)]
+    assert list(fold.train.index) == [index for index in rows.index if index in set(fold.train.index)]
 
 
 def test_parts_that_fill_the_whole_month_are_refused() -> None:

@@ -17,12 +17,12 @@ from ride_duration.pipelines.data_science.training import fit
 from ride_duration.pipelines.tuning.folds import make_folds
 from ride_duration.pipelines.tuning.parameters import Tuning
 from ride_duration.pipelines.tuning.search import check_search, tune_model
-from tests.pipelines.data_science.test_model_configurations import ZOO, simulated_features, training
+from tests.pipelines.data_science.test_model_configurations import CONFIGURED, simulated_features, training
 
 EXPERIMENT = Experiment(
     source="simulated",
     sources={"simulated": None},
-    service="green",
+    taxi_type="green",
     train_data="2021-01",
     val_data="2021-03",
     engine_threads=1,
@@ -116,7 +116,7 @@ def test_the_objective_is_the_mean_over_folds_of_the_mean_of_both_errors(
     first = tuned[0].iloc[0]
     errors = []
     for fold in make_folds(rows(), 2, 0.2):
-        error = fold.learnt["duration"].mean() + 5.0 * 2 - fold.judged["duration"]
+        error = fold.train["duration"].mean() + 5.0 * 2 - fold.evaluation["duration"]
         errors.append(np.sqrt((error**2).mean()))
     assert [first["rmse_1"], first["rmse_2"]] == pytest.approx(errors, abs=1e-5)
     assert [first["rmse_without_distance_1"], first["rmse_without_distance_2"]] == pytest.approx(errors, abs=1e-5)
@@ -128,13 +128,13 @@ def test_a_fold_is_judged_by_the_model_that_production_would_fit(tmp_path: Path)
     chosen = training("xgboost", n_estimators=10).model_copy()
     trials, found = tune(tmp_path, chosen, TUNING.model_copy(update={"trials": 1, "folds": 1}))
     [fold] = make_folds(rows(), 1, 0.2)
-    model = fit("xgboost", fold.learnt, chosen)
+    model = fit("xgboost", fold.train, chosen)
     for name, predicted in (
-        ("rmse", model.predict(fold.judged)),
-        ("rmse_without_distance", model.predict_without_distance(fold.judged)),
+        ("rmse", model.predict(fold.evaluation)),
+        ("rmse_without_distance", model.predict_without_distance(fold.evaluation)),
     ):
         assert found["first"][name] == pytest.approx(
-            np.sqrt(np.mean((predicted - fold.judged["duration"]) ** 2)), abs=1e-5
+            np.sqrt(np.mean((predicted - fold.evaluation["duration"]) ** 2)), abs=1e-5
         )
     assert found["first"]["objective"] == pytest.approx(trials.filter(like="rmse").iloc[0].mean(), abs=1e-5)
 
@@ -285,9 +285,11 @@ def test_progress_is_told_by_trial(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert "looking for the number of rounds" not in caplog.text
 
 
-@pytest.mark.parametrize("model", [name for name in ZOO["models"] if "search_space" in ZOO["models"][name]])
+@pytest.mark.parametrize(
+    "model", [name for name in CONFIGURED["models"] if "search_space" in CONFIGURED["models"][name]]
+)
 def test_every_shipped_search_space_is_fit_for_use(model: str) -> None:
-    check_search(training(model, ZOO["models"][model]))
+    check_search(training(model, CONFIGURED["models"][model]))
 
 
 @pytest.mark.parametrize(

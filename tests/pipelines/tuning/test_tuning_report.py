@@ -1,4 +1,4 @@
-"""What a study leaves behind: an entry of the zoo, pictures, a text."""
+"""What a study leaves behind: an entry of `models`, pictures, a text."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ride_duration.pipelines.tuning.tuning_report import (
     summarise_tuning,
     write_tuned_entry,
 )
-from tests.pipelines.data_science.test_model_configurations import ZOO, training
+from tests.pipelines.data_science.test_model_configurations import CONFIGURED, training
 
 BEST = {"learning_rate": 0.1234, "max_leaves": 31, "min_child_weight": 7}
 FOUND: dict[str, Any] = {
@@ -37,7 +37,7 @@ TRIALS = pd.DataFrame(
         "trial": [1, 2, 3, 4],
         "state": ["complete", "complete", "complete", "pruned"],
         "objective": [5.0, 5.5, 4.75, 9.0],
-        **{name: [1.0, 2.0, 3.0, 4.0] for name in ZOO["models"]["xgboost"]["search_space"]},
+        **{name: [1.0, 2.0, 3.0, 4.0] for name in CONFIGURED["models"]["xgboost"]["search_space"]},
     }
 )
 
@@ -48,7 +48,7 @@ def test_the_entry_is_complete_and_differs_in_what_was_tuned_only() -> None:
     assert name == "xgboost_tuned"
     models = {key: choice.model_dump() for key, choice in own.models.items()} | {name: entry}
     tuned = Training(
-        model=name, seed=1, baselines=own.baselines, feature_sets=ZOO["feature_sets"], models=models
+        model=name, seed=1, baselines=own.baselines, feature_sets=CONFIGURED["feature_sets"], models=models
     ).choice
     assert tuned == own.choice.model_copy(
         update={"hyper_parameters": own.choice.hyper_parameters | BEST, "search_space": {}}
@@ -81,7 +81,7 @@ def test_the_head_of_the_entry_says_how_it_was_found() -> None:
     for words in (
         "kedro run --env tlc --params=model=xgboost_tuned",
         'kedro run --env tlc --pipelines=tuning --params="model=xgboost,train_data=2021-01+2023-01,',
-        "service=green,source=tlc",
+        "taxi_type=green,source=tlc",
         "trials=4",
         "seed=42",
         "Mean RMSE",
@@ -95,11 +95,11 @@ def test_the_head_of_the_entry_says_how_it_was_found() -> None:
 
 
 def test_the_summary_puts_old_and_new_side_by_side() -> None:
-    lines = {line[:22].strip(): line[22:].split() for line in summarise_tuning(FOUND, training("xgboost")).splitlines()}
-    assert lines["RMSE after the ride"] == ["4.500", "4.250"]
-    assert lines["RMSE before the ride"] == ["5.500", "5.250"]
+    lines = {line[:28].strip(): line[28:].split() for line in summarise_tuning(FOUND, training("xgboost")).splitlines()}
+    assert lines["RMSE with metered distance"] == ["4.500", "4.250"]
+    assert lines["RMSE at request time"] == ["5.500", "5.250"]
     assert lines["their mean"] == ["5.000", "4.750"]
-    assert lines["max_leaves"] == [str(ZOO["models"]["xgboost"]["hyper_parameters"]["max_leaves"]), "31"]
+    assert lines["max_leaves"] == [str(CONFIGURED["models"]["xgboost"]["hyper_parameters"]["max_leaves"]), "31"]
 
 
 def test_the_summary_says_of_which_trips_it_speaks() -> None:
@@ -117,7 +117,7 @@ def test_a_model_that_needs_the_distance_has_one_figure() -> None:
     only_after = {"trial": 1, "objective": 4.5, "rmse": 4.5, "rmse_without_distance": None}
     found = FOUND | {"model": "ridge", "first": only_after, "best": only_after, "hyper_parameters": {"alpha": 1.0}}
     told = summarise_tuning(found, training("ridge"))
-    assert "before the ride" not in told
+    assert "at request time" not in told
     assert "None" not in told
 
 
@@ -130,7 +130,7 @@ def test_the_history_shows_every_trial_and_the_best_so_far() -> None:
 
 def test_the_slices_show_the_complete_trials_by_hyper_parameter() -> None:
     figure = plot_tuning_slices(TRIALS, FOUND, training("xgboost"))
-    assert [trace.name for trace in figure.data] == list(ZOO["models"]["xgboost"]["search_space"])
+    assert [trace.name for trace in figure.data] == list(CONFIGURED["models"]["xgboost"]["search_space"])
     assert all((trace.x, trace.y) == ((1.0, 2.0, 3.0), (5.0, 5.5, 4.75)) for trace in figure.data)
     assert figure.layout.xaxis.type == "log"
 

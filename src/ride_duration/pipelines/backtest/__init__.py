@@ -1,1 +1,1 @@
-"""Months in the order of time, each judged by models of the months before it: what is retraining worth?"""
+"""Months in the order of time, each evaluated with models of the months before it: what does retraining gain?"""

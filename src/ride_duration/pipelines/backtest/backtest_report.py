@@ -8,14 +8,12 @@ import pandas as pd
 
 from ride_duration.pipelines.backtest.parameters import Backtest
 from ride_duration.pipelines.data_science.parameters import Training
+from ride_duration.stats.metrics import MOMENTS
 from ride_duration.trips.months import parse_months
-
-#: When an answer is given, and the suffix of its measures.
-_MOMENTS = {"after the ride": "", "before the ride, without the distance": "_without_distance"}
 
 
 def plot_backtest(backtest_metrics: pd.DataFrame, backtest: Backtest, training: Training) -> Any:
-    """RMSE (minutes) by month, one line a policy, after the ride and before it; lines break where months are left out.
+    """Plot the RMSE (minutes) by month, one line a policy, at both moments; lines break where months are left out.
 
     Args:
         backtest_metrics: As `walk_forward` gives it.
@@ -25,7 +23,7 @@ def plot_backtest(backtest_metrics: pd.DataFrame, backtest: Backtest, training: 
     from plotly.colors import qualitative
     from plotly.subplots import make_subplots
 
-    moments = {words: suffix for words, suffix in _MOMENTS.items() if backtest_metrics[f"rmse{suffix}"].notna().all()}
+    moments = {words: suffix for suffix, words in MOMENTS.items() if backtest_metrics[f"rmse{suffix}"].notna().all()}
     figure = make_subplots(cols=len(moments), shared_yaxes=True, subplot_titles=list(moments), horizontal_spacing=0.04)
     axis = _with_gaps(backtest_metrics["month"].unique())
     for column, suffix in enumerate(moments.values(), start=1):
@@ -47,8 +45,8 @@ def plot_backtest(backtest_metrics: pd.DataFrame, backtest: Backtest, training: 
     trips = f"{_trips(backtest)} of {backtest.backtest_data}"
     return figure.update_layout(
         title={
-            "text": f"What retraining is worth: {training.model}, RMSE by month",
-            "subtitle": {"text": f"{trips}; each month judged by models that know only months before it"},
+            "text": f"What retraining gains: {training.model}, RMSE by month",
+            "subtitle": {"text": f"{trips}; each month evaluated with models that know only months before it"},
         },
         legend={"orientation": "h", "y": -0.3},
     )
@@ -69,8 +67,8 @@ def summarise_backtest(backtest_metrics: pd.DataFrame, backtest: Backtest, train
     simulated = " (simulated)" if backtest.simulated else ""
     return "\n".join(
         [
-            f"{training.model} on {_trips(backtest)}, each month judged by models that know only months before it",
-            f"RMSE in minutes{simulated}, after the ride / before it (without the distance)",
+            f"{training.model} on {_trips(backtest)}, each month evaluated with models that know only months before it",
+            f"RMSE in minutes{simulated}, with metered distance / at request time (no distance)",
             "",
             _line("month", "trips", names),
             *(
@@ -87,7 +85,7 @@ def summarise_backtest(backtest_metrics: pd.DataFrame, backtest: Backtest, train
 
 
 def _trips(backtest: Backtest) -> str:
-    return f"{backtest.service} {'simulated' if backtest.simulated else backtest.source.upper()} trips"
+    return f"{backtest.taxi_type} {'simulated' if backtest.simulated else backtest.source.upper()} trips"
 
 
 def _by_month(backtest_metrics: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -96,9 +94,9 @@ def _by_month(backtest_metrics: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def _cells(backtest_metrics: pd.DataFrame) -> pd.DataFrame:
-    """RMSE after and before the ride as text: one row a month, a last one for their mean, and one column a policy."""
+    """Return the RMSE at both moments as text: one row a month, a last one for their mean; one column a policy."""
     texts = []
-    for suffix in _MOMENTS.values():
+    for suffix in MOMENTS:
         values = _by_month(backtest_metrics, f"rmse{suffix}")
         values.loc["mean"] = values.mean()
         texts.append(values.map(lambda value: "   -" if pd.isna(value) else f"{value:.2f}"))

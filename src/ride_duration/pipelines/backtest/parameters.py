@@ -29,7 +29,7 @@ class Backtest(TripSource):
     def _problems(self) -> list[str]:
         wrong = month_problems(self.backtest_data)
         if not wrong and len(self.months) < 2:
-            wrong = [f"{self.months[0]} is one month; name two or more, the first to learn from, as 2021-01..2021-03"]
+            wrong = [f"{self.months[0]} is one month; name two or more, the first to train on, as 2021-01..2021-03"]
         problems = [*super()._problems(), *(f"backtest_data: {problem}" for problem in wrong)]
         try:
             parse_policies(self.backtest_policies)

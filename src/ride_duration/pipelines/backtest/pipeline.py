@@ -1,4 +1,4 @@
-"""Months in the order of time, each judged by models of the months before it: what is retraining worth?"""
+"""Months in the order of time, each evaluated with models of the months before it: what does retraining gain?"""
 
 from kedro.pipeline import Pipeline, node
 

@@ -10,18 +10,18 @@ _LAST = re.compile(r"last_([1-9]\d{0,3})")
 
 @dataclass(frozen=True)
 class Policy:
-    """From which months a model learns when a month begins.
+    """On which months a model is trained when a month begins.
 
     Attributes:
         name: As users write it.
-        last: How many of the last months a model learns from, anew each month; None if it is never retrained.
+        last: On how many of the last months a model is trained, each month; None if it is never retrained.
     """
 
     name: str
     last: int | None
 
-    def learns_from(self, before: tuple[str, ...]) -> tuple[str, ...]:
-        """The months that the model in use has learnt from.
+    def select_months(self, before: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the months that the model in use has been trained on.
 
         Args:
             before: The months so far, in the order of time; one at least.
@@ -57,7 +57,7 @@ def _parse_part(part: str, text: str) -> Policy:
     match = _LAST.fullmatch(part)
     if not match:
         raise RideDurationError(
-            f"'{text}' names no retraining policies; write never, last_1 (each month on the month before), "
+            f"'{text}' does not name retraining policies; write never, last_1 (each month on the month before), "
             "last_3 (on the three months before), or a sum as never+last_3"
         )
     return Policy(part, int(match[1]))

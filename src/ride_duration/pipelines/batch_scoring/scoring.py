@@ -18,7 +18,7 @@ from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.streams import batches_of, in_turn
 from ride_duration.pipelines.data_engineering.rules import minutes_of
 from ride_duration.pipelines.data_engineering.trip_records import empty, open_records
-from ride_duration.trips.records import Service
+from ride_duration.trips.records import TaxiType
 
 #: Opens the scored trips of one partition as a stream.
 ScoredTrips = Callable[[], pa.RecordBatchReader]
@@ -32,7 +32,7 @@ def score_trips(
     Args:
         raw_trips: For each raw file, by stem, a function that opens it as a table.
         champion_package: Answers; None where there is no champion yet.
-        scoring: Says which service and months, and how.
+        scoring: Says which type of taxi and months, and how.
 
     Returns:
         By partition, as `partition_of` names it, a function that opens a stream of record batches, in the order of
@@ -44,14 +44,14 @@ def score_trips(
     """
     if champion_package is None:
         raise RideDurationError(
-            f"no model has been released for {scoring.service} taxis on {scoring.source} months, so there is nothing "
-            "to score with; `kedro run` with the same --env, source and service releases the first"
+            f"no model has been released for {scoring.taxi_type} taxis on {scoring.source} months, so there is nothing "
+            "to score with; `kedro run` with the same --env, source and taxi_type releases the first"
         )
     return {
-        partition_of(scoring.service, month): partial(
+        partition_of(scoring.taxi_type, month): partial(
             _scored_month,
-            open_records(raw_trips, scoring.raw_service, month, scoring.source),
-            f"{scoring.raw_service.file_stem(month)}.parquet",
+            open_records(raw_trips, scoring.layout, month, scoring.source),
+            f"{scoring.layout.file_stem(month)}.parquet",
             champion_package,
             scoring,
         )
@@ -59,13 +59,13 @@ def score_trips(
     }
 
 
-def partition_of(service: str, month: str) -> str:
+def partition_of(taxi_type: str, month: str) -> str:
     """Where the scored trips of a service and a month (`YYYY-MM`) lie, in Hive's layout."""
     year, number = month.split("-")
-    return f"taxi_type={service}/year={year}/month={number}"
+    return f"taxi_type={taxi_type}/year={year}/month={number}"
 
 
-def schema_of(service: Service) -> pa.Schema:
+def schema_of(layout: TaxiType) -> pa.Schema:
     """The columns of scored trips: times are the New York wall clock, durations and bounds are minutes.
 
     `actual_duration` is null where a time is missing, `diff` is actual less predicted, and bounds are null where no
@@ -78,7 +78,7 @@ def schema_of(service: Service) -> pa.Schema:
     return pa.schema(
         [
             ("ride_id", pa.string()),
-            (service.columns["pickup_datetime"], pa.timestamp("us")),
+            (layout.columns["pickup_datetime"], pa.timestamp("us")),
             ("PULocationID", pa.int64()),
             ("DOLocationID", pa.int64()),
             *((name, pa.float64()) for name in minutes),
@@ -94,7 +94,7 @@ _READ = ("ride_id", "pickup_datetime", "pickup_zone", "dropoff_zone", "trip_dist
 
 def _scored_month(records: ir.Table, file: str, package: ModelPackage, scoring: Scoring) -> pa.RecordBatchReader:
     trips = records.mutate(duration=minutes_of(records)).select(*_READ)
-    schema = schema_of(scoring.raw_service)
+    schema = schema_of(scoring.layout)
     errors = ExpectedError(package) if has_error_model(package) else None
     score = partial(_score, package=package, errors=errors, schema=schema, scoring=scoring)
     batches = in_turn(score, _read(trips, file, scoring.score_rows), scoring.engine_threads)

@@ -17,13 +17,13 @@ def summarise_scores(scored_trips: dict[str, Callable[[], ir.Table]], scoring: S
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
-        scoring: Says which service and months.
+        scoring: Says which type of taxi and months.
     """
-    months = {month: _measure(scored_trips[partition_of(scoring.service, month)]()) for month in scoring.months}
+    months = {month: _measure(scored_trips[partition_of(scoring.taxi_type, month)]()) for month in scoring.months}
     simulated = ", simulated" if scoring.simulated else ""
     versions = ", ".join(sorted({measures["version"] for measures in months.values()}))
     lines = [
-        f"Scored {scoring.service} trips with model version {versions}{simulated}",
+        f"Scored {scoring.taxi_type} trips with model version {versions}{simulated}",
         f"{'month':<10}{'trips':>12}{'known':>12}{'RMSE':>8}{'in interval':>13}",
     ]
     for month, measures in months.items():
@@ -31,7 +31,7 @@ def summarise_scores(scored_trips: dict[str, Callable[[], ir.Table]], scoring: S
         rmse = "" if measures["rmse"] is None else f"{measures['rmse']:.2f}"
         lines.append(f"{month:<10}{measures['trips']:>12,}{measures['known']:>12,}{rmse:>8}{held:>13}")
     low, high = DURATION
-    lines.append(f"known: of {low:g} to {high:g} minutes; RMSE in minutes and intervals are judged on these")
+    lines.append(f"known: of {low:g} to {high:g} minutes; RMSE in minutes and intervals are evaluated on these")
     return "\n".join([*lines, ""])
 
 

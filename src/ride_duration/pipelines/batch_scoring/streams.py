@@ -24,7 +24,7 @@ def batches_of(table: ir.Table, rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def _even(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows, cut anew: engines cut them as it suits their threads."""
+    """The same rows, cut again: engines cut them as it suits their threads."""
     held: list[pa.RecordBatch] = []
     missing = rows
     for batch in batches:

@@ -68,7 +68,7 @@ def plot_quality(quality_report: dict[str, Any], raw_months: RawMonths) -> Any:
 def summarise_quality(quality_report: dict[str, Any], raw_months: RawMonths) -> str:
     """The report as plain text: a line for each month with rows read, kept, and rejected by reason."""
     city = "SIMULATED trips of the synthetic city" if raw_months.simulated else f"{raw_months.source.upper()} trips"
-    lines = [f"{raw_months.service.capitalize()} taxi, {city}", "", f"{'month':<8}{'rows':>12}{'kept':>12}  rejected"]
+    lines = [f"{raw_months.taxi_type.capitalize()} taxi, {city}", "", f"{'month':<8}{'rows':>12}{'kept':>12}  rejected"]
     for month, entry in quality_report.items():
         rejected = ", ".join(f"{count:,} {code}" for code, count in entry["rejected"].items() if count) or "none"
         lines.append(f"{month:<8}{entry['rows']:>12,}{entry['kept']:>12,}  {rejected}")

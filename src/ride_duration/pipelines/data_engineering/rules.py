@@ -131,7 +131,7 @@ def _refuse_hopeless_months(checked: ir.Table) -> None:
         counts = ", ".join(f"{row['rows']:,} {row['rejected_because']}" for row in reasons.to_pyarrow().to_pylist())
         raise RideDurationError(
             f"all {month['rows']:,} trips of {month['month']} were rejected ({counts}); "
-            "nothing can be learnt from this month: leave it out, or get its file anew"
+            "nothing can be trained on this month: leave it out, or download its file again"
         )
 
 

@@ -11,7 +11,7 @@ from ride_duration.datasets.month_tables import ROW_NUMBER
 from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import RawMonths
-from ride_duration.trips.records import RIDE_ID_DIGITS, Service
+from ride_duration.trips.records import RIDE_ID_DIGITS, TaxiType
 
 
 def _is_wall_clock(kind: dt.DataType) -> bool:
@@ -36,7 +36,7 @@ def read_records(raw_trips: dict[str, Callable[[], ir.Table]], raw_months: RawMo
 
     Args:
         raw_trips: For each raw file, by stem, a function that opens it as a table with a column `ROW_NUMBER`.
-        raw_months: Says which service and months.
+        raw_months: Says which type of taxi and months.
 
     Returns:
         One row a raw record: service, month, ride_id, times, zones, `trip_distance_raw` and source, as in
@@ -45,22 +45,22 @@ def read_records(raw_trips: dict[str, Callable[[], ir.Table]], raw_months: RawMo
     Raises:
         RideDurationError: A month is missing, unreadable or empty, or a column is missing or of a wrong type.
     """
-    service = raw_months.raw_service
+    layout = raw_months.layout
     months = []
     for month in raw_months.months:
-        records = open_records(raw_trips, service, month, raw_months.source)
-        _read_through(records, f"{service.file_stem(month)}.parquet")
+        records = open_records(raw_trips, layout, month, raw_months.source)
+        _read_through(records, f"{layout.file_stem(month)}.parquet")
         months.append(records)
     return ibis.union(*months)
 
 
-def open_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service, month: str, source: str) -> ir.Table:
+def open_records(raw_trips: dict[str, Callable[[], ir.Table]], layout: TaxiType, month: str, source: str) -> ir.Table:
     """One month as a table of canonical records; no row is read yet.
 
     Raises:
         RideDurationError: The month is missing or no parquet file, or a column is missing or of a wrong type.
     """
-    stem = service.file_stem(month)
+    stem = layout.file_stem(month)
     if stem not in raw_trips:
         raise RideDurationError(
             f"{stem}.parquet is not there; run `kedro run --pipelines=ingestion` with the same --params and --env, "
@@ -71,10 +71,10 @@ def open_records(raw_trips: dict[str, Callable[[], ir.Table]], service: Service,
         raw = raw_trips[stem]()
     except Exception as error:
         raise explain_unreadable(file, error) from error
-    return canonical_records(raw, service, month, file, source)
+    return canonical_records(raw, layout, month, file, source)
 
 
-def canonical_records(raw: ir.Table, service: Service, month: str, file: str, source: str) -> ir.Table:
+def canonical_records(raw: ir.Table, layout: TaxiType, month: str, file: str, source: str) -> ir.Table:
     """Rename and cast one month's raw columns.
 
     Raises:
@@ -82,14 +82,14 @@ def canonical_records(raw: ir.Table, service: Service, month: str, file: str, so
     """
     columns = {}
     for field, (wanted, fits, target) in _KINDS.items():
-        tlc_name = service.columns.get(field)
+        tlc_name = layout.columns.get(field)
         if tlc_name is None:
             columns[field] = ibis.null(target)
             continue
         spelled = [name for name in raw.columns if _NUMBERED.sub("", name).lower() == tlc_name.lower()]
         if not spelled:
             raise RideDurationError(
-                f"{file} has no column {tlc_name}, which {service.name} months need for {field}; "
+                f"{file} has no column {tlc_name}, which {layout.name} months need for {field}; "
                 f"it has {', '.join(name for name in raw.columns if name != ROW_NUMBER)}"
             )
         for name in spelled:
@@ -102,9 +102,9 @@ def canonical_records(raw: ir.Table, service: Service, month: str, file: str, so
     row = raw[ROW_NUMBER].cast("string").lpad(RIDE_ID_DIGITS, "0")
     key = {
         "source": ibis.literal(source),
-        "service": ibis.literal(service.name),
+        "service": ibis.literal(layout.name),
         "month": ibis.literal(month),
-        "ride_id": ibis.literal(f"{service.name}-{month}-") + row,
+        "ride_id": ibis.literal(f"{layout.name}-{month}-") + row,
     }
     return raw.select(**key, **columns)
 
@@ -155,4 +155,4 @@ def _read_through(records: ir.Table, file: str) -> None:
 
 def empty(file: str) -> RideDurationError:
     """What to say of a file without trips."""
-    return RideDurationError(f"{file} holds no trips at all; get the file anew, or leave that month out")
+    return RideDurationError(f"{file} holds no trips at all; download the file again, or leave that month out")

@@ -1,4 +1,4 @@
-"""A fitted model of the zoo: which columns it reads, and how it answers with and without the metered distance."""
+"""A fitted model: which columns it reads, and how it answers with and without the metered distance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DurationModel:
     """A regressor with what it needs to know of its features.
 
     Attributes:
-        name: Its entry in the zoo.
+        name: Its entry in `models`.
         choice: That entry.
         feature_set: The columns it reads.
         estimator: A scikit-learn compatible regressor.
@@ -49,13 +49,13 @@ class DurationModel:
 
     @classmethod
     def unfitted(cls, name: str, training: Training) -> DurationModel:
-        """The model `name` of the zoo, before it has learnt anything."""
+        """Make the model `name` of `models`, not fitted yet."""
         choice = training.models[name]
         return cls.of(name, choice, training.feature_sets[choice.features], training.seed)
 
     @classmethod
     def of(cls, name: str, choice: ModelChoice, feature_set: FeatureSet, seed: int) -> DurationModel:
-        """A model outside the zoo, before it has learnt anything."""
+        """Make a model that is no entry of `models`, not fitted yet."""
         return cls(name, choice, feature_set, _estimator(choice, feature_set, seed))
 
     @property
@@ -74,14 +74,14 @@ class DurationModel:
         return np.asarray(self.estimator.predict(self.inputs(rows)), dtype=np.float64)
 
     def predict_without_distance(self, rows: pd.DataFrame) -> NDArray[np.float64] | None:
-        """Durations (n,) in minutes from what is known before the ride, or None if the model needs the distance."""
+        """Durations (n,) in minutes from what is known at request time, or None if the model needs the distance."""
         if self.choice.distance == "required":
             return None
         return self.predict(without_distance(rows))
 
 
 def without_distance(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as they are known before the ride."""
+    """The rows as they are known at request time."""
     return rows.assign(**dict.fromkeys((*METERED, "trip_distance_raw"), np.nan))
 
 

@@ -1,4 +1,4 @@
-"""Predictions for every split, and what they are worth: in all, and slice by slice."""
+"""Predictions for every split, and how good they are: in all, and slice by slice."""
 
 from typing import Any
 
@@ -44,9 +44,9 @@ def _predictions(
 ) -> pd.DataFrame:
     predicted, without = model.predict(rows), model.predict_without_distance(rows)
     none = (np.nan, np.nan)
-    judged = split != "train"
-    after = interval_model.bounds(rows, predicted) if judged else none
-    before = interval_model.bounds(without_distance(rows), without) if judged and without is not None else none
+    evaluated = split != "train"
+    after = interval_model.bounds(rows, predicted) if evaluated else none
+    before = interval_model.bounds(without_distance(rows), without) if evaluated and without is not None else none
     return pd.DataFrame(
         {
             "ride_id": rows["ride_id"],
@@ -64,14 +64,14 @@ def _predictions(
     )
 
 
-def asked_for(experiment: Experiment, training: Training) -> dict[str, str | None]:
+def describe_run(experiment: Experiment, training: Training) -> dict[str, str | None]:
     """What a run was asked for: the model, its months, and of which trips."""
     return {
         "model": training.model,
         "train_data": experiment.train_data,
         "val_data": experiment.val_data,
         "test_data": experiment.test_data,
-        "service": experiment.service,
+        "service": experiment.taxi_type,
         "source": experiment.source,
     }
 
@@ -87,7 +87,7 @@ def compute_metrics(predictions: pd.DataFrame, experiment: Experiment, training:
     splits = dict(iter(predictions.groupby("split")))
     val = splits["val"]
     return {
-        **asked_for(experiment, training),
+        **describe_run(experiment, training),
         "simulated": experiment.simulated,
         **{
             split: _model_measures(splits[split]) | _rmse_intervals(splits[split], training.seed)
@@ -137,8 +137,8 @@ def compute_slices(
         intervals too. Answers at request time are not measured on slices that are known only afterwards: there
         the measures `_without_distance` are None.
     """
-    judged = pd.concat([val_features, test_features])
-    trips = predictions.merge(judged.drop(columns="duration"), on="ride_id", validate="one_to_one")
+    evaluated = pd.concat([val_features, test_features])
+    trips = predictions.merge(evaluated.drop(columns="duration"), on="ride_id", validate="one_to_one")
     keys = slices_of(trips, train_features, interval_model.calibration.edges, slices)
     rows = [
         {"split": split, "slice": name, "value": value} | _slice_measures(name, group)

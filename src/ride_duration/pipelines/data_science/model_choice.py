@@ -94,7 +94,7 @@ class SearchRange(Parameters):
 
 
 class ModelChoice(Parameters):
-    """One entry of the model zoo.
+    """One model configuration, an entry of `models`.
 
     Attributes:
         estimator: Import path of a scikit-learn compatible regressor.

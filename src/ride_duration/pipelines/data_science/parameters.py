@@ -12,11 +12,11 @@ from ride_duration.trips.months import parse_months
 
 
 class Experiment(TripSource):
-    """Which trips a run learns from and is judged on.
+    """Which trips a run is trained on and evaluated on.
 
     Attributes:
         train_data: Months to learn from, as `parse_months` reads them.
-        val_data: Months to be judged on.
+        val_data: Months to evaluate on.
         test_data: Months for a last look, if any.
         engine_threads: Threads of the data engine.
     """
@@ -46,7 +46,9 @@ class Experiment(TripSource):
                 splits[name] = set() if text is None else set(parse_months(text))
         for (name, months), (other, others) in combinations(splits.items(), 2):
             if shared := ", ".join(sorted(months & others)):
-                problems.append(f"{name} and {other} share {shared}; no model may be judged on what it learnt")
+                problems.append(
+                    f"{name} and {other} share {shared}; no model may be evaluated on what it was trained on"
+                )
         return problems or _find_earlier(splits)
 
     @property
@@ -73,7 +75,7 @@ def _find_earlier(splits: dict[str, set[str]]) -> list[str]:
 
 
 class Training(Parameters):
-    """The chosen model, the zoo that it is chosen from, and the baselines that stand beside it."""
+    """The chosen model, the model configurations that it is chosen from, and the baselines that stand beside it."""
 
     model: str
     seed: int = Field(ge=0, lt=2**32)
@@ -117,7 +119,7 @@ class Training(Parameters):
 
 
 class Intervals(Parameters):
-    """How prediction intervals are learnt.
+    """How prediction intervals are fitted.
 
     Attributes:
         coverage: Share of rides that an interval should hold.
@@ -125,7 +127,7 @@ class Intervals(Parameters):
         bucket_edges: Edges in miles of the buckets of straight-line distance that are calibrated each by itself.
         min_trips: A bucket with fewer held-out trips is calibrated on all of them.
         level: The estimator's parameter that takes the quantile.
-        model: The quantile estimator, as an entry of the zoo.
+        model: The quantile estimator, as an entry of `models` would be.
     """
 
     coverage: float = Field(gt=0.5, lt=1)
@@ -180,7 +182,7 @@ class ExpectedErrors(Parameters):
 
 
 class Learning(Training):
-    """All that a release learns: the chosen model, and the intervals about its answers."""
+    """All that a release trains: the chosen model, and the intervals about its answers."""
 
     intervals: Intervals
 

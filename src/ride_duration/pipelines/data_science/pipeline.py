@@ -38,7 +38,7 @@ ENDING = Ending("metrics_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
-    """Learn from the training months, judge on the validation and test months, and report."""
+    """Train on the training months, evaluate on the validation and test months, and report."""
     return create_splitting() + _baselines() + _training() + _evaluation() + _reporting()
 
 
@@ -104,7 +104,7 @@ def _evaluation() -> Pipeline:
 
 
 def _reporting() -> Pipeline:
-    judged = ["predictions", "val_features", "params:experiment"]
+    evaluated = ["predictions", "val_features", "params:experiment"]
     predicted, by_hour, by_distance, importance, shap = _PLOTS
     explained = ["model", "val_features", "params:experiment", "params:training"]
     summarised = ["quality_summary", "metrics", "params:experiment"]
@@ -115,8 +115,8 @@ def _reporting() -> Pipeline:
             predicted,
             name="plot_predicted_against_actual",
         ),
-        node(plot_residual_by_hour, judged, by_hour, name="plot_residual_by_hour"),
-        node(plot_residual_by_distance, judged, by_distance, name="plot_residual_by_distance"),
+        node(plot_residual_by_hour, evaluated, by_hour, name="plot_residual_by_hour"),
+        node(plot_residual_by_distance, evaluated, by_distance, name="plot_residual_by_distance"),
         node(plot_feature_importance, explained, importance, name="plot_feature_importance"),
         node(plot_shap_values, explained, shap, name="plot_shap_values"),
         node(summarise_metrics, summarised, "metrics_summary", name="summarise_metrics"),

@@ -67,7 +67,7 @@ def plot_feature_importance(
 ) -> Any:
     """How much worse (RMSE, minutes) the answers get when one feature's values are shuffled among the trips.
 
-    Works on every model of the zoo; see L. Breiman, "Random Forests", Machine Learning 45 (2001), section 10.
+    Works on every model; see L. Breiman, "Random Forests", Machine Learning 45 (2001), section 10.
     """
     import plotly.graph_objects as go
 
@@ -139,5 +139,5 @@ def _shap_values(model: DurationModel, rows: pd.DataFrame) -> NDArray[np.float64
 
 def _titled(figure: Any, title: str, x: str, y: str, experiment: Experiment) -> Any:
     trips = "simulated trips" if experiment.simulated else f"{experiment.source.upper()} trips"
-    subtitle = f"{experiment.service} {trips}, trained on {experiment.train_data}, judged on {experiment.val_data}"
+    subtitle = f"{experiment.taxi_type} {trips}, trained on {experiment.train_data}, evaluated on {experiment.val_data}"
     return figure.update_layout(title={"text": title, "subtitle": {"text": subtitle}}, xaxis_title=x, yaxis_title=y)

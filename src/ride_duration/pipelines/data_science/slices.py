@@ -12,13 +12,13 @@ _KNOWN_AFTERWARDS = ("distance",)
 
 
 def slices_of(
-    rows: pd.DataFrame, learnt: pd.DataFrame, straight_edges: tuple[float, ...], slices: Slices
+    rows: pd.DataFrame, trained: pd.DataFrame, straight_edges: tuple[float, ...], slices: Slices
 ) -> dict[str, "pd.Series[str]"]:
     """The slice of each kind that a trip belongs to.
 
     Args:
         rows: Feature rows (n).
-        learnt: Feature rows that the model has learnt from.
+        trained: Feature rows that the model was trained on.
         straight_edges: Edges in miles of the buckets of straight-line distance.
         slices: Where to cut.
 
@@ -32,7 +32,7 @@ def slices_of(
         "hour": rows["hour"].astype(int).map("{:02d}".format),
         "distance": miles + " miles",
         "straight_distance": pd.Series(np.array(bucket_names(straight_edges))[straight], rows.index),
-        "zone_pair": rows["zone_pair"].isin(learnt["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
+        "zone_pair": rows["zone_pair"].isin(trained["zone_pair"].unique()).map({True: "seen", False: "unseen"}),
     }
 
 

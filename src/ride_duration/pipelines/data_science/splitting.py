@@ -17,7 +17,7 @@ def split_features(features: ir.Table, experiment: Experiment) -> tuple[pd.DataF
         Training, validation and test rows; the last is empty unless `test_data` names months.
 
     Raises:
-        RideDurationError: The features lack a month, or are another service's or source's.
+        RideDurationError: The features lack a month, or are of another type of taxi or source.
     """
     check_months(features, experiment, experiment.months)
     train, val, test = (rows_of(features, months) for months in experiment.splits.values())
@@ -28,14 +28,14 @@ def check_months(features: ir.Table, trips: TripSource, months: tuple[str, ...])
     """Refuse features that lack a month.
 
     Raises:
-        RideDurationError: A month has no rows, or only those of another service or source.
+        RideDurationError: A month has no rows, or only those of another type of taxi or source.
     """
     have = features.select("source", "service", "month").distinct().to_pandas()
-    wanted = (have["source"] == trips.source) & (have["service"] == trips.service)
+    wanted = (have["source"] == trips.source) & (have["service"] == trips.taxi_type)
     missing = set(months) - set(have["month"][wanted])
     if missing:
         raise RideDurationError(
-            f"the features hold no {trips.service} trips of {', '.join(sorted(missing))} from the source "
+            f"the features hold no {trips.taxi_type} trips of {', '.join(sorted(missing))} from the source "
             f"'{trips.source}'; run all of the pipeline, ingestion and data_engineering first, "
             "with the same --env and --params"
         )

@@ -40,13 +40,13 @@ def fit_model(train_features: pd.DataFrame, training: Training) -> DurationModel
 
 
 def fit(name: str, rows: pd.DataFrame, training: Training, say: Callable[..., None] = log.info) -> DurationModel:
-    """Fit the model `name` of the zoo, looking for the number of rounds first where its entry asks for that.
+    """Fit the model `name`, looking for the number of rounds first where its entry asks for that.
 
     Args:
-        name: An entry of the zoo.
+        name: An entry of `models`.
         rows: Training rows, in the order of `ride_id`.
-        training: The zoo.
-        say: Is told of the progress, as a logger's method is.
+        training: The model configurations.
+        say: Is called with the progress, as a logger's method is.
 
     Raises:
         RideDurationError: The estimator refuses its hyper-parameters or the data.
@@ -70,7 +70,7 @@ def fit_twice(
             say("       looking for the number of rounds on the last %.0f %% of the trips", 100 * stopping.share)
             with threadpool_limits(1):
                 rounds = _rounds(model, rows, stopping)
-            say("       found %d rounds; learning from all %d trips", rounds, len(rows))
+            say("       found %d rounds; training on all %d trips", rounds, len(rows))
             model, earlier = DurationModel.unfitted(name, training), model
             model.estimator.set_params(**{stopping.rounds: rounds})
         fit_estimator(model, rows)
@@ -85,7 +85,7 @@ def fit_twice(
 def fit_estimator(model: DurationModel, rows: pd.DataFrame) -> None:
     """Fit a model's estimator on feature rows (n) as it stands."""
     with threadpool_limits(1):
-        model.estimator.fit(*_learning_rows(model, rows))
+        model.estimator.fit(*_training_rows(model, rows))
 
 
 def last_part(rows: pd.DataFrame, share: float) -> Any:
@@ -100,8 +100,8 @@ def last_part(rows: pd.DataFrame, share: float) -> Any:
     return held_out
 
 
-def _learning_rows(model: DurationModel, rows: pd.DataFrame) -> Rows:
-    """Inputs and durations; a model that may answer before the ride sees each trip twice."""
+def _training_rows(model: DurationModel, rows: pd.DataFrame) -> Rows:
+    """Inputs and durations; a model that may answer at request time sees each trip twice."""
     durations = rows["duration"].to_numpy(dtype=np.float64)
     if model.choice.distance != "optional":
         return model.inputs(rows), durations
@@ -112,7 +112,7 @@ def _learning_rows(model: DurationModel, rows: pd.DataFrame) -> Rows:
 def _rounds(model: DurationModel, rows: pd.DataFrame, stopping: EarlyStopping) -> int:
     """Boosting rounds after which the last part of the training trips, in time, is predicted best."""
     held_out = last_part(rows, stopping.share)
-    earlier, later = _learning_rows(model, rows[~held_out]), _learning_rows(model, rows[held_out])
+    earlier, later = _training_rows(model, rows[~held_out]), _training_rows(model, rows[held_out])
     library = type(model.estimator).__module__.partition(".")[0]
     if library not in _ROUNDS:
         raise RideDurationError(

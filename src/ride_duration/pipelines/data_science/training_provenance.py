@@ -48,9 +48,9 @@ def train_intervals(
 
 
 def settings_hash(experiment: Experiment, training: Training, intervals: Intervals) -> str:
-    """A hash (SHA-256) of every parameter that what is learnt depends on: the same for the same model."""
+    """A hash (SHA-256) of every parameter that training depends on: the same for the same model."""
     settings = {
-        "trips": [experiment.service, experiment.source, *experiment.splits["train"]],
+        "trips": [experiment.taxi_type, experiment.source, *experiment.splits["train"]],
         "seed": training.seed,
         "model": [training.model, *_of_choice(training.choice, training)],
         "intervals": [intervals.model_dump(mode="json", exclude={"model"}), *_of_choice(intervals.model, training)],

@@ -17,8 +17,7 @@ def source_months(raw_months: RawMonths, simulation: Simulation) -> dict[str, Mo
         By file stem, for instance `green_tripdata_2021-01`.
     """
     return {
-        raw_months.raw_service.file_stem(month): _source_of(month, raw_months, simulation)
-        for month in raw_months.months
+        raw_months.layout.file_stem(month): _source_of(month, raw_months, simulation) for month in raw_months.months
     }
 
 
@@ -26,10 +25,10 @@ def _source_of(month: str, raw_months: RawMonths, simulation: Simulation) -> Mon
     pattern = raw_months.sources[raw_months.source]
     if pattern:
         try:
-            return RemoteFile(pattern.format(service=raw_months.service, month=month))
+            return RemoteFile(pattern.format(taxi_type=raw_months.taxi_type, service=raw_months.taxi_type, month=month))
         except (KeyError, IndexError, ValueError) as error:
             raise RideDurationError(
-                f"sources.{raw_months.source} is '{pattern}'; its blanks may be {{service}} and {{month}} only"
+                f"sources.{raw_months.source} is '{pattern}'; its blanks may be {{taxi_type}} and {{month}} only"
             ) from error
     from ride_duration.trips.simulation import default_city, simulate_month
 
@@ -46,7 +45,7 @@ def fingerprint_months(raw_files: dict[str, Callable[[], dict[str, Any]]], raw_m
     Raises:
         RideDurationError: A month is missing, or two months are one and the same file.
     """
-    stems = [raw_months.raw_service.file_stem(month) for month in raw_months.months]
+    stems = [raw_months.layout.file_stem(month) for month in raw_months.months]
     missing = [stem for stem in stems if stem not in raw_files]
     if missing:
         raise RideDurationError(f"{missing[0]}.parquet is not there; run `kedro run` from the ingestion pipeline on")

@@ -12,12 +12,12 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.model_release.gate_checks import columns_of
 from ride_duration.pipelines.model_release.parameters import Gate
-from ride_duration.pipelines.model_release.worst_slices import WHEN
 from ride_duration.stats.bootstrap import Difference, compare_rmse
+from ride_duration.stats.metrics import MOMENTS
 
-AFTER, BEFORE = WHEN
+WITH_DISTANCE, AT_REQUEST = MOMENTS
 
-#: Predicted minus actual minutes (n,), by the suffix of the answer; a package that needs the distance has no `BEFORE`.
+#: Predicted minus actual minutes (n,), by the suffix of the answer; one that needs the distance has no `AT_REQUEST`.
 Errors = dict[str, NDArray[np.float64]]
 
 
@@ -28,11 +28,13 @@ def needs_distance(package: ModelPackage) -> bool:
 
 def find_errors(package: ModelPackage, rows: pd.DataFrame) -> Errors:
     """Answer feature rows (n) in both ways, if the package can, and return the errors of the answers."""
-    asked = {AFTER: rows} if needs_distance(package) else {AFTER: rows, BEFORE: without_distance(rows)}
+    moments = (
+        {WITH_DISTANCE: rows} if needs_distance(package) else {WITH_DISTANCE: rows, AT_REQUEST: without_distance(rows)}
+    )
     actual = rows["duration"].to_numpy(dtype=np.float64)
     return {
         suffix: package.answer_columns(columns_of(part), intervals=False).duration - actual
-        for suffix, part in asked.items()
+        for suffix, part in moments.items()
     }
 
 
@@ -50,7 +52,7 @@ def compare_errors(new: Errors, old: Errors, days: NDArray[Any], gate: Gate) -> 
         days: The day of each trip (n,), on days that count.
         gate: Has the seed of the resampling.
     """
-    shared = [suffix for suffix in WHEN if suffix in new and suffix in old]
+    shared = [suffix for suffix in MOMENTS if suffix in new and suffix in old]
     return {suffix: compare_rmse(new[suffix] ** 2, old[suffix] ** 2, days, gate.seed) for suffix in shared}
 
 
@@ -58,4 +60,4 @@ def describe_difference(suffix: str, difference: Difference, new: Errors, old: E
     """Say how the RMSE differs and how much it may differ, with the MAE beside it."""
     mae = np.abs(new[suffix]).mean() / max(np.abs(old[suffix]).mean(), 1e-12) - 1
     rmse = f"RMSE {difference.middle:+.2%} (at most {difference.high:+.2%})"
-    return f"{rmse}, MAE {mae:+.2%} {WHEN[suffix]}"
+    return f"{rmse}, MAE {mae:+.2%} {MOMENTS[suffix]}"

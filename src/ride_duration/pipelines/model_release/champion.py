@@ -13,7 +13,7 @@ from ride_duration.datasets.release import FormerChampion
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.data_science.slices import is_known_at_request
 from ride_duration.pipelines.model_release.answer_errors import (
-    BEFORE,
+    AT_REQUEST,
     Errors,
     compare_errors,
     days_of,
@@ -24,8 +24,8 @@ from ride_duration.pipelines.model_release.answer_errors import (
 from ride_duration.pipelines.model_release.former_champions import compare_with_best
 from ride_duration.pipelines.model_release.gate_checks import Check
 from ride_duration.pipelines.model_release.parameters import Gate
-from ride_duration.pipelines.model_release.worst_slices import WHEN
 from ride_duration.stats.bootstrap import MIN_DAYS, MIN_TRIPS, Difference, compare_rmse, find_counted
+from ride_duration.stats.metrics import MOMENTS
 
 _NONE_YET = "there is none yet"
 
@@ -132,9 +132,9 @@ def _compare_in_all(
 ) -> tuple[bool, str]:
     found = [describe_difference(suffix, difference, own, theirs) for suffix, difference in differences.items()]
     passed = all(difference.high <= gate.champion_worse for difference in differences.values())
-    if BEFORE in theirs and BEFORE not in own:
+    if AT_REQUEST in theirs and AT_REQUEST not in own:
         passed = False
-        found.append(f"{WHEN[BEFORE]} it has no answer, and the champion has one")
+        found.append(f"{MOMENTS[AT_REQUEST]} it has no answer, and the champion has one")
     return passed, f"on {_month_of(rows)}, {len(rows):,} trips: {'; '.join(found)}"
 
 
@@ -144,15 +144,15 @@ def _compare_slices(
     """Each answer is sliced by what was known when it was given."""
     days, worse = days_of(rows), []
     large, few_days = _find_large_slices(rows, slices, gate)
-    for suffix in [suffix for suffix in WHEN if suffix in own and suffix in theirs]:
+    for suffix in [suffix for suffix in MOMENTS if suffix in own and suffix in theirs]:
         new, old = own[suffix] ** 2, theirs[suffix] ** 2
         for (kind, value), inside in large.items():
-            if suffix == BEFORE and not is_known_at_request(kind):
+            if suffix == AT_REQUEST and not is_known_at_request(kind):
                 continue
             difference = compare_rmse(new[inside], old[inside], days[inside], gate.seed)
             if difference.low > gate.slice_worse:
                 name = _name_slice(kind, value)
-                worse.append(f"{name} {difference.middle:+.1%} (at least {difference.low:+.1%}) {WHEN[suffix]}")
+                worse.append(f"{name} {difference.middle:+.1%} (at least {difference.low:+.1%}) {MOMENTS[suffix]}")
     found = "; ".join(worse) or f"none on {_month_of(rows)}, of {len(large)} compared"
     if few_days:
         found += f"; not compared, since they have fewer than {MIN_DAYS} days to resample: {', '.join(few_days)}"
@@ -197,7 +197,7 @@ def _find_no_improvement(
     if answers_more or any(difference.high < 0 for difference in differences.values()):
         return None
     figures = " and ".join(
-        f"{100 * abs(difference.middle):.2f} % {'worse' if difference.middle >= 0 else 'better'} {WHEN[suffix]}"
+        f"{100 * abs(difference.middle):.2f} % {'worse' if difference.middle >= 0 else 'better'} {MOMENTS[suffix]}"
         for suffix, difference in differences.items()
     )
     noise = "within the noise" if all(difference.low <= 0 for difference in differences.values()) else "no improvement"

@@ -1,4 +1,4 @@
-"""What is released must be of one run: the model, its metrics, and the trips that it learnt from and is judged on."""
+"""What is released must be of one run: the model, its metrics, and the trips that it is trained on and evaluated on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import pandas as pd
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science.duration_model import DurationModel
-from ride_duration.pipelines.data_science.evaluation import asked_for
+from ride_duration.pipelines.data_science.evaluation import describe_run
 from ride_duration.pipelines.data_science.interval_model import IntervalModel
 from ride_duration.pipelines.data_science.parameters import Experiment, Training
+
+#: Parameters that are called otherwise in files.
+_PARAMETERS = {"service": "taxi_type"}
 
 _AGAIN = "give the same --params and --env, or run all of `kedro run`"
 
@@ -22,10 +25,11 @@ def refuse_other_metrics(metrics: dict[str, Any], experiment: Experiment, traini
     Raises:
         RideDurationError: They are; names the parameter.
     """
-    for name, value in asked_for(experiment, training).items():
+    for name, value in describe_run(experiment, training).items():
         if metrics[name] != value:
+            parameter = _PARAMETERS.get(name, name)
             raise RideDurationError(
-                f"the model that lies in data/ was made with {name}={metrics[name]}, not {value}; {_AGAIN}"
+                f"the model in data/ was made with {parameter}={metrics[name]}, not {value}; {_AGAIN}"
             )
 
 
@@ -56,12 +60,14 @@ def refuse_other_trips(made: Mapping[str, Any], **splits: pd.DataFrame) -> None:
         splits: Feature rows of `train`, `val` or `test`.
 
     Raises:
-        RideDurationError: Rows are of other months, another service or another source; or a month is both learnt from
-            and judged on.
+        RideDurationError: Rows are of other months, another service or another source; or a month is both trained on
+            and evaluated on.
     """
-    learnt = set(made["train_data"])
-    if shared := sorted(learnt & {*made["val_data"], *made["test_data"]}):
-        raise RideDurationError(f"the model learnt from {', '.join(shared)}, and may not be judged on what it learnt")
+    trained = set(made["train_data"])
+    if shared := sorted(trained & {*made["val_data"], *made["test_data"]}):
+        raise RideDurationError(
+            f"the model was trained on {', '.join(shared)}, and may not be evaluated on what it was trained on"
+        )
     for split, rows in splits.items():
         wanted = {(made["service"], made["source"], month) for month in made[f"{split}_data"]}
         lying = set(rows[["service", "source", "month"]].drop_duplicates().itertuples(index=False, name=None))
@@ -69,7 +75,7 @@ def refuse_other_trips(made: Mapping[str, Any], **splits: pd.DataFrame) -> None:
             raise RideDurationError(
                 f"the {split}_features that lie in data/ are {_trips(lying)}, and the model was made with "
                 f"{_trips(wanted)}: another run has written over them; "
-                "`kedro run` with the --params and --env of the model makes all of it anew"
+                "`kedro run` with the --params and --env of the model makes all of it again"
             )
 
 

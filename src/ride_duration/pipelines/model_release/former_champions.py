@@ -18,7 +18,7 @@ from ride_duration.pipelines.model_release.answer_errors import (
     find_errors,
 )
 from ride_duration.pipelines.model_release.parameters import Gate
-from ride_duration.pipelines.model_release.worst_slices import WHEN
+from ride_duration.stats.metrics import MOMENTS
 
 
 def compare_with_best(
@@ -51,7 +51,7 @@ def compare_with_best(
         else:
             _keep_best(best, version, find_errors(loaded, rows))
     passed, found = True, []
-    for suffix in [suffix for suffix in WHEN if suffix in own and suffix in best]:
+    for suffix in [suffix for suffix in MOMENTS if suffix in own and suffix in best]:
         version, errors = best[suffix]
         [difference] = compare_errors({suffix: own[suffix]}, errors, days_of(rows), gate).values()
         passed &= difference.high <= gate.champion_worse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,17 @@ from ride_duration.model_package.intervals import bucket_names, buckets
 from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.data_science.parameters import Slices
 from ride_duration.pipelines.data_science.slices import slices_of
+from ride_duration.pipelines.model_release.answer_errors import needs_distance
 from ride_duration.pipelines.model_release.champion import compare_with_champions
 from ride_duration.pipelines.model_release.consistency_checks import refuse_other_trips
 from ride_duration.pipelines.model_release.gate_checks import Check, columns_of
 from ride_duration.pipelines.model_release.parameters import Gate
-from ride_duration.pipelines.model_release.worst_slices import WHEN
+from ride_duration.stats.metrics import MOMENTS
 
 _TIMED_RIDES = 200
+
+#: The headline of a report: minutes with metered distance and at request time.
+_RMSE = ("rmse", "rmse_without_distance")
 
 
 def gate_package(
@@ -35,24 +40,25 @@ def gate_package(
     gate: Gate,
     slices: Slices,
 ) -> dict[str, Any]:
-    """Judge a package, by its own answers, on months that it has not learnt from.
+    """Evaluate a package, by its own answers, on months that it was not trained on.
 
     Returns:
-        `passed`, `verdict` (a sentence), `package` (the fingerprint of what was judged), `champion` (the version
+        `passed`, `verdict` (a sentence), `package` (the fingerprint of what was evaluated), `champion` (the version
         that it was compared with, None if there was none), `same_as_champion`, `no_improvement` (why it does not
         replace the champion although it passed; None where it does, or failed), the model's facts and the `checks`.
 
     Raises:
-        RideDurationError: The trips are not those of the months that the package is to be judged on.
+        RideDurationError: The trips are not those of the months that the package is to evaluate on.
     """
     refuse_other_trips(model_package.manifest, train=train_features, val=val_features, test=test_features)
-    judged = pd.concat([val_features, test_features], ignore_index=True)
-    sliced = slices_of(judged, train_features, model_package.calibration.edges, slices)
+    evaluated = pd.concat([val_features, test_features], ignore_index=True)
+    sliced = slices_of(evaluated, train_features, model_package.calibration.edges, slices)
     answers = _answers(model_package, val_features)
-    comparison = compare_with_champions(model_package, champion_package, former_champions, judged, sliced, gate)
+    comparison = compare_with_champions(model_package, champion_package, former_champions, evaluated, sliced, gate)
     checks = [
         _data_quality(model_package, gate),
         _later_months(model_package),
+        *_answers_at_request_time(model_package, gate),
         *_beats_baselines(model_package, val_features, answers),
         *comparison.checks,
         *_coverage(model_package, val_features, answers, gate),
@@ -63,7 +69,8 @@ def gate_package(
     failed = [check.name for check in checks if not check.passed]
     same = champion_package is not None and champion_package.identity == model_package.identity
     verdict = f"failed: {', '.join(failed)}" if failed else f"passed all {len(checks)} checks"
-    facts = ("model", "train_data", "val_data", "service", "source", "simulated", "rmse", "rmse_without_distance")
+    facts = ("model", "run_id", "train_data", "val_data", "test_data", "service", "source", "simulated")
+    baselines = model_package.read_json("metrics.json")["baselines"]
     return {
         "passed": not failed,
         "verdict": verdict,
@@ -71,7 +78,9 @@ def gate_package(
         "champion": None if champion_package is None else champion_package.version,
         "same_as_champion": same,
         "no_improvement": None if failed else comparison.no_improvement,
-        **{name: model_package.manifest[name] for name in facts},
+        **{name: model_package.manifest[name] for name in (*facts, *_RMSE)},
+        "baselines": {name: {measure: measures[measure] for measure in _RMSE} for name, measures in baselines.items()},
+        "evaluated_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "checks": [check._asdict() for check in checks],
     }
 
@@ -91,10 +100,19 @@ _KINDS = ("rejected", "repaired", "flagged")
 
 
 def _later_months(package: ModelPackage) -> Check:
-    """Who is asked about rides to come is judged on months that came after all that it has learnt from."""
+    """A model that predicts rides to come is evaluated on months after all that it was trained on."""
     train, val = package.manifest["train_data"], package.manifest["val_data"]
-    found = f"learnt from months up to {max(train)}, and judged on months from {min(val)} on"
-    return Check("judged on later months", "val_data comes after train_data", max(train) < min(val), found)
+    found = f"trained on months up to {max(train)}, and evaluated on months from {min(val)} on"
+    return Check("evaluated on later months", "val_data comes after train_data", max(train) < min(val), found)
+
+
+def _answers_at_request_time(package: ModelPackage, gate: Gate) -> list[Check]:
+    """A champion is asked for rides that have not begun, whose distance no meter has measured yet."""
+    if not gate.request_time:
+        return []
+    needs = needs_distance(package)
+    found = "this model needs the metered distance; `gate.request_time: false` allows it" if needs else "it does"
+    return [Check("answers at request time", "answers without the metered distance", not needs, found)]
 
 
 def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers]) -> list[Check]:
@@ -104,22 +122,22 @@ def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str
     for name, measures in package.read_json("metrics.json")["baselines"].items():
         theirs = {suffix: measures[f"rmse{suffix}"] for suffix in own}
         passed = all(own[suffix] < (theirs[suffix] or np.inf) for suffix in own)
-        found = " and ".join(f"{own[s]:.3f} against {theirs[s]:.3f} {WHEN[s]}" for s in own if theirs[s] is not None)
+        found = " and ".join(f"{own[s]:.3f} against {theirs[s]:.3f} {MOMENTS[s]}" for s in own if theirs[s] is not None)
         demand = f"smaller RMSE than {name}"
-        checks.append(Check(f"better than {name}", demand, passed, f"{found} ({_said(package)})"))
+        checks.append(Check(f"better than {name}", demand, passed, f"{found} ({_unit(package)})"))
     return checks
 
 
-def _said(package: ModelPackage) -> str:
+def _unit(package: ModelPackage) -> str:
     return "minutes, simulated" if package.manifest["simulated"] else "minutes"
 
 
 def _answers(package: ModelPackage, rows: pd.DataFrame) -> dict[str, Answers]:
     """Minutes and bounds with distance, and without it if the model can answer so, by suffix."""
-    asked = {"": rows}
+    moments = {"": rows}
     if package.manifest["distance"] != "required":
-        asked["_without_distance"] = without_distance(rows)
-    return {suffix: package.answer_columns(columns_of(part)) for suffix, part in asked.items()}
+        moments["_without_distance"] = without_distance(rows)
+    return {suffix: package.answer_columns(columns_of(part)) for suffix, part in moments.items()}
 
 
 def _rmse(answers: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
@@ -143,11 +161,11 @@ def _coverage(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answe
         short = [f"{share:.1%} {name}" for name, share in shares.items() if share < gate.bucket_coverage]
         overall = float(held.mean())
         worst = min(shares, key=shares.__getitem__, default="none")
-        found = f"{overall:.1%}, mean width {np.mean(answered.upper - answered.lower):.1f} {_said(package)}"
+        found = f"{overall:.1%}, mean width {np.mean(answered.upper - answered.lower):.1f} {_unit(package)}"
         if shares:
             found += f"; least {shares[worst]:.1%} {worst}"
         demand = f"{low:.0%} to {high:.0%} in all, {gate.bucket_coverage:.0%} in each bucket of {gate.bucket_trips:,}"
-        checks.append(Check(f"intervals {WHEN[suffix]}", demand, low <= overall <= high and not short, found))
+        checks.append(Check(f"intervals {MOMENTS[suffix]}", demand, low <= overall <= high and not short, found))
     return checks
 
 

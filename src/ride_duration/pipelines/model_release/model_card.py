@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.intervals import Calibration, bucket_names, buckets
-from ride_duration.pipelines.model_release.worst_slices import WHEN, failure_lines
+from ride_duration.pipelines.model_release.worst_slices import describe_worst_slices
+from ride_duration.stats.metrics import MOMENTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,14 +46,14 @@ def _card(metrics: dict[str, Any], slice_metrics: pd.DataFrame, calibration: Cal
         "",
         "## Data",
         f"- {metrics['service']} taxis, {trips}; rides of 1 to 60 minutes.",
-        f"- learnt from {metrics['train_data']}, judged on {metrics['val_data']} ({val['n']:,} trips)"
+        f"- trained on {metrics['train_data']}, evaluated on {metrics['val_data']} ({val['n']:,} trips)"
         + (f", and on {metrics['test_data']} at last" if metrics["test_data"] else "")
         + ". `raw_fingerprints.json` has the hash of each file, `quality_report.json` what was left out and why.",
         "",
         f"## How good it is{' (simulated)' if simulated else ''}",
-        "Minutes, on the months it was judged on. A distance is metered: known after the ride only.",
+        "Minutes, on the months it was evaluated on. A distance is metered: known only after the ride.",
         "",
-        "| | after the ride (distance known) | before the ride |",
+        "| | with metered distance | at request time |",
         "|---|---|---|",
         *(_metric_row(label, name, val) for label, name in _ROWS),
         *(
@@ -65,19 +66,19 @@ def _card(metrics: dict[str, Any], slice_metrics: pd.DataFrame, calibration: Cal
         "![Share of rides inside their interval](plots/coverage.png)",
         "",
         "## Where it is worst",
-        *failure_lines(slice_metrics, calibration),
+        *describe_worst_slices(slice_metrics, calibration),
         "",
         "## Use",
         "- Meant for telling people how long a taxi ride will take, and for planning.",
         "- Not meant for fares, for judging drivers, for emergencies, or for rides outside the city's taxi zones.",
         "",
         "## Limits",
-        "- Rides shorter than 1 or longer than 60 minutes were not learnt: a longer ride is underestimated.",
+        "- Rides under 1 or over 60 minutes are not in the training data: longer rides are underestimated.",
         "- Weather, roadworks, holidays and traffic of the day are unknown to it.",
         "- Places are known by the centroids of their zones.",
         "- Traffic changes from month to month; an old model errs more, and its intervals hold fewer rides.",
         *(
-            ["- **Simulated**: learnt from a synthetic city. Its numbers say nothing of New York."]
+            ["- **Simulated**: trained on a synthetic city. Its numbers say nothing of New York."]
             * metrics["simulated"]
         ),
         "",
@@ -101,7 +102,7 @@ def _metric_row(label: str, name: str, val: dict[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "cannot say" if value is None else f"{value:.3f}"
+    return "n/a (needs the distance)" if value is None else f"{value:.3f}"
 
 
 def _plot(draw: Any) -> bytes:
@@ -132,7 +133,7 @@ def _predicted(axes: Axes, val: pd.DataFrame) -> None:
 def _coverage(axes: Axes, val: pd.DataFrame, calibration: Calibration) -> None:
     bucket = buckets(val["straight_distance"].to_numpy(dtype=np.float64), calibration.edges)
     names = bucket_names(calibration.edges)
-    for suffix, label in WHEN.items():
+    for suffix, label in MOMENTS.items():
         held = val["duration"].between(val[f"lower{suffix}"], val[f"upper{suffix}"])
         if val[f"lower{suffix}"].notna().all():
             shares = held.groupby(bucket).mean()

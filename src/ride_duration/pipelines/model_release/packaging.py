@@ -101,7 +101,7 @@ def _facts(model: DurationModel, metrics: dict[str, Any], experiment: Experiment
         "model": model.name,
         "run_id": model.origin.run_id if model.origin else None,
         "distance": model.choice.distance,
-        "service": experiment.service,
+        "service": experiment.taxi_type,
         "source": experiment.source,
         "simulated": experiment.simulated,
         "train_data": list(experiment.splits["train"]),

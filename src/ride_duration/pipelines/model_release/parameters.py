@@ -42,6 +42,7 @@ class Gate(Parameters):
         coverage: Range that the share of rides inside their interval must lie in.
         bucket_coverage: Least share inside in a bucket of straight-line distance.
         bucket_trips: Buckets with fewer trips are not looked at.
+        request_time: Whether a package must answer at request time, without the metered distance.
         golden_minutes: How far an answer to a golden ride may be off.
         megabytes: Largest size.
         milliseconds: Largest median time to answer one ride with its interval.
@@ -58,6 +59,7 @@ class Gate(Parameters):
     coverage: tuple[float, float]
     bucket_coverage: float = Field(ge=0, le=1)
     bucket_trips: int = Field(gt=0)
+    request_time: bool = True
     golden_minutes: float = Field(gt=0)
     megabytes: float = Field(gt=0)
     milliseconds: float = Field(gt=0)

@@ -4,17 +4,17 @@ from kedro.pipeline import Pipeline, node
 
 from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
 from ride_duration.pipelines.model_release.gate import gate_package
+from ride_duration.pipelines.model_release.gate_page import write_gate_page
 from ride_duration.pipelines.model_release.packaging import package_model
 from ride_duration.pipelines.model_release.run_summary import (
     answer_ride,
     release_package,
-    write_gate_page,
     write_summary,
 )
 
 _MADE = ["model", "interval_model", "predictions", "train_features", "val_features"]
 _REPORTS = ["metrics", "slice_metrics", "quality_report", "raw_fingerprints"]
-_JUDGING = ["champion_package", "former_champions", "train_features", "val_features", "test_features"]
+_EVALUATING = ["champion_package", "former_champions", "train_features", "val_features", "test_features"]
 
 
 TRACKED = Tracked("release", "release of {model} {train_data} -> {val_data}", ("train_data", "val_data", "test_data"))
@@ -33,12 +33,12 @@ ENDING = Ending("run_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
-    """Package the model, judge the package, release it if it is good, and answer one ride with it."""
+    """Package the model, evaluate the package, release it if it is good, and answer one ride with it."""
     packaging = [*_MADE, *_REPORTS, "params:experiment", "params:packaging"]
-    judging = [*_JUDGING, "params:gate", "params:slices"]
+    evaluating = [*_EVALUATING, "params:gate", "params:slices"]
     nodes = [
         node(package_model, packaging, "model_package@files", name="package_model"),
-        node(gate_package, ["model_package@package", *judging], "gate_report", name="gate_package"),
+        node(gate_package, ["model_package@package", *evaluating], "gate_report", name="gate_package"),
         node(write_gate_page, "gate_report", "gate_page", name="write_gate_page"),
         node(
             release_package, ["gate_report", "gate_page", "params:release"], "release@decision", name="release_package"
@@ -54,7 +54,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         nodes,
         namespace="release",
-        inputs={*_MADE, *_REPORTS, *_JUDGING, "metrics_summary"},
+        inputs={*_MADE, *_REPORTS, *_EVALUATING, "metrics_summary"},
         parameters={
             "params:experiment",
             "params:packaging",

@@ -1,8 +1,7 @@
-"""What a run ends with: the gate's report for people, the release, and one ride answered by the package."""
+"""What a run ends with: the release, one ride answered by the package, and a summary."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,6 @@ from ride_duration.pipelines.model_release.parameters import ExampleRide, Releas
 _NINE_IN_TEN = 0.9
 
 
-def write_gate_page(gate_report: dict[str, Any]) -> str:
-    """The gate's report as a web page that needs no network."""
-    simulated = " (simulated trips)" if gate_report["simulated"] else ""
-    rows = "".join(
-        f"<tr class={'passed' if check['passed'] else 'failed'}><td>{'passed' if check['passed'] else 'failed'}"
-        f"<td>{escape(check['name'])}<td>{escape(check['demand'])}<td>{escape(check['evidence'])}"
-        for check in gate_report["checks"]
-    )
-    no_improvement = gate_report.get("no_improvement")
-    finding = f"<p>{escape(no_improvement)}: it does not replace the champion by itself.</p>" if no_improvement else ""
-    head = f"{gate_report['model']}, learnt from {', '.join(gate_report['train_data'])}{simulated}"
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Gate</title><style>"
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-        "table{border-collapse:collapse}td,th{padding:.4rem .8rem;border-bottom:1px solid #ccc;text-align:left}"
-        ".passed td:first-child{color:#15602e}.failed td:first-child{color:#a31515;font-weight:bold}"
-        f"</style><h1>Gate: {escape(gate_report['verdict'])}</h1><p>{escape(head)}</p>{finding}"
-        f"<table><tr><th>verdict<th>check<th>demand<th>found{rows}</table></html>\n"
-    )
-
-
 def release_package(gate_report: dict[str, Any], gate_page: str, release: ReleaseChoice) -> Release:
     """Say what is to be done with the package: the dataset that keeps this does it."""
     return Release(gate_report, gate_page, release.approval)
@@ -46,7 +24,7 @@ def answer_ride(model_package: ModelPackage, example_ride: ExampleRide) -> dict[
 
     Returns:
         The question in words, `minutes`, `lower`, `upper`, the `coverage` of that interval, `reasons` (minutes that
-        each adds to a usual ride), `distance_used` (miles, or None before the ride), and whether this is `simulated`.
+        each adds to a usual ride), `distance_used` (miles, or None at request time), and whether this is `simulated`.
     """
     needed = model_package.manifest["distance"] == "required"
     ride = Rides(
@@ -92,5 +70,5 @@ def _ride(answer: dict[str, Any]) -> str:
     return (
         f"{answer['pickup']} to {answer['dropoff']}, {answer['when']}{known}: about {answer['minutes']:.0f} min, "
         f"{often} {answer['lower']:.0f} to {answer['upper']:.0f}{simulated}\n"
-        f"Beside a usual ride, in minutes: {reasons}"
+        f"Contribution relative to a typical ride (min): {reasons}"
     )

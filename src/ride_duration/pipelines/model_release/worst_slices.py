@@ -1,4 +1,4 @@
-"""Where a model is worst, and where its intervals fail, after the ride and before it: a part of the model card."""
+"""Where a model is worst, and where its intervals fail: a part of the model card."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.intervals import Calibration
-
-#: Rides are asked for in two ways, and the measures of each have a suffix.
-WHEN = {"": "after the ride", "_without_distance": "before the ride"}
+from ride_duration.stats.metrics import MOMENTS
 
 #: Slices with fewer trips are left out, and so many are named at most.
 _LEAST_TRIPS = 500
@@ -17,10 +15,14 @@ _NAMED = 8
 #: An interval fails on a slice of whose rides it holds a share this far from what it promises.
 _OFF = 0.04
 
+_HEADER = (
+    "| slice | trips | RMSE with distance | at request | bias with distance | at request "
+    "| coverage with distance | at request |"
+)
 _MEASURES = {"rmse": ".2f", "bias": "+.2f", "coverage": ".1%"}
 
 
-def failure_lines(slice_metrics: pd.DataFrame, calibration: Calibration) -> list[str]:
+def describe_worst_slices(slice_metrics: pd.DataFrame, calibration: Calibration) -> list[str]:
     """The worst slices of the validation months as a table, and those on which intervals fail, in Markdown.
 
     Args:
@@ -28,46 +30,46 @@ def failure_lines(slice_metrics: pd.DataFrame, calibration: Calibration) -> list
         calibration: Says what share the intervals promise to hold.
     """
     big = slice_metrics[(slice_metrics["split"] == "val") & (slice_metrics["n"] >= _LEAST_TRIPS)]
-    measured = big.astype({f"{name}{suffix}": float for name in _MEASURES for suffix in WHEN})
-    table = f"Slices of {_LEAST_TRIPS} trips or more with the largest RMSE (minutes), after the ride or before it."
+    measured = big.astype({f"{name}{suffix}": float for name in _MEASURES for suffix in MOMENTS})
+    table = f"Slices of {_LEAST_TRIPS} trips or more with the largest RMSE (minutes), at either moment."
     promise = f"Slices of {_LEAST_TRIPS} trips or more of whose rides intervals hold less than"
     low, high = calibration.coverage - _OFF, calibration.coverage + _OFF
     return [
         f"{table} `slice_metrics.csv` has all.",
-        "Answers before the ride are not sliced by the metered distance, which is known only afterwards (n/a).",
+        "Answers at request time are not sliced by the metered distance, which is known only afterwards (n/a).",
         "",
-        "| slice | trips | RMSE after | before | bias after | before | coverage after | before |",
+        _HEADER,
         "|---|---|---|---|---|---|---|---|",
         *(_row(measured.loc[at]) for at in _worst(measured)),
         "",
         f"{promise} {low:.0%}, or more than {high:.0%} (they promise {calibration.coverage:.0%}):",
         "",
-        *(line for suffix in WHEN for line in _failures(measured, suffix, calibration.coverage)),
+        *(line for suffix in MOMENTS for line in _failures(measured, suffix, calibration.coverage)),
     ]
 
 
 def _worst(measured: pd.DataFrame) -> pd.Index:
-    errors = measured[[f"rmse{suffix}" for suffix in WHEN]].max(axis=1)
+    errors = measured[[f"rmse{suffix}" for suffix in MOMENTS]].max(axis=1)
     return errors.sort_values(ascending=False, kind="stable").index[:_NAMED]
 
 
 def _row(measures: pd.Series) -> str:
-    told = [f"{measures['slice']}: {measures['value']}", f"{measures['n']:,}"]
-    told += [
+    cells = [f"{measures['slice']}: {measures['value']}", f"{measures['n']:,}"]
+    cells += [
         "n/a" if np.isnan(measures[f"{name}{suffix}"]) else f"{measures[f'{name}{suffix}']:{shown}}"
         for name, shown in _MEASURES.items()
-        for suffix in WHEN
+        for suffix in MOMENTS
     ]
-    return f"| {' | '.join(told)} |"
+    return f"| {' | '.join(cells)} |"
 
 
 def _failures(measured: pd.DataFrame, suffix: str, promised: float) -> list[str]:
     shares = measured[f"coverage{suffix}"].dropna().sort_values()
     if shares.empty:
-        return [f"- {WHEN[suffix]}: {'no slice is so large' if measured.empty else 'it cannot say'}."]
+        return [f"- {MOMENTS[suffix]}: {'no slice is so large' if measured.empty else 'n/a (needs the distance)'}."]
     off = (shares - promised).round(6)
     parts = {"too few rides": shares[off < -_OFF], "too many rides": shares[off > _OFF].iloc[::-1]}
-    return [f"- {WHEN[suffix]}, {how}: {_named(measured, found)}." for how, found in parts.items()]
+    return [f"- {MOMENTS[suffix]}, {how}: {_named(measured, found)}." for how, found in parts.items()]
 
 
 def _named(measured: pd.DataFrame, shares: pd.Series) -> str:

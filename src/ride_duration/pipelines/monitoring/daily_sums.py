@@ -51,17 +51,17 @@ def sum_days(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monito
     Raises:
         NotFound: A month has not been scored.
     """
-    wanted = [month for month in monitoring.months if partition_of(monitoring.service, month) not in scored_trips]
+    wanted = [month for month in monitoring.months if partition_of(monitoring.taxi_type, month) not in scored_trips]
     if wanted:
         raise NotFound(
-            f"{', '.join(wanted)} of {monitoring.service} taxis has not been scored; run `kedro run "
+            f"{', '.join(wanted)} of {monitoring.taxi_type} taxis has not been scored; run `kedro run "
             f"--pipelines=batch_scoring --params=score_data={'+'.join(wanted)}` with the same --env first"
         )
     months = (monitoring.month_before, *monitoring.months, *monitoring.months_of_the_year_before)
     tables = [
         _sum_month(scored_trips[partition](), month)
         for month in dict.fromkeys(months)
-        if (partition := partition_of(monitoring.service, month)) in scored_trips
+        if (partition := partition_of(monitoring.taxi_type, month)) in scored_trips
     ]
     return pd.concat(tables, ignore_index=True).sort_values(["version", "moment", "slice", "day"], ignore_index=True)
 

@@ -96,7 +96,7 @@ def _read_rides(
     """Read the rides (n) of the window with their features and answers; actual durations play no part."""
     tables = []
     for month in monitoring.months:
-        scored = scored_trips[partition_of(monitoring.service, month)]()
+        scored = scored_trips[partition_of(monitoring.taxi_type, month)]()
         pickup = next(name for name in scored.columns if "pickup" in name)
         names = [
             name for name in (*_COLUMNS, "predicted_duration", "predicted_without_distance") if name in scored.columns

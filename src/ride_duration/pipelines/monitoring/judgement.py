@@ -60,7 +60,7 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
-        "taxi_type": monitoring.service, "source": monitoring.source, "simulated": monitoring.simulated,
+        "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[0]), "last": str(days.day[-1]),
         "figures": measure(days.select(days.labelled > 0)),
         "drifted": drifted, "incidents": [str(day) for day in days.day[incidents]], "missing": missing,

@@ -10,8 +10,8 @@ class Tuning(Parameters):
 
     Attributes:
         trials: How many are made in all, finished or stopped early.
-        folds: At least so many folds judge a trial; each training month gives as many as that takes.
-        fold_share: The part of a month's trips that a fold is judged on.
+        folds: A trial is evaluated on so many folds at least; each training month gives as many as that takes.
+        fold_share: The part of a month's trips that a fold is evaluated on.
         trials_before_pruning: So many trials are finished before others may be stopped early.
     """
 

@@ -16,7 +16,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science.parameters import Experiment, Training
 from ride_duration.pipelines.tuning.folds import Fold, make_folds
 from ride_duration.pipelines.tuning.parameters import Tuning
-from ride_duration.pipelines.tuning.trials import DECIMALS, FOLDS, HYPER_PARAMETERS, judge
+from ride_duration.pipelines.tuning.trials import DECIMALS, FOLDS, HYPER_PARAMETERS, score_trial
 
 if TYPE_CHECKING:
     import optuna
@@ -68,13 +68,15 @@ def tune_model(
     check_search(training)
     folds = make_folds(train_features, tuning.folds, tuning.fold_share)
     for fold in folds:
-        log.info("       fold: learn from %d trips, judge on %d of %s", len(fold.learnt), len(fold.judged), fold.month)
+        log.info(
+            "       fold: train on %d trips, evaluate on %d of %s", len(fold.train), len(fold.evaluation), fold.month
+        )
     study = tuning_study.open(_study_name(train_features, training, experiment, tuning))
     _begin(study, {name: training.choice.hyper_parameters[name] for name in training.choice.search_space})
     while (done := len(finished_trials(study))) < tuning.trials:
         _prepare(study, training.seed, done, tuning)
         started = time.perf_counter()
-        study.optimize(lambda trial: judge(trial, folds, training), n_trials=1, callbacks=tuning_study.listeners)
+        study.optimize(lambda trial: score_trial(trial, folds, training), n_trials=1, callbacks=tuning_study.listeners)
         log.info("       %s", _progress(study, tuning, time.perf_counter() - started))
     trials = _table(study)
     return trials, _found(study, trials, training, experiment, folds)
@@ -91,7 +93,7 @@ def _study_name(rows: pd.DataFrame, training: Training, experiment: Experiment, 
         "rows": hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest(),
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{training.model} {experiment.train_data} {experiment.service} {experiment.source} {digest}"
+    return f"{training.model} {experiment.train_data} {experiment.taxi_type} {experiment.source} {digest}"
 
 
 def _begin(study: optuna.Study, own: dict[str, Any]) -> None:
@@ -104,7 +106,7 @@ def _begin(study: optuna.Study, own: dict[str, Any]) -> None:
 
 
 def _prepare(study: optuna.Study, seed: int, done: int, tuning: Tuning) -> None:
-    """What decides the next trial, made anew for each so that nothing hangs on what this process did before."""
+    """What decides the next trial, made for each so that nothing hangs on what this process did before."""
     from optuna.pruners import MedianPruner
     from optuna.samplers import TPESampler
 
@@ -144,11 +146,11 @@ def _found(
         "study": study.study_name,
         "model": training.model,
         "train_data": experiment.train_data,
-        "service": experiment.service,
+        "service": experiment.taxi_type,
         "source": experiment.source,
         "simulated": experiment.simulated,
         "seed": training.seed,
-        "folds": [{"month": fold.month, "learnt": len(fold.learnt), "judged": len(fold.judged)} for fold in folds],
+        "folds": [{"month": fold.month, "learnt": len(fold.train), "judged": len(fold.evaluation)} for fold in folds],
         "trials": len(trials),
         "pruned": int((trials["state"] == "pruned").sum()),
         "first": _measures(trials, 0),
@@ -158,7 +160,7 @@ def _found(
 
 
 def _measures(trials: pd.DataFrame, row: int) -> dict[str, Any]:
-    """Number, objective and RMSEs, as means over folds; None for a model that cannot answer before the ride."""
+    """Number, objective and RMSEs, as means over folds; None for a model that cannot answer at request time."""
     after = trials.filter(regex=r"^rmse_\d+$").iloc[row].mean()
     before = trials.filter(regex=r"^rmse_without_distance_\d+$").iloc[row].astype(float).mean()
     return {

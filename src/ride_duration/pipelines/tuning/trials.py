@@ -1,4 +1,4 @@
-"""One trial: values from the search space, judged on every fold as a model of production would be."""
+"""One trial: values from the search space, evaluated on every fold as a model of production would be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What a study records of each trial: the values used, and by fold the RMSE after and before the ride.
+#: What a study records of each trial: the values used, and by fold the RMSE with metered distance and at request time.
 HYPER_PARAMETERS, FOLDS = "hyper_parameters", "folds"
 
 #: Digits of the values that are tried: those that a reader of the result can use.
@@ -31,13 +31,13 @@ _DIGITS = 4
 DECIMALS = 6
 
 
-def judge(trial: optuna.Trial, folds: list[Fold], training: Training) -> float:
-    """The objective: the mean over folds of the mean of the model's RMSEs, after the ride and, if it can, before it.
+def score_trial(trial: optuna.Trial, folds: list[Fold], training: Training) -> float:
+    """Return the objective: the mean over folds of the mean of the model's RMSEs at the moments that it can answer.
 
     Args:
         trial: Suggests values, keeps what they were worth, and says when to stop early.
         folds: In the order of time.
-        training: The chosen model, and the zoo that it is chosen from.
+        training: The chosen model, and the model configurations that it is chosen from.
 
     Returns:
         Minutes.
@@ -53,10 +53,10 @@ def judge(trial: optuna.Trial, folds: list[Fold], training: Training) -> float:
     scores: list[dict[str, float | None]] = []
     for fold in folds:
         try:
-            model = fit(training.model, fold.learnt, _with(training, values), say=log.debug)
+            model = fit(training.model, fold.train, _with(training, values), say=log.debug)
         except RideDurationError as error:
             raise RideDurationError(f"{error}; tuning had tried {values}") from error
-        scores.append(_score(model, fold.judged))
+        scores.append(_score(model, fold.evaluation))
         objective = round(float(np.mean([_mean(score) for score in scores])), DECIMALS)
         if not np.isfinite(objective):
             raise RideDurationError(

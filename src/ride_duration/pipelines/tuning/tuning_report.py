@@ -1,4 +1,4 @@
-"""What a study has found: an entry for the model zoo, pictures and a text."""
+"""What a study has found: an entry of `models`, pictures and a text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIX = "_tuned"
 
 
 def write_tuned_entry(tuning_result: dict[str, Any], training: Training, environment: str) -> str:
-    """The best trial's hyper-parameters as a complete entry of the model zoo, in YAML, and how they were found.
+    """The best trial's hyper-parameters as a complete entry of `models`, in YAML, and how they were found.
 
     Args:
         tuning_result: As `tune_model` gives it.
@@ -37,8 +37,9 @@ def write_tuned_entry(tuning_result: dict[str, Any], training: Training, environ
 
 
 def _command(tuning_result: dict[str, Any], environment: str) -> str:
-    names = ("model", "train_data", "service", "source", "seed", "trials")
-    params = ",".join(f"{name}={tuning_result[name]}" for name in names)
+    recorded = {"taxi_type": "service"}
+    names = ("model", "train_data", "taxi_type", "source", "seed", "trials")
+    params = ",".join(f"{name}={tuning_result[recorded.get(name, name)]}" for name in names)
     return f'kedro run --env {environment} --pipelines=tuning --params="{params}"'
 
 
@@ -106,12 +107,12 @@ def summarise_tuning(tuning_result: dict[str, Any], training: Training) -> str:
         f"{tuning_result['trials']} trials, {tuning_result['pruned']} of them stopped early",
         "",
         _line("", training.model, training.model + SUFFIX),
-        _line("RMSE after the ride", *(f"{trial['rmse']:.3f}" for trial in (first, best))),
+        _line("RMSE with metered distance", *(f"{trial['rmse']:.3f}" for trial in (first, best))),
     ]
     if best["rmse_without_distance"] is not None:
         befores = (f"{trial['rmse_without_distance']:.3f}" for trial in (first, best))
         lines += [
-            _line("RMSE before the ride", *befores),
+            _line("RMSE at request time", *befores),
             _line("their mean", *(f"{trial['objective']:.3f}" for trial in (first, best))),
         ]
     had = training.choice.hyper_parameters
@@ -123,4 +124,4 @@ def summarise_tuning(tuning_result: dict[str, Any], training: Training) -> str:
 
 
 def _line(name: str, had: Any, found: Any) -> str:
-    return f"{name:<22}{had!s:>20}{found!s:>28}"
+    return f"{name:<28}{had!s:>20}{found!s:>28}"

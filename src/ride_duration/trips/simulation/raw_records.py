@@ -131,7 +131,7 @@ def records(rides: Rides, dollars: dict[str, Floats], fleet: Fleet, rng: np.rand
     """Write the rides as TLC records; a refunded one twice, the second time with negative amounts.
 
     Args:
-        rides: Rides as meter and clock tell them, shape (n,).
+        rides: Rides as meter and clock record them, shape (n,).
         dollars: Columns from `price`.
         fleet: Hailed or dispatched.
         rng: Source of the draws.
