@@ -3,6 +3,7 @@
 import click
 
 from ride_duration.cli.models import models
+from ride_duration.cli.monitor import monitor
 from ride_duration.cli.rollout import ab, rollout
 from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
@@ -21,5 +22,6 @@ models.add_command(ab)
 cli.add_command(run)
 cli.add_command(runs)
 cli.add_command(models)
+cli.add_command(monitor)
 
 __all__ = ["cli", "run"]

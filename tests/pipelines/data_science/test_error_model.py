@@ -10,7 +10,7 @@ from ride_duration.pipelines.data_science.duration_model import DurationModel, w
 from ride_duration.pipelines.data_science.error_model import fit_errors, fit_with_errors
 from ride_duration.pipelines.data_science.parameters import ExpectedErrors
 from ride_duration.pipelines.data_science.training import fit_model
-from tests.pipelines.data_science.test_model_configurations import CONFIGURED, simulated_features, training
+from tests.support.models import CONFIGURED, simulated_features, training
 
 ERRORS = ExpectedErrors(**CONFIGURED["expected_errors"])
 

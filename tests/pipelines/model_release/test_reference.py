@@ -10,7 +10,7 @@ from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
 from ride_duration.pipelines.model_release import reference
 from ride_duration.pipelines.model_release.reference import make_reference
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.data_science.test_evaluation import predictions, splits
+from tests.support.evaluation import predictions, splits
 
 
 def tables() -> dict[str, pd.DataFrame]:
