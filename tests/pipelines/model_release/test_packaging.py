@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -22,8 +23,17 @@ from ride_duration.trips.features import FEATURES
 from ride_duration.trips.records import DURATION
 from ride_duration.trips.zones import zone_table
 from tests.support.evaluation import measured, splits
-from tests.support.models import MODELS, fitted, fitted_intervals, simulated_features, training
-from tests.support.packages import FINGERPRINTS, SIMULATED, package, packaging, packed, repacked, rides_of
+from tests.support.models import CONFIGURED, MODELS, fitted, fitted_intervals, simulated_features, training
+from tests.support.packages import (
+    FINGERPRINTS,
+    SIMULATED,
+    package,
+    packaging,
+    packed,
+    released_splits,
+    repacked,
+    rides_of,
+)
 
 
 @pytest.mark.parametrize("model", MODELS)

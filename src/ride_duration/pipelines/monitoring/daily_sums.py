@@ -94,7 +94,9 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
     for moment, columns in MOMENTS.items():
         if columns[0] not in scored.columns:
             continue  # scored by a former program
-        sums = rides.group_by(["day", "version", "part", "borough"]).aggregate(**_sums_of(rides, columns))
+        absent = {name: ibis.null("float64") for name in columns if name not in scored.columns}
+        complete = rides.mutate(**absent)
+        sums = complete.group_by(["day", "version", "part", "borough"]).aggregate(**_sums_of(complete, columns))
         found = sums.to_pandas()
         if found["answered"].sum() == 0:
             continue
@@ -109,9 +111,7 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
 
 
 def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
-    answer, lower, upper, expected = (
-        rides[name].cast("float64") if name in rides.columns else ibis.null("float64") for name in columns
-    )
+    answer, lower, upper, expected = (rides[name].cast("float64") for name in columns)
     actual = rides["actual_duration"]
     known = actual.between(*DURATION).fill_null(False) & answer.notnull()
     error = answer - actual

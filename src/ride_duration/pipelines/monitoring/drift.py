@@ -127,7 +127,7 @@ def _compare(
     limits: DriftLimits,
     seed: int,
 ) -> pd.DataFrame:
-    days = reference["day"].unique()
+    days = np.unique(reference["day"].to_numpy().astype("datetime64[D]"))
     length = int((end - begin).astype(int)) + 1
     drawn = draw_days(_weekdays(days), _weekdays(begin + np.arange(length)), limits.draws, seed)
     window = rides[(rides["day"] >= begin) & (rides["day"] <= end)]
