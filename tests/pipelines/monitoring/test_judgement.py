@@ -96,7 +96,7 @@ def test_other_rides_are_found_feature_by_feature() -> None:
     assert len(scores) == 3 * scores["feature"].nunique()
     drifted, missing = find_drifted(scores, asked.drift_limits)
     assert {"dropoff_x", "straight_distance"} <= set(drifted)
-    assert missing == []
+    assert set(missing) <= {"trip_distance", "detour"}, "distances that contradict the zones count as missing"
     assert ((scores["psi"] >= 0.02) | ~scores["beyond"]).all()
 
 
