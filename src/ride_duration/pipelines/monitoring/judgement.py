@@ -22,7 +22,7 @@ _SEED = 1
 _NEXT = {
     Finding.OK: "nothing to do; look again when the next days are known",
     Finding.WATCH: "look again in a week; the report shows what moved",
-    Finding.RETRAIN: "train on newer months: `kedro run --params=train_data=MONTHS,val_data=MONTH` with the same --env",
+    Finding.RETRAIN: "train on newer months: `kedro run --params=train_data=MONTHS,val_data=MONTH`, same --env",
     Finding.INCIDENT: "find what broke on these days (meters, a source, a blizzard); do not train on them",
     Finding.INSUFFICIENT: "wait for more actual durations, or score more months",
 }
@@ -129,7 +129,7 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
         lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
     lines += [f"Not looked at: {what}" for what in verdict["missing"]]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", f"Next: {verdict['next']};"])
 
 
 NAMES = {

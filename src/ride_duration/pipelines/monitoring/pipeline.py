@@ -14,10 +14,9 @@ TRACKED = Tracked(TAG, "monitoring of {window}", ("window", "monitored_moment"))
 
 
 def _say_next_steps(run: EndedRun) -> str:
-    verdict = run.outputs["verdict"].load()
     return (
-        f"Next: {verdict['next']}.\n"
-        "      data/08_reporting/monitoring_report.html has the days, slices and features behind this."
+        "      data/08_reporting/monitoring_report.html has the days, slices and features behind this,\n"
+        f"      `kedro monitor status{run.env_option}` shows this again."
     )
 
 
