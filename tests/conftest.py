@@ -13,6 +13,7 @@ from typing import Any
 
 import kedro.framework.project  # noqa: F401  configures logging now, so that caplog sees what follows
 import pytest
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[1]
 TLC_DATA = Path(os.environ.get("TLC_DATA", REPOSITORY / "data/01_raw/tlc"))
@@ -45,9 +46,14 @@ class Project:
     def copy_of(cls, other: "Project", root: Path) -> "Project":
         """Another project, as it is, in another place."""
         shutil.copytree(other.root, root, symlinks=True)
-        copied = cls.__new__(cls)
-        copied.root = root
-        return copied
+        return cls.at(root)
+
+    @classmethod
+    def at(cls, root: Path) -> "Project":
+        """A project that is there already."""
+        found = cls.__new__(cls)
+        found.root = root
+        return found
 
     def kedro(self, *arguments: str) -> Ended:
         """Run `kedro ARGUMENTS` inside the project, in this process."""
@@ -116,11 +122,24 @@ def tlc_month() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which `kedro run --env test` has ended well; to be looked at, not to be changed."""
-    project = Project(tmp_path_factory.mktemp("finished") / "project")
-    ended = project.run()
-    assert ended.code == 0, ended.err
-    return project
+    """A project in which `kedro run --env test` has ended well; to be looked at, not to be changed.
+
+    Workers of pytest-xdist share it: the first that wants it makes it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    root, done = shared / "finished" / "project", shared / "finished" / "done"
+    with FileLock(shared / "finished.lock"):
+        if done.exists():
+            return Project.at(root)
+        shutil.rmtree(root.parent, ignore_errors=True)  # of a worker that failed
+        root.mkdir(parents=True)
+        project = Project(root)
+        ended = project.run()
+        assert ended.code == 0, ended.err
+        done.touch()
+        return project
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -39,6 +39,7 @@ def left(checkout: Path) -> set[str]:
     ("lock", "who"),
     [
         (".run.lock", "a `kedro run` is running here"),
+        (".runs/host-12.lock", "a `kedro run` is running here"),
         (".registry.lock", "a command that decides about models is running here"),
         ("serving/9696/.lock", "the service 9696 is running here"),
     ],

@@ -14,8 +14,9 @@ import pytest
 
 from ride_duration import mlflow_store
 from ride_duration.errors import RegistryUnavailable, RideDurationError
-from ride_duration.mlflow_store import EXPERIMENT, connect, recorded_parameters
-from ride_duration.runs.comparison import find_run, find_runs
+from ride_duration.mlflow_reader import open_reader
+from ride_duration.mlflow_store import EXPERIMENT, connect
+from ride_duration.runs.tracked_runs import TrackedRuns, find_run
 
 SETTINGS = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
 
@@ -35,15 +36,16 @@ def tracked(once_tracked: Path, tmp_path: Path) -> Path:
 
 
 def test_runs_of_a_copied_or_renamed_project_are_found_with_their_files(tracked: Path, once_tracked: Path) -> None:
-    [before] = find_runs(once_tracked, SETTINGS)
-    [run] = find_runs(tracked, SETTINGS)
-    assert find_run([run], before.info.run_id[:8]).info.run_id == before.info.run_id
-    own = tracked / "data/mlflow/artifacts" / run.info.run_id / "artifacts/parameters.json"
+    [before] = TrackedRuns(once_tracked, SETTINGS).find_all()
+    [run] = TrackedRuns(tracked, SETTINGS).find_all()
+    assert find_run([run], before.run_id[:8]).run_id == before.run_id
+    own = tracked / "data/mlflow/artifacts" / run.run_id / "artifacts/parameters.json"
     own.write_text(json.dumps({"model": "its own"}))
-    assert recorded_parameters(run, tracked / SETTINGS["artifacts"]) == {"model": "its own"}
+    assert TrackedRuns(tracked, SETTINGS).read_parameters(run) == {"model": "its own"}
     with mlflow.start_run(experiment_id=connect(tracked, SETTINGS, EXPERIMENT)) as later:
         pass
-    assert [found.info.run_id for found in find_runs(tracked, SETTINGS)] == [later.info.run_id, run.info.run_id]
+    found = TrackedRuns(tracked, SETTINGS).find_all()
+    assert [each.run_id for each in found] == [later.info.run_id, run.run_id]
     assert sorted(path.name for path in tracked.parent.iterdir()) == [tracked.name]
 
 
@@ -68,7 +70,7 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(tracked
     mlflow.MlflowClient().delete_experiment(experiment)
     for _ in range(2):
         with pytest.raises(RegistryUnavailable, match=rf"{experiment} of .* restore --experiment-id {experiment}`"):
-            find_runs(tracked, SETTINGS)
+            TrackedRuns(tracked, SETTINGS).find_all()
     mlflow.MlflowClient().restore_experiment(experiment)
     assert connect(tracked, SETTINGS, EXPERIMENT) == experiment
 
@@ -128,6 +130,6 @@ def test_a_folder_in_the_place_of_the_database_is_named(tmp_path: Path) -> None:
 def test_the_name_of_a_long_place_is_cut(tracked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlflow_store, "_LONGEST_NAME", 60)
     experiment = connect(tracked, SETTINGS, EXPERIMENT)
-    [earlier] = mlflow_store.experiments_before(EXPERIMENT)
-    assert earlier != experiment
+    [present, earlier] = open_reader(tracked, SETTINGS).experiments(EXPERIMENT)
+    assert present == experiment
     assert len(mlflow.get_experiment(earlier).name) == 60

@@ -1,5 +1,6 @@
 """Configuration: Kedro's own loader, with parameter names checked and grouped."""
 
+import copy
 import logging
 import os
 from functools import cache
@@ -34,6 +35,7 @@ class ConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._parameters: dict[str, Any] | None = None
         _check_literals(self.runtime_params or {})
         _rename_given(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
@@ -42,9 +44,15 @@ class ConfigLoader(OmegaConfigLoader):
         OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        values: dict[str, Any] = super().__getitem__(key)
         if key != "parameters":
+            values: dict[str, Any] = super().__getitem__(key)
             return values
+        if self._parameters is None:  # Kedro asks several times in a run, and each time takes a quarter of a second
+            self._parameters = self._read_parameters()
+        return copy.deepcopy(self._parameters)
+
+    def _read_parameters(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().__getitem__("parameters")
         for former, name in _FORMER_NAMES.items():
             if former in values:
                 value = values.pop(former)

@@ -1,7 +1,7 @@
 """Says what runs in a project: `python -m ride_duration.in_use DATA`, before its files are deleted.
 
-Whatever runs holds a lock on a file below `data/`: a run, a decision about models, a service. Needs nothing but Python,
-so that it works where the environment is broken.
+Whatever runs holds a lock on a file below `data/`: a run, a decision about models, a service. The module needs nothing
+but Python, so that it works where the environment is broken.
 """
 
 import fcntl
@@ -12,7 +12,16 @@ from pathlib import Path
 #: A service holds it beside the lock of its own folder, which may lie elsewhere; several may do so at once.
 SERVICES = ".services.lock"
 
-_WHO = {".run.lock": "a `kedro run`", ".registry.lock": "a command that decides about models", SERVICES: "a service"}
+#: Each run locks a file of its own in this folder below `data/`, which says what it reads and writes.
+RUNS = ".runs"
+
+#: A run of an earlier commit locks `.run.lock`.
+_WHO = {
+    RUNS: "a `kedro run`",
+    ".run.lock": "a `kedro run`",
+    ".registry.lock": "a command that decides about models",
+    SERVICES: "a service",
+}
 
 
 def hold(data: Path, name: str) -> int:
@@ -34,20 +43,29 @@ def hold(data: Path, name: str) -> int:
     return fd
 
 
+def run_lock(data: Path, host: str, pid: str) -> Path:
+    """Path of the file that a run locks as long as its process lives."""
+    return data / RUNS / f"{host}-{pid}.lock"
+
+
 def find_locks(data: Path) -> "list[Path]":
-    """List the files below a folder on which somebody holds a lock."""
-    return [path for path in sorted(data.rglob("*.lock")) if path.is_file() and _is_held(path)]
+    """List the locked files below a folder."""
+    return [path for path in sorted(data.rglob("*.lock")) if is_held(path)]
 
 
 def main(data: Path) -> int:
     """Print what runs; 1 if anything does."""
     for path in find_locks(data):
-        who = _WHO.get(path.name, f"the service {path.parent.name}" if path.name == ".lock" else "something")
+        known = RUNS if path.parent.name == RUNS else path.name
+        who = _WHO.get(known, f"the service {path.parent.name}" if path.name == ".lock" else "something")
         sys.stderr.write(f"{who} is running here (it holds {path}); stop it first\n")
     return int(bool(find_locks(data)))
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether a process holds a lock on a file; False if there is no such file."""
+    if not path.is_file():
+        return False
     fd = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

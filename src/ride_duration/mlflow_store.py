@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import re
+import socket
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ride_duration.errors import ConfigurationError, NotFound, RegistryUnavailable
+from ride_duration.atomic import lock_folder
+from ride_duration.errors import ConfigurationError, RegistryUnavailable
 from ride_duration.postgresql import SECONDS, patient
 from ride_duration.storage_errors import describe_storage_failure
 
@@ -22,7 +24,7 @@ EXPERIMENT = "ride_duration"
 KIND = "kind"
 
 #: Parts the name of an experiment from where its artifacts lay before the project was moved.
-_UNTIL = ", until it lay in "
+UNTIL = ", until it lay in "
 
 #: Most characters that MLflow takes for the name of an experiment.
 _LONGEST_NAME = 500
@@ -33,57 +35,136 @@ _REDIRECTING = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 
-#: A place that is no path: s3://..., mlflow-artifacts:/...
-_ELSEWHERE = re.compile("[a-z][a-z0-9+.-]+:/")
+_ADDRESS = re.compile("[a-z][a-z0-9+.-]+:/")
+
+
+class TrackingStore(NamedTuple):
+    """Where MLflow keeps the runs and models of a project.
+
+    Attributes:
+        uri: Its address; of SQLite with the absolute path.
+        file: The database, of SQLite.
+        artifacts: Where a new experiment keeps its files; None where a server decides that.
+        is_own: Whether it is the project's own: a SQLite file inside its folder, which moves with it. Any other store
+            may be shared with other projects and machines, and is taken as it is.
+    """
+
+    uri: str
+    file: Path | None
+    artifacts: str | None
+    is_own: bool
+
+    @property
+    def own_artifacts(self) -> Path | None:
+        """The folder of the artifacts of a project's own store, which MLflow may know by a former path."""
+        return Path(self.artifacts) if self.is_own and self.artifacts and not is_address(self.artifacts) else None
+
+
+def locate_store(project: Path, settings: dict[str, str]) -> TrackingStore:
+    """Find out where the tracking store of a project lies; nothing is opened.
+
+    Args:
+        project: Folder of the project.
+        settings: `uri` of the store, relative to the project, and the folder or address of its `artifacts`: relative to
+            the project, or beside a SQLite file that lies elsewhere.
+    """
+    uri, artifacts = settings["uri"], settings["artifacts"]
+    if uri.startswith(("http://", "https://")):
+        return TrackingStore(uri, None, None, is_own=False)
+    if not uri.startswith(_SQLITE):
+        return TrackingStore(uri, None, _place(project, artifacts), is_own=False)
+    file = project / uri.removeprefix(_SQLITE)
+    if file.resolve().is_relative_to(project.resolve()):
+        return TrackingStore(f"{_SQLITE}{file}", file, _place(project, artifacts), is_own=True)
+    beside = artifacts if Path(artifacts).is_absolute() else Path(artifacts).name
+    return TrackingStore(
+        f"{_SQLITE}{file}",
+        file,
+        artifacts if is_address(artifacts) else _place(file.parent, beside),
+        is_own=False,
+    )
+
+
+def is_address(location: str) -> bool:
+    """Whether a location is an address (s3://..., mlflow-artifacts:/...) and not a path on this machine."""
+    return _ADDRESS.match(location) is not None
+
+
+def owner_tags(project: Path) -> dict[str, str]:
+    """Return the tags that tell which process runs: `host`, `project` (its folder) and `pid`."""
+    return {"host": socket.gethostname(), "project": str(project.resolve()), "pid": str(os.getpid())}
+
+
+def _place(folder: Path, artifacts: str) -> str:
+    return artifacts if is_address(artifacts) else str(folder / artifacts)
 
 
 def connect(project: Path, settings: dict[str, str], name: str) -> str:
-    """Open the tracking store of a project, and make it if it is not there yet.
+    """Open the tracking store of a project for writing, and make it if it is not there yet.
 
     What `conf/` says holds: variables of the environment by which MLflow would take another store, experiment or run
     are left out of account.
 
     Args:
         project: Folder of the project.
-        settings: `uri` of the store and folder of its `artifacts`, both relative to the project.
-        name: Of an experiment.
+        settings: See `locate_store`.
+        name: Of an experiment, which is made if it is not there yet.
 
     Returns:
         Id of that experiment.
 
     Raises:
-        RegistryUnavailable: MLflow is not installed, the store cannot be opened, or the experiment has been deleted.
+        ConfigurationError: MLflow is not installed, or a folder lies in the place of the database.
+        RegistryUnavailable: The store cannot be opened, or the experiment has been deleted.
     """
     if find_spec("mlflow") is None:
         raise ConfigurationError("MLflow keeps runs and models; `pip install 'ride_duration[tracking]'` brings it")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     for variable in _REDIRECTING:
         os.environ.pop(variable, None)
-    uri = _inside(project, settings["uri"])
+    store = locate_store(project, settings)
+    if store.file is not None and store.file.is_dir():
+        raise ConfigurationError(f"{store.file} is a folder, and a file is needed; move it away and run again")
     try:
-        _check_reachable(uri)
-        return _open(uri, str(project / settings["artifacts"]), name)
+        # Of a SQLite file, MLflow would make the tables twice if two runs were the first at once.
+        with nullcontext() if store.file is None else lock_folder(store.file.parent):
+            _check_reachable(store.uri)
+            return _open(store, name)
     except Exception as error:  # of MLflow, of SQLAlchemy, of each driver, of requests
         raise RegistryUnavailable(describe_storage_failure(error, settings["uri"])) from error
 
 
-def _open(uri: str, artifacts: str, name: str) -> str:
+def _open(store: TrackingStore, name: str) -> str:
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its errors reach the user once, through ours
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
     experiment = mlflow.get_experiment_by_name(name)
     if experiment is not None and experiment.lifecycle_stage != "active":
         raise mlflow.MlflowException(f"experiment {experiment.experiment_id} must be in the 'active' state")
-    if experiment is not None and experiment.artifact_location == artifacts:
+    if experiment is None:
+        return _create(name, store)
+    if not store.is_own or experiment.artifact_location == store.artifacts:
         return str(experiment.experiment_id)
-    if experiment is not None:  # the project was moved or copied, and MLflow keeps absolute paths
-        number = f" ({experiment.experiment_id})"
-        moved = f"{name}{_UNTIL}{experiment.artifact_location}"
-        mlflow.MlflowClient().rename_experiment(experiment.experiment_id, moved[: _LONGEST_NAME - len(number)] + number)
-    return str(mlflow.create_experiment(name, artifact_location=artifacts))
+    # The project was moved or copied, and MLflow keeps absolute paths.
+    number = f" ({experiment.experiment_id})"
+    moved = f"{name}{UNTIL}{experiment.artifact_location}"
+    mlflow.MlflowClient().rename_experiment(experiment.experiment_id, moved[: _LONGEST_NAME - len(number)] + number)
+    return _create(name, store)
+
+
+def _create(name: str, store: TrackingStore) -> str:
+    import mlflow
+
+    try:
+        return str(mlflow.create_experiment(name, artifact_location=store.artifacts))
+    except mlflow.MlflowException:  # another machine may have been first
+        experiment = mlflow.get_experiment_by_name(name)
+        if experiment is None:
+            raise
+        return str(experiment.experiment_id)
 
 
 def _check_reachable(uri: str) -> None:
@@ -108,40 +189,6 @@ def _check_reachable(uri: str) -> None:
             engine.dispose()
 
 
-def experiments_before(name: str) -> list[str]:
-    """Ids of the experiments that had a name before the project was moved; the store must be open."""
-    import mlflow
-
-    earlier = mlflow.search_experiments(filter_string=f"name LIKE '{name}{_UNTIL}%'")
-    return [str(experiment.experiment_id) for experiment in earlier]
-
-
-def recorded_parameters(run: Any, artifacts: Path) -> dict[str, Any]:
-    """All parameters of a tracked run, as they were resolved.
-
-    MLflow keeps absolute paths. A run whose files lie on this machine is looked for in the project's own folder first,
-    so that it is found after the project was moved or copied.
-
-    Args:
-        run: As MLflow gives it.
-        artifacts: The folder of the project's artifacts.
-
-    Raises:
-        RideDurationError: The store has no such file, or none that can be read.
-    """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-
-    kept, file = run.info.artifact_uri, "parameters.json"
-    own = artifacts / run.info.run_id / "artifacts"
-    try:
-        if _ELSEWHERE.match(kept):
-            return dict(mlflow.artifacts.load_dict(f"{kept}/{file}"))
-        return dict(json.loads(((own if (own / file).exists() else Path(kept)) / file).read_text(encoding="utf-8")))
-    except (mlflow.MlflowException, OSError, ValueError) as error:
-        raise NotFound(f"run {run.info.run_id[:8]} has no readable {file} in {kept}") from error
-
-
 def flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False) -> dict[str, Any]:
     """Nested values by their path, for instance `val.rmse`."""
     found: dict[str, Any] = {}
@@ -151,16 +198,3 @@ def flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False)
         elif not numbers_only or (isinstance(value, (int, float)) and not isinstance(value, bool)):
             found[above + name] = value
     return found
-
-
-def _inside(project: Path, uri: str) -> str:
-    """A SQLite file named relative to the project, made absolute; any other address as it is."""
-    if not uri.startswith(_SQLITE) or uri.startswith(_SQLITE + "/"):
-        return uri
-    database = project / uri.removeprefix(_SQLITE)
-    if database.is_dir():
-        raise ConfigurationError(f"{database} is a folder, and a file is needed; move it away and run again")
-    database.parent.mkdir(parents=True, exist_ok=True)
-    # Not `sqlalchemy.URL.create`, which escapes: MLflow makes the folders of the address as it is written. A folder in
-    # whose name anything would have to be escaped is refused (`ride_duration.hooks.run`).
-    return f"{_SQLITE}{database}"

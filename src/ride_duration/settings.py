@@ -4,7 +4,8 @@ import os
 import warnings
 
 from ride_duration.config_loader import ConfigLoader, environment_variable
-from ride_duration.hooks.run import ProgressHook, ProjectFolderHook, RunLockHook
+from ride_duration.hooks.run import ProgressHook, ProjectFolderHook
+from ride_duration.hooks.run_lock import RunLockHook
 from ride_duration.hooks.tracking import TrackingHook
 
 # Kedro 1.7 still uses OmegaConf's old name for registering resolvers, and would say so on every command.

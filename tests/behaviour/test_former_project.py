@@ -1,5 +1,6 @@
 """What exists stays usable: a project of an earlier release is listed, served, rolled back and compared."""
 
+import hashlib
 import json
 import sqlite3
 from pathlib import Path
@@ -50,6 +51,27 @@ def test_versions_and_history_are_listed(former: Project) -> None:
     versions = {version["version"]: version["status"] for version in read_json(former, "models", "list")}
     assert versions == {1: "champion", 2: "former champion", 3: "rejected", 4: "awaiting approval"}
     assert [entry["version"] for entry in read_json(former, "models", "history")] == [1, 2, 1]
+
+
+def read_files(project: Project) -> dict[Path, tuple[int, bytes]]:
+    """Time of change and hash of each file below `data/`."""
+    files = (path for path in project.data("").rglob("*") if path.is_file())
+    return {path: (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).digest()) for path in files}
+
+
+def test_commands_that_only_read_write_nothing(former: Project) -> None:
+    """Although the project was moved, and one of its decisions was not finished."""
+    with sqlite3.connect(former.data("mlflow/mlflow.db")) as connection:
+        connection.execute("UPDATE runs SET status = 'RUNNING' WHERE name LIKE 'rollback%'")
+        assert connection.total_changes == 1
+    before = read_files(former)
+    assert [entry["decision"] for entry in read_json(former, "models", "history")][-1] == "rollback"
+    for command in (("models", "list"), ("runs", "compare")):
+        ended = former.kedro(*command, "--env", "test")
+        assert ended.code == 0, ended.err
+    ended = former.kedro("models", "rollout", "status", "--env", "test")
+    assert "those of an older version; `kedro models serve`" in ended.err  # which migrates its tables
+    assert read_files(former) == before
 
 
 def test_training_runs_are_compared_after_the_project_was_moved(former: Project) -> None:

@@ -72,9 +72,9 @@ def test_a_run_releases_the_first_champion(released: Released) -> None:
     assert version["rmse_without_distance"] == metrics["rmse_without_distance"]
     assert version["simulated"] is True
     assert version["run_id"].startswith(row.split()[-1])
-    [reign] = json.loads(released.told("history", "--json"))
-    assert (reign["version"], reign["until"], reign["gate"]) == (1, None, version["gate"])
-    assert datetime.fromisoformat(reign["since"]).utcoffset().total_seconds() == 0
+    [tenure] = json.loads(released.told("history", "--json"))
+    assert (tenure["version"], tenure["until"], tenure["gate"]) == (1, None, version["gate"])
+    assert datetime.fromisoformat(tenure["since"]).utcoffset().total_seconds() == 0
     assert "gate passed all 13 checks" in released.told("history")
 
 
@@ -87,8 +87,8 @@ def test_promote_and_roll_back(released: Released) -> None:
     assert not released.data("serving").exists()
     assert "Version 1 is champion again, in place of version 2." in released.told("rollback", "--why", "too long")
     history = json.loads(released.told("history", "--json"))
-    assert [reign["version"] for reign in history] == [1, 2, 1]
-    assert [reign["decision"] for reign in history] == ["promotion", "promotion", "rollback"]
+    assert [tenure["version"] for tenure in history] == [1, 2, 1]
+    assert [tenure["decision"] for tenure in history] == ["promotion", "promotion", "rollback"]
     assert (history[1]["by"], history[1]["why"], history[2]["why"]) == ("Ana [red]", "better on snow days", "too long")
     assert history[2]["by"]
     assert history[0]["until"] == history[1]["since"]

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from ride_duration.runs.isolated import run_isolated
+from ride_duration.runs.reproduction.record import read_record
+from ride_duration.runs.tracked_runs import TrackedRuns, find_run
 from tests.conftest import REPOSITORY, Ended, Project
+from tests.registry.store import SETTINGS
 
 #: One worker makes what these tests share.
 #: What only the committed code says.
@@ -188,3 +192,21 @@ def test_help_shows_an_example(tracked: Tracked) -> None:
     ended = tracked.project.kedro("runs", "reproduce", "--help")
     assert ended.code == 0
     assert "kedro runs reproduce 3d4c6f79 --checkout" in ended.out
+
+
+def test_isolated_run_is_tracked_in_its_projects_store_and_writes_nothing_else_there(
+    tracked: Tracked, tmp_path: Path
+) -> None:
+    root, folder = tracked.project.root, tmp_path / "isolated"
+    runs = TrackedRuns(root, SETTINGS)
+    record = read_record(find_run(runs.find_all(), tracked.run_id), runs)
+    before = {path: changed for path, changed in tracked.files.items() if "/data/mlflow" not in path}
+    months = [root / record.raw_folder / f"{stem}.parquet" for stem in record.raw]
+    run_id = run_isolated(root, SETTINGS, folder, record.parameters | {"model": "mean"}, months, record.environment)
+    run = find_run(runs.find_all(), run_id)
+    assert (run.status, run.params["model"], run.tags["project"]) == ("FINISHED", "mean", str(folder))
+    assert Path(run.artifact_uri).is_relative_to(root / "data/mlflow/artifacts")
+    assert runs.read_parameters(run)["model"] == "mean"
+    assert {path: changed for path, changed in tracked.files.items() if "/data/mlflow" not in path} == before
+    assert (folder / "data/08_reporting/metrics.json").is_file()
+    assert not (folder / "data/mlflow").exists()

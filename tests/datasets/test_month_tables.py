@@ -13,16 +13,8 @@ from kedro.io import DatasetError
 from ride_duration.datasets import FileDataset, MonthFilesDataset, MonthTablesDataset
 from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_engineering.trip_records import read_records
-from tests.pipelines.data_engineering.test_trip_records import (
-    INT,
-    NOTHING,
-    PICKUP,
-    REAL,
-    ROW_NUMBER,
-    raw_months,
-    raw_table,
-)
+from ride_duration.pipelines.data_engineering.trip_records import ROW_NUMBER, read_records
+from tests.support.trips import INT, NOTHING, PICKUP, REAL, raw_months, raw_table
 
 ENGINE = {"backend": "duckdb", "database": ":memory:", "threads": 2}
 MONTH = "2021-01"

@@ -23,10 +23,10 @@ from ride_duration.pipelines.model_release.gate import gate_package
 from ride_duration.pipelines.model_release.gate_page import write_gate_page
 from ride_duration.registry import Registry, model_name
 from tests.model_package.tiny import tiny_package
-from tests.pipelines.data_science.test_evaluation import SLICES
-from tests.pipelines.model_release.test_former_champions import month_of, packed
-from tests.pipelines.model_release.test_gate import gate
 from tests.registry.store import SETTINGS, Store
+from tests.support.evaluation import SLICES
+from tests.support.former_champions import month_of, packed
+from tests.support.gate import gate
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 import kedro
 import pytest
 
-from ride_duration.mlflow_store import EXPERIMENT, _inside, flat
+from ride_duration.mlflow_store import EXPERIMENT, flat
 from ride_duration.provenance import _user
 from tests.conftest import Ended, Project
 
@@ -254,18 +254,6 @@ def test_an_author_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("getpass.getuser", nobody)
     assert _user() == "unknown"
-
-
-@pytest.mark.parametrize(
-    ("uri", "made"),
-    [
-        ("sqlite:///data/mlflow/mlflow.db", "sqlite:///{project}/data/mlflow/mlflow.db"),
-        ("sqlite:////var/mlflow.db", "sqlite:////var/mlflow.db"),
-        ("http://mlflow.example.com:5000", "http://mlflow.example.com:5000"),
-    ],
-)
-def test_only_a_database_named_relative_to_the_project_is_moved_into_it(tmp_path: Path, uri: str, made: str) -> None:
-    assert _inside(tmp_path, uri) == made.format(project=tmp_path)
 
 
 def test_nested_values_are_named_by_their_path() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ride_duration.pipelines.data_science.duration_model import DurationModel
 from ride_duration.pipelines.data_science.training import fit_model
 from ride_duration.trips.rides import features_of_ride, find_distance_problem
-from tests.pipelines.data_science.test_model_configurations import BOOSTED, simulated_features, training
+from tests.support.models import BOOSTED, simulated_features, training
 
 TREES = (*BOOSTED, "random_forest")
 ROUNDS: dict[str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.data_science.interval_model import fit_intervals
 from ride_duration.pipelines.data_science.parameters import Intervals
 from tests.conftest import Project
-from tests.pipelines.data_science.test_model_configurations import CONFIGURED, training
+from tests.support.models import CONFIGURED, training
 
 CONFIGURED = Intervals(**CONFIGURED["intervals"])
 

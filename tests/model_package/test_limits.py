@@ -20,8 +20,8 @@ from ride_duration.model_package.single import _limit
 from ride_duration.serving.inference.deployment import Model
 from tests.model_package.odd_rides import check_answers, draw_odd_rides
 from tests.model_package.test_package import rides
-from tests.pipelines.data_science.test_model_configurations import MODELS
-from tests.pipelines.model_release.test_packaging import package, repacked
+from tests.support.models import MODELS
+from tests.support.packages import package, repacked
 
 NAN = math.nan
 SOME_DAY = datetime(2021, 2, 3, 17)

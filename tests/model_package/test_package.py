@@ -15,8 +15,8 @@ from ride_duration.model_package.files import write_folder
 from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.model_release.gate_checks import columns_of
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.data_science.test_model_configurations import fitted, simulated_features
-from tests.pipelines.model_release.test_packaging import package, packed, repacked, rides_of
+from tests.support.models import fitted, simulated_features
+from tests.support.packages import package, packed, repacked, rides_of
 
 NAN = float("nan")
 JFK, TIMES_SQUARE, EAST_HARLEM_NORTH, EAST_HARLEM_SOUTH = 132, 230, 74, 75

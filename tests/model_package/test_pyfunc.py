@@ -9,8 +9,8 @@ import pytest
 
 from ride_duration.model_package.files import write_folder
 from ride_duration.model_package.pyfunc import _load_pyfunc, rides_of_frame
-from tests.pipelines.data_science.test_model_configurations import simulated_features
-from tests.pipelines.model_release.test_packaging import package, rides_of
+from tests.support.models import simulated_features
+from tests.support.packages import package, rides_of
 
 
 def frame_of(rows: pd.DataFrame) -> pd.DataFrame:

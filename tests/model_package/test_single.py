@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ride_duration.model_package import Calibration, SingleRides
 from tests.model_package.test_package import DISTANCES, TIMES, ZONES, rides
-from tests.pipelines.model_release.test_packaging import package
+from tests.support.packages import package
 
 EDGES = (0.5, 2.0, 5.0)
 MINUTES = st.floats(-5, 200)

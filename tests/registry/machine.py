@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ride_duration.errors import RideDurationError
-from ride_duration.registry.decisions import MOVING, VACANCY, previous_champion, reigns
+from ride_duration.registry.decisions import ALIAS_REMOVED, MOVING, champion_tenures, previous_champion
 from tests.registry.store import Store
 
 #: Everything that a decision does to the store, as methods of MLflow's client.
@@ -74,6 +74,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
 
         def decide(self, allowed: bool, moment: int | None, commit: str, act: Callable[..., Any]) -> bool:
             """Whether the decision came about: it was allowed, and not killed before the write `commit`."""
+            store.repair(store.registry(self.name))
             with killed(moment) as done:
                 try:
                     act(store.registry(self.name))
@@ -157,17 +158,17 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
         @invariant()
         def agrees_with_the_model(self) -> None:
             decisions = store.registry(self.name).decisions()
-            history = reigns(decisions)
-            assert [reign.version for reign in history] == [version for version in self.moves if version]
+            history = champion_tenures(decisions)
+            assert [tenure.version for tenure in history] == [version for version in self.moves if version]
             assert previous_champion(decisions) == self.before
-            moves = [decision for decision in decisions if decision.kind in (*MOVING, VACANCY)]
+            moves = [decision for decision in decisions if decision.kind in (*MOVING, ALIAS_REMOVED)]
             assert [move.version for move in moves] == self.moves
             following = zip_longest(moves, [move.at for move in moves[1:]])
-            assert [reign.until for reign in history] == [end for move, end in following if move.version]
+            assert [tenure.until for tenure in history] == [end for move, end in following if move.version]
             assert all(earlier.number < later.number for earlier, later in pairwise(decisions))
             before = [None, *self.moves]
             assert all(move.previous == before[number] for number, move in enumerate(moves) if move.version)
-            assert {decision.by for decision in decisions if decision.kind != VACANCY} <= {"Ana"}
+            assert {decision.by for decision in decisions if decision.kind != ALIAS_REMOVED} <= {"Ana"}
             for decision in decisions:
                 if decision.kind == "rejection":
                     assert decision.version not in self.moves
@@ -177,6 +178,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             assert {version.number: version.status for version in registry.versions()} == self.statuses
             assert [*self.statuses.values()].count("champion") == bool(self.champion)
             assert registry.champion() == self.champion
+            store.repair(registry)
             experiment = mlflow.get_experiment_by_name("releases").experiment_id
             running = f"tags.model = '{self.name}' AND attributes.status = 'RUNNING'"
             assert not mlflow.MlflowClient().search_runs([experiment], running)

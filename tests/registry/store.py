@@ -10,7 +10,7 @@ from ride_duration.mlflow_store import EXPERIMENT, connect
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry import Registry, log_package
-from ride_duration.registry.packages import folder_of_package
+from ride_duration.registry.reader import RegistryReader
 from tests.model_package.tiny import tiny_package
 
 SETTINGS = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
@@ -36,6 +36,11 @@ class Store:
             uri = log_package(folder, {})
         self._packages[uri] = ModelPackage(files)
         return run.info.run_id, uri
+
+    def repair(self, registry: Registry) -> None:
+        """Repair what a kill left half-made, as each decision does first."""
+        with registry._deciding():
+            pass
 
     def new(self) -> Registry:
         """The registry of a model that nobody else uses."""
@@ -73,15 +78,12 @@ class Store:
 
 def package_folder(registry: Registry, version: int) -> Path:
     """Where the package of a version lies."""
-    registry.champion()  # opens the store
-    client = mlflow.MlflowClient()
-    found = client.get_model_version(registry.name, str(version))
-    return folder_of_package(client, found, registry.project / SETTINGS["artifacts"])
+    return RegistryReader(registry.project, SETTINGS, registry.name).released(version).folder
 
 
 def runs(registry: Registry, status: str) -> list[Any]:
     """Decisions about a model in this status, straight from MLflow."""
-    registry.champion()
+    connect(registry.project, SETTINGS, "releases")
     experiment = mlflow.get_experiment_by_name("releases")
     condition = f"tags.model = '{registry.name}' AND attributes.status = '{status}'"
     return list(mlflow.MlflowClient().search_runs([experiment.experiment_id], condition))

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from ride_duration.registry.decisions import (
     MOVING,
     Decision,
+    champion_tenures,
+    find_gate,
     former_champions,
-    judged_against,
     previous_champion,
-    reigns,
     status_of,
 )
 
@@ -53,12 +53,12 @@ def stories(draw: st.DrawFn) -> tuple[list[Decision], list[int]]:
 @given(stories())
 def test_reigns_have_no_gaps_and_only_the_last_is_open(told: tuple[list[Decision], list[int]]) -> None:
     decisions, standing = told
-    history = reigns(decisions)
-    assert [reign.version for reign in history] == [d.version for d in decisions if d.kind in MOVING]
+    history = champion_tenures(decisions)
+    assert [tenure.version for tenure in history] == [d.version for d in decisions if d.kind in MOVING]
     assert all(earlier.until == later.since for earlier, later in pairwise(history))
-    assert [reign.until is None for reign in history] == [False] * (len(history) - 1) + [True] * bool(history)
-    assert all(reign.since <= reign.until for reign in history if reign.until)
-    assert [reign.version for reign in history[-1:]] == standing[-1:]
+    assert [tenure.until is None for tenure in history] == [False] * (len(history) - 1) + [True] * bool(history)
+    assert all(tenure.since <= tenure.until for tenure in history if tenure.until)
+    assert [tenure.version for tenure in history[-1:]] == standing[-1:]
 
 
 @given(stories())
@@ -94,7 +94,7 @@ def test_a_champion_that_was_rolled_back_is_no_former_champion_until_it_is_promo
 
 def test_a_version_may_be_champion_twice() -> None:
     decisions = story(("promotion", 1), ("promotion", 2), ("rollback", 1), ("promotion", 3), ("promotion", 2))
-    assert [reign.version for reign in reigns(decisions)] == [1, 2, 1, 3, 2]
+    assert [tenure.version for tenure in champion_tenures(decisions)] == [1, 2, 1, 3, 2]
     assert previous_champion(decisions) == 3
 
 
@@ -105,7 +105,7 @@ def test_a_version_that_follows_itself_is_undone_once() -> None:
 
 def test_a_vacancy_ends_a_reign_and_a_rollback_ends_the_vacancy() -> None:
     vacant = story(("promotion", 1), ("promotion", 3), ("vacancy", None))
-    first, last = reigns(vacant)
+    first, last = champion_tenures(vacant)
     assert (first.until, last.until) == (last.since, vacant[-1].at)
     assert previous_champion(vacant) == 3
     assert previous_champion([*vacant, decision(4, "rollback", 3)]) == 1
@@ -114,7 +114,7 @@ def test_a_vacancy_ends_a_reign_and_a_rollback_ends_the_vacancy() -> None:
 
 
 def test_before_the_first_decision_there_is_no_history() -> None:
-    assert reigns([]) == []
+    assert champion_tenures([]) == []
     assert previous_champion([]) is None
 
 
@@ -138,8 +138,8 @@ def test_the_status_of_a_version(about: list[str], approval: str, champion: int 
 
 def test_the_gate_of_a_version_is_found_by_its_run() -> None:
     decisions = [decision(1, "gate", None, 4), decision(2, "promotion", 5, 4), decision(3, "gate", None, 5)]
-    gate = judged_against("run 3", decisions)
+    gate = find_gate("run 3", decisions)
     assert gate is not None
     assert gate.previous == 5
-    assert judged_against("run 2", decisions) is None
-    assert judged_against(None, decisions) is None
+    assert find_gate("run 2", decisions) is None
+    assert find_gate(None, decisions) is None

@@ -42,15 +42,15 @@ def test_a_database_that_is_locked_is_not_waited_for(
 
 
 def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "_COPYING", 0.1)
+    monkeypatch.setattr(reader_module, "_SECONDS", 0.1)
     engine = create_engine(f"sqlite:///{tmp_path}/mlflow.db")
     with engine.begin() as connection:
         for statement in (
-            "CREATE TABLE model_versions (name, version, source, creation_time)",
+            "CREATE TABLE model_versions (name, version, source, creation_time, run_id, current_stage)",
             "CREATE TABLE model_version_tags (name, version, key, value)",
             "CREATE TABLE logged_models (model_id, experiment_id, artifact_location)",
             "CREATE TABLE experiments (experiment_id, artifact_location)",
-            "INSERT INTO model_versions VALUES ('taxi', 1, 'models:/m-1', 0)",
+            "INSERT INTO model_versions VALUES ('taxi', 1, 'models:/m-1', 0, NULL, 'None')",
             "INSERT INTO logged_models VALUES ('m-1', 1, 's3://models/m-1')",
             "INSERT INTO experiments VALUES (1, 's3://models')",
         ):

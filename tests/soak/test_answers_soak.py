@@ -3,8 +3,8 @@
 import pytest
 
 from tests.model_package.odd_rides import check_answers, draw_odd_rides
-from tests.pipelines.data_science.test_model_configurations import MODELS
-from tests.pipelines.model_release.test_packaging import package
+from tests.support.models import MODELS
+from tests.support.packages import package
 
 pytestmark = pytest.mark.soak
 

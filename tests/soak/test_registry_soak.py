@@ -56,7 +56,7 @@ def consistent(registry: Registry) -> list[int]:
     assert all(earlier.until == later.since for earlier, later in pairwise(history))
     assert all(later.decision.previous == earlier.version for earlier, later in pairwise(history))
     assert [version.status for version in registry.versions()].count("champion") == 1
-    return [reign.version for reign in history]
+    return [tenure.version for tenure in history]
 
 
 def _written(store: Store) -> int:
@@ -94,7 +94,7 @@ def test_commands_at_the_same_time_lose_nothing(store: Store) -> None:
     champions = consistent(registry)
     assert len(champions) == 3 + sum(decided)
     names = {f"p{number}" for number in range(AT_ONCE) if decided[number]}
-    assert {reign.decision.by for reign in registry.history()[3:]} == names
+    assert {tenure.decision.by for tenure in registry.history()[3:]} == names
     entries = json.loads(start(store, "history", "--json").communicate()[0])
     assert [entry["version"] for entry in entries] == champions
 

@@ -40,7 +40,7 @@ def test_a_kill_amid_the_promotion_costs_nothing(tmp_path: Path) -> None:
     until(lambda: town.told("rollout", "status", "--json")["status"] == "finished")
     history = town.told("rollout", "status", "--json")["history"]
     assert [noted["status"] for noted in history] == ["running"] * 3 + ["promoting", "finished"]
-    assert [(reign.version, reign.decision.kind) for reign in town.registry.history()] == [
+    assert [(tenure.version, tenure.decision.kind) for tenure in town.registry.history()] == [
         (1, "promotion"),
         (3, "approval"),
     ]

@@ -15,7 +15,7 @@ from ride_duration.pipelines.data_engineering.rules import check_records, clean_
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.rides import features_of_ride, features_of_rides, find_distance_problem
 from ride_duration.trips.zones import zones
-from tests.pipelines.data_engineering.test_trip_records import green_records, green_table
+from tests.support.trips import green_records, green_table
 
 Ride = tuple[int | None, int | None, datetime, float | None]
 Adapter = Callable[[list[Ride]], NDArray[np.float64]]

@@ -28,7 +28,7 @@ _DISK_IS_FULL = ("No space left on device", "File too large", "disk is full", "d
 
 #: Messages of Kedro, as patterns, and ours in their place.
 _KEDRO_MESSAGES = (
-    (r"RideDurationError raised while resolving interpolation: (.+)", "{0}"),
+    (r"(?:RideDuration|Configuration)Error raised while resolving interpolation: (.+)", "{0}"),
     (r"Failed to find the pipeline named '(.+?)'", "unknown pipeline '{0}'; there are: {1}"),
     (r"Pipeline does not contain (.+?)\.?$", "no pipeline has {0}; `kedro registry describe` lists the nodes of one"),
     (r"(Pipeline contains no nodes)", "the tags, nodes and namespaces given leave no node to run; name fewer of them"),

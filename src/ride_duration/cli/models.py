@@ -107,13 +107,13 @@ def history(as_json: bool, env: str | None, params: dict[str, Any], traceback: b
     """
     with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
-        reigns = registry.history()
+        tenures = registry.history()
         if as_json:
-            click.echo(json.dumps(history_entries(reigns), indent=2))
-        elif not reigns:
+            click.echo(json.dumps(history_entries(tenures), indent=2))
+        elif not tenures:
             click.echo(f"No version of {registry.name} has been champion yet.\nNext: `kedro models list{same}`.")
         else:
-            history_table(registry.name, reigns)
+            history_table(registry.name, tenures)
             click.echo("Next: `make ui` shows each report (experiment `releases`, the artifacts of the run).")
 
 

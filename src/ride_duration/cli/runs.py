@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +10,6 @@ from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.tables import console, printable
 from ride_duration.errors import RideDurationError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _COMPARE_EXAMPLES = """\b
 Examples:
@@ -54,10 +50,14 @@ def compare(
 
         context = load_context(env)
         table = compare_runs(context.project_path, context.config_loader["globals"]["tracking"], run_ids, last)
-        if csv_path:
-            table.to_csv(csv_path)
-        if html_path:
-            table.T.to_html(html_path, na_rep="")
+        if csv_path or html_path:
+            import pandas as pd
+
+            frame = pd.DataFrame.from_dict(table, orient="index").astype(object)
+            if csv_path:
+                frame.to_csv(csv_path)
+            if html_path:
+                frame.T.to_html(html_path, na_rep="")
         _print(table)
         for path in filter(None, (csv_path, html_path)):
             click.echo(f"Written to {path}.")
@@ -101,15 +101,16 @@ def reproduce(run_id: str, checkout: bool, anyway: bool, env: str | None, traceb
         click.echo(f"Next: `kedro runs compare {run_id}` shows the run again, `make ui` its plots.")
 
 
-def _print(table: pd.DataFrame) -> None:
-    """One column a run, one line a property: as many runs as the terminal is wide."""
+def _print(table: dict[str, dict[str, str | None]]) -> None:
+    """Print one column a run, one line a property: as many runs as the terminal is wide."""
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(show_edge=False, pad_edge=False)
     shown.add_column("run", style="bold", overflow="fold")
-    for run_id in table.index:
-        shown.add_column(str(run_id), overflow="fold")
-    for name in table.columns:
-        shown.add_row(name, *(Text("-" if value is None else printable(str(value))) for value in table[name]))
+    for run_id in table:
+        shown.add_column(run_id, overflow="fold")
+    for name in next(iter(table.values())):
+        values = [row[name] for row in table.values()]
+        shown.add_row(name, *(Text("-" if value is None else printable(value)) for value in values))
     console().print(shown)

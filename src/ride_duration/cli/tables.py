@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ride_duration.registry import Reign, Version
+    from ride_duration.registry import ChampionTenure, Version
 
 #: Kinds of characters that a terminal obeys or hides: controls, bidirectional and other format marks, line separators;
 #: and halves of characters, which it cannot be sent. Two format marks are part of spelling in some languages.
@@ -41,20 +41,20 @@ def version_entries(versions: Sequence[Version]) -> list[dict[str, Any]]:
     ]
 
 
-def history_entries(reigns: Sequence[Reign]) -> list[dict[str, Any]]:
-    """Reigns in terms of JSON; times are UTC, `until` is null for the champion."""
+def history_entries(tenures: Sequence[ChampionTenure]) -> list[dict[str, Any]]:
+    """Tenures in terms of JSON; times are UTC, `until` is null for the champion."""
     return [
         {
-            "version": reign.version,
-            "since": reign.since.isoformat(timespec="milliseconds"),
-            "until": reign.until.isoformat(timespec="milliseconds") if reign.until else None,
-            "decision": reign.decision.kind,
-            "by": reign.decision.by,
-            "why": reign.decision.why,
-            "run_id": reign.decision.run_id,
-            "gate": reign.decision.report,
+            "version": tenure.version,
+            "since": tenure.since.isoformat(timespec="milliseconds"),
+            "until": tenure.until.isoformat(timespec="milliseconds") if tenure.until else None,
+            "decision": tenure.decision.kind,
+            "by": tenure.decision.by,
+            "why": tenure.decision.why,
+            "run_id": tenure.decision.run_id,
+            "gate": tenure.decision.report,
         }
-        for reign in reigns
+        for tenure in tenures
     ]
 
 
@@ -84,20 +84,20 @@ def version_table(title: str, versions: Sequence[Version]) -> None:
     print_table(title, columns, rows)
 
 
-def history_table(title: str, reigns: Sequence[Reign]) -> None:
-    """Print reigns."""
+def history_table(title: str, tenures: Sequence[ChampionTenure]) -> None:
+    """Print tenures."""
     columns = ("version", "from", "until", "decision", "by", "why", "report")
     rows = [
         (
-            str(reign.version),
-            local_time(reign.since),
-            local_time(reign.until) if reign.until else "now",
-            reign.decision.kind,
-            reign.decision.by,
-            reign.decision.why,
-            (reign.decision.report or "")[:8],
+            str(tenure.version),
+            local_time(tenure.since),
+            local_time(tenure.until) if tenure.until else "now",
+            tenure.decision.kind,
+            tenure.decision.by,
+            tenure.decision.why,
+            (tenure.decision.report or "")[:8],
         )
-        for reign in reigns
+        for tenure in tenures
     ]
     print_table(title, columns, rows)
 

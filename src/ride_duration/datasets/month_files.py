@@ -62,6 +62,9 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
         metadata: Ignored here; kedro-viz reads the layer from it.
     """
 
+    #: Several runs may save here at once, one after the other.
+    HAS_OWN_LOCK = True
+
     def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
         self._path = Path(path)
         self.metadata = metadata
@@ -72,13 +75,14 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
     def save(self, data: dict[str, MonthSource]) -> None:
         for stem, source in data.items():
             path = self._path / f"{stem}.parquet"
-            if path.exists():
-                self._check_origin(path, source)
-            else:
-                for other in self._path.glob(f"{stem}.csv*"):
-                    log.warning("%s is not read: months are read as parquet, from %s", other, path.name)
-                origin = _make(path, source)
-                self._enter(fingerprint(path) | {"origin": origin})
+            with lock_folder(self._path):
+                if path.exists():
+                    self._check_origin(path, source)
+                else:
+                    for other in self._path.glob(f"{stem}.csv*"):
+                        log.warning("%s is not read: months are read as parquet, from %s", other, path.name)
+                    origin = _make(path, source)
+                    self._enter(fingerprint(path) | {"origin": origin})
 
     def _entries(self) -> dict[str, Any]:
         manifest = self._path / MANIFEST
@@ -97,7 +101,7 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
 
     def _enter(self, entry: dict[str, Any]) -> None:
         manifest = self._path / MANIFEST
-        with lock_folder(self._path), replaced_whole(manifest) as unfinished:
+        with replaced_whole(manifest) as unfinished:
             entries = self._entries() | {entry["file"]: entry}
             unfinished.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 

@@ -37,6 +37,9 @@ class MonthTablesDataset(AbstractDataset[NoReturn, dict[str, Callable[[], "ir.Ta
         metadata: Ignored here; kedro-viz reads the layer from it.
     """
 
+    #: Months are written whole, and never changed.
+    HAS_OWN_LOCK = True
+
     def __init__(self, path: str, connection: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
         self._path = Path(path)
         self._connection = connection

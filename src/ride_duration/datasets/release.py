@@ -16,15 +16,8 @@ from ride_duration.datasets.tracked_run import tracked_run
 from ride_duration.errors import IntegrityError, RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
-from ride_duration.provenance import author
-from ride_duration.registry import Registry, former_champions, log_package, model_name
-from ride_duration.storage_errors import is_missing
-
-#: What of a package is noted with its version, beside the months.
-_FACTS = ("model", "simulated", "rmse", "rmse_without_distance")
-
-_AGAIN = "`kedro run --pipelines=model_release`, with the --params and --env of its training, evaluates and releases it"
-_UNTRACKED = "the run that trained the model is not kept here; `kedro run` trains, tracks and releases"
+from ride_duration.registry import Registry, former_champions, model_name
+from ride_duration.registry.release import GateReport, Outcome, PackageFolder, release_package
 
 
 class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
@@ -144,9 +137,7 @@ class Release(NamedTuple):
 
 
 class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
-    """Releases a package when it is saved: gate noted, then registered, then champion or awaiting approval.
-
-    A package that passed the gate, but is no improvement on the champion, is registered, and stays a candidate.
+    """Releases a package when it is saved; see `ride_duration.registry.release`.
 
     Loading gives the outcome: `version` (None if there is none), `champion` and `outcome` in words.
 
@@ -165,76 +156,14 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
         return dict(json.loads(self._outcome.read_text()))
 
     def save(self, data: Release) -> None:
-        version, champion, outcome = self._act_on(data)
-        with replaced_whole(self._outcome) as unfinished:
-            values = {"version": version, "champion": champion, "outcome": outcome}
-            unfinished.write_text(json.dumps(values, indent=2) + "\n")
-
-    def _act_on(self, release: Release) -> tuple[int | None, int | None, str]:
         if tracked_run() is None:
-            return None, None, "Not released: releases are kept in MLflow, and this run is not tracked."
-        registry, report = self._registry, release.report
-        package = ModelPackage.load(self._package)
-        if report.get("package") != package.fingerprint:
-            raise IntegrityError(
-                f"the gate's report is of another package than the one in {self._package}, which is not released; "
-                f"{_AGAIN}"
-            )
-        by, trainer = author(self._data.parent), package.manifest["run_id"]
-        if not _is_kept(trainer):
-            return None, registry.champion(), f"Not released: {_UNTRACKED}."
-        gate = registry.note_gate(report, release.page, trainer, by)
-        champion = registry.champion()
-        stays = "there is no champion yet" if champion is None else f"version {champion} stays champion"
-        if not report["passed"]:
-            return None, champion, f"Not released; {stays}."
-        if report["same_as_champion"]:
-            return None, champion, f"It answers just as version {champion} does, which stays champion."
-        return self._register(release, package, gate, by, champion, stays)
-
-    def _register(
-        self, release: Release, package: ModelPackage, gate: str, by: str, champion: int | None, stays: str
-    ) -> tuple[int, int | None, str]:
-        """Make a package that passed the gate a version, and the champion if that is left to no person.
-
-        Args:
-            release: Its report, and the approval that it needs.
-            package: What is registered.
-            gate: The run that keeps the report.
-            by: Who releases it.
-            champion: The version that is champion now, if there is one.
-            stays: The same in words.
-        """
-        registry, manifest = self._registry, package.manifest
-        facts = {name: str(manifest[name]) for name in _FACTS if manifest[name] is not None}
-        facts |= {name: "+".join(manifest[name]) for name in ("train_data", "val_data")}
-        uri = log_package(self._package, {"identity": package.identity})
-        version = registry.register(uri, manifest["run_id"], gate, release.approval, facts, package)
-        finding = release.report.get("no_improvement")
-        if release.approval == "manual":
-            named = f'{version} --by NAME --why "..."`'
-            ask = f"`kedro models approve {named}"
-            if champion is not None:
-                ask += f", or `kedro models rollout start {named} to try it on real rides first"
-            found = f"{finding}. " if finding else ""
-            return version, champion, f"{found}Version {version} awaits approval: {ask}; {stays}."
-        if finding:
-            return version, champion, f"{finding}: {stays}; `kedro models promote {version}` overrules."
-        registry.promote(version, by, f"gate {release.report['verdict']}")
-        before = "" if champion is None else f", after version {champion}"
-        return version, version, f"Version {version} is champion now{before}."
+            outcome = Outcome(None, None, "Not released: releases are kept in MLflow, and this run is not tracked.")
+        else:
+            package = PackageFolder(self._package, ModelPackage.load(self._package))
+            outcome = release_package(self._registry, package, GateReport(data.report, data.page), data.approval)
+        with replaced_whole(self._outcome) as unfinished:
+            values = {"version": outcome.version, "champion": outcome.champion, "outcome": outcome.text}
+            unfinished.write_text(json.dumps(values, indent=2) + "\n")
 
     def _exists(self) -> bool:
         return self._outcome.exists()
-
-
-def _is_kept(run: str | None) -> bool:
-    """Whether the store that is open, since this run is tracked, has the run that trained a model."""
-    import mlflow
-
-    try:
-        return run is not None and mlflow.get_run(run).info.lifecycle_stage == "active"
-    except mlflow.MlflowException as error:
-        if not is_missing(error):
-            raise
-        return False

@@ -1,23 +1,18 @@
-"""What happens around every command and run: the folder is checked, one run at a time is let in, progress is shown."""
+"""What happens around every command and run: the project's folder is checked, and progress is shown."""
 
 from __future__ import annotations
 
 import logging
-import os
 import re
-import shlex
-import sys
 import time
 from multiprocessing import parent_process
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedro.framework.hooks import hook_impl
 
-from ride_duration.errors import ConfigurationError, RideDurationError
+from ride_duration.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
     from kedro.framework.context import KedroContext
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
@@ -45,52 +40,6 @@ class ProjectFolderHook:
                 f"the project lies in {project!r}, and {found[0]!r} in the name of a folder means "
                 "something else to the libraries that read and write there; rename that folder, then run again"
             )
-
-
-class RunLockHook:
-    """Lets one run at a time write into a project's `data/`."""
-
-    def __init__(self) -> None:
-        self._project = Path.cwd()
-        self._lock: BaseFileLock | None = None
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        self._project = context.project_path
-
-    @hook_impl
-    def before_pipeline_run(self) -> None:
-        import filelock
-
-        self._release()  # what a run in this process left when it was interrupted
-        data = self._project / "data"
-        data.mkdir(exist_ok=True)
-        holder = data / ".run.holder"
-        lock = filelock.FileLock(data / ".run.lock")
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            who = holder.read_text().strip() if holder.exists() else "another run"
-            raise RideDurationError(
-                f"another run is writing to {data} ({who}); "
-                "wait until it has ended, or use a second copy of the project"
-            ) from None
-        self._lock = lock
-        holder.write_text(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}: {shlex.join(sys.argv)}\n")
-
-    @hook_impl(trylast=True)
-    def after_pipeline_run(self) -> None:
-        self._release()
-
-    @hook_impl(trylast=True)
-    def on_pipeline_error(self) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        if self._lock:
-            (self._project / "data" / ".run.holder").unlink(missing_ok=True)
-            self._lock.release()
-            self._lock = None
 
 
 class ProgressHook:

@@ -29,10 +29,11 @@ from typing import TYPE_CHECKING, Any
 import kedro
 from kedro.framework.hooks import hook_impl
 
-from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat
+from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat, owner_tags
 from ride_duration.pipelines.declarations import Tracked, find_tracked
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import UNKNOWN, author, code_at_hand, why_unknown
+from ride_duration.runs.ownership import close_interrupted_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,26 +171,17 @@ def close_interrupted() -> None:
             log.warning("the interrupted run is still open in MLflow; the next run ends it")
 
 
-def _close_killed(experiment_id: str) -> None:
-    """End, as KILLED, what a kill left RUNNING: the lock is ours, so no other run is at work."""
-    import mlflow
-
-    client = mlflow.MlflowClient()
-    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
-        client.set_terminated(run.info.run_id, "KILLED")
-
-
 def _start(
     project: Path, settings: dict[str, str], run_params: dict[str, Any], parameters: dict[str, Any], kind: Tracked
 ) -> str:
     experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
 
-    _close_killed(experiment_id)
+    close_interrupted_runs(project, settings, experiment_id)
     run = mlflow.start_run(
         experiment_id=experiment_id,
         run_name=kind.run_name.format(**parameters)[:_LONGEST_RUN_NAME],
-        tags=_origin(project, run_params) | {KIND: kind.tag},
+        tags=_origin(project, run_params) | owner_tags(project) | {KIND: kind.tag},
     )
     with _failing_openly():
         chosen = dict(parameters["training"]["models"].get(parameters["model"], {}))

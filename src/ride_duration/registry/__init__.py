@@ -4,8 +4,9 @@ The alias `champion` is the only place that says which version answers. Every de
 `releases`; who was champion when, and who before, is read from them and kept nowhere else.
 """
 
-from ride_duration.registry.decisions import Decision, Reign, former_champions
+from ride_duration.registry.decisions import ChampionTenure, Decision, former_champions
 from ride_duration.registry.packages import log_package
-from ride_duration.registry.registry import Registry, Version, model_name
+from ride_duration.registry.registry import Registry, model_name
+from ride_duration.registry.versions import Version
 
-__all__ = ["Decision", "Registry", "Reign", "Version", "former_champions", "log_package", "model_name"]
+__all__ = ["ChampionTenure", "Decision", "Registry", "Version", "former_champions", "log_package", "model_name"]

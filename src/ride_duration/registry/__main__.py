@@ -14,7 +14,7 @@ from typing import Any
 
 from ride_duration.errors import RideDurationError
 from ride_duration.registry import Registry
-from ride_duration.registry.decisions import AWAITING
+from ride_duration.registry.decisions import VersionStatus
 
 _DONE = "all stages of its rollout are done"
 
@@ -28,7 +28,7 @@ def decide(request: dict[str, Any]) -> dict[str, Any]:
             decision = registry.rollback(by, why)
         else:
             version, begun = request["version"], request.get("begun")
-            if begun and registry.version(version).status == AWAITING:
+            if begun and registry.version(version).status == VersionStatus.AWAITING_APPROVAL:
                 decision = registry.approve(version, begun["by"], f"{begun['why']}; {_DONE}")
             else:
                 decision = registry.promote(version, by, why)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ride_duration.mlflow_reader import StoredRun
 
 #: Decisions that make a version the champion.
 MOVING = ("promotion", "approval", "rollback")
 
-#: Somebody took the alias away: nobody decided for another version, and there is no champion.
-VACANCY = "vacancy"
+#: The kind of the entry that notes that the alias was taken away, by other means than a decision: there is no champion.
+ALIAS_REMOVED = "vacancy"
 
-CANDIDATE = "candidate"
-AWAITING = "awaiting approval"
-REJECTED = "rejected"
+
+class VersionStatus(StrEnum):
+    """What a version is."""
+
+    CHAMPION = "champion"
+    FORMER_CHAMPION = "former champion"
+    CANDIDATE = "candidate"
+    AWAITING_APPROVAL = "awaiting approval"
+    REJECTED = "rejected"
 
 
 class Decision(NamedTuple):
@@ -23,13 +33,13 @@ class Decision(NamedTuple):
 
     Attributes:
         number: Decisions are counted, since two may fall into one millisecond; what a kill undid leaves a hole.
-        kind: gate, promotion, approval, rejection, rollback or vacancy.
+        kind: gate, promotion, approval, rejection, rollback, or vacancy where the alias was taken away.
         version: The version that it is about; None for a gate, which comes before the version, and for a vacancy.
         previous: The champion when it was made.
         at: When (UTC).
         by: Who.
         why: In their words.
-        run_id: The MLflow run that keeps it.
+        run_id: The MLflow run that keeps it; empty where a change of the alias was found and is not recorded yet.
         report: The MLflow run that keeps the report of the version's gate; a gate's own.
     """
 
@@ -44,25 +54,29 @@ class Decision(NamedTuple):
     report: str | None
 
     @classmethod
-    def of_run(cls, run: Any) -> Decision:
-        """The decision that a run in the experiment `releases` keeps."""
-        tags = run.data.tags
+    def of_run(cls, run: StoredRun) -> Decision:
+        """Return the decision that a run in the experiment `releases` keeps."""
+        return cls.of_tags(run.run_id, run.started, run.tags)
+
+    @classmethod
+    def of_tags(cls, run_id: str, started: int, tags: Mapping[str, str]) -> Decision:
+        """Return the decision that these tags of a run keep, which began then (ms since 1970, UTC)."""
         gate = tags["kind"] == "gate"
         return cls(
             int(tags["number"]),
             tags["kind"],
             None if gate else _number(tags.get("version")),
             _number(tags.get("previous")),
-            datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+            datetime.fromtimestamp(started / 1000, UTC),
             tags["by"],
             tags["why"],
-            run.info.run_id,
-            run.info.run_id if gate else tags.get("gate") or None,
+            run_id,
+            run_id if gate else tags.get("gate") or None,
         )
 
 
-class Reign(NamedTuple):
-    """A version's time as champion; `until` is None for the one that is, if there is one.
+class ChampionTenure(NamedTuple):
+    """A version's time as champion; `until` is None for the present champion.
 
     Attributes:
         version: The champion.
@@ -81,22 +95,26 @@ def _number(text: str | None) -> int | None:
     return int(text) if text else None
 
 
-def reigns(decisions: Sequence[Decision]) -> list[Reign]:
-    """Who was champion from when to when, the oldest first: each ends when the next begins, or with a vacancy.
+def champion_tenures(decisions: Sequence[Decision]) -> list[ChampionTenure]:
+    """Return who was champion from when to when, the oldest first.
+
+    Each tenure ends when the next one begins, or when the alias was taken away.
 
     Args:
         decisions: In the order of their numbers.
     """
-    moves = [decision for decision in decisions if decision.kind in (*MOVING, VACANCY)]
+    moves = [decision for decision in decisions if decision.kind in (*MOVING, ALIAS_REMOVED)]
     return [
-        Reign(move.version, move.at, following.at if following else None, move)
+        ChampionTenure(move.version, move.at, following.at if following else None, move)
         for move, following in zip_longest(moves, moves[1:])
         if move.version is not None
     ]
 
 
 def previous_champion(decisions: Sequence[Decision]) -> int | None:
-    """The version that a rollback leads to: each one undoes the latest promotion, or vacancy, that none has undone yet.
+    """Return the version that a rollback leads to.
+
+    Each rollback undoes the latest promotion, or removal of the alias, that none has undone yet.
 
     Args:
         decisions: In the order of their numbers.
@@ -121,11 +139,11 @@ def former_champions(decisions: Sequence[Decision]) -> list[int]:
 
 
 def _promotions_that_stand(decisions: Sequence[Decision]) -> tuple[list[int], bool]:
-    """Return the versions whose promotions no rollback has undone, the oldest first, and whether there is a vacancy."""
+    """Return the versions whose promotions no rollback has undone, and whether the alias was removed since."""
     stack: list[int] = []
     vacant = False
     for decision in decisions:
-        if decision.kind == VACANCY:
+        if decision.kind == ALIAS_REMOVED:
             vacant = True
         elif decision.kind == "rollback" and stack:
             if not vacant:
@@ -138,25 +156,25 @@ def _promotions_that_stand(decisions: Sequence[Decision]) -> tuple[list[int], bo
     return stack, vacant
 
 
-def status_of(version: int, approval: str, decisions: Sequence[Decision], champion: int | None) -> str:
-    """What a version is: champion, former champion, candidate, awaiting approval or rejected.
+def status_of(version: int, approval: str, decisions: Sequence[Decision], champion: int | None) -> VersionStatus:
+    """Return what a version is.
 
     Args:
         version: Its number.
         approval: `auto`, or `manual` where a person is to decide.
         decisions: About all versions.
-        champion: Who is, if anybody.
+        champion: The present champion, if there is one.
     """
     if version == champion:
-        return "champion"
+        return VersionStatus.CHAMPION
     about = {decision.kind for decision in decisions if decision.version == version}
     if "rejection" in about:
-        return REJECTED
+        return VersionStatus.REJECTED
     if about & set(MOVING):
-        return "former champion"
-    return AWAITING if approval == "manual" else CANDIDATE
+        return VersionStatus.FORMER_CHAMPION
+    return VersionStatus.AWAITING_APPROVAL if approval == "manual" else VersionStatus.CANDIDATE
 
 
-def judged_against(report: str | None, decisions: Sequence[Decision]) -> Decision | None:
-    """The gate whose report that run keeps: its `previous` is the champion that the version was judged against."""
+def find_gate(report: str | None, decisions: Sequence[Decision]) -> Decision | None:
+    """Return the gate whose report that run keeps; its `previous` is the champion that it compared the version with."""
     return next((decision for decision in decisions if decision.kind == "gate" and decision.run_id == report), None)

@@ -1,24 +1,14 @@
-"""The champion, read without MLflow, whose import takes five seconds and 200 MB: a service has no room for that.
-
-Reads what `registry` has written, from MLflow's database or from an MLflow server; nothing is ever written. That both
-give what MLflow itself gives is held by tests, since the tables of the database are MLflow's own affair.
-"""
+"""The champion and its package, read without MLflow; see `ride_duration.mlflow_reader`."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
-from base64 import b64encode
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, unquote, urlencode, urlsplit
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ride_duration.errors import (
     ConfigurationError,
@@ -28,35 +18,18 @@ from ride_duration.errors import (
     RideDurationError,
     without_passwords,
 )
-from ride_duration.postgresql import patient
+from ride_duration.mlflow_reader import open_reader
+from ride_duration.mlflow_store import is_address, locate_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy import Engine
+    from ride_duration.mlflow_reader import StoredVersion
 
-#: How long a server or a database may take (seconds).
-_PATIENCE = 5
+T = TypeVar("T")
 
 #: How long a package may take from a store elsewhere (seconds).
-_COPYING = 300
-
-_SQLITE = "sqlite:///"
-
-#: A location that is no path: s3://..., mlflow-artifacts:/...
-_ELSEWHERE = re.compile("[a-z][a-z0-9+.-]+:/")
-
-_ALIAS = "SELECT version FROM registered_model_aliases WHERE name = :name AND alias = 'champion'"
-_LOGGED = """
-    SELECT logged_models.artifact_location, experiments.artifact_location, model_versions.creation_time,
-        model_versions.source
-    FROM model_versions
-    JOIN logged_models ON model_versions.source = 'models:/' || logged_models.model_id
-    JOIN experiments ON experiments.experiment_id = logged_models.experiment_id
-    WHERE model_versions.name = :name AND model_versions.version = :version
-"""
-_SOURCE = "SELECT source FROM model_versions WHERE name = :name AND version = :version"
-_TAGS = "SELECT key, value FROM model_version_tags WHERE name = :name AND version = :version"
+_SECONDS = 300
 
 
 class Released(NamedTuple):
@@ -75,16 +48,6 @@ class Released(NamedTuple):
     mark: str = ""
 
 
-class _Kept(NamedTuple):
-    """Where MLflow keeps the files of a version and of its experiment, since when (ms since 1970); tags and source."""
-
-    location: str
-    experiment: str
-    since: int
-    tags: dict[str, str]
-    source: str
-
-
 class RegistryReader:
     """Reads the registry of one model.
 
@@ -99,22 +62,22 @@ class RegistryReader:
 
     def __init__(self, project: Path, settings: dict[str, str], name: str) -> None:
         self.name = name
-        self._artifacts = project / settings["artifacts"]
+        self._artifacts = locate_store(project, settings).own_artifacts
         self._tracking = settings["uri"]
         self._copied: tempfile.TemporaryDirectory[str] | None = None
-        remote = settings["uri"].startswith(("http://", "https://"))
-        self._store: _Server | _Database = (
-            _Server(settings["uri"], name) if remote else _Database(project, settings["uri"], name)
-        )
+        self._store = open_reader(project, settings)
 
     def champion(self) -> int | None:
-        """The version that the alias names, if there is one.
+        """Return the version that the alias names, if there is one.
 
         Raises:
-            RegistryUnavailable: The registry cannot be reached.
+            RegistryUnavailable: The registry cannot be reached, or there is none yet.
         """
-        version: int | None = _reached(self._store.champion)
-        return version
+        if not self._store.exists:
+            raise RegistryUnavailable(
+                f"there is no registry at {self._tracking}; `kedro run` makes one, and a champion"
+            )
+        return _reach(lambda: self._store.champion(self.name))
 
     def mark(self, version: int) -> str:
         """Tell a version from another one of the same number: the fingerprint of its package, or else its own address.
@@ -122,25 +85,36 @@ class RegistryReader:
         A registry that was created again counts from 1 again.
 
         Raises:
-            RideDurationError: There is no such version.
+            NotFound: There is no such version.
             RegistryUnavailable: The registry cannot be reached.
         """
-        mark: str = _reached(lambda: self._store.mark(version))
-        return mark
+        found = self._version(version)
+        return mark_of(found.tags, found.source)
 
     def released(self, version: int) -> Released:
-        """Where the package of a version lies, and since when; one in a store elsewhere is kept until the next call.
+        """Return where the package of a version lies, and since when.
+
+        A package in a store elsewhere is copied, and kept until the next call.
 
         Raises:
-            RideDurationError: There is no such version, or its files are gone.
+            NotFound: There is no such version.
+            IntegrityError: Its files are gone.
             RegistryUnavailable: The registry cannot be reached.
         """
-        kept = _reached(lambda: self._store.kept(version))
+        found = self._version(version)
+        logged = _reach(lambda: self._store.logged_model(found.source))
         try:
-            folder = package_folder(kept.location, kept.experiment, self._artifacts, self._download)
-            return Released(folder, kept.since / 1000, kept.tags, mark_of(kept.tags, kept.source))
+            folder = package_folder(logged.location, logged.experiment, self._artifacts, self._download)
         except (OSError, ValueError) as error:
             raise IntegrityError(f"the files of version {version} are gone ({error})") from error
+        return Released(folder, found.created / 1000, found.tags, mark_of(found.tags, found.source))
+
+    def _version(self, version: int) -> StoredVersion:
+        versions = _reach(lambda: self._store.versions(self.name))
+        for found in versions:
+            if found.number == version:
+                return found
+        raise NotFound(f"there is no version {version} of {self.name}")
 
     def _download(self, address: str) -> Path:
         shown = without_passwords(address)
@@ -153,9 +127,9 @@ class RegistryReader:
         command = [sys.executable, "-m", "mlflow", "artifacts", "download", "-u", address, "--dst-path", folder]
         own = {**os.environ, "MLFLOW_TRACKING_URI": self._tracking}  # which serves mlflow-artifacts:/...
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=own, timeout=_COPYING)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=own, timeout=_SECONDS)
         except subprocess.TimeoutExpired:
-            raise RegistryUnavailable(f"the registry cannot be reached ({shown} took more than {_COPYING} s)") from None
+            raise RegistryUnavailable(f"the registry cannot be reached ({shown} took more than {_SECONDS} s)") from None
         if done.returncode:
             raise OSError(f"{shown}: {without_passwords(done.stderr).strip().splitlines()[-1:]}")
         [found] = Path(folder).rglob("MLmodel")
@@ -167,133 +141,37 @@ def mark_of(noted: Mapping[str, str], source: str) -> str:
     return noted.get("manifest_sha256") or source
 
 
-def package_folder(location: str, experiment: str, artifacts: Path, download: Callable[[str], Path]) -> Path:
+def package_folder(location: str, experiment: str, artifacts: Path | None, download: Callable[[str], Path]) -> Path:
     """The folder of a package below the place where MLflow keeps a logged model.
 
-    MLflow keeps absolute paths. Of those on this machine only the part below the experiment's folder is believed, so
-    that packages are found after the project was moved, and those of a copied project are its own.
+    MLflow keeps absolute paths. In a project's own store only the part below the experiment's folder counts, so that
+    packages are found after the project was moved, and those of a copied project are its own.
 
     Args:
         location: Of the logged model.
         experiment: Where its experiment keeps files.
-        artifacts: The folder of the project's artifacts.
+        artifacts: The folder of the project's artifacts; None where the store is not the project's own.
         download: Copies files from an address.
 
     Raises:
         OSError: There is no such folder.
         ValueError: There is not one package in it.
     """
-    root = (
-        download(location)
-        if _ELSEWHERE.match(location)
-        else artifacts / PurePosixPath(location).relative_to(experiment)
-    )
+    if is_address(location):
+        root = download(location)
+    elif artifacts is None:
+        root = Path(location)
+    else:
+        root = artifacts / PurePosixPath(location).relative_to(experiment)
     [folder] = [path for path in (root / "data").iterdir() if path.is_dir()]
     return folder
 
 
-def _reached(ask: Callable[[], Any]) -> Any:
+def _reach(read: Callable[[], T]) -> T:
     try:
-        return ask()
+        return read()
     except RideDurationError:
         raise
     except Exception as error:  # each driver has errors of its own
-        told = without_passwords(str(error).partition("\n")[0])
-        raise RegistryUnavailable(f"the registry cannot be reached ({told})") from error
-
-
-def _engine(uri: str, file: Path | None) -> Engine:
-    from sqlalchemy import NullPool, create_engine, make_url
-
-    if file is None:
-        uri = uri.replace("postgresql://", "postgresql+psycopg://", 1)
-        url = make_url(uri)
-        others = {"connect_timeout": _PATIENCE}
-        arguments = patient(url, _PATIENCE) if url.get_backend_name() == "postgresql" else others
-        return create_engine(url, connect_args=arguments, pool_pre_ping=True)
-
-    def read_only() -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=_PATIENCE)
-
-    return create_engine("sqlite://", creator=read_only, poolclass=NullPool)
-
-
-class _Database:
-    def __init__(self, project: Path, uri: str, name: str) -> None:
-        self._name = name
-        self._uri = uri
-        self._file = project / uri.removeprefix(_SQLITE) if uri.startswith(_SQLITE) else None
-        self._engine = _engine(uri, self._file)
-
-    def champion(self) -> int | None:
-        found = self._ask(_ALIAS)
-        return int(found[0][0]) if found else None
-
-    def mark(self, version: int) -> str:
-        found = self._ask(_SOURCE, version=version)
-        if not found:
-            raise NotFound(f"there is no version {version} of {self._name}")
-        return mark_of(dict(self._ask(_TAGS, version=version)), found[0][0])
-
-    def kept(self, version: int) -> _Kept:
-        found = self._ask(_LOGGED, version=version)
-        if not found:
-            raise NotFound(f"there is no version {version} of {self._name}")
-        location, experiment, since, source = found[0]
-        return _Kept(location, experiment, since, dict(self._ask(_TAGS, version=version)), source)
-
-    def _ask(self, question: str, **values: Any) -> list[Any]:
-        from sqlalchemy import text
-
-        if self._file is not None and not self._file.exists():
-            raise RegistryUnavailable(f"there is no registry at {self._uri}; `kedro run` makes one, and a champion")
-        with self._engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(question), {"name": self._name, **values})]
-
-
-class _Server:
-    def __init__(self, uri: str, name: str) -> None:
-        parts = urlsplit(uri)
-        self._api = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/api/2.0/mlflow"
-        self._headers = _credentials(parts.username, parts.password)
-        self._name = name
-
-    def champion(self) -> int | None:
-        from urllib.error import HTTPError
-
-        try:
-            found = self._ask("registered-models/alias", name=self._name, alias="champion")
-        except HTTPError as error:
-            told = error.read()
-            if b"RESOURCE_DOES_NOT_EXIST" in told or b"INVALID_PARAMETER_VALUE" in told:
-                return None
-            raise
-        return int(found["model_version"]["version"])
-
-    def mark(self, version: int) -> str:
-        found = self._ask("model-versions/get", name=self._name, version=version)["model_version"]
-        return mark_of({tag["key"]: tag["value"] for tag in found.get("tags", [])}, found["source"])
-
-    def kept(self, version: int) -> _Kept:
-        found = self._ask("model-versions/get", name=self._name, version=version)["model_version"]
-        logged = self._ask(f"logged-models/{found['source'].removeprefix('models:/')}")["model"]["info"]
-        experiment = self._ask("experiments/get", experiment_id=logged["experiment_id"])["experiment"]
-        tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
-        since = int(found["creation_timestamp"])
-        return _Kept(logged["artifact_uri"], experiment["artifact_location"], since, tags, found["source"])
-
-    def _ask(self, path: str, **values: Any) -> Any:
-        asked = Request(f"{self._api}/{path}?{urlencode(values)}", headers=self._headers)  # noqa: S310 http(s) alone
-        with urlopen(asked, timeout=_PATIENCE) as answer:  # noqa: S310 http(s) alone
-            return json.load(answer)
-
-
-def _credentials(user: str | None, password: str | None) -> dict[str, str]:
-    """Those of the address, or of the variables that MLflow itself reads."""
-    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
-        return {"Authorization": f"Bearer {token}"}
-    user = unquote(user) if user else os.environ.get("MLFLOW_TRACKING_USERNAME")
-    password = unquote(password) if password else os.environ.get("MLFLOW_TRACKING_PASSWORD")
-    if not (user and password):
-        return {}
-    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+        said = without_passwords(str(error).partition("\n")[0])
+        raise RegistryUnavailable(f"the registry cannot be reached ({said})") from error

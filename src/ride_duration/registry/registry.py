@@ -4,61 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ride_duration.errors import DecisionRefused, NotFound, RegistryUnavailable, RideDurationError
-from ride_duration.mlflow_store import connect, experiments_before
-from ride_duration.model_package import ModelPackage
-from ride_duration.registry.decision_log import Journal
-from ride_duration.registry.decisions import Decision, Reign, previous_champion, reigns
-from ride_duration.registry.packages import folder_of_package, open_sealed, seal
-from ride_duration.registry.rules import (
-    refuse_report_against_another,
-    refuse_unless_approvable,
-    refuse_unless_comparable,
-    refuse_unless_promotable,
-    refuse_unless_rejectable,
-    refuse_unless_rival,
-    status,
+from ride_duration.errors import DecisionRefused, IntegrityError, NotFound, RegistryUnavailable, RideDurationError
+from ride_duration.mlflow_reader import open_reader
+from ride_duration.mlflow_store import connect, locate_store, owner_tags
+from ride_duration.registry.decision_lock import lock_decisions
+from ride_duration.registry.decision_log import DecisionLog, OpenDecisionLog
+from ride_duration.registry.decisions import (
+    ChampionTenure,
+    Decision,
+    champion_tenures,
+    previous_champion,
 )
-from ride_duration.storage_errors import is_missing
+from ride_duration.registry.packages import fingerprint, load_verified
+from ride_duration.registry.reader import RegistryReader
+from ride_duration.registry.rules import (
+    check_can_be_approved,
+    check_can_be_promoted,
+    check_can_be_rejected,
+    check_can_challenge,
+    check_comparable,
+    check_report_is_current,
+)
+from ride_duration.registry.versions import Version, describe_version
+from ride_duration.storage_errors import describe_storage_failure
+
+if TYPE_CHECKING:
+    from ride_duration.mlflow_reader import StoredRun, StoredVersion
+    from ride_duration.model_package import ModelPackage
 
 CHAMPION = "champion"
 RELEASES = "releases"
-
-#: How long to wait for another command that decides (seconds); each takes less than one.
-_PATIENCE = 60
-
-
-class Version(NamedTuple):
-    """A registered package.
-
-    Attributes:
-        number: Counted by the registry.
-        status: champion, former champion, candidate, awaiting approval or rejected.
-        run_id: The MLflow run that trained it.
-        tags: What was noted when it was registered: months, RMSE in minutes, the seal of the package.
-        released: When it was registered (UTC).
-    """
-
-    number: int
-    status: str
-    run_id: str
-    tags: dict[str, str]
-    released: datetime
-
-
-def _describe(found: Any, journal: Journal) -> Version:
-    return Version(
-        int(found.version),
-        status(found, journal),
-        found.tags.get("trained_by", found.run_id) or "",
-        dict(found.tags),
-        datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-    )
 
 
 def model_name(service: str, source: str) -> str:
@@ -79,12 +58,15 @@ class Registry:
         self.project = project
         self._settings = settings
         self._client: Any = None
+        self._store = open_reader(project, settings)
+        self._packages = RegistryReader(project, settings, name)
         self.name = name
 
     def versions(self) -> list[Version]:
         """Every version, the newest first."""
-        with self._alone() as journal:
-            return [_describe(found, journal) for _, found in sorted(self._versions().items(), reverse=True)]
+        with self._reading():
+            log, versions = self._read_log(), self._versions()
+        return [describe_version(found, log) for _, found in sorted(versions.items(), reverse=True)]
 
     def version(self, number: int) -> Version:
         """One version.
@@ -92,32 +74,32 @@ class Registry:
         Raises:
             NotFound: There is no version of that number.
         """
-        with self._alone() as journal:
-            return _describe(self._version(number), journal)
+        with self._reading():
+            return describe_version(self._version(number), self._read_log())
 
     def champion(self) -> int | None:
-        """The version that answers, if there is one."""
-        with self._alone() as journal:
-            return journal.champion
+        """Return the champion, if there is one."""
+        with self._reading():
+            return self._store.champion(self.name)
 
-    def history(self) -> list[Reign]:
-        """Who was champion from when to when, the oldest first."""
-        return reigns(self.decisions())
+    def history(self) -> list[ChampionTenure]:
+        """Return who was champion from when to when, the oldest first."""
+        return champion_tenures(self.decisions())
 
     def decisions(self) -> list[Decision]:
-        """Every decision that came about, the oldest first; among them gates that failed."""
-        with self._alone() as journal:
-            return journal.decisions
+        """Return every decision that came about, the oldest first; among them gates that failed."""
+        with self._reading():
+            return self._read_log().decisions
 
     def package(self, version: int, threads: int = 1) -> ModelPackage:
-        """The package of a version, after each hash was compared, and the whole with what was registered.
+        """Load the package of a version, after comparing each hash, and the whole with what was registered.
 
         Raises:
-            RideDurationError: There is no such version, a file was changed, or another package lies there.
+            NotFound: There is no such version.
+            IntegrityError: A file was changed, or another package lies there.
         """
-        with self._alone():
-            found = self._version(version)
-            return open_sealed(self._folder(found), version, found.tags, threads)
+        with self._reading():
+            return self._load(self._version(version), threads)
 
     def note_gate(self, report: dict[str, Any], page: str, run_id: str, by: str) -> str:
         """Keep what a gate found.
@@ -134,13 +116,13 @@ class Registry:
         Raises:
             RideDurationError: The champion is another one now.
         """
-        with self._alone() as journal:
-            refuse_report_against_another(report["champion"], journal)
+        with self._deciding() as log:
+            check_report_is_current(report["champion"], log)
             passed = str(report["passed"]).lower()
-            gate = journal.open("gate", None, by, report["verdict"], passed=passed, trained_by=run_id)
+            gate = log.open("gate", None, by, report["verdict"], passed=passed, trained_by=run_id)
             self._client.log_dict(gate.run_id, report, "gate_report.json")
             self._client.log_text(gate.run_id, page, "gate_report.html")
-            return journal.finish(gate).run_id
+            return log.finish(gate).run_id
 
     def register(
         self, model_uri: str, run_id: str, gate: str, approval: str, facts: dict[str, str], package: ModelPackage
@@ -153,15 +135,15 @@ class Registry:
             gate: The run that keeps its gate.
             approval: `auto`, or `manual` for a person to decide.
             facts: Noted with the version.
-            package: What lies there; its seal is noted, too.
+            package: What lies there; its fingerprint is noted, too.
 
         Returns:
             Its number.
         """
         import mlflow
 
-        tags = {**facts, **seal(package), "approval": approval, "gate": gate, "trained_by": run_id}
-        with self._alone():
+        tags = {**facts, **fingerprint(package), "approval": approval, "gate": gate, "trained_by": run_id}
+        with self._deciding():
             with redirect_stderr(StringIO()):  # MLflow says there what we say in better words
                 made = mlflow.register_model(model_uri, self.name, tags=tags)
             for run in (gate, run_id):  # a link for those who look in MLflow's own pages; nothing here reads it
@@ -175,10 +157,10 @@ class Registry:
             RideDurationError: There is no such version, it is champion already, awaits approval or was rejected, it
                 was judged against another champion, or its package was changed.
         """
-        with self._alone() as journal:
+        with self._deciding() as log:
             found = self._version(version)
-            refuse_unless_promotable(found, journal)
-            return self._move(journal, "promotion", found, by, why)
+            check_can_be_promoted(found, log)
+            return self._move(log, "promotion", found, by, why)
 
     def challenged_by(self, version: int, *, approved: bool = False) -> int:
         """The champion that a version may take over from, as `promote` or `approve` would do at once.
@@ -190,11 +172,14 @@ class Registry:
         Raises:
             RideDurationError: There is no champion yet, the decision would be refused, or both answer different rides.
         """
-        with self._alone() as journal:
+        with self._deciding() as log:
             found = self._version(version)
-            champion = refuse_unless_rival(found, journal, approved=approved)
-            package, rival = self._check(found, champion), self._folder(self._version(champion))
-            refuse_unless_comparable(found, journal, package, ModelPackage.load(rival, 1, champion))
+            champion = check_can_challenge(found, log, approved=approved)
+            package = self._check(found, champion)
+            from ride_duration.model_package import ModelPackage
+
+            rival = ModelPackage.load(self._packages.released(champion).folder, 1, champion)
+            check_comparable(found, log, package, rival)
             return champion
 
     def approve(self, version: int, by: str, why: str) -> Decision:
@@ -204,10 +189,10 @@ class Registry:
             RideDurationError: It does not await approval, it was judged against another champion, or its package was
                 changed.
         """
-        with self._alone() as journal:
+        with self._deciding() as log:
             found = self._version(version)
-            refuse_unless_approvable(found, journal)
-            return self._move(journal, "approval", found, by, why)
+            check_can_be_approved(found, log)
+            return self._move(log, "approval", found, by, why)
 
     def reject(self, version: int, by: str, why: str) -> Decision:
         """Refuse a version that was never champion, for good.
@@ -215,10 +200,10 @@ class Registry:
         Raises:
             RideDurationError: There is no such version, it is or was champion, or it was rejected before.
         """
-        with self._alone() as journal:
+        with self._deciding() as log:
             found = self._version(version)
-            refuse_unless_rejectable(found, journal)
-            return journal.finish(journal.open("rejection", version, by, why, gate=found.tags.get("gate", "")))
+            check_can_be_rejected(found, log)
+            return log.finish(log.open("rejection", version, by, why, gate=found.tags.get("gate", "")))
 
     def rollback(self, by: str, why: str) -> Decision:
         """Make the champion's predecessor champion again; where the alias was taken away, the one that it named.
@@ -226,82 +211,87 @@ class Registry:
         Raises:
             RideDurationError: There is none, or its package was changed.
         """
-        with self._alone() as journal:
-            previous = previous_champion(journal.decisions)
+        with self._deciding() as log:
+            previous = previous_champion(log.decisions)
             if previous is None:
                 raise DecisionRefused(
                     "there is no earlier champion to go back to; `kedro models history` shows who was champion"
                 )
-            return self._move(journal, "rollback", self._version(previous), by, why)
+            return self._move(log, "rollback", self._version(previous), by, why)
 
-    def _check(self, found: Any, champion: int | None) -> ModelPackage:
+    def _check(self, found: StoredVersion, champion: int | None) -> ModelPackage:
         """The package; refuses a version that is champion, or whose files are not as they were registered."""
-        version = int(found.version)
+        version = found.number
         if version == champion:
             raise DecisionRefused(f"version {version} is the champion already")
         try:
-            return open_sealed(self._folder(found), version, found.tags)
-        except RideDurationError as error:
+            return self._load(found)
+        except IntegrityError as error:
             stays = "there is still no champion" if champion is None else f"version {champion} stays champion"
             raise DecisionRefused(f"version {version} cannot become champion: {error}; {stays}") from error
 
-    def _move(self, journal: Journal, kind: str, found: Any, by: str, why: str) -> Decision:
-        version = int(found.version)
-        self._check(found, journal.champion)
-        decision = journal.open(kind, version, by, why, gate=found.tags.get("gate", ""))
+    def _move(self, log: OpenDecisionLog, kind: str, found: StoredVersion, by: str, why: str) -> Decision:
+        version = found.number
+        self._check(found, log.champion)
+        decision = log.open(kind, version, by, why, gate=found.tags.get("gate", ""))
         self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
-        return journal.finish(decision)
+        return log.finish(decision)
 
-    def _version(self, version: int) -> Any:
+    def _version(self, version: int) -> StoredVersion:
         versions = self._versions()
         if version not in versions:
             there = ", ".join(str(number) for number in sorted(versions)) or "none yet; `kedro run` releases the first"
             raise NotFound(f"there is no version {version} of {self.name}; there are: {there}")
         return versions[version]
 
-    def _versions(self) -> dict[int, Any]:
-        found = self._client.search_model_versions(f"name = '{self.name}'")
-        return {int(version.version): version for version in found}
+    def _versions(self) -> dict[int, StoredVersion]:
+        return {version.number: version for version in self._store.versions(self.name)}
 
-    def _folder(self, found: Any) -> Path:
-        return folder_of_package(self._client, found, self.project / self._settings["artifacts"])
+    def _load(self, found: StoredVersion, threads: int = 1) -> ModelPackage:
+        folder = self._packages.released(found.number).folder
+        return load_verified(folder, found.number, found.tags, threads)
+
+    def _read_log(self) -> DecisionLog:
+        return DecisionLog(self._decision_runs(), self._store.champion(self.name))
+
+    def _decision_runs(self) -> list[StoredRun]:
+        runs = self._store.runs(self._store.experiments(RELEASES))
+        return [run for run in runs if run.tags.get("model") == self.name]
 
     @contextmanager
-    def _alone(self) -> Iterator[Journal]:
-        """One command at a time, with the journal as it stands, read anew.
+    def _reading(self) -> Iterator[None]:
+        """Say in one sentence why the store cannot be read.
+
+        Raises:
+            RegistryUnavailable: It cannot.
+        """
+        try:
+            yield
+        except RideDurationError:
+            raise
+        except Exception as error:  # of SQLAlchemy, of each driver, of a server
+            raise RegistryUnavailable(describe_storage_failure(error, self._settings["uri"])) from error
+
+    @contextmanager
+    def _deciding(self) -> Iterator[OpenDecisionLog]:
+        """Let one command at a time decide, with the decisions as they stand; what a kill left half-made is repaired.
 
         Raises:
             RegistryUnavailable: Another command does not let go, or MLflow's store cannot be opened.
             ConfigurationError: MLflow is not installed.
         """
-        import filelock
+        store = locate_store(self.project, self._settings)
+        with lock_decisions(store.file.parent if store.file else self.project / "data"):
+            experiment = connect(self.project, self._settings, RELEASES)
+            import mlflow
 
-        folder = self.project / "data"
-        folder.mkdir(exist_ok=True)
-        try:
-            lock = filelock.FileLock(folder / ".registry.lock").acquire(timeout=_PATIENCE)
-        except filelock.Timeout:
-            raise RegistryUnavailable(
-                f"another command has been deciding about models for {_PATIENCE} s; wait for it, then try again"
-            ) from None
-        with lock:
-            yield self._journal()
+            self._client = mlflow.MlflowClient()
+            owner = owner_tags(self.project)
 
-    def _journal(self) -> Journal:
-        experiment = connect(self.project, self._settings, RELEASES)
-        import mlflow
+            def is_own(run: StoredRun) -> bool:  # whoever had the lock before has ended
+                return store.is_own or all(run.tags.get(name) == owner[name] for name in ("host", "project"))
 
-        self._client = mlflow.MlflowClient()
-        return Journal(self._client, [experiment, *experiments_before(RELEASES)], self.name, self._aliased())
-
-    def _aliased(self) -> int | None:
-        """The one place that says which version is champion."""
-        import mlflow
-
-        try:
-            champion = self._client.get_registered_model(self.name).aliases.get(CHAMPION)
-        except mlflow.MlflowException as error:
-            if not is_missing(error):
-                raise
-            return None
-        return int(champion) if champion else None
+            with self._reading():
+                runs, champion = self._decision_runs(), self._store.champion(self.name)
+            tags = {"model": self.name, **owner}
+            yield OpenDecisionLog(runs, champion, self._client, experiment, tags, is_own)

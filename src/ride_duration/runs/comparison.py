@@ -1,30 +1,39 @@
-"""Tracked training runs side by side: what each learnt from, how good it was, and in which parameters they differ."""
+"""Tracked training runs side by side: what each was trained on, how good it was, which parameters differ."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from ride_duration.errors import NotFound, RideDurationError
-from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, experiments_before, flat, recorded_parameters
-from ride_duration.pipelines import TRAINING_TAG
+from ride_duration.errors import NotFound
+from ride_duration.mlflow_store import flat
 from ride_duration.provenance import UNKNOWN
+from ride_duration.runs.tracked_runs import TrackedRuns, find_run
+
+if TYPE_CHECKING:
+    from ride_duration.mlflow_reader import StoredRun
+
+log = logging.getLogger(__name__)
+
+_SHORT = 8
 
 #: Parameters that have a line of their own, so that they are not listed among the differences.
 _HEADLINE = ("model", "train_data", "val_data", "service", "source")
 
-#: What decides how a run ends, beside the chosen entry of the zoo and the feature sets that are read.
+#: What decides how a run ends, beside the chosen entry of `models` and the feature sets that are read.
 _DECISIVE = ("test_data", "seed", "baselines", "intervals", "slices", "simulation", "gate", "release")
 
 #: What stands behind a commit: whether files had been changed.
 _DIRTY = {"true": "*", "unknown": "?"}
 
 
-def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str], last: int) -> pd.DataFrame:
+def compare_runs(
+    project: Path, settings: dict[str, str], run_ids: Sequence[str], last: int
+) -> dict[str, dict[str, str | None]]:
     """Put tracked training runs into a table.
 
     Args:
@@ -40,60 +49,31 @@ def compare_runs(project: Path, settings: dict[str, str], run_ids: Sequence[str]
         files, and each parameter in which the runs differ. None where a run has no such figure or parameter.
 
     Raises:
-        RideDurationError: No run is there, or none or several have an id that begins so.
+        NotFound: There is no run, or none or several have an id that begins so.
     """
-    found = find_runs(project, settings)
+    tracked = TrackedRuns(project, settings)
+    found = tracked.find_all()
     chosen = [find_run(found, run_id) for run_id in run_ids] if run_ids else found[:last]
-    artifacts = project / settings["artifacts"]
-    rows = {run.info.run_id[:8]: _row(run) for run in chosen}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    parameters = {run.info.run_id[:8]: _parameters(run, artifacts) for run in chosen}
-    whole = table.join(_differences(parameters)).astype(object)
-    return whole.where(whole.notna(), None)
-
-
-def find_runs(project: Path, settings: dict[str, str]) -> list[Any]:
-    """All tracked training runs of a project, the newest first, those from before it was moved or copied among them.
-
-    Raises:
-        RideDurationError: There are none.
-    """
-    experiment_id = connect(project, settings, EXPERIMENT)
-    import mlflow
-
-    experiments = [experiment_id, *experiments_before(EXPERIMENT)]
-    tracked = mlflow.search_runs(experiments, order_by=["attributes.start_time DESC"], output_format="list")
-    found = [run for run in tracked if run.data.tags.get(KIND, TRAINING_TAG) == TRAINING_TAG]
-    if not found:
-        raise NotFound("no training run has been tracked yet; `kedro run` makes the first")
-    return found
-
-
-def find_run(runs: list[Any], run_id: str) -> Any:
-    """The run whose id begins so.
-
-    Raises:
-        RideDurationError: None or several do.
-    """
-    matches = [run for run in runs if run.info.run_id.startswith(run_id)]
-    if len(matches) != 1:
-        many = "several training runs have ids that begin" if matches else "no training run has an id that begins"
-        raise NotFound(f"{many} with '{run_id}'; `kedro runs compare` lists the newest")
-    return matches[0]
-
-
-def _row(run: Any) -> dict[str, Any]:
-    params, metrics, tags = run.data.params, run.data.metrics, run.data.tags
+    parameters = {run.run_id[:_SHORT]: _parameters(tracked, run) for run in chosen}
+    differing = _differing(parameters)
     return {
-        "status": run.info.status.lower(),
-        "started": f"{pd.Timestamp(run.info.start_time, unit='ms'):%Y-%m-%d %H:%M}",
+        run.run_id[:_SHORT]: _row(run) | {name: parameters[run.run_id[:_SHORT]].get(name) for name in differing}
+        for run in chosen
+    }
+
+
+def _row(run: StoredRun) -> dict[str, str | None]:
+    params, metrics, tags = run.params, run.metrics, run.tags
+    return {
+        "status": run.status.lower(),
+        "started": f"{datetime.fromtimestamp(run.started / 1000, UTC):%Y-%m-%d %H:%M}",
         "model": params.get("model"),
         "data": f"{params.get('service')}, {params.get('source')}",
         "months": f"{params.get('train_data')} -> {params.get('val_data')}",
-        "RMSE after the ride": _interval(metrics, ""),
-        "RMSE before the ride": _interval(metrics, "_without_distance"),
+        "RMSE with metered distance": _interval(metrics, ""),
+        "RMSE at request time": _interval(metrics, "_without_distance"),
         "MAE": _number(metrics.get("val.mae")),
-        "MAE before the ride": _number(metrics.get("val.mae_without_distance")),
+        "MAE at request time": _number(metrics.get("val.mae_without_distance")),
         "bias": _number(metrics.get("val.bias")),
         "commit": _commit(tags),
         "raw data": _fingerprint(tags),
@@ -121,12 +101,13 @@ def _fingerprint(tags: dict[str, str]) -> str | None:
     return hashlib.sha256(repr(files).encode()).hexdigest()[:8] if files else None
 
 
-def _parameters(run: Any, artifacts: Path) -> dict[str, str]:
-    """The parameters that decided how a run ended, by flat name; of a run whose record is gone, those in MLflow."""
+def _parameters(tracked: TrackedRuns, run: StoredRun) -> dict[str, str]:
+    """Return the parameters that decided how a run ended, by flat name; if its record is gone, those in MLflow."""
     try:
-        recorded = recorded_parameters(run, artifacts)
-    except RideDurationError:
-        return dict(run.data.params)
+        recorded = tracked.read_parameters(run)
+    except NotFound as error:
+        log.warning("%s; it is compared by the parameters in MLflow", error)
+        return run.params
     entry = {k: v for k, v in recorded.get("models", {}).get(recorded.get("model"), {}).items() if k != "search_space"}
     decisive = {name: recorded[name] for name in _DECISIVE if name in recorded}
     read = {entry.get("features"), decisive.get("intervals", {}).get("model", {}).get("features")}
@@ -134,8 +115,6 @@ def _parameters(run: Any, artifacts: Path) -> dict[str, str]:
     return {name: str(value) for name, value in flat(entry | decisive | {"feature_sets": sets}).items()}
 
 
-def _differences(params: dict[str, dict[str, str]]) -> pd.DataFrame:
-    names = sorted({name for values in params.values() for name in values} - set(_HEADLINE))
-    differing = [name for name in names if len({values.get(name) for values in params.values()}) > 1]
-    rows = {run_id: {name: values.get(name) for name in differing} for run_id, values in params.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=differing)
+def _differing(parameters: dict[str, dict[str, str]]) -> list[str]:
+    names = sorted({name for values in parameters.values() for name in values} - set(_HEADLINE))
+    return [name for name in names if len({values.get(name) for values in parameters.values()}) > 1]

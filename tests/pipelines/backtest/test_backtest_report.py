@@ -7,8 +7,8 @@ import pandas as pd
 
 from ride_duration.pipelines.backtest.backtest_report import plot_backtest, summarise_backtest
 from ride_duration.stats.metrics import MOMENTS
-from tests.pipelines.backtest.test_walk_forward import backtest
-from tests.pipelines.data_science.test_model_configurations import training
+from tests.support.backtest import backtest
+from tests.support.models import training
 
 MONTHS = "2021-01..2021-03+2023-01+2023-03"
 NEVER, LAST_2 = [5.0, 5.5, 6.0, 7.0], [5.0, 5.25, 5.5, 5.75]

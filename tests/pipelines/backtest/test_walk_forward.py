@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.backtest import walk_forward as module
-from ride_duration.pipelines.backtest.parameters import Backtest
 from ride_duration.pipelines.backtest.walk_forward import MEASURES, walk_forward
 from ride_duration.pipelines.data_science.parameters import Training
 from ride_duration.trips.months import parse_months
-from tests.pipelines.data_science.test_model_configurations import simulated_features, training
+from tests.support.backtest import backtest
+from tests.support.models import simulated_features, training
 
 TRIPS = 3
 YEAR = parse_months("2021-01..2021-12")
@@ -75,12 +75,6 @@ def features(*months: str, **changed: Any) -> ibis.Table:
         | changed
     )
     return ibis.memtable(rows.sample(frac=1, random_state=2))
-
-
-def backtest(months: str, policies: str, source: str = "tlc") -> Backtest:
-    """A backtest of green trips."""
-    sources = {"tlc": "https://tlc/{service}_{month}", "simulated": None}
-    return Backtest(source=source, sources=sources, taxi_type="green", backtest_data=months, backtest_policies=policies)
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)

@@ -8,8 +8,7 @@ import pytest
 from ride_duration.pipelines.data_engineering.feature_table import compute_features
 from ride_duration.pipelines.data_engineering.rules import check_records, clean_trips
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.data_engineering.test_rules import MONDAY, Ride, ride
-from tests.pipelines.data_engineering.test_trip_records import green_records, green_table
+from tests.support.trips import MONDAY, Ride, green_records, green_table, ride
 
 
 def features_of(*rides: Ride) -> list[dict[str, Any]]:

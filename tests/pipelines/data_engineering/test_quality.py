@@ -2,8 +2,7 @@
 
 from ride_duration.pipelines.data_engineering.quality import plot_quality, report_quality, summarise_quality
 from ride_duration.pipelines.data_engineering.rules import check_records
-from tests.pipelines.data_engineering.test_rules import ride
-from tests.pipelines.data_engineering.test_trip_records import green_records, green_table, raw_months
+from tests.support.trips import green_records, green_table, raw_months, ride
 
 REPORT = {
     "2021-01": {

@@ -29,21 +29,7 @@ from ride_duration.pipelines.data_engineering.rules import (
     quarantine_trips,
 )
 from ride_duration.pipelines.data_engineering.trip_records import ROW_NUMBER
-from tests.pipelines.data_engineering.test_trip_records import green_records, green_table
-
-MONDAY = datetime(2021, 1, 4, 8)
-
-Ride = tuple[int | None, int | None, datetime | None, datetime | None, float | None]
-
-
-def ride(
-    seconds: float = 600,
-    distance: float | None = 2.0,
-    zones: tuple[int | None, int | None] = (74, 75),
-    pickup: datetime = MONDAY,
-) -> Ride:
-    """A ride to which nothing is wrong, but for what is said."""
-    return (*zones, pickup, pickup + timedelta(seconds=seconds), distance)
+from tests.support.trips import MONDAY, Ride, green_records, green_table, ride
 
 
 def checked(*rides: Ride) -> ir.Table:

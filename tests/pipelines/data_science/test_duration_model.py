@@ -8,13 +8,7 @@ import pytest
 
 from ride_duration.pipelines.data_science.duration_model import DurationModel, without_distance
 from ride_duration.trips.features import FEATURES, METERED
-from tests.pipelines.data_science.test_model_configurations import (
-    BOOSTED,
-    CONFIGURED,
-    fitted,
-    simulated_features,
-    training,
-)
+from tests.support.models import BOOSTED, CONFIGURED, fitted, simulated_features, training
 
 
 def unfitted(name: str, **hyper_parameters: Any) -> DurationModel:

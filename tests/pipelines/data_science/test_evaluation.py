@@ -2,11 +2,8 @@
 
 import json
 import math
-from functools import cache
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -14,44 +11,9 @@ from ride_duration.model_package.intervals import bucket_names
 from ride_duration.pipelines.data_science.evaluation import compute_metrics, compute_slices, predict_trips
 from ride_duration.pipelines.data_science.parameters import Slices
 from ride_duration.stats.metrics import MEASURES, score
-from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_model_configurations import (
-    CONFIGURED,
-    fitted,
-    fitted_intervals,
-    simulated_features,
-    training,
-)
-
-SLICES = Slices(**CONFIGURED["slices"])
-
-
-def splits() -> dict[str, pd.DataFrame]:
-    """Training, validation and test rows; the last has trips without a distance."""
-    val = simulated_features(1_500, "2021-02")
-    return {
-        "train_features": simulated_features(2_000),
-        "val_features": val[val.index % 3 != 0],
-        "test_features": val[val.index % 3 == 0].assign(trip_distance=np.nan),
-    }
-
-
-@cache
-def predictions(model: str = "xgboost") -> pd.DataFrame:
-    """Predictions of a model and the baselines."""
-    baselines = {name: fitted(name) for name in CONFIGURED["baselines"]}
-    return predict_trips(fitted(model), fitted_intervals(model), baselines, **splits())
-
-
-def measured(model: str = "xgboost", **months: Any) -> dict[str, Any]:
-    """Metrics of a model."""
-    return compute_metrics(predictions(model), experiment(**months), training(model))
-
-
-@cache
-def sliced() -> pd.DataFrame:
-    """Slice metrics of the default model."""
-    return compute_slices(predictions(), **splits(), interval_model=fitted_intervals(), slices=SLICES)
+from tests.support.evaluation import SLICES, measured, predictions, sliced, splits
+from tests.support.models import CONFIGURED, fitted, fitted_intervals, training
+from tests.support.trips import experiment
 
 
 def test_every_trip_of_every_split_is_predicted_once() -> None:

@@ -15,15 +15,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.data_science.interval_model import IntervalModel, conformal_margin, fit_intervals
 from ride_duration.pipelines.data_science.parameters import Intervals
-from tests.pipelines.data_science.test_model_configurations import (
-    CONFIGURED,
-    MODELS,
-    fitted,
-    fitted_intervals,
-    intervals,
-    simulated_features,
-    training,
-)
+from tests.support.models import CONFIGURED, MODELS, fitted, fitted_intervals, intervals, simulated_features, training
 
 SCORES = st.lists(st.floats(-100, 100), min_size=1, max_size=60)
 INSIDE = st.sampled_from([0.55, 0.9, 0.95, 0.975, 0.99])

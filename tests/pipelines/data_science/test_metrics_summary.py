@@ -3,8 +3,8 @@
 from typing import Any
 
 from ride_duration.pipelines.data_science.metrics_summary import summarise_metrics
-from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_evaluation import measured
+from tests.support.evaluation import measured
+from tests.support.trips import experiment
 
 SIMULATED: dict[str, Any] = {"source": "simulated", "sources": {"simulated": None}}
 

@@ -13,9 +13,9 @@ from ride_duration.pipelines.data_science.plots import (
     plot_residual_by_hour,
 )
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_evaluation import predictions, splits
-from tests.pipelines.data_science.test_model_configurations import fitted, simulated_features, training
+from tests.support.evaluation import predictions, splits
+from tests.support.models import fitted, simulated_features, training
+from tests.support.trips import experiment
 
 SIMULATED = experiment(source="simulated", sources={"simulated": None})
 

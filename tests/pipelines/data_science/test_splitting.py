@@ -9,8 +9,8 @@ import pytest
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science.splitting import split_features
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_model_configurations import simulated_features
+from tests.support.models import simulated_features
+from tests.support.trips import experiment
 
 MONTHS = ("2021-01", "2021-02", "2021-03")
 

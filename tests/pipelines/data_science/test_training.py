@@ -11,7 +11,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.data_science import training as training_module
 from ride_duration.pipelines.data_science.duration_model import DurationModel
 from ride_duration.pipelines.data_science.training import fit_baselines, fit_model
-from tests.pipelines.data_science.test_model_configurations import BOOSTED, CONFIGURED, simulated_features, training
+from tests.support.models import BOOSTED, CONFIGURED, simulated_features, training
 
 ROUNDS = {name: CONFIGURED["models"][name]["early_stopping"]["rounds"] for name in BOOSTED}
 

@@ -6,8 +6,8 @@ import pytest
 
 from ride_duration.pipelines.data_science.duration_model import Origin
 from ride_duration.pipelines.data_science.training_provenance import settings_hash, train_intervals, train_model
-from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_model_configurations import CONFIGURED, intervals, simulated_features, training
+from tests.support.models import CONFIGURED, intervals, simulated_features, training
+from tests.support.trips import experiment
 
 
 def test_what_was_trained_knows_its_run_and_its_settings() -> None:

@@ -10,7 +10,7 @@ from ride_duration.datasets.month_files import RemoteFile
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.ingestion.parameters import Simulation
 from ride_duration.pipelines.ingestion.raw_months import fingerprint_months, source_months
-from tests.pipelines.data_engineering.test_trip_records import raw_months
+from tests.support.trips import raw_months
 
 SIMULATED = {"source": "simulated", "sources": {"simulated": None}}
 

@@ -21,10 +21,10 @@ from ride_duration.pipelines.model_release.champion import (
 from ride_duration.pipelines.model_release.gate_checks import Check
 from ride_duration.stats.bootstrap import Difference, compare_rmse
 from tests.model_package.tiny import tiny_package
-from tests.pipelines.data_science.test_evaluation import SLICES, sliced
-from tests.pipelines.data_science.test_model_configurations import simulated_features
-from tests.pipelines.model_release.test_gate import gate
-from tests.pipelines.model_release.test_packaging import package, repacked
+from tests.support.evaluation import SLICES, sliced
+from tests.support.gate import gate
+from tests.support.models import simulated_features
+from tests.support.packages import package, repacked
 
 ERRORS = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).exponential(25, (2, 600)))
 DAYS = np.arange(600) % 28

@@ -12,11 +12,11 @@ from ride_duration.pipelines.model_release.consistency_checks import (
     refuse_other_models,
     refuse_other_trips,
 )
-from tests.pipelines.data_engineering.test_trip_records import experiment
-from tests.pipelines.data_science.test_evaluation import measured
-from tests.pipelines.data_science.test_model_configurations import fitted, fitted_intervals
-from tests.pipelines.model_release.test_gate import judged
-from tests.pipelines.model_release.test_packaging import SIMULATED, package, packaging, released_splits, trained
+from tests.support.evaluation import measured
+from tests.support.gate import judged
+from tests.support.models import fitted, fitted_intervals
+from tests.support.packages import SIMULATED, package, packaging, released_splits, trained
+from tests.support.trips import experiment
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The gate: what each check demands, when it fails, and what it says."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from ride_duration.datasets.release import FormerChampion
@@ -17,40 +15,10 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.model_release import gate as gate_module
 from ride_duration.pipelines.model_release.gate import _later_months, gate_package
 from ride_duration.pipelines.model_release.gate_checks import Check, columns_of
-from ride_duration.pipelines.model_release.parameters import Gate
-from tests.pipelines.data_science.test_evaluation import SLICES, splits
-from tests.pipelines.data_science.test_model_configurations import CONF, simulated_features
-from tests.pipelines.model_release.test_packaging import QUALITY, package, released_splits, repacked
-
-CONFIGURED = yaml.safe_load((CONF / "parameters_model_release.yml").read_text())["gate"]
-
-#: So wide that only what a test is about can fail, with few trips and little models.
-WIDE: dict[str, Any] = {"coverage": [0.5, 1.0], "bucket_coverage": 0.5, "milliseconds": 10_000}
-
-
-def gate(**changed: Any) -> Gate:
-    """The configured gate."""
-    return Gate(**CONFIGURED | changed)
-
-
-def in_few_days(rows: pd.DataFrame, days: int = 6) -> pd.DataFrame:
-    """The rows as if picked up on so many days, which then count as days."""
-    first = rows["pickup_datetime"].min().normalize()
-    return rows.assign(pickup_datetime=first + pd.to_timedelta(np.arange(len(rows)) % days, "D"))
-
-
-def judged(
-    of: ModelPackage,
-    champion: ModelPackage | None = None,
-    former: Sequence[FormerChampion] = (),
-    val: pd.DataFrame | None = None,
-    **changed: Any,
-) -> dict[str, Any]:
-    """A gate's report."""
-    rows = released_splits()
-    val = in_few_days(rows["val_features"] if val is None else val)
-    train, none = rows["train_features"], rows["test_features"].iloc[:0]
-    return gate_package(of, champion, former, train, val, none, gate(**WIDE | changed), SLICES)
+from tests.support.evaluation import SLICES, splits
+from tests.support.gate import WIDE, gate, in_few_days, judged
+from tests.support.models import simulated_features
+from tests.support.packages import QUALITY, package, released_splits, repacked
 
 
 def check_of(report: dict[str, Any], name: str) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from datetime import datetime
 from html.parser import HTMLParser
 
 from ride_duration.pipelines.model_release.gate_page import write_gate_page
-from tests.pipelines.model_release.test_gate import judged
-from tests.pipelines.model_release.test_packaging import package
+from tests.support.gate import judged
+from tests.support.packages import package
 
 
 class _Tables(HTMLParser):

@@ -18,14 +18,7 @@ from ride_duration.pipelines.model_release import graphs as graphs_module
 from ride_duration.pipelines.model_release.graphs import onnx_graph, reason_against
 from ride_duration.pipelines.model_release.trees import READERS, rounded_down
 from ride_duration.trips.features import FEATURES
-from tests.pipelines.data_science.test_model_configurations import (
-    CONFIGURED,
-    MODELS,
-    fitted,
-    fitted_intervals,
-    simulated_features,
-    training,
-)
+from tests.support.models import CONFIGURED, MODELS, fitted, fitted_intervals, simulated_features, training
 
 #: Estimators and settings beyond the model configurations, each with few trees.
 BEYOND: dict[str, dict[str, Any]] = {

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from ride_duration.pipelines.model_release.model_card import card_files
-from tests.pipelines.data_science.test_evaluation import measured, predictions, sliced, splits
-from tests.pipelines.data_science.test_model_configurations import fitted_intervals
-from tests.pipelines.model_release.test_packaging import SIMULATED, package
+from tests.support.evaluation import measured, predictions, sliced, splits
+from tests.support.models import fitted_intervals
+from tests.support.packages import SIMULATED, package
 
 
 def card(model: str = "xgboost", slices: pd.DataFrame | None = None, **changed: Any) -> str:

@@ -12,9 +12,9 @@ from ride_duration.pipelines.model_release.run_summary import (
     release_package,
     write_summary,
 )
-from tests.pipelines.data_science.test_model_configurations import CONFIGURED, MODELS
-from tests.pipelines.model_release.test_gate import judged
-from tests.pipelines.model_release.test_packaging import package, repacked
+from tests.support.gate import judged
+from tests.support.models import CONFIGURED, MODELS
+from tests.support.packages import package, repacked
 
 RELEASED = {"version": 3, "champion": 3, "outcome": "Version 3 is champion now."}
 
@@ -87,6 +87,16 @@ def test_the_summary_names_each_check_that_failed_with_its_reason() -> None:
     page = summary("mean")
     assert "\nGate: failed: better than mean, better than zone_pair_median" in page
     assert re.search(r"\n  better than mean: [\d.]+ against [\d.]+ with metered distance", page)
+
+
+def test_a_model_that_is_not_released_for_want_of_the_distance_says_why_and_what_to_do() -> None:
+    page = summary("ridge")
+    assert (
+        "\n  answers at request time: this model needs the metered distance; `gate.request_time: false` allows it"
+        in page
+    )
+    assert "add gate.request_time=false to --params" in page
+    assert "gate.request_time" not in summary()
 
 
 def test_a_distance_that_was_used_is_said() -> None:

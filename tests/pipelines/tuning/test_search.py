@@ -17,7 +17,7 @@ from ride_duration.pipelines.data_science.training import fit
 from ride_duration.pipelines.tuning.folds import make_folds
 from ride_duration.pipelines.tuning.parameters import Tuning
 from ride_duration.pipelines.tuning.search import check_search, tune_model
-from tests.pipelines.data_science.test_model_configurations import CONFIGURED, simulated_features, training
+from tests.support.models import CONFIGURED, simulated_features, training
 
 EXPERIMENT = Experiment(
     source="simulated",

@@ -13,7 +13,7 @@ from ride_duration.pipelines.tuning.tuning_report import (
     summarise_tuning,
     write_tuned_entry,
 )
-from tests.pipelines.data_science.test_model_configurations import CONFIGURED, training
+from tests.support.models import CONFIGURED, training
 
 BEST = {"learning_rate": 0.1234, "max_leaves": 31, "min_child_weight": 7}
 FOUND: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 
 from ride_duration.datasets.month_files import fingerprint
 from ride_duration.errors import RideDurationError
-from ride_duration.runs.reproduction.checks import check_made_anew, code_differences, code_doubts, raw_differences
+from ride_duration.runs.reproduction.checks import check_raw_again, code_differences, code_doubts, raw_differences
 from ride_duration.runs.reproduction.record import Record
 
 HERE = {"git_commit": "c" * 40, "git_dirty": "false", "lock_sha256": "d" * 64}
@@ -86,6 +86,6 @@ def test_only_a_simulated_month_may_be_missing(tmp_path: Path) -> None:
 
 
 def test_a_month_that_was_simulated_otherwise_is_named() -> None:
-    check_made_anew(record(), record())
+    check_raw_again(record(), record())
     with pytest.raises(RideDurationError, match=r"month\.parquet: sha256 aaaaaaaa .* read sha256 bbbbbbbb"):
-        check_made_anew(record(), record(sha256="b" * 64))
+        check_raw_again(record(), record(sha256="b" * 64))

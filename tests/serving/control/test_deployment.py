@@ -10,8 +10,7 @@ import pytest
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package.files import write_folder
-from ride_duration.registry import Registry
-from ride_duration.registry import registry as registry_module
+from ride_duration.registry import Registry, decision_lock
 from ride_duration.registry.__main__ import decide
 from ride_duration.registry.reader import RegistryReader, Released
 from ride_duration.serving.api_keys import add_key
@@ -245,7 +244,7 @@ def test_decisions_are_asked_for_and_told_as_json(models: Models) -> None:
     finished = asked | {"by": "rollout", "begun": {"by": "Ana", "why": "fair"}, "decision": "promote"}
     assert decide(finished | {"version": 1})["version"] == 1
     assert registry.history()[-1].decision.by == "rollout"
-    assert "was judged when the champion was version 2" in decide(finished | {"version": awaiting})["message"]
+    assert "was evaluated when the champion was version 2" in decide(finished | {"version": awaiting})["message"]
     assert "awaits approval" in decide(asked | {"decision": "promote", "version": awaiting})["message"]
     decide(rollback)
     assert decide(finished | {"version": awaiting}) == {"version": awaiting, "previous": 2}
@@ -254,9 +253,9 @@ def test_decisions_are_asked_for_and_told_as_json(models: Models) -> None:
 
 
 def test_a_registry_that_others_hold_has_decided_nothing(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(decision_lock, "LOCK_SECONDS", 0.1)
     asked = {"project": str(models.project), "tracking": SETTINGS, "model": "any", "by": "Ben", "why": "test"}
-    with filelock.FileLock(models.project / "data/.registry.lock"):
+    with filelock.FileLock(models.project / "data/mlflow/.registry.lock"):
         told = decide(asked | {"decision": "promote", "version": 1})
     assert told["kind"] == "RegistryUnavailable"
     assert "another command has been deciding" in told["message"]

@@ -65,7 +65,7 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     stages = [("1", "champion"), ("3", "challenger"), ("3", "champion")]
     assert all(answered == stages for answered in seen.values()), "who has the challenger keeps it"
     assert town.registry.champion() == 3
-    first, last = (reign.decision for reign in town.registry.history())
+    first, last = (tenure.decision for tenure in town.registry.history())
     assert (first.kind, first.by) == ("promotion", "Ana")
     assert (last.kind, last.by, last.why) == (
         "approval",

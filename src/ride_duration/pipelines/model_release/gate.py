@@ -20,7 +20,7 @@ from ride_duration.pipelines.data_science.slices import slices_of
 from ride_duration.pipelines.model_release.answer_errors import needs_distance
 from ride_duration.pipelines.model_release.champion import compare_with_champions
 from ride_duration.pipelines.model_release.consistency_checks import refuse_other_trips
-from ride_duration.pipelines.model_release.gate_checks import Check, columns_of
+from ride_duration.pipelines.model_release.gate_checks import REQUEST_TIME_CHECK, Check, columns_of
 from ride_duration.pipelines.model_release.parameters import Gate
 from ride_duration.stats.metrics import MOMENTS
 
@@ -112,7 +112,7 @@ def _answers_at_request_time(package: ModelPackage, gate: Gate) -> list[Check]:
         return []
     needs = needs_distance(package)
     found = "this model needs the metered distance; `gate.request_time: false` allows it" if needs else "it does"
-    return [Check("answers at request time", "answers without the metered distance", not needs, found)]
+    return [Check(REQUEST_TIME_CHECK, "answers without the metered distance", not needs, found)]
 
 
 def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers]) -> list[Check]:

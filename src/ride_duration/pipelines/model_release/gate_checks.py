@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+#: Name of the check that a package answers without the metered distance.
+REQUEST_TIME_CHECK = "answers at request time"
+
 
 class Check(NamedTuple):
     """One check: what must hold, whether it does, and what was found."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ride_duration.datasets.release import Release
 from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.pipelines.model_release.gate_checks import REQUEST_TIME_CHECK
 from ride_duration.pipelines.model_release.parameters import ExampleRide, ReleaseChoice
 
 #: The share that a person says in words.
@@ -59,6 +60,10 @@ def write_summary(
     """What the run read, how well the model does, what the gate said, and one ride, as plain text."""
     failed = [f"  {check['name']}: {check['evidence']}" for check in gate_report["checks"] if not check["passed"]]
     gate = [f"Gate: {gate_report['verdict']}", *failed, released["outcome"]]
+    if any(check["name"] == REQUEST_TIME_CHECK and not check["passed"] for check in gate_report["checks"]):
+        gate.append(
+            "Train one that answers without it, as the default model does, or add gate.request_time=false to --params."
+        )
     return "\n".join([metrics_summary, *gate, "", _ride(example_answer), ""])
 
 

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ride_duration
 from ride_duration.errors import NotFound
 from ride_duration.provenance import UNKNOWN, checked_out
-from ride_duration.runs.comparison import find_run, find_runs
-from ride_duration.runs.reproduction.checks import check_at_hand, check_made_anew
+from ride_duration.runs.isolated import TRAINING_PIPELINES, Code, execute, present_code, temporary_folder
+from ride_duration.runs.reproduction.checks import check_at_hand, check_raw_again
 from ride_duration.runs.reproduction.record import Record, read_record
-from ride_duration.runs.reproduction.rerun import Code, rerun, temporary_folder
+from ride_duration.runs.tracked_runs import TrackedRuns, find_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDENTICAL = "identical"
+
+#: Of a rerun, so that neither the user's data nor the user's list of runs changes; all of it is removed at the end.
+_TRACKING = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
 
 
 def reproduce(
@@ -50,20 +52,25 @@ def reproduce(
     Raises:
         RideDurationError: The run cannot be had again, and why.
     """
-    record = read_record(find_run(find_runs(project, settings), run_id), project / settings["artifacts"])
+    tracked = TrackedRuns(project, settings)
+    record = read_record(find_run(tracked.find_all(), run_id), tracked)
     check_at_hand(record, project, checkout=checkout, anyway=anyway)
     parameters = record.parameters if checkout else defaults | record.parameters
+    months = [project / record.raw_folder / f"{stem}.parquet" for stem in record.raw]
     with temporary_folder() as folder, _code(record, project, folder / "code", checkout) as code:
         log.info("running %s again in a temporary project, with tracking of its own", record.run_id[:8])
-        again = rerun(record, code, parameters, project, folder / "project")
-    check_made_anew(record, again)
-    return compare_metrics(record.metrics, again.metrics)
+        place, environment = folder / "project", record.environment
+        execute(place, code, project, parameters, months, environment, TRAINING_PIPELINES, _TRACKING)
+        again = TrackedRuns(place, _TRACKING)
+        rerun = read_record(again.find_all()[0], again)
+    check_raw_again(record, rerun)
+    return compare_metrics(record.metrics, rerun.metrics)
 
 
 @contextmanager
 def _code(record: Record, project: Path, folder: Path, checkout: bool) -> Iterator[Code]:
     if not checkout:
-        yield Code(project, Path(ride_duration.__file__).parents[1])
+        yield present_code(project)
         return
     if record.commit == UNKNOWN:
         raise NotFound(

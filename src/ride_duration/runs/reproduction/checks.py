@@ -37,7 +37,7 @@ def check_at_hand(record: Record, project: Path, *, checkout: bool, anyway: bool
     if raw or (code and not checkout and not anyway):
         named = "\n  ".join([*raw, *code, *doubts])
         hint = _raw_hint(record) if raw else _code_hint(record, here)
-        what = f"run {record.run_id[:_SHORT]} was made from something else than is here, so that nothing was run"
+        what = f"run {record.run_id[:_SHORT]} cannot be reproduced: recorded inputs differ from the current checkout"
         raise IntegrityError(f"{what}:\n  {named}\n{hint}")
     for line in code + doubts:
         log.warning("%s", line)
@@ -81,7 +81,7 @@ def changes_here(project: Path) -> list[str]:
 def raw_differences(record: Record, project: Path) -> list[str]:
     """Which raw months are not those of a run, one line a file.
 
-    A simulated month that is not there is none of them: it can be made anew.
+    A simulated month that is not there is none of them: it can be made again.
     """
     differences = []
     for stem, recorded in sorted(record.raw.items()):
@@ -91,7 +91,7 @@ def raw_differences(record: Record, project: Path) -> list[str]:
         else:
             present = _difference(recorded, project / path)
         if present:
-            differences.append(f"{path}: {_told(recorded)} was recorded, but {present}")
+            differences.append(f"{path}: {_describe(recorded)} was recorded, but {present}")
     return differences
 
 
@@ -101,30 +101,31 @@ def _difference(recorded: tuple[str, int], path: Path) -> str | None:
     except RideDurationError as error:
         return str(error)
     present = found["sha256"], found["rows"]
-    return None if present == recorded else f"{_told(present)} lies there"
+    return None if present == recorded else f"{_describe(present)} lies there"
 
 
-def check_made_anew(record: Record, again: Record) -> None:
-    """Compare the raw months that a rerun read, some of them perhaps simulated anew, with those of the run.
+def check_raw_again(record: Record, again: Record) -> None:
+    """Compare the raw months that a rerun read, some of them perhaps simulated again, with those of the run.
 
     Raises:
         RideDurationError: One is another month.
     """
     for stem, recorded in sorted(record.raw.items()):
         if (read := again.raw.get(stem)) != recorded:
+            found = _describe(read) if read else "none"
             raise IntegrityError(
-                f"{stem}.parquet: {_told(recorded)} was recorded, the rerun read {_told(read) if read else 'none'}; "
+                f"{stem}.parquet: {_describe(recorded)} was recorded, the rerun read {found}; "
                 "the code simulates it otherwise now, so that metrics cannot be compared"
             )
 
 
-def _told(fingerprint: tuple[str, int]) -> str:
+def _describe(fingerprint: tuple[str, int]) -> str:
     return f"sha256 {fingerprint[0][:_SHORT]} with {fingerprint[1]:,} rows"
 
 
 def _raw_hint(record: Record) -> str:
     if record.simulated:
-        return "Put the recorded months back, or delete those here: simulated months are made anew."
+        return "Put the recorded months back, or delete those here: simulated months are made again."
     return "Put the recorded months back and type the same again; the TLC may have published others since."
 
 

@@ -1,17 +1,18 @@
-"""What the tracking store holds of a run that can be had again."""
+"""What the tracking store holds of a run that can be reproduced."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
-from ride_duration.mlflow_store import recorded_parameters
 from ride_duration.provenance import UNKNOWN
+from ride_duration.runs.isolated import TRAINING_PIPELINES
 
-#: The pipelines that lead from raw months to metrics.
-TRAINING = ("ingestion", "data_engineering", "data_science")
+if TYPE_CHECKING:
+    from ride_duration.mlflow_reader import StoredRun
+    from ride_duration.runs.tracked_runs import TrackedRuns
 
 _ALL = "__default__"
 _RAW = "raw."
@@ -53,30 +54,30 @@ class Record:
 
     @property
     def simulated(self) -> bool:
-        """Whether its raw months can be made anew."""
+        """Whether its raw months can be made again."""
         return self.parameters.get("sources", {}).get(self.source, "") is None
 
 
-def read_record(run: Any, artifacts: Path) -> Record:
-    """Read what MLflow holds of a run.
+def read_record(run: StoredRun, tracked: TrackedRuns) -> Record:
+    """Read what the tracking store holds of a run.
 
     Args:
-        run: As MLflow gives it.
-        artifacts: The folder of the project's artifacts.
+        run: The run.
+        tracked: Where it is kept.
 
     Raises:
         RideDurationError: The run did not finish, trained no model, or lacks its parameters, raw months or metrics.
     """
-    run_id, tags = run.info.run_id, run.data.tags
+    run_id, tags = run.run_id, run.tags
     pipelines = tags.get("pipeline", _ALL).split("+")
     raw = {name.removeprefix(_RAW): _sha256_and_rows(value) for name, value in tags.items() if name.startswith(_RAW)}
-    if run.info.status != "FINISHED":
-        problem = f"is {run.info.status.lower()}; only finished runs can"
-    elif not {_ALL, TRAINING[-1]} & set(pipelines):
-        problem = f"ran {', '.join(pipelines)}; only runs of {TRAINING[-1]} can"
+    if run.status != "FINISHED":
+        problem = f"is {run.status.lower()}; only finished runs can"
+    elif not {_ALL, TRAINING_PIPELINES[-1]} & set(pipelines):
+        problem = f"ran {', '.join(pipelines)}; only runs of {TRAINING_PIPELINES[-1]} can"
     elif not raw:
-        problem = "has no fingerprints of raw months, so what it learnt from is not known; it cannot"
-    elif not run.data.metrics:
+        problem = "has no fingerprints of raw months, so what it was trained on is not known; it cannot"
+    elif not run.metrics:
         problem = "has no metrics that a rerun could be compared with; it cannot"
     else:
         environment = tags.get("environment")
@@ -86,9 +87,9 @@ def read_record(run: Any, artifacts: Path) -> Record:
             commit=tags.get("git_commit", UNKNOWN),
             dirty={"true": True, "false": False}.get(tags.get("git_dirty", UNKNOWN)),
             lock=tags.get("lock_sha256", UNKNOWN),
-            parameters=recorded_parameters(run, artifacts),
+            parameters=tracked.read_parameters(run),
             raw=raw,
-            metrics=run.data.metrics,
+            metrics=run.metrics,
         )
     raise RideDurationError(f"run {run_id[:8]} {problem} be reproduced")
 

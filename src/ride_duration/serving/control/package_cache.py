@@ -10,7 +10,7 @@ from ride_duration.atomic import replaced_whole
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import MANIFEST, read_folder, write_folder
-from ride_duration.registry.packages import open_sealed
+from ride_duration.registry.packages import load_verified
 from ride_duration.registry.reader import Released
 
 #: Packages that are kept besides those in use, for a rollback while the registry is away.
@@ -41,7 +41,7 @@ class PackageCache:
         """
         own = self._folder / str(version)
         if source is not None:
-            package = open_sealed(source.folder, version, source.noted)
+            package = load_verified(source.folder, version, source.noted)
             if not own.exists() or self._differs(own, package):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._noted(version).unlink(missing_ok=True)  # a kill must not leave it beside another package

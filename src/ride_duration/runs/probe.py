@@ -1,4 +1,4 @@
-"""Run by itself, inside a project and before a rerun: says which code would run there, and where it would write."""
+"""Run by itself, inside the project of an isolated run: print which code would run there, and where it would write."""
 
 import json
 import sys

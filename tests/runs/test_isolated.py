@@ -1,4 +1,4 @@
-"""The temporary project: it has the recorded parameters, to the letter, and leaves nothing behind."""
+"""The project of an isolated run: it has the recorded parameters, to the letter, and leaves nothing behind."""
 
 import math
 import os
@@ -9,10 +9,12 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from ride_duration.errors import RideDurationError
+from ride_duration.runs.isolated import check_code, compose_project, temporary_folder
 from ride_duration.runs.reproduction import compare_metrics
-from ride_duration.runs.reproduction.rerun import _check, _compose, temporary_folder
 from ride_duration.settings import CONFIG_LOADER_ARGS
 from tests.conftest import REPOSITORY, Project
+
+TRACKING = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
 
 PARAMETERS = {
     "number": 1e-05,
@@ -38,28 +40,28 @@ def test_the_recorded_parameters_stand_alone(tmp_path: Path, project: Project, e
     local = project.root / "conf/local"
     (local / "parameters.yml").write_text("models: {ridge: {hyper_parameters: {alpha: 4, solver: lsqr}}}\n")
     (local / "globals.yml").write_text("source: mine\ntracking: {uri: http://example.com, more: 1}\n")
-    _compose(tmp_path / "temporary", project.root, local, environment, PARAMETERS)
+    compose_project(tmp_path / "temporary", project.root, local, environment, PARAMETERS, TRACKING)
     configuration = loader(tmp_path / "temporary", environment)
     assert configuration["parameters"] == PARAMETERS
-    assert configuration["globals"]["tracking"]["uri"] == "sqlite:///data/mlflow/mlflow.db"
+    assert TRACKING.items() <= configuration["globals"]["tracking"].items()
     assert configuration["globals"]["source"] == ("simulated" if environment else "mine")
 
 
 def test_an_environment_that_is_gone_is_named(tmp_path: Path, project: Project) -> None:
     with pytest.raises(RideDurationError, match="'mine' is not in"):
-        _compose(tmp_path / "temporary", project.root, project.root / "conf/local", "mine", PARAMETERS)
+        compose_project(tmp_path / "temporary", project.root, project.root / "conf/local", "mine", PARAMETERS, TRACKING)
 
 
 def test_code_from_elsewhere_is_refused(project: Project, tmp_path: Path) -> None:
     with pytest.raises(RideDurationError, match="not the code in"):
-        _check(project.root, tmp_path, "test")
+        check_code(project.root, tmp_path, "test")
 
 
 def test_data_outside_the_temporary_project_are_refused(project: Project) -> None:
     catalog = f"trips:\n  type: pandas.ParquetDataset\n  filepath: {project.root}/trips.parquet\n"
     (project.root / "conf/test/catalog.yml").write_text(catalog)
     with pytest.raises(RideDurationError, match="would write trips to"):
-        _check(project.root, REPOSITORY / "src", "test")
+        check_code(project.root, REPOSITORY / "src", "test")
 
 
 def test_sigterm_leaves_no_folder_behind() -> None:
