@@ -88,6 +88,8 @@ class OperationsHandler:
             raise Refused(503, f"no model answers yet: {why}", retry_after=2)
         if not self._log.writable:
             raise Refused(503, "the prediction log takes no more; the service's log says why", retry_after=5)
+        if self._log.unsaved:
+            raise Refused(503, f"{hide_details(self._log.unsaved)}; the service's log says more", retry_after=5)
         return {"status": "ready", "model_version": deployment.champion.label}
 
     def version(self) -> dict[str, Any]:
