@@ -268,7 +268,8 @@ def test_nothing_is_promised_after_damage_that_was_found_at_the_start(tmp_path: 
     log = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
     for record in predictions(3):
         log.append([record])
-    log.close(patience=0.0)
+    until(lambda: log.last_error)
+    log.close(patience=1.0)
     [file] = (tmp_path / "journal").rglob("*.journal2")
     with file.open("r+b") as damaged:
         damaged.seek(30)
