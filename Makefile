@@ -20,7 +20,7 @@ run: $(VENV)/installed ## Do the main job on the offline default: simulated mont
 	@$(BIN)/kedro run
 
 serve: $(VENV)/installed ## Answer rides on the current champion, with a page for people (http://127.0.0.1:9696)
-	@$(BIN)/kedro models serve
+	@$(BIN)/kedro service start
 
 test: lint ## Run every test, linter, type check and import contract
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered

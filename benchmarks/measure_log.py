@@ -14,28 +14,30 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from ride_duration.store import Prediction, PredictionLog
+from ride_duration.store import PredictionLog, PredictionRecord
 
 CLIENTS = 64
 PICKUP = datetime(2021, 2, 1, 17, 30)
 MODEL = "ride-duration-green-simulated"
 
 
-def records(count: int) -> list[Prediction]:
+def records(count: int) -> list[PredictionRecord]:
     return [
-        Prediction(uuid4().hex, f"ride {i}", 1e9 + i, PICKUP, 10, 50, 2.5, 20.0, 10.0, 30.0, 1, "champion", 0.5, MODEL)
+        PredictionRecord(
+            uuid4().hex, f"ride {i}", 1e9 + i, PICKUP, 10, 50, 2.5, 20.0, 10.0, 30.0, 1, "champion", 0.5, MODEL
+        )
         for i in range(count)
     ]
 
 
-async def ask(log: PredictionLog, share: list[Prediction]) -> None:
+async def ask(log: PredictionLog, share: list[PredictionRecord]) -> None:
     for record in share:
         log.append([record])
         await log.durable()
         await asyncio.sleep(0)
 
 
-async def ask_all(log: PredictionLog, asked: list[Prediction]) -> float:
+async def ask_all(log: PredictionLog, asked: list[PredictionRecord]) -> float:
     began = time.perf_counter()
     await asyncio.gather(*(ask(log, asked[client::CLIENTS]) for client in range(CLIENTS)))
     return len(asked) / (time.perf_counter() - began)

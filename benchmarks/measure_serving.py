@@ -107,9 +107,11 @@ def print_steps(package: Any) -> None:
     from ride_duration.model_package import ModelPackage
     from ride_duration.serving.handlers.predict import decode_body
     from ride_duration.serving.http.guard import Guard
+    from ride_duration.serving.inference.counters import Counters
     from ride_duration.serving.inference.deployment import Deployment, Model
     from ride_duration.serving.inference.metrics import Metrics
-    from ride_duration.serving.inference.scoring import answer, parse_ride
+    from ride_duration.serving.inference.parsing import parse_ride
+    from ride_duration.serving.inference.scoring import score_ride
     from ride_duration.serving.schemas.prediction import Ride
     from ride_duration.serving.settings import check_settings
     from ride_duration.store import PredictionLog
@@ -118,9 +120,9 @@ def print_steps(package: Any) -> None:
     model = Model(ModelPackage(package.contents, 1, 1), "benchmark", time.time())
     deployment = Deployment(model)
     body = json.dumps(RIDE).encode()
-    asked = parse_ride(decode_body(body, Ride), deployment, "benchmark-1")
-    answered = answer(asked, deployment, time.perf_counter())
-    metrics = Metrics()
+    ride = parse_ride(decode_body(body, Ride), deployment, "benchmark-1")
+    scored = score_ride(ride, deployment, time.perf_counter())
+    metrics = Metrics(Counters())
     scope = {"path": "/predict", "headers": [(b"host", b"localhost"), (b"content-length", b"60")], "client": ("a", 1)}
     when = datetime(2021, 2, 3, 8, 30)
     with tempfile.TemporaryDirectory() as folder:
@@ -131,10 +133,10 @@ def print_steps(package: Any) -> None:
             "decode and check JSON": lambda: decode_body(body, Ride),
             "understand: zones, time, distance": lambda: parse_ride(decode_body(body, Ride), deployment, "benchmark-1"),
             "features alone": lambda: features_of_ride(74, 236, when, 2.4, package.places),
-            "answer: features, three graphs, interval": lambda: answer(asked, deployment, time.perf_counter()),
-            "encode": lambda: msgspec.json.encode(answered.prediction()),
-            "log: record and journal": lambda: log.append([answered.record(time.time())]),
-            "metrics": lambda: (metrics.prediction(answered), metrics.request("/predict", 200, 0.001, 1.0)),
+            "answer: features, three graphs, interval": lambda: score_ride(ride, deployment, time.perf_counter()),
+            "encode": lambda: msgspec.json.encode(scored.to_prediction()),
+            "log: record and journal": lambda: log.append([scored.to_record(time.time())]),
+            "metrics": lambda: (metrics.observe_ride(scored), metrics.observe_request("/predict", 200, 0.001, 1.0)),
         }
         print(f"\n{'step (one process, no HTTP)':44}{'microseconds':>12}")
         for name, step in steps.items():
@@ -166,7 +168,7 @@ def ask(wrk: str, server: Server, seconds: int, scratch: Path) -> Measured:
 
 
 def settings_of(env: str | None) -> dict[str, Any]:
-    """The service's settings as `kedro models serve` would give them."""
+    """The service's settings as `kedro service start` would give them."""
     import msgspec
     from kedro.framework.startup import bootstrap_project
 
@@ -201,7 +203,9 @@ def service(settings: dict[str, Any], scratch: Path) -> Iterator[Server]:
     own = {"port": port, "folder": str(scratch / "serving"), "store": f"sqlite:///{scratch}/predictions.db"}
     file = scratch / "settings.json"
     file.write_text(json.dumps(settings | own))
-    with started([sys.executable, "-m", "ride_duration.serving", str(file)], f"http://127.0.0.1:{port}/ready"):
+    with started(
+        [sys.executable, "-m", "ride_duration.serving", "--settings", str(file)], f"http://127.0.0.1:{port}/ready"
+    ):
         yield Server(f"http://127.0.0.1:{port}/predict", json.dumps(RIDE))
 
 

@@ -1,4 +1,4 @@
-"""The service's start: seconds from `kedro models serve` to the first answer, and the memory that it takes.
+"""The service's start: seconds from `kedro service start` to the first answer, and the memory that it takes.
 
 `python benchmarks/measure_start.py [--times 5] [--env tlc]`, in a project that has a champion; on Linux, since memory
 is read from `/proc`. Prints the median and the worst of the starts: until Kedro has written the service's settings,
@@ -33,7 +33,7 @@ def first_answer(process: subprocess.Popen[str], port: int) -> http.client.HTTPC
                 return connection
         except OSError:
             time.sleep(0.005)
-    sys.exit("The service has ended; `kedro models serve` says why.")
+    sys.exit("The service has ended; `kedro service start` says why.")
 
 
 def ask(connection: http.client.HTTPConnection) -> int:
@@ -56,7 +56,7 @@ def megabytes(process: subprocess.Popen[str], what: str) -> float:
 def measure(env: list[str]) -> tuple[float, float, float, float, float]:
     port = free_port()
     kedro = str(Path(sys.executable).with_name("kedro"))
-    command = [kedro, "models", "serve", "--port", str(port), "--params=serving.instance=measure_start", *env]
+    command = [kedro, "service", "start", "--port", str(port), "--params=serving.instance=measure_start", *env]
     began = time.perf_counter()
     with subprocess.Popen(command, text=True) as process:
         try:

@@ -14,7 +14,7 @@ status  Say which colour is live, and what runs; ends with 1 if the live one can
 stop    Stop nginx and both colours, in this order; nothing that was acknowledged is lost.
 
 COMMAND starts an instance; {colour} and {port} in it are filled in. Default:
-  kedro models serve --host 127.0.0.1 --port {port} --params=serving.instance={colour},serving.behind_proxy=true
+  kedro service start --host 127.0.0.1 --port {port} --params=serving.instance={colour},serving.behind_proxy=true
 
 Settings, from the environment:
   RIDE_DURATION_LISTEN      where nginx listens            (127.0.0.1:8080)
@@ -33,7 +33,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 listen=${RIDE_DURATION_LISTEN:-127.0.0.1:8080}
 patience=${RIDE_DURATION_PATIENCE:-60}
 declare -A port=([blue]=${RIDE_DURATION_BLUE_PORT:-9701} [green]=${RIDE_DURATION_GREEN_PORT:-9702})
-command=(kedro models serve --host 127.0.0.1 --port '{port}'
+command=(kedro service start --host 127.0.0.1 --port '{port}'
     '--params=serving.instance={colour},serving.behind_proxy=true')
 ride='{"PULocationID": 132, "DOLocationID": 230, "trip_distance": 17.5}'
 

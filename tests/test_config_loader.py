@@ -59,7 +59,7 @@ def test_production_takes_addresses_from_the_environment(monkeypatch: pytest.Mon
 def test_an_address_that_the_environment_lacks_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
     monkeypatch.delenv("RIDE_DURATION_STORE", raising=False)
-    ended = project.kedro("models", "serve", "--env", "production")
+    ended = project.kedro("service", "start", "--env", "production")
     assert ended.code == 1
     assert "the environment variable RIDE_DURATION_STORE is not set" in ended.err
     assert "Traceback" not in ended.err
@@ -78,10 +78,10 @@ def test_an_address_that_the_environment_lacks_is_named(project: Project, monkey
     ],
 )
 def test_what_no_parameter_can_be_is_refused_where_it_is_read(params: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(RideDurationError) as told:
+    with pytest.raises(RideDurationError) as raised:
         loader("test", **params)["parameters"]
     for word in words:
-        assert word in str(told.value)
+        assert word in str(raised.value)
 
 
 def test_a_part_of_a_model_may_be_taken_away() -> None:

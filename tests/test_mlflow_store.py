@@ -75,7 +75,7 @@ def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(tracked
     assert connect(tracked, SETTINGS, EXPERIMENT) == experiment
 
 
-def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
+def test_a_locked_store_is_named_after_one_try(tracked: Path) -> None:
     holder = sqlite3.connect(tracked / "data/mlflow/mlflow.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     with pytest.raises(RegistryUnavailable, match="is locked by another program"):
@@ -84,7 +84,7 @@ def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "message"),
     [
         ("http://127.0.0.1:1", "http://127.0.0.1:1 cannot be reached"),
         ("http://", "`tracking.uri` in conf/ is http://, which cannot be used"),
@@ -93,8 +93,8 @@ def test_a_locked_store_is_told_of_after_one_try(tracked: Path) -> None:
         ("sqlite//data/mlflow.db", "cannot be used"),
     ],
 )
-def test_an_address_that_does_not_answer_is_told_of_after_one_try(tmp_path: Path, uri: str, told: str) -> None:
-    with pytest.raises(RegistryUnavailable, match=told):
+def test_an_address_that_does_not_answer_is_named_after_one_try(tmp_path: Path, uri: str, message: str) -> None:
+    with pytest.raises(RegistryUnavailable, match=message):
         connect(tmp_path, SETTINGS | {"uri": uri}, EXPERIMENT)
 
 
@@ -133,3 +133,19 @@ def test_the_name_of_a_long_place_is_cut(tracked: Path, monkeypatch: pytest.Monk
     [present, earlier] = open_reader(tracked, SETTINGS).experiments(EXPERIMENT)
     assert present == experiment
     assert len(mlflow.get_experiment(earlier).name) == 60
+
+
+def test_an_experiment_says_what_it_is_and_opens_on_its_runs_and_no_empty_one_stands_beside_it(tmp_path: Path) -> None:
+    experiment = mlflow.get_experiment(connect(tmp_path, SETTINGS, EXPERIMENT))
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "Trainings" in experiment.tags["mlflow.note.content"]
+    assert [found.name for found in mlflow.search_experiments()] == [EXPERIMENT]
+
+
+def test_a_default_experiment_that_somebody_uses_stays(tmp_path: Path) -> None:
+    connect(tmp_path, SETTINGS, "another")
+    client = mlflow.MlflowClient()
+    client.restore_experiment("0")
+    client.create_run("0")
+    connect(tmp_path, SETTINGS, EXPERIMENT)
+    assert "Default" in {found.name for found in mlflow.search_experiments()}

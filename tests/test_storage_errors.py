@@ -104,7 +104,7 @@ def test_a_schema_of_another_mlflow_is_called_newer_or_older(
         ('(psycopg.OperationalError) FATAL:  password authentication failed for user "ana"', ["refuses access"]),
         ("No module named 'psycopg2'", ["needs the Python package psycopg2"]),
         ("Names may only contain alphanumerics", ["cannot keep such a name"]),
-        ("something else altogether\nand more of it", ["refuses what it was asked (something else altogether)"]),
+        ("something else altogether\nand more of it", ["refuses the request (something else altogether)"]),
     ],
 )
 def test_each_kind_has_a_sentence_with_the_way_out(message: str, words: list[str]) -> None:

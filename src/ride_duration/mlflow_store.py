@@ -20,6 +20,13 @@ from ride_duration.storage_errors import describe_storage_failure
 #: Training runs.
 EXPERIMENT = "ride_duration"
 
+#: MLflow's tags of an experiment: its description, and what it is for.
+_DESCRIPTION, _EXPERIMENT_KIND = "mlflow.note.content", "mlflow.experimentKind"
+_DESCRIPTIONS = {
+    EXPERIMENT: "Trainings, releases, tuning (each trial is a child run) and backtests; see the tag `kind`.",
+    "releases": "Gate reports, and every decision about which version is champion.",
+}
+
 #: The tag that says of which kind a run is. Runs without it are older, and trainings.
 KIND = "kind"
 
@@ -159,12 +166,32 @@ def _create(name: str, store: TrackingStore) -> str:
     import mlflow
 
     try:
-        return str(mlflow.create_experiment(name, artifact_location=store.artifacts))
+        created = str(mlflow.create_experiment(name, artifact_location=store.artifacts, tags=_experiment_tags(name)))
     except mlflow.MlflowException:  # another machine may have been first
         experiment = mlflow.get_experiment_by_name(name)
         if experiment is None:
             raise
         return str(experiment.experiment_id)
+    if store.is_own:
+        _hide_empty_default()
+    return created
+
+
+def _experiment_tags(name: str) -> dict[str, str]:
+    """Return the description of an experiment, and the kind by which MLflow's pages open on its runs."""
+    return {_DESCRIPTION: _DESCRIPTIONS.get(name, ""), _EXPERIMENT_KIND: "custom_model_development"}
+
+
+def _hide_empty_default() -> None:
+    """Delete the experiment that MLflow makes in each new store, unless somebody uses it; it may be restored."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    default = client.get_experiment_by_name("Default")
+    if default is None or default.lifecycle_stage != "active" or default.experiment_id != "0":
+        return
+    if not client.search_runs(["0"], max_results=1):
+        client.delete_experiment("0")
 
 
 def _check_reachable(uri: str) -> None:
@@ -190,7 +217,7 @@ def _check_reachable(uri: str) -> None:
 
 
 def flat(values: dict[str, Any], above: str = "", *, numbers_only: bool = False) -> dict[str, Any]:
-    """Nested values by their path, for instance `val.rmse`."""
+    """Return nested values by their path, for instance `val.rmse`."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""How PostgreSQL is connected to, so that nobody waits for ever."""
+"""Connections to PostgreSQL that time out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = 5
 
 
 def patient(url: URL, statement_seconds: int | None = None) -> dict[str, Any]:
-    """Arguments of psycopg's `connect` by which a server that is away, or a lock, ends in an error.
+    """Return arguments of psycopg's `connect` by which a server that is away, or a lock, ends in an error.
 
     Args:
         url: Its own `options` are kept, and win.

@@ -1,4 +1,4 @@
-"""Which code is at hand (the commit, whether files were changed since, the lock file), and who is at work."""
+"""The code that runs (the commit, whether files were changed since, the lock file), and the user."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def code_at_hand(project: Path) -> dict[str, str]:
 
 
 def changed_files(project: Path) -> list[str] | None:
-    """Which files of a project differ from its commit, those that are not under git among them; None if unknown."""
+    """List the files of a project that differ from its commit, untracked ones among them; None if unknown."""
     try:
         return [line.split(maxsplit=1)[-1] for line in ask_git(project, "status", "--porcelain").splitlines()]
     except GitFailed:
@@ -55,7 +55,7 @@ def changed_files(project: Path) -> list[str] | None:
 
 
 def why_unknown(project: Path) -> str | None:
-    """Why git says nothing of a project's code, where there is a repository and something can be done about it.
+    """Explain why git says nothing of a project's code, where there is a repository and something can be done about it.
 
     Returns:
         One sentence, for instance about a repository that belongs to somebody else; None where git answers, or where
@@ -103,7 +103,7 @@ def checked_out(project: Path, commit: str, folder: Path) -> Iterator[Path]:
 
 
 def git(project: Path, *arguments: str) -> str:
-    """What git answers in a folder; nothing where it fails or is not there."""
+    """Return what git answers in a folder; empty where it fails or is not there."""
     try:
         return ask_git(project, *arguments)
     except GitFailed:
@@ -111,7 +111,7 @@ def git(project: Path, *arguments: str) -> str:
 
 
 def ask_git(project: Path, *arguments: str) -> str:
-    """What git answers in a folder.
+    """Return what git answers in a folder.
 
     Raises:
         GitFailed: It fails, or is not there; says why.
@@ -135,7 +135,7 @@ def ask_git(project: Path, *arguments: str) -> str:
 
 
 def _reason(said: str) -> str:
-    """What git gives as a reason, and the command that it recommends, if it does."""
+    """Return the reason that git gives, and the command that it recommends, if it does."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     first = lines[0].removeprefix("fatal: ").rstrip(":.") if lines else "without a reason"
     command = next((line for line in lines[1:] if line.startswith("git ")), None)
@@ -143,7 +143,7 @@ def _reason(said: str) -> str:
 
 
 def author(project: Path) -> str:
-    """Who is at work: git's user, or else the operating system's."""
+    """Return the name of git's user, or else of the operating system's."""
     return git(project, "config", "user.name") or _user()
 
 

@@ -1,4 +1,4 @@
-"""What went wrong with a database or with MLflow's store: one sentence for each kind of failure, with the way out."""
+"""Failures of databases and of MLflow's store: one sentence for each kind, with what to do."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def describe_storage_failure(error: BaseException, store: str) -> str:
             age, remedy = _compare_revision(named, shown) if sentence is _OTHER_MLFLOW else ("", "")
             given = {"store": shown, "quoted": shlex.quote(shown), "said": said, "age": age, "remedy": remedy}
             return sentence.format(named, user=_user(), **given)
-    return f"{shown} refuses what it was asked ({said}); correct that, or the address, and try again"
+    return f"{shown} refuses the request ({said}); correct that, or the address, and try again"
 
 
 def describe_mlflow_failure(error: BaseException, store: str = "") -> str | None:
-    """The same for an error of MLflow itself, while this process has its store open; None for any other error."""
+    """Do the same for an error of MLflow itself, while this process has its store open; None for any other error."""
     mlflow = sys.modules.get("mlflow")
     if mlflow is None or not isinstance(error, mlflow.MlflowException):
         return None

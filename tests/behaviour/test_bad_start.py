@@ -18,13 +18,13 @@ def assert_one_message(ended: Ended, *words: str) -> None:
 def test_a_folder_that_libraries_misread_is_refused_by_every_command(project: Project, name: str) -> None:
     odd = Project.copy_of(project, project.root.with_name(name))
     before = sorted(odd.root.parent.rglob("*"))
-    commands = [["run"], ["runs", "compare"], ["runs", "reproduce", "3d4c"], ["models", "list"], ["models", "serve"]]
-    for command in [*commands, ["models", "promote", "1"], ["models", "ab"], ["models", "keys", "list"]]:
+    commands = [["run"], ["runs", "compare"], ["runs", "reproduce", "3d4c"], ["models", "list"], ["service", "start"]]
+    for command in [*commands, ["models", "promote", "1"], ["rollout", "compare"], ["service", "keys", "list"]]:
         assert_one_message(odd.kedro(*command), "the project lies in", name, "rename that folder")
     assert sorted(odd.root.parent.rglob("*")) == before
 
 
-@pytest.mark.parametrize("command", [["run", "--env=test"], ["models", "list"], ["models", "serve"]])
+@pytest.mark.parametrize("command", [["run", "--env=test"], ["models", "list"], ["service", "start"]])
 def test_a_mistake_in_params_gets_one_message_from_every_command(project: Project, command: list[str]) -> None:
     for params, words in (
         ("train_data=2021-01,2021-02", ["'2021-02' is not name=value", "2021-01+2021-02"]),

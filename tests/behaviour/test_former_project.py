@@ -69,8 +69,8 @@ def test_commands_that_only_read_write_nothing(former: Project) -> None:
     for command in (("models", "list"), ("runs", "compare")):
         ended = former.kedro(*command, "--env", "test")
         assert ended.code == 0, ended.err
-    ended = former.kedro("models", "rollout", "status", "--env", "test")
-    assert "those of an older version; `kedro models serve`" in ended.err  # which migrates its tables
+    ended = former.kedro("rollout", "status", "--env", "test")
+    assert "those of an older version; `kedro service start`" in ended.err  # which migrates its tables
     assert read_files(former) == before
 
 
@@ -100,7 +100,7 @@ def test_service_goes_on_with_log_journal_and_rollout(former: Project, tmp_path:
     rides = f"ride_id IN ({', '.join(repr(f'ride-{number}') for number in range(60, 70))}) AND variant = 'champion'"
     assert select(project, f"SELECT count(*) FROM predictions WHERE {rides}") == [(JOURNALLED,)]
     assert select(project, "SELECT count(*) FROM actuals") == [(40,)]
-    assert read_json(project, "models", "rollout", "status")["status"] == "running"
+    assert read_json(project, "rollout", "status")["status"] == "running"
     decided = project.kedro("models", "promote", "2", "--by", "Ana", "--why", "back again", "--env", "test")
     assert decided.code == 0, decided.err
     assert [entry["version"] for entry in read_json(project, "models", "history")] == [1, 2, 1, 2]

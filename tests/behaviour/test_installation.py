@@ -9,12 +9,15 @@ from importlib.metadata import distribution
 from pathlib import Path, PurePosixPath
 
 import pytest
+import requests
 from packaging.requirements import Requirement
 
 import ride_duration
 from ride_duration.model_package.files import write_folder
 from tests.conftest import REPOSITORY, Ended
 from tests.model_package.tiny import tiny_package
+from tests.support.ports import free_port
+from tests.support.store.samples import until
 
 LOCK = REPOSITORY / "requirements-serving.lock"
 
@@ -67,6 +70,9 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (site / whole).parent.mkdir(parents=True, exist_ok=True)
                 (site / whole).symlink_to(installed.locate_file(whole))
     (site / "ride_duration").symlink_to(Path(ride_duration.__file__).parent)
+    metadata = Path(str(distribution("ride_duration").locate_file(""))).glob("ride_duration-*.dist-info")
+    for folder in metadata:
+        (site / folder.name).symlink_to(folder)
     return site
 
 
@@ -91,7 +97,45 @@ def test_a_package_answers_where_no_training_library_is_installed(slim: Path, tm
 def test_the_commands_say_which_extra_is_missing(slim: Path) -> None:
     ended = python(slim, "from ride_duration.__main__ import main; main()")
     assert ended.code == 1
-    assert ended.err == "Kedro runs the pipelines; `pip install 'ride_duration[training]'` brings it\n"
+    assert ended.err.startswith("Kedro runs the pipelines; `pip install 'ride_duration[training]'` brings it. ")
+    assert "`ride-duration service start --package DIR`" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["service"], ["service", "--help"], ["service", "start", "--help"]])
+def test_help_is_printed_where_only_the_service_is_installed(slim: Path, arguments: list[str]) -> None:
+    ended = python(slim, "from ride_duration.__main__ import main; main()", *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Examples:" in ended.out
+    assert "ride-duration service start --package model_package" in ended.out
+
+
+def test_a_package_is_served_where_only_the_service_is_installed(slim: Path, tmp_path: Path) -> None:
+    write_folder(tmp_path / "package", tiny_package())
+    port = free_port()
+    code = f"import sys; sys.path.append({str(slim)!r}); from ride_duration.__main__ import main; main()"
+    options = ["--package", str(tmp_path / "package"), "--port", str(port), "--folder", str(tmp_path)]
+    command = [sys.executable, "-I", "-S", "-c", code, "service", "start", *options]
+    process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE)
+    try:
+        until(lambda: process.poll() is not None or is_ready(port), 60)
+        assert process.poll() is None
+        ride = {"PULocationID": 132, "DOLocationID": 230, "trip_distance": 17.5}
+        reply = requests.post(f"http://127.0.0.1:{port}/predict", json=ride, timeout=10).json()
+        assert reply.get("duration", 0) > 0, reply
+        live = requests.get(f"http://127.0.0.1:{port}/models", timeout=10).json()
+        assert (live["model"], live["problem"]) == ("local-package", None)
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "every prediction that was acknowledged is kept" in said
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/ready", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
 
 
 def test_every_extra_that_is_named_is_one() -> None:

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 
 from ride_duration.registry import Registry, model_name
-from ride_duration.store import Actual
+from ride_duration.store import ActualRecord
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.rollouts import Rollouts
 from ride_duration.store.writer.insertion import Insertion
@@ -50,7 +50,7 @@ class Released(Project):
         engine = engine_for_writing(f"sqlite:///{self.data('serving/predictions.db')}")
         migrate(engine)
         asked = prediction("shadow", "1", 2000.0, model_version=3, variant="shadow", model=self.registry.name)
-        Insertion(engine).insert([asked, Actual("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))
+        Insertion(engine).insert([asked, ActualRecord("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))
         engine.dispose()
         return Rollouts(str(engine.url), self.registry.name)
 
@@ -103,7 +103,7 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     out = released.told("list", "--env", "test")
     assert out.count("awaiting approval") == 2
     assert 'Next: `kedro models approve 3 --by NAME --why "..." --env test`, or `reject`.' in out
-    assert "`kedro models rollout start 3 --by NAME" in out
+    assert "`kedro rollout start 3 --by NAME" in out
     rollouts = released.rollouts()
     rollouts.begin(2, 1, 0.0, 1000.0, "Ana", "trained on March")
     out = released.told("reject", "2", "--by", "Ana", "--why", "the Bronx is too short")
@@ -113,9 +113,9 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
     rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "trained on March")
     out = released.told("rollout", "status")
-    [row] = [line for line in out.splitlines() if line.startswith("not believed (outside 1 to 60 minutes)")]
+    [row] = [line for line in out.splitlines() if line.startswith("out of range (1 to 60 minutes)")]
     assert row.split()[-1] == "1"
-    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["not_believed"] == 1
+    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["out_of_range"] == 1
     out = released.told("approve", "3", "--by", "Ben", "--why", "fair on every borough")
     assert "Version 3 is champion now, after version 1." in out
     assert "The rollout of version 3 ends by this." in out

@@ -110,7 +110,7 @@ def test_a_better_model_awaits_approval_where_a_person_decides(releasing: Projec
 def test_a_release_alone_takes_the_model_that_lies_there_and_refuses_that_of_another_run(releasing: Project) -> None:
     ended = releasing.run("val_data=2021-04", "--pipelines=model_release")
     assert ended.code == 1
-    assert "the model that lies in data/ was made with " in ended.err
+    assert "the model in data/ was made with " in ended.err
     assert "give the same --params and --env, or run all of `kedro run`" in ended.err
 
 

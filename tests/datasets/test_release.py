@@ -103,9 +103,7 @@ def test_manual_approval_leaves_it_to_a_person(run: Run) -> None:
     released = run(4.0, "manual")
     assert (released["version"], released["champion"]) == (2, 1)
     assert "Version 2 awaits approval: `kedro models approve 2" in released["outcome"]
-    assert (
-        'or `kedro models rollout start 2 --by NAME --why "..."` to try it on real rides first' in released["outcome"]
-    )
+    assert 'or `kedro rollout start 2 --by NAME --why "..."` to try it on real rides first' in released["outcome"]
     assert "version 1 stays champion" in released["outcome"]
 
 

@@ -69,9 +69,9 @@ def test_nested_parameters_may_be_given_and_any_hyper_parameter(given_names: dic
     ],
 )
 def test_a_name_that_is_not_declared_is_refused_with_a_hint(given_names: dict[str, Any], words: str) -> None:
-    with pytest.raises(RideDurationError) as told:
+    with pytest.raises(RideDurationError) as raised:
         _check_names(given_names, DECLARED)
-    assert words in str(told.value)
+    assert words in str(raised.value)
 
 
 def test_hyper_parameters_may_be_given_to_a_model_that_has_none_in_the_configuration() -> None:
@@ -82,9 +82,9 @@ def test_hyper_parameters_may_be_given_to_a_model_that_has_none_in_the_configura
 def test_a_folder_that_libraries_misread_is_refused(character: str) -> None:
     for name in (f"a{character}b", f"{character}/project"):
         context: Any = SimpleNamespace(project_path=Path("/home/ana") / name)
-        with pytest.raises(RideDurationError, match=r"the project lies in .* rename that folder") as told:
+        with pytest.raises(RideDurationError, match=r"the project lies in .* rename that folder") as raised:
             ProjectFolderHook().after_context_created(context)
-        assert str(told.value).isprintable()
+        assert str(raised.value).isprintable()
 
 
 def test_any_other_folder_is_taken() -> None:

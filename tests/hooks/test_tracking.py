@@ -249,10 +249,10 @@ def test_where_there_is_no_git_the_commit_is_unknown(finished: Project) -> None:
 
 
 def test_an_author_without_a_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody() -> str:
+    def no_user() -> str:
         raise OSError("no entry for this number")
 
-    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("getpass.getuser", no_user)
     assert _user() == "unknown"
 
 

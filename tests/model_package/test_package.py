@@ -163,7 +163,7 @@ def test_an_unknown_distance_stays_unknown() -> None:
     assert not np.isnan(replaced["straight_distance"]).any()
 
 
-def test_a_distance_that_is_not_believed_is_a_reason_where_the_model_believes_it() -> None:
+def test_a_distance_that_is_out_of_range_is_a_reason_where_the_model_believes_it() -> None:
     absurd = rides((JFK, TIMES_SQUARE, weekday(17), 90_000.0))
     assert package("ridge").explain(absurd)["distance"][0] == pytest.approx(
         (90_000 - package("ridge").read_json("inputs.json")["usual"]["trip_distance_raw"])

@@ -64,7 +64,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             super().__init__()
             self.name = store.new().name
             self.statuses: dict[int, str] = {}
-            self.judged: dict[int, int | None] = {}
+            self.compared: dict[int, int | None] = {}
             self.moves: list[int | None] = []
             self.undo: list[int] = []
 
@@ -110,14 +110,14 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
             if self.decide(True, moment, "_create_model_version", lambda registry: store.release(registry, approval)):
                 number = len(self.statuses) + 1
                 self.statuses[number] = "candidate" if approval == "auto" else "awaiting approval"
-                self.judged[number] = self.champion
+                self.compared[number] = self.champion
 
         @precondition(lambda self: self.statuses)
         @rule(moment=MOMENTS, data=st.data())
         def promote(self, moment: int | None, data: st.DataObject) -> None:
             version = data.draw(st.integers(1, len(self.statuses) + 1))
             status = self.statuses.get(version)
-            fresh = status == "candidate" and self.judged[version] == self.champion
+            fresh = status == "candidate" and self.compared[version] == self.champion
             allowed = fresh or status == "former champion"
             act = functools.partial(_promote, version=version)
             if self.decide(allowed, moment, "set_registered_model_alias", act):
@@ -127,7 +127,7 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
         @rule(moment=MOMENTS, data=st.data())
         def approve(self, moment: int | None, data: st.DataObject) -> None:
             version = data.draw(st.integers(1, len(self.statuses)))
-            allowed = self.statuses[version] == "awaiting approval" and self.judged[version] == self.champion
+            allowed = self.statuses[version] == "awaiting approval" and self.compared[version] == self.champion
             act = functools.partial(_approve, version=version)
             if self.decide(allowed, moment, "set_registered_model_alias", act):
                 self.promoted(version)

@@ -43,7 +43,7 @@ class Store:
             pass
 
     def new(self) -> Registry:
-        """The registry of a model that nobody else uses."""
+        """The registry of a model that no other test uses."""
         return self.registry(f"ride-duration-test-{next(_names)}")
 
     def registry(self, name: str) -> Registry:

@@ -26,14 +26,14 @@ def decision(number: int, kind: str, version: int | None, previous: int | None =
     return Decision(number, kind, version, previous, at, "Ana", "because", run, run if kind == "gate" else None)
 
 
-def story(*told: tuple[str, int | None]) -> list[Decision]:
-    return [decision(number, kind, version) for number, (kind, version) in enumerate(told, start=1)]
+def story(*made: tuple[str, int | None]) -> list[Decision]:
+    return [decision(number, kind, version) for number, (kind, version) in enumerate(made, start=1)]
 
 
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[list[Decision], list[int]]:
     """Decisions as a registry would let them happen, and the promotions that no rollback has undone."""
-    told: list[tuple[str, int | None]] = []
+    made: list[tuple[str, int | None]] = []
     standing: list[int] = []
     for kind in draw(
         st.lists(st.sampled_from(["gate", "promotion", "approval", "rejection", "rollback"]), max_size=30)
@@ -41,18 +41,18 @@ def stories(draw: st.DrawFn) -> tuple[list[Decision], list[int]]:
         if kind == "rollback":
             if len(standing) > 1:
                 standing.pop()
-                told.append((kind, standing[-1]))
+                made.append((kind, standing[-1]))
         elif kind in MOVING:
             standing.append(draw(st.integers(1, 6).filter(lambda version: [version] != standing[-1:])))
-            told.append((kind, standing[-1]))
+            made.append((kind, standing[-1]))
         else:
-            told.append((kind, None if kind == "gate" else 7))
-    return story(*told), standing
+            made.append((kind, None if kind == "gate" else 7))
+    return story(*made), standing
 
 
 @given(stories())
-def test_reigns_have_no_gaps_and_only_the_last_is_open(told: tuple[list[Decision], list[int]]) -> None:
-    decisions, standing = told
+def test_tenures_have_no_gaps_and_only_the_last_is_open(made: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = made
     history = champion_tenures(decisions)
     assert [tenure.version for tenure in history] == [d.version for d in decisions if d.kind in MOVING]
     assert all(earlier.until == later.since for earlier, later in pairwise(history))
@@ -62,14 +62,14 @@ def test_reigns_have_no_gaps_and_only_the_last_is_open(told: tuple[list[Decision
 
 
 @given(stories())
-def test_a_rollback_undoes_the_latest_promotion_that_stands(told: tuple[list[Decision], list[int]]) -> None:
-    decisions, standing = told
+def test_a_rollback_undoes_the_latest_promotion_that_stands(made: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = made
     assert previous_champion(decisions) == (standing[-2] if len(standing) > 1 else None)
 
 
 @given(stories(), st.integers(1, 9))
-def test_rollbacks_in_a_row_go_back_to_the_first_champion(told: tuple[list[Decision], list[int]], version: int) -> None:
-    decisions, standing = told
+def test_rollbacks_in_a_row_go_back_to_the_first_champion(made: tuple[list[Decision], list[int]], version: int) -> None:
+    decisions, standing = made
     for expected in reversed(standing[:-1]):
         assert previous_champion(decisions) == expected
         decisions = [*decisions, decision(len(decisions) + 1, "rollback", expected)]
@@ -77,8 +77,8 @@ def test_rollbacks_in_a_row_go_back_to_the_first_champion(told: tuple[list[Decis
 
 
 @given(stories())
-def test_former_champions_are_those_whose_promotion_stands_each_once(told: tuple[list[Decision], list[int]]) -> None:
-    decisions, standing = told
+def test_former_champions_are_those_whose_promotion_stands_each_once(made: tuple[list[Decision], list[int]]) -> None:
+    decisions, standing = made
     champion = standing[-1] if standing else None
     former = former_champions(decisions)
     assert set(former) == set(standing) - {champion}

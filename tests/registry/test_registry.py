@@ -128,7 +128,7 @@ def test_what_was_judged_against_another_champion_is_evaluated_again(store: Stor
     with pytest.raises(RideDurationError, match=words):
         registry.promote(candidate, "Ana", "better")
     assert registry.champion() == champion
-    registry.approve(store.release(registry, "manual"), "Ana", "judged against the champion of today")
+    registry.approve(store.release(registry, "manual"), "Ana", "compared with the champion of today")
 
 
 @pytest.mark.parametrize("distance", ["optional", "required"])

@@ -44,7 +44,7 @@ def test_a_shadow_is_compared_on_the_same_rides() -> None:
     champion, shadow = report["variants"]
     assert (champion["variant"], champion["predicted"], champion["joined"]) == ("champion", 3_000, 2_900)
     assert (shadow["variant"], shadow["predicted"], shadow["joined"]) == ("shadow", 2_000, 1_900)
-    assert champion["not_believed"] == shadow["not_believed"] == 40
+    assert champion["out_of_range"] == shadow["out_of_range"] == 40
     assert shadow["bias"] - champion["bias"] == pytest.approx(0.7, abs=0.1)
     assert champion["rmse"] == pytest.approx(2, rel=0.1)
     assert champion["coverage"] == pytest.approx(0.866, abs=0.03)
@@ -82,7 +82,7 @@ def test_traffic_is_compared_within_its_share() -> None:
 def test_what_is_not_known_is_null_and_the_step_is_told() -> None:
     early = answered(("champion", 0.05, slice(0, 200), 0.0), ("challenger", 0.05, slice(200, 210), 0.0), unknown=10)
     report = build_comparison(early, Step("stay", "5 %: awaits 30 more minutes", None))
-    counts = {"variant": "challenger", "predicted": 10, "joined": 0, "not_believed": 0}
+    counts = {"variant": "challenger", "predicted": 10, "joined": 0, "out_of_range": 0}
     assert report["variants"][1] == counts | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     assert report["differences"][0]["low"] is None
     assert report["verdict"] == "too early to say: 0 of 7 days with joined rides"

@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 
 from ride_duration.rollout.comparison import compute_differences
 from ride_duration.rollout.evidence import collect_evidence, count_out_of_range, load_compared
-from ride_duration.store import Actual, Prediction
+from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import Record
-from ride_duration.store.rollouts import Rollout, RolloutEvent
+from ride_duration.store.rollouts import Rollout, RolloutEvent, RolloutStatus
 from ride_duration.store.writer.insertion import Insertion
 from tests.store.conftest import postgres, store_url  # noqa: F401  fixtures
 from tests.support.store.samples import PICKUP
@@ -39,11 +39,11 @@ def rides() -> Iterator[Record]:
         yield answer(i, at, 1, "champion", 99.0, "other")
         yield answer(i, at, 2, "challenger" if at >= QUARTER else "shadow", 99.0, "other")
         if i % 10:
-            yield Actual(f"{i}", f"{i}", at + 1, actual)
+            yield ActualRecord(f"{i}", f"{i}", at + 1, actual)
 
 
-def answer(i: int, at: float, version: int, variant: str, duration: float, model: str = "tiny") -> Prediction:
-    return Prediction(
+def answer(i: int, at: float, version: int, variant: str, duration: float, model: str = "tiny") -> PredictionRecord:
+    return PredictionRecord(
         f"{i} {variant} {model}",
         f"{i}",
         at,
@@ -73,7 +73,7 @@ def engine(store_url: str) -> Iterator[Engine]:  # noqa: F811
 
 
 def rollout(*stages: tuple[float, float]) -> Rollout:
-    history = [RolloutEvent(since, "running", share, "rollout", "") for since, share in stages]
+    history = [RolloutEvent(since, RolloutStatus.RUNNING, share, "rollout", "") for since, share in stages]
     since, share = stages[-1]
     return Rollout(1, "tiny", 2, 1, "running", share, since, None, 3, len(stages), history)
 

@@ -185,9 +185,9 @@ def test_reader_returns_what_mlflow_returns(shared: Shared) -> None:
     reader = open_reader(one.project, one.settings)
     [experiment] = reader.experiments(EXPERIMENT)
     found = reader.runs([experiment])
-    told = mlflow.search_runs([experiment], output_format="list")
-    assert [run.run_id for run in found] == [run.info.run_id for run in told]
-    for run, same in zip(found, told, strict=True):
+    expected = mlflow.search_runs([experiment], output_format="list")
+    assert [run.run_id for run in found] == [run.info.run_id for run in expected]
+    for run, same in zip(found, expected, strict=True):
         assert (run.status, run.started, run.artifact_uri) == (
             same.info.status,
             same.info.start_time,

@@ -11,13 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import requests
+import yaml
 
 from ride_duration.errors import RideDurationError
 from ride_duration.serving.api_keys import add_key
-from ride_duration.serving.settings import check_settings
-from tests.conftest import Project
+from ride_duration.serving.settings import ServiceSettings, check_settings
+from tests.conftest import REPOSITORY, Project
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
 from tests.support.ports import free_port
@@ -35,19 +37,19 @@ def served(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_settings_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     assert served().returncode == 2
-    ended = served(str(file))
+    ended = served("--settings", str(file))
     assert (ended.returncode, ended.stderr) == (
         1,
         f"Error: the settings {file} cannot be read: No such file or directory\n",
     )
     file.write_text('{"project": "/", "colour": "blue"}')
-    ended = served(str(file))
+    ended = served("--settings", str(file))
     assert ended.returncode == 1
     assert "unknown field `colour`" in ended.stderr
 
 
 def test_kedro_names_the_setting_that_cannot_be_used(project: Project) -> None:
-    ended = project.kedro("models", "serve", "--params", "serving.durability=paper")
+    ended = project.kedro("service", "start", "--params", "serving.durability=paper")
     assert ended.code == 1
     assert "the service cannot be started: Invalid enum value 'paper' - at serving.durability" in ended.out + ended.err
     assert "Traceback" not in ended.out + ended.err
@@ -73,19 +75,19 @@ def test_kedro_says_what_to_install(project: Project, monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: None if name == "uvicorn" else find(name, *rest)
     )
-    ended = project.kedro("models", "serve")
+    ended = project.kedro("service", "start")
     assert ended.code == 1
     assert "pip install 'ride_duration[serving]'" in ended.out + ended.err
 
 
 def test_kedro_makes_lists_and_removes_keys(project: Project) -> None:
-    made = project.kedro("models", "keys", "add", "dispatch", "--scope", "predict", "--scope", "feedback")
+    made = project.kedro("service", "keys", "add", "dispatch", "--scope", "predict", "--scope", "feedback")
     assert made.code == 0
     [key] = made.out.split()
     assert key not in (project.root / "conf/local/api_keys.json").read_text()
-    assert "dispatch: predict, feedback" in project.kedro("models", "keys", "list").out
-    assert project.kedro("models", "keys", "remove", "dispatch").code == 0
-    again = project.kedro("models", "keys", "remove", "dispatch")
+    assert "dispatch: predict, feedback" in project.kedro("service", "keys", "list").out
+    assert project.kedro("service", "keys", "remove", "dispatch").code == 0
+    again = project.kedro("service", "keys", "remove", "dispatch")
     assert (again.code, "there is no key named 'dispatch'" in again.out + again.err) == (1, True)
 
 
@@ -100,14 +102,14 @@ def _first_answer(process: subprocess.Popen[str], url: str) -> requests.Response
             time.sleep(0.05)
 
 
-def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) -> None:
+def test_kedro_service_start_from_an_empty_project_to_ctrl_c(project: Project) -> None:
     port = free_port()
-    process = project.start("kedro", "models", "serve", "--port", str(port))
+    process = project.start("kedro", "service", "start", "--port", str(port))
     try:
         ready = _first_answer(process, f"http://127.0.0.1:{port}/ready")
         assert ready.status_code == 503
         assert "`kedro run` makes one" in ready.json()["detail"]
-        other = served(str(project.data(f"serving/{port}/settings.json")))
+        other = served("--settings", str(project.data(f"serving/{port}/settings.json")))
         assert other.returncode == 1
         assert f"Error: the service cannot listen on 127.0.0.1:{port} (Address already in use)" in other.stderr
         assert "choose another --port" in other.stderr
@@ -115,7 +117,7 @@ def test_kedro_models_serve_from_an_empty_project_to_ctrl_c(project: Project) ->
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0, said
-    assert "answers nobody yet" in said
+    assert "no model loaded yet" in said
     assert f"Open http://127.0.0.1:{port} in a browser" in said
     assert "Traceback" not in said
 
@@ -173,3 +175,13 @@ def test_a_signal_while_the_service_starts_is_heeded(models: Models) -> None:
         asked.close()
     assert running.process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in running.said
+
+
+def test_the_defaults_of_the_service_are_those_of_the_configuration() -> None:
+    given = yaml.safe_load((REPOSITORY / "conf/base/parameters_serving.yml").read_text())["serving"]
+    assert msgspec.to_builtins(ServiceSettings(project="", model="")).items() >= given.items()
+
+
+def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ended = served("--package", str(tmp_path / "none"))
+    assert (ended.returncode, ended.stderr) == (1, f"Error: --package: there is no folder {tmp_path / 'none'}\n")

@@ -18,7 +18,7 @@ def test_a_kill_amid_the_promotion_costs_nothing(tmp_path: Path) -> None:
     town = Town(tmp_path / "project")
     ports = (town.port, free_port())
     services = {port: town.serve(port) for port in ports}
-    town.told("rollout", "start", "3", "--by", "Ana", "--why", "learnt from March")
+    town.told("rollout", "start", "3", "--by", "Ana", "--why", "trained on March")
     for port in ports:
         until(lambda port=port: town.ask("GET", "/models", port=port)["rollout"])  # type: ignore[misc]
 

@@ -126,8 +126,8 @@ def test_sqlite_is_opened_for_one_writer_beside_readers(tmp_path: Path) -> None:
     ("store_url", "message"),
     [
         ("predictions.db", "cannot be read; name a file as sqlite:///data/predictions.db"),
-        ("mysql://root:secret@host/db", r"mysql://root:\*\*\*@host/db is no store"),
-        ("sqlite://", "is no store"),
+        ("mysql://root:secret@host/db", r"mysql://root:\*\*\*@host/db is not a store"),
+        ("sqlite://", "is not a store"),
         ("sqlite:////dev/null/predictions.db", "cannot be made"),
     ],
 )

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_writing, migrate
-from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts
+from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, RolloutStatus
 
 MODEL = "ride-duration-green-simulated"
 
@@ -33,7 +33,7 @@ def test_a_rollout_is_kept_with_its_history(rollouts: Rollouts) -> None:
     assert rollouts.last() is None
     first = begun(rollouts)
     assert rollouts.last() == first
-    second = rollouts.change(first, RolloutEvent(2000.0, "running", 0.05, "rollout", "shadow is done"))
+    second = rollouts.change(first, RolloutEvent(2000.0, RolloutStatus.RUNNING, 0.05, "rollout", "shadow is done"))
     assert second is not None
     assert (second.status, second.share, second.since, second.ended_at, second.began_at) == (
         "running",
@@ -42,7 +42,7 @@ def test_a_rollout_is_kept_with_its_history(rollouts: Rollouts) -> None:
         None,
         1000.0,
     )
-    third = rollouts.change(second, RolloutEvent(3000.0, "stopped", 0.05, "Ben", "complaints"))
+    third = rollouts.change(second, RolloutEvent(3000.0, RolloutStatus.STOPPED, 0.05, "Ben", "complaints"))
     assert third is not None
     assert rollouts.last() == third
     assert (third.ended_at, [noted.by for noted in third.history]) == (3000.0, ["Ana", "rollout", "Ben"])
@@ -57,7 +57,7 @@ def test_a_rollout_that_an_older_program_began_goes_on(rollouts: Rollouts, store
         assert "not_worse" not in str(connection.scalar(text("SELECT history FROM rollouts")))
     engine.dispose()
     assert rollouts.last() == first
-    later = rollouts.change(first, RolloutEvent(2000.0, "running", 0.05, "rollout", "shadow is done", True))
+    later = rollouts.change(first, RolloutEvent(2000.0, RolloutStatus.RUNNING, 0.05, "rollout", "shadow is done", True))
     assert later is not None
     assert rollouts.last() == later
     assert [noted.not_worse for noted in later.history] == [False, True]
@@ -68,7 +68,7 @@ def test_of_two_that_see_the_same_one_goes_on(rollouts: Rollouts) -> None:
 
     def step(by: str) -> Rollout | None:
         together.wait(10)
-        return rollouts.change(seen, RolloutEvent(2000.0, "running", 0.05, by, "done"))
+        return rollouts.change(seen, RolloutEvent(2000.0, RolloutStatus.RUNNING, 0.05, by, "done"))
 
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(step, ("one", "two")))
@@ -87,7 +87,7 @@ def test_one_rollout_of_a_model_at_a_time(rollouts: Rollouts, store_url: str) ->
     assert other.last() is None
     begun(other, 3)
     other.close()
-    rollouts.change(first, RolloutEvent(2000.0, "rolled back", 0.0, "rollout", "worse"))
+    rollouts.change(first, RolloutEvent(2000.0, RolloutStatus.ROLLED_BACK, 0.0, "rollout", "worse"))
     assert begun(rollouts, 3).version == 3
 
 
@@ -114,7 +114,9 @@ def test_failures_of_all_instances_add_up_until_the_next_stage(rollouts: Rollout
     last = rollouts.last()
     assert last is not None
     assert last.failed == 7
-    later = rollouts.change(first, RolloutEvent(2000.0, "running", 0.05, "rollout", "done"))  # counting is no step
+    later = rollouts.change(
+        first, RolloutEvent(2000.0, RolloutStatus.RUNNING, 0.05, "rollout", "done")
+    )  # counting is no step
     assert later is not None
     assert later.failed == 0
     assert rollouts.last() == later
@@ -122,6 +124,6 @@ def test_failures_of_all_instances_add_up_until_the_next_stage(rollouts: Rollout
 
 def test_without_a_store_a_rollout_cannot_begin(tmp_path: Path) -> None:
     rollouts = Rollouts(f"sqlite:///{tmp_path}/predictions.db", MODEL)
-    with pytest.raises(RideDurationError, match=r"there is no prediction log .* `kedro models serve` begins it"):
+    with pytest.raises(RideDurationError, match=r"there is no prediction log .* `kedro service start` begins it"):
         begun(rollouts)
     rollouts.close()

@@ -1,12 +1,12 @@
-"""What the project adds to `kedro`: a `run` with clear messages, and the groups `runs` and `models`."""
+"""What the project adds to `kedro`: a `run` with clear messages, and groups of commands."""
 
 import click
 
 from ride_duration.cli.models import models
-from ride_duration.cli.rollout import ab, rollout
+from ride_duration.cli.rollout import rollout
 from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
-from ride_duration.cli.serving import keys, serve
+from ride_duration.cli.service import service
 
 
 @click.group(name="ride_duration")
@@ -14,12 +14,7 @@ def cli() -> None:
     """Commands of the project."""
 
 
-models.add_command(serve)
-models.add_command(keys)
-models.add_command(rollout)
-models.add_command(ab)
-cli.add_command(run)
-cli.add_command(runs)
-cli.add_command(models)
+for command in (run, runs, models, rollout, service):
+    cli.add_command(command)
 
 __all__ = ["cli", "run"]

@@ -60,9 +60,9 @@ version_argument = click.argument("version", callback=_version)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
 
 
-def examples(*commands: str) -> str:
-    """Examples below a command's help."""
-    return "\n".join(["\b", "Examples:", *(f"  kedro models {command}" for command in commands)])
+def examples(*commands: str, group: str = "models") -> str:
+    """Return examples to stand below a command's help."""
+    return "\n".join(["\b", "Examples:", *(f"  kedro {group} {command}" for command in commands)])
 
 
 @click.group(epilog=examples("list", "history", "rollback", 'approve 3 --by Ana --why "fair on every borough"'))
@@ -92,7 +92,7 @@ def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceb
                 named = f'{awaiting[0]} --by NAME --why "..."{same}'
                 click.echo(f"Next: `kedro models approve {named}`, or `reject`.")
                 if any(version.status == "champion" for version in versions):
-                    click.echo(f"      `kedro models rollout start {named}` tries it on real rides first.")
+                    click.echo(f"      `kedro rollout start {named}` tries it on real rides first.")
             else:
                 click.echo(f"Next: `kedro models history{same}` shows who was champion when.")
 

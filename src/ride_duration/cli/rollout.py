@@ -1,4 +1,4 @@
-"""`kedro models rollout` and `kedro models ab`: a challenger on its way, and how it compares with the champion."""
+"""`kedro rollout`: start, follow and stop the rollout of a challenger, and compare it with the champion."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ride_duration.cli.models import (
     version_argument,
 )
 from ride_duration.cli.rollout_store import open_rollouts, stop_rollout
-from ride_duration.cli.rollout_tables import ab_tables, rollout_entry, rollout_told
-from ride_duration.cli.serving import service_settings
+from ride_duration.cli.rollout_tables import print_comparison, print_rollout, rollout_entry
+from ride_duration.cli.service import service_settings
 from ride_duration.provenance import author
 
 if TYPE_CHECKING:
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from ride_duration.store.rollouts import Rollout, Rollouts
 
 _DATES = ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]
-_START = 'rollout start 3 --by Ana --why "learnt from March"'
+_START = 'start 3 --by Ana --why "trained on March"'
 
 
-@click.group(epilog=examples(_START, "rollout status", 'rollout stop --why "complaints from JFK"'))
+@click.group(epilog=examples(_START, "status", 'stop --why "complaints from JFK"', "compare", group="rollout"))
 def rollout() -> None:
-    """Let a version take over step by step: first in the shadow, then on a growing share of the rides.
+    """Let a version take over step by step: first as shadow, then on a growing share of the rides.
 
-    `conf/base/parameters_rollout.yml` is the plan. The running service follows it: it goes on, makes the version
-    champion at the end, or lets it answer no more as soon as it fails, is slow or is worse than the champion.
+    `conf/base/parameters_rollout.yml` is the plan. The running service follows it: it advances, makes the version
+    champion at the end, or rolls back as soon as the challenger fails, is slow or is worse than the champion.
     """
 
 
-@rollout.command(cls=AboutVersion, epilog=examples("rollout start 3", _START))
+@rollout.command(cls=AboutVersion, epilog=examples("start 3", _START, group="rollout"))
 @version_argument
 @decided()
 def start(
@@ -54,10 +54,10 @@ def start(
     params: dict[str, Any],
     traceback: bool,
 ) -> None:
-    """Let VERSION challenge the champion, by the plan: a former champion, a candidate, or one that awaits approval.
+    """Start the rollout of VERSION: of a former champion, a candidate, or a version that awaits approval.
 
-    Whoever begins the rollout of a version that awaits approval approves of it, if it passes all stages: --by and --why
-    are required for that. As long as it has not passed them, it awaits approval as before.
+    Starting the rollout of a version that awaits approval approves it if it passes all stages: --by and --why are
+    required for that. As long as it has not passed them, it awaits approval as before.
     """
     with report_errors(traceback):
         settings = service_settings(env, params, {})
@@ -69,63 +69,63 @@ def start(
         decider = by or author(registry.project)
         open_rollouts(settings).begin(version, against, stage.share, time.time(), decider, why or NO_REASON)
         click.echo(f"Version {version} challenges version {against} now, beginning with the stage {stage.name}.")
-        click.echo(f"Next: `kedro models rollout status{same_choice(env, params)}` shows how it goes.")
+        click.echo(f"Next: `kedro rollout status{same_choice(env, params)}` shows how it goes.")
 
 
-@rollout.command(epilog=examples("rollout status", "rollout status --json"))
+@rollout.command(epilog=examples("status", "status --json", group="rollout"))
 @json_option
 @chosen
 def status(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """Show where the rollout is, what was seen of the challenger, and what is awaited."""
+    """Show the stage of the rollout, the evidence so far, and what the next step waits for."""
     with report_errors(traceback):
         settings = service_settings(env, params, {})
         rollouts = open_rollouts(settings)
         last = rollouts.last()
         if last is None:
-            _tell_none(as_json, same_choice(env, params))
+            _print_none(as_json, same_choice(env, params))
             return
-        evidence, step = _judged(settings, rollouts, last)
+        evidence, step = _evaluate(settings, rollouts, last)
         from ride_duration.rollout.evidence import count_out_of_range
 
         out_of_range = count_out_of_range(rollouts.engine, last)
         if as_json:
             click.echo(json.dumps(rollout_entry(last, evidence, step, out_of_range), indent=2))
         else:
-            rollout_told(last, evidence, step, out_of_range)
-            click.echo(f"Next: `kedro models ab{same_choice(env, params)}` compares both versions.")
+            print_rollout(last, evidence, step, out_of_range)
+            click.echo(f"Next: `kedro rollout compare{same_choice(env, params)}` compares both versions.")
 
 
-@rollout.command(epilog=examples('rollout stop --why "complaints from JFK"'))
+@rollout.command(epilog=examples('stop --why "complaints from JFK"', group="rollout"))
 @decided("why")
 def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """Let the challenger answer no more; the champion answers as before."""
+    """Stop the rollout: the champion serves all rides again."""
     with report_errors(traceback):
         settings = service_settings(env, params, {})
         stopped = stop_rollout(open_rollouts(settings), by or author(settings.project_path), why)
-        click.echo(f"Version {stopped.version} answers no more within seconds; version {stopped.against} does.")
-        click.echo(f"Next: `kedro models ab{same_choice(env, params)}` compares what both have answered.")
+        click.echo(f"Rollout stopped: version {stopped.against} serves all rides again within seconds.")
+        click.echo(f"Next: `kedro rollout compare{same_choice(env, params)}` compares what both have answered.")
 
 
-@click.command(epilog=examples("ab", "ab --since 2021-02-01", "ab --json"))
-@click.option("--since", type=click.DateTime(_DATES), help="Rides asked about since then (local time) alone.")
+@rollout.command(epilog=examples("compare", "compare --since 2021-02-01", "compare --json", group="rollout"))
+@click.option("--since", type=click.DateTime(_DATES), help="Only rides predicted since then (local time).")
 @json_option
 @chosen
-def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
+def compare(since: datetime | None, as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Compare challenger and champion of the rollout, or of the last one, on rides whose actual duration is known.
 
-    The intervals hold at all times at once: looking often makes no difference look real.
+    The test is always valid: the intervals hold at all times at once, however often they are read.
     """
     with report_errors(traceback):
         settings = service_settings(env, params, {})
         rollouts = open_rollouts(settings)
         last = rollouts.last()
         if last is None:
-            _tell_none(as_json, same_choice(env, params))
+            _print_none(as_json, same_choice(env, params))
             return
         from ride_duration.rollout.comparison import build_comparison
         from ride_duration.rollout.evidence import load_compared
 
-        _, step = _judged(settings, rollouts, last)
+        _, step = _evaluate(settings, rollouts, last)
         report = build_comparison(
             load_compared(rollouts.engine, last, since.timestamp() if since else last.began_at), step
         )
@@ -135,17 +135,17 @@ def ab(since: datetime | None, as_json: bool, env: str | None, params: dict[str,
             entry = {"model": last.model, "version": last.version, "against": last.against, **report}
             click.echo(json.dumps(entry, indent=2))
         else:
-            ab_tables(last, report)
+            print_comparison(last, report)
 
 
-def _tell_none(as_json: bool, same: str) -> None:
+def _print_none(as_json: bool, same: str) -> None:
     if as_json:
         click.echo("null")
     else:
-        click.echo(f"There was no rollout yet.\nNext: `kedro models rollout start VERSION{same}` begins one.")
+        click.echo(f"There was no rollout yet.\nNext: `kedro rollout start VERSION{same}` begins one.")
 
 
-def _judged(settings: ServiceSettings, rollouts: Rollouts, last: Rollout) -> tuple[Evidence | None, Step | None]:
+def _evaluate(settings: ServiceSettings, rollouts: Rollouts, last: Rollout) -> tuple[Evidence | None, Step | None]:
     """What the service sees and does next, as long as the rollout goes on."""
     if last.ended_at is not None:
         return None, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.cli.serving import service_settings
+from ride_duration.cli.service import service_settings
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -33,26 +33,26 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
         RideDurationError: None goes on, its version is becoming champion right now, or the store cannot be reached.
     """
     from ride_duration.serving.control.registry_process import TIMEOUT_SECONDS
-    from ride_duration.store.rollouts import RolloutEvent
+    from ride_duration.store.rollouts import RolloutEvent, RolloutStatus
 
     while True:  # the service may have made a step meanwhile
         last = rollouts.last()
         if last is None:
-            raise RideDurationError("there was no rollout yet; `kedro models rollout start VERSION` begins one")
+            raise RideDurationError("there was no rollout yet; `kedro rollout start VERSION` begins one")
         if last.ended_at is not None:
-            raise RideDurationError("no rollout goes on; `kedro models rollout status` shows how the last one ended")
-        if last.status == "promoting" and time.time() - last.since < TIMEOUT_SECONDS:
+            raise RideDurationError("no rollout goes on; `kedro rollout status` shows how the last one ended")
+        if last.status == RolloutStatus.PROMOTING and time.time() - last.since < TIMEOUT_SECONDS:
             raise RideDurationError(
                 f"version {last.version} has done all stages and is becoming champion right now; "
                 "`kedro models rollback` undoes that"
             )
-        stopped = rollouts.change(last, RolloutEvent(time.time(), "stopped", last.share, by, why))
+        stopped = rollouts.change(last, RolloutEvent(time.time(), RolloutStatus.STOPPED, last.share, by, why))
         if stopped is not None:
             return stopped
 
 
 def told_of_rollout(decision: Decision, env: str | None, params: dict[str, Any]) -> str | None:
-    """What a decision means for the rollout that goes on; None if none does, or if nobody can see one from here.
+    """Return what a decision means for the open rollout; None if there is none, or none can be seen from here.
 
     Another champion ends it, which the service notes. A rejection of its challenger does not show in who is champion:
     it is noted here.

@@ -39,7 +39,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
             "failed": evidence.failed,
             "p99_ms": evidence.p99_ms,
             "actuals": evidence.actuals,
-            "not_believed": out_of_range,
+            "out_of_range": out_of_range,
             "difference": difference and difference.verdict,
             "absolute": evidence.absolute and evidence.absolute.verdict,
         },
@@ -57,7 +57,7 @@ def rollout_entry(rollout: Rollout, evidence: Evidence | None, step: Step | None
     }
 
 
-def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None, out_of_range: int) -> None:
+def print_rollout(rollout: Rollout, evidence: Evidence | None, step: Step | None, out_of_range: int) -> None:
     """Print a rollout; arguments as of `rollout_entry`."""
     click.echo(f"Version {rollout.version} of {rollout.model} against version {rollout.against}: {rollout.status}")
     rows = [
@@ -76,7 +76,7 @@ def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None,
             ("failed", f"{evidence.failed:,}"),
             ("99th percentile of its time", p99),
             ("actuals", f"{evidence.actuals:,}"),
-            (_not_believed(), f"{out_of_range:,}"),
+            (_name_out_of_range(), f"{out_of_range:,}"),
             ("RMSE, which decides", verdict),
             ("MAE, beside it", beside),
         )
@@ -84,19 +84,19 @@ def rollout_told(rollout: Rollout, evidence: Evidence | None, step: Step | None,
         click.echo(f"\nThe service's next step is to {step.kind}: {step.why}.")
 
 
-def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
+def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
     """Print a comparison.
 
     Args:
         rollout: Whose versions are compared.
-        report: Of `ab_report`.
+        report: Of `build_comparison`.
     """
     title = f"Version {rollout.version} of {rollout.model} against version {rollout.against}, {rollout.status}"
     names = ("mae", "rmse", "bias", "coverage")
     rows = [
         (
             row["variant"],
-            *(f"{row[name]:,}" for name in ("predicted", "joined", "not_believed")),
+            *(f"{row[name]:,}" for name in ("predicted", "joined", "out_of_range")),
             *(_number(row[name]) for name in names),
         )
         for row in report["variants"]
@@ -105,7 +105,7 @@ def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
         "variant",
         "predicted",
         "joined",
-        _not_believed(),
+        _name_out_of_range(),
         "MAE (min)",
         "RMSE (min)",
         "bias (min)",
@@ -135,11 +135,11 @@ def ab_tables(rollout: Rollout, report: dict[str, Any]) -> None:
     click.echo(f"\nVerdict: {report['verdict']}.\nNext: {report['next']}.")
 
 
-def _not_believed() -> str:
-    """What a count of actual durations that are not joined is called."""
+def _name_out_of_range() -> str:
+    """Return the heading of the count of actual durations that are not joined."""
     from ride_duration.trips.records import DURATION
 
-    return "not believed (outside {:g} to {:g} minutes)".format(*DURATION)
+    return "out of range ({:g} to {:g} minutes)".format(*DURATION)
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`kedro runs`: what has been tried so far."""
+"""`kedro runs`: tracked runs, compared and reproduced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Examples:
 
 @click.group()
 def runs() -> None:
-    """Look at tracked runs, and have one again."""
+    """Compare tracked runs, or reproduce one."""
 
 
 @runs.command(epilog=_COMPARE_EXAMPLES)

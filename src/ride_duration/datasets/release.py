@@ -108,7 +108,7 @@ class FormerChampion(NamedTuple):
 
 
 class FormerChampionsDataset(_OfRegistry, AbstractDataset[None, "list[FormerChampion]"]):
-    """The champions before the present one, the newest first, without those rolled back; each is loaded when asked.
+    """The champions before the present one, the newest first, without those rolled back; each is loaded on request.
 
     There are none where there is no registry. Only loaded, never saved.
     """

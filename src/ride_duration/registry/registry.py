@@ -155,7 +155,7 @@ class Registry:
 
         Raises:
             RideDurationError: There is no such version, it is champion already, awaits approval or was rejected, it
-                was judged against another champion, or its package was changed.
+                its gate compared it with another champion, or its package was changed.
         """
         with self._deciding() as log:
             found = self._version(version)
@@ -186,8 +186,8 @@ class Registry:
         """Make a version that awaits approval the champion.
 
         Raises:
-            RideDurationError: It does not await approval, it was judged against another champion, or its package was
-                changed.
+            DecisionRefused: It does not await approval, its gate compared it with another champion, or its package
+                was changed.
         """
         with self._deciding() as log:
             found = self._version(version)

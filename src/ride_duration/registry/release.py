@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 def release_package(registry: Registry, package: PackageFolder, report: GateReport, approval: str) -> Outcome:
-    """Note a gate, then register the package if it passed, then make it champion if nobody else is to decide.
+    """Note a gate, then register the package if it passed, then make it champion unless a person is to decide.
 
     A package that passed the gate, but is no improvement on the champion, is registered and stays a candidate. An
     MLflow run must be active: the package is logged with it.
@@ -105,7 +105,7 @@ def _ask_for_approval(version: int, champion: int | None, finding: str | None, s
     named = f'{version} --by NAME --why "..."`'
     ask = f"`kedro models approve {named}"
     if champion is not None:
-        ask += f", or `kedro models rollout start {named} to try it on real rides first"
+        ask += f", or `kedro rollout start {named} to try it on real rides first"
     found = f"{finding}. " if finding else ""
     return f"{found}Version {version} awaits approval: {ask}; {stays}."
 

@@ -1,4 +1,4 @@
-"""The report of a comparison (`kedro models ab`): what each variant answered, how far off, and which one is better."""
+"""The report of `kedro rollout compare`: predictions of each variant, their errors, and which variant is better."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from ride_duration.stats.sequential import (
     compare_paired,
     compare_split,
 )
-
-CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
+from ride_duration.store.variant import Variant
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class ComparedRides:
         duration: Answers (n,) in minutes.
         lower: Lower bounds (n,) in minutes, NaN where there is none.
         upper: Upper bounds (n,) in minutes, NaN where there is none.
-        actual: Actual durations (n,) in minutes, NaN where not known yet, or not believed.
-        disbelieved: Whether an actual duration (n,) is known and not believed.
+        actual: Actual durations (n,) in minutes, NaN where not known yet, or out of range.
+        out_of_range: Whether an actual duration (n,) is known and out of range.
     """
 
     ride_id: NDArray[np.str_]
@@ -71,9 +70,7 @@ def build_comparison(answered: ComparedRides, step: Step | None = None) -> dict[
     enough = [difference for difference in deciding if difference.enough]
     first = next(iter(enough or deciding), None)
     return {
-        "variants": [
-            _variant(answered, name) for name in (CHAMPION, CHALLENGER, SHADOW) if (answered.variant == name).any()
-        ],
+        "variants": [_variant(answered, name) for name in Variant if (answered.variant == name).any()],
         "differences": [_difference(difference) for difference in found],
         "verdict": first.verdict if first else "there is no challenger",
         "next": _next(first, step),
@@ -87,20 +84,20 @@ def compute_differences(answered: ComparedRides) -> list[Difference]:
         answered: Since the rollout began, or since its stage began.
     """
     found = []
-    if (answered.variant == SHADOW).any():
+    if (answered.variant == Variant.SHADOW).any():
         found += [compare_paired(loss, _pairs(answered, loss)) for loss in LOSSES]
-    if (answered.variant == CHALLENGER).any():
+    if (answered.variant == Variant.CHALLENGER).any():
         found += [compare_split(loss, _strata(answered, loss)) for loss in LOSSES]
     return found
 
 
-def _joined(answered: ComparedRides, variant: str) -> NDArray[np.bool_]:
+def _joined(answered: ComparedRides, variant: Variant) -> NDArray[np.bool_]:
     joined: NDArray[np.bool_] = (answered.variant == variant) & ~np.isnan(answered.actual)
     return joined
 
 
 def _pairs(answered: ComparedRides, loss: Loss) -> DailyLosses:
-    shadow, champion = (np.flatnonzero(_joined(answered, name)) for name in (SHADOW, CHAMPION))
+    shadow, champion = (np.flatnonzero(_joined(answered, name)) for name in (Variant.SHADOW, Variant.CHAMPION))
     _, of_shadow, of_champion = np.intersect1d(
         answered.ride_id[shadow], answered.ride_id[champion], return_indices=True
     )
@@ -108,8 +105,11 @@ def _pairs(answered: ComparedRides, loss: Loss) -> DailyLosses:
 
 
 def _strata(answered: ComparedRides, loss: Loss) -> list[DailyLosses]:
-    shares = np.unique(answered.share[answered.variant == CHALLENGER])
-    rides = [(answered.share == share, _joined(answered, CHAMPION), _joined(answered, CHALLENGER)) for share in shares]
+    shares = np.unique(answered.share[answered.variant == Variant.CHALLENGER])
+    rides = [
+        (answered.share == share, _joined(answered, Variant.CHAMPION), _joined(answered, Variant.CHALLENGER))
+        for share in shares
+    ]
     return [_daily(answered, loss, np.flatnonzero(a & at), np.flatnonzero(b & at)) for at, a, b in rides]
 
 
@@ -129,11 +129,11 @@ def _daily(
     return DailyLosses(*sums(champion), *sums(challenger))
 
 
-def _variant(answered: ComparedRides, name: str) -> dict[str, Any]:
+def _variant(answered: ComparedRides, name: Variant) -> dict[str, Any]:
     joined = _joined(answered, name)
-    row: dict[str, Any] = {"variant": name, "predicted": int((answered.variant == name).sum())}
+    row: dict[str, Any] = {"variant": name.value, "predicted": int((answered.variant == name).sum())}
     row["joined"] = int(joined.sum())
-    row["not_believed"] = int(answered.out_of_range[answered.variant == name].sum())
+    row["out_of_range"] = int(answered.out_of_range[answered.variant == name].sum())
     if not row["joined"]:
         return row | dict.fromkeys(("mae", "rmse", "bias", "coverage"))
     actual, lower, upper = answered.actual[joined], answered.lower[joined], answered.upper[joined]

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ride_duration.rollout.comparison import CHALLENGER, CHAMPION, SHADOW, ComparedRides
+from ride_duration.rollout.comparison import ComparedRides
 from ride_duration.rollout.state_machine import Evidence, RolloutState
 from ride_duration.stats.sequential import LOSSES, DailyLosses, Difference, Loss, compare_paired, compare_split
 from ride_duration.store.queries.outcomes import (
     DayErrors,
     PredictionFilter,
     count_out_of_range_actuals,
+    count_predictions,
     find_latency,
-    number_of,
     outcomes,
     sum_daily_errors,
     sum_paired_errors,
 )
+from ride_duration.store.rollouts import RolloutStatus
+from ride_duration.store.variant import Variant
 from ride_duration.trips.records import DURATION
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 def to_state(rollout: Rollout) -> RolloutState:
     """A rollout as the plan takes it."""
-    since, promoting = datetime.fromtimestamp(rollout.since, UTC), rollout.status == "promoting"
+    since, promoting = datetime.fromtimestamp(rollout.since, UTC), rollout.status == RolloutStatus.PROMOTING
     shown = any(noted.not_worse for noted in rollout.history)
     return RolloutState(rollout.version, rollout.against, rollout.share, since, promoting, shown)
 
@@ -41,7 +43,7 @@ def collect_evidence(engine: Engine, rollout: Rollout, champion: int | None) -> 
     Args:
         engine: For reading the prediction log.
         rollout: As it was read last.
-        champion: Who is now; None if nobody.
+        champion: The present champion; None if there is none.
     """
     answers = _challengers(rollout)
     found = sum_daily_errors(engine, answers, DURATION)
@@ -49,7 +51,7 @@ def collect_evidence(engine: Engine, rollout: Rollout, champion: int | None) -> 
     return Evidence(
         since=datetime.fromtimestamp(rollout.since, UTC),
         champion=champion,
-        requests=number_of(engine, answers) + rollout.failed,
+        requests=count_predictions(engine, answers) + rollout.failed,
         failed=rollout.failed,
         p99_ms=find_latency(engine, answers, 0.01),
         actuals=sum(day.rides for day in found),
@@ -70,7 +72,9 @@ def count_out_of_range(engine: Engine, rollout: Rollout) -> int:
 
 def _challengers(rollout: Rollout) -> PredictionFilter:
     """The challenger's answers since its stage began."""
-    return PredictionFilter(rollout.model, rollout.version, CHALLENGER if rollout.share else SHADOW, rollout.since)
+    return PredictionFilter(
+        rollout.model, rollout.version, Variant.CHALLENGER if rollout.share else Variant.SHADOW, rollout.since
+    )
 
 
 def _differences(
@@ -79,7 +83,7 @@ def _differences(
     """Of each loss within the stage, as in the report, but summed up by the database; none at a share of 1."""
     if rollout.share == 1:
         return {}
-    champion = PredictionFilter(rollout.model, rollout.against, CHAMPION, rollout.since)
+    champion = PredictionFilter(rollout.model, rollout.against, Variant.CHAMPION, rollout.since)
     if rollout.share:
         days = {day.day: (day, _none(day.day)) for day in sum_daily_errors(engine, champion, DURATION)}
         for day in found:
@@ -113,7 +117,11 @@ def load_compared(engine: Engine, rollout: Rollout, since: float) -> ComparedRid
     """
     begins = [noted.at for noted in rollout.history]
     shares = np.array([noted.share for noted in rollout.history])
-    parts = ((CHAMPION, rollout.against), (CHALLENGER, rollout.version), (SHADOW, rollout.version))
+    parts = (
+        (Variant.CHAMPION, rollout.against),
+        (Variant.CHALLENGER, rollout.version),
+        (Variant.SHADOW, rollout.version),
+    )
     columns = []
     for variant, version in parts:
         answers = PredictionFilter(rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at)

@@ -19,7 +19,7 @@ class Stage(msgspec.Struct, frozen=True):
     """How much the challenger answers, and what must be seen before it answers more.
 
     Attributes:
-        share: Of rides, above 0 and up to 1; 0 is the shadow: it answers all, and nobody gets its answers.
+        share: Of rides, above 0 and up to 1; 0 is the shadow: all rides are scored, but not returned to clients.
         days: Time that passes at least; a stage whose accuracy is to be compared lasts until the test has looked, too.
         predictions: Answers that it gives at least.
         actuals: Of its answers, those whose ride has ended, at least.

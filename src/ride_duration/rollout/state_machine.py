@@ -1,7 +1,7 @@
 """The rollout of a challenger: when it answers more rides, when all, and when no more.
 
 Nothing is remembered here: the state, what was seen and the time go in, the next step comes out. So a service that
-was started anew goes on where it was, as long as it keeps the state.
+was restarted goes on where it was, as long as it keeps the state.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
     Attributes:
         since: The stage's beginning, as in the state: what was seen in another stage does not count.
-        champion: Who is now; None if nobody.
+        champion: The present champion; None if there is none.
         requests: Rides that the challenger was asked about.
         failed: Those that it had no answer to.
         p99_ms: 99th percentile of its time for an answer in milliseconds; None if not measured.

@@ -1,4 +1,4 @@
-"""The traffic split: which rides the challenger answers."""
+"""The traffic split: which rides the challenger scores."""
 
 from hashlib import blake2b
 
@@ -7,10 +7,10 @@ _RANGE = 2.0 ** (8 * _BYTES)
 
 
 def is_in_share(ride_id: str, share: float, salt: str) -> bool:
-    """Whether a ride is the challenger's: the same answer in every process, at every time.
+    """Return whether a ride belongs to the challenger: the same in every process, at every time.
 
     The ride's hash is its place in [0, 1), and the challenger has the places below its share. So a greater share keeps
-    every ride of a smaller one, and another salt mixes the rides anew.
+    every ride of a smaller one, and another salt mixes the rides again.
 
     Args:
         ride_id: As the client wrote it.

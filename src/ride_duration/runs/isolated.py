@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 
 import ride_duration
 from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
-from ride_duration.mlflow_store import locate_store
+from ride_duration.mlflow_store import EXPERIMENT, connect, locate_store
 from ride_duration.runs.tracked_runs import TrackedRuns
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ def run_isolated(
         RideDurationError: The run failed.
         NotFound: It was not tracked.
     """
+    connect(project, settings, EXPERIMENT)  # in a project that was moved, its own store moves first
     store = locate_store(project, settings)
     tracking = {"uri": store.uri, "artifacts": store.artifacts or settings["artifacts"]}
     tracked = TrackedRuns(project, settings)

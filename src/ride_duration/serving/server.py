@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -23,13 +24,15 @@ from ride_duration.in_use import SERVICES, hold
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.rollout.plan import parse_plan
 from ride_duration.serving.control.package_cache import PackageCache
+from ride_duration.serving.control.package_reader import PackageReader
 from ride_duration.serving.control.reconciler import Reconciler
-from ride_duration.serving.control.registry_process import decide
+from ride_duration.serving.control.registry_process import run_decision
 from ride_duration.serving.control.rollout_controller import BY, RolloutController
 from ride_duration.serving.handlers.operations import OperationsHandler
 from ride_duration.serving.handlers.predict import PredictHandler
 from ride_duration.serving.http.app import App
 from ride_duration.serving.http.protocol import make_timeout_protocol
+from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.store import PredictionLog
 from ride_duration.store.queries.ground_truth import find_last_actual
@@ -43,36 +46,43 @@ log = logging.getLogger(__name__)
 #: Connections that the operating system holds while the service is busy.
 _BACKLOG = 2048
 
-#: Seconds that requests may take to end after the service was told to stop.
+#: Seconds that requests may take to end after the signal to stop.
 _GRACE = 10
 
 
 def serve(settings: ServiceSettings) -> None:
-    """Answer until SIGTERM or Ctrl-C; what has been asked until then is answered and logged.
+    """Serve until SIGTERM or Ctrl-C; requests that have arrived until then are answered and logged.
 
     Raises:
         RideDurationError: The port is taken, keys are missing, or the log cannot be written.
     """
     _allow_connections()
     with (
-        _listening(settings) as listening,
-        _in_use(settings),
-        _predictions_kept(settings) as predictions,
+        _bind(settings) as listening,
+        _mark_in_use(settings),
+        _open_log(settings) as predictions,
         ThreadPoolExecutor(1, "many-rides") as worker,
     ):
-        metrics = Metrics()
-        reader = RegistryReader(settings.project_path, settings.tracking, settings.model)
+        counters = Counters()
+        metrics = Metrics(counters)
+        reader = _open_reader(settings)
         rollouts = Rollouts(settings.store_url, settings.model)
-        controller = RolloutController(parse_plan(settings.rollout), rollouts, metrics, partial(_promoted, settings))
+        controller = RolloutController(
+            parse_plan(settings.rollout) if settings.rollout else None,
+            rollouts,
+            counters,
+            metrics,
+            partial(_promote, settings),
+        )
         reconciler = Reconciler(
             reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge
         )
-        service = PredictHandler(reconciler, predictions, metrics, worker)
-        operations = OperationsHandler(settings, reconciler, predictions, metrics, controller)
-        app = App(settings, service, operations, metrics)
+        predict = PredictHandler(reconciler, predictions, counters, metrics, worker)
+        operations = OperationsHandler(settings, reconciler, predictions, counters, metrics, controller)
+        app = App(settings, predict, operations, metrics)
         config = uvicorn.Config(
             app,
-            http=make_timeout_protocol(settings.limits.body_seconds, app.refused),
+            http=make_timeout_protocol(settings.limits.body_seconds, app.note_refusal),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -87,8 +97,8 @@ def serve(settings: ServiceSettings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers drain, and then hand on to these
             signal.signal(number, server.handle_exit)
         note = partial(note_last_actual, rollouts, metrics)
-        with _following(controller, reconciler, note, settings.registry_seconds):
-            _tell(settings, reconciler)
+        with _follow_in_background(controller, reconciler, note, settings.registry_seconds):
+            _announce(settings, reconciler)
             server.run([listening])
     first, *more = predictions.account()
     log.info("Stopped; %s", first)
@@ -97,13 +107,19 @@ def serve(settings: ServiceSettings) -> None:
 
 
 def _allow_connections() -> None:
-    """As many as the operating system lets a process have: many more than it gives by itself."""
+    """Raise the number of open files to what the operating system allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def _open_reader(settings: ServiceSettings) -> RegistryReader | PackageReader:
+    if settings.package:
+        return PackageReader(Path(settings.package))
+    return RegistryReader(settings.project_path, settings.tracking, settings.model)
+
+
 @contextmanager
-def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
+def _bind(settings: ServiceSettings) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -121,7 +137,7 @@ def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _in_use(settings: ServiceSettings) -> Iterator[None]:
+def _mark_in_use(settings: ServiceSettings) -> Iterator[None]:
     """Let `make clean` see that a service runs, wherever its folder lies."""
     data = settings.project_path / "data"
     try:
@@ -135,7 +151,7 @@ def _in_use(settings: ServiceSettings) -> Iterator[None]:
 
 
 @contextmanager
-def _predictions_kept(settings: ServiceSettings) -> Iterator[PredictionLog]:
+def _open_log(settings: ServiceSettings) -> Iterator[PredictionLog]:
     predictions = PredictionLog(
         settings.store_url,
         settings.folder_path,
@@ -150,11 +166,11 @@ def _predictions_kept(settings: ServiceSettings) -> Iterator[PredictionLog]:
 
 
 @contextmanager
-def _following(
+def _follow_in_background(
     controller: RolloutController, reconciler: Reconciler, note: Callable[[], None], seconds: float
 ) -> Iterator[None]:
     """Look at the rollout, the registry and, if the store is there, the last actual: now, and from time to time."""
-    controller.look()
+    controller.read_rollout()
     reconciler.reconcile()
     if controller.problem is None:
         note()
@@ -179,27 +195,27 @@ def _following(
 
 
 def note_last_actual(rollouts: Rollouts, metrics: Metrics) -> None:
-    """Tell the metrics when the newest actual came in that any instance has kept; nothing if the store is away."""
+    """Give the metrics the time of the newest actual of all instances; nothing while the store is away."""
     try:
         at = find_last_actual(rollouts.engine)
-    except (RideDurationError, SQLAlchemyError):  # whoever follows the rollout says why
+    except (RideDurationError, SQLAlchemyError):  # the controller says why
         return
     if at is not None:
-        metrics.actual_kept(at)
+        metrics.set_last_actual(at)
 
 
-def _promoted(settings: ServiceSettings, rollout: Rollout, why: str) -> None:
+def _promote(settings: ServiceSettings, rollout: Rollout, why: str) -> None:
     begun = {"by": rollout.history[0].by, "why": rollout.history[0].why}
-    decide(settings, {"decision": "promote", "version": rollout.version, "by": BY, "why": why, "begun": begun})
+    run_decision(settings, {"decision": "promote", "version": rollout.version, "by": BY, "why": why, "begun": begun})
 
 
-def _tell(settings: ServiceSettings, reconciler: Reconciler) -> None:
+def _announce(settings: ServiceSettings, reconciler: Reconciler) -> None:
     host = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 a comparison
     host = f"[{host}]" if ":" in host else host
     deployment = reconciler.deployment
     if deployment is None:
-        log.warning("%s answers nobody yet: %s", settings.model, reconciler.problem)
+        log.warning("%s: no model loaded yet: %s", settings.model, reconciler.problem)
     else:
-        log.info("Version %s of %s answers.", deployment.champion.label, settings.model)
-    asks = "POST /predict, with an API key" if settings.keys_required else "POST /predict"
-    log.info("Open http://%s:%d in a browser, or ask it: %s. Ctrl-C stops it.", host, settings.port, asks)
+        log.info("Serving version %s of %s.", deployment.champion.label, settings.model)
+    route = "POST /predict, with an API key" if settings.keys_required else "POST /predict"
+    log.info("Open http://%s:%d in a browser, or send rides to it: %s. Ctrl-C stops it.", host, settings.port, route)

@@ -1,4 +1,4 @@
-"""What the service is told when it starts."""
+"""The settings of the service, as they are given to it when it starts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError
 
 #: Addresses that only this machine reaches.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class RequestLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """How much one client, and all of them, may ask.
+    """How much one client, and all of them, may request.
 
     Attributes:
         body_bytes: Of one request.
@@ -27,21 +27,22 @@ class RequestLimits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         keep_alive_seconds: After which a connection that was answered, and says nothing more, is closed.
     """
 
-    body_bytes: Annotated[int, Meta(ge=1)]
-    body_seconds: Annotated[float, Meta(gt=0)]
-    requests_per_second: Annotated[float, Meta(gt=0)]
-    burst: Annotated[int, Meta(ge=1)]
-    concurrency: Annotated[int, Meta(ge=1)]
-    batches: Annotated[int, Meta(ge=1)]
+    body_bytes: Annotated[int, Meta(ge=1)] = 1_000_000
+    body_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    requests_per_second: Annotated[float, Meta(gt=0)] = 20_000.0
+    burst: Annotated[int, Meta(ge=1)] = 20_000
+    concurrency: Annotated[int, Meta(ge=1)] = 64
+    batches: Annotated[int, Meta(ge=1)] = 16
     keep_alive_seconds: Annotated[int, Meta(ge=1)] = 75
 
 
 class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """All settings of the service.
+    """All settings of the service. The defaults are those of `conf/base/parameters_serving.yml`.
 
     Attributes:
         project: Folder that other paths are relative to.
         model: Name of the registered model.
+        package: Folder of a model package that is served in place of the registry's champion; empty: none.
         tracking: `uri` and `artifacts` of the registry.
         host: Address to listen on.
         port: Port to listen on.
@@ -53,27 +54,28 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         registry_seconds: Between looks at the registry.
         api_keys: File of API keys; they are required as soon as the host is not this machine's own.
         require_keys: Require them in any case, for instance behind a proxy.
-        behind_proxy: Whether X-Forwarded-For of this machine's proxy is believed.
-        limits: How much may be asked.
-        rollout: The plan by which a challenger takes over.
+        behind_proxy: Whether X-Forwarded-For of this machine's proxy is trusted.
+        limits: How much may be requested.
+        rollout: The plan by which a challenger takes over; None: no rollouts.
     """
 
     project: str
     model: str
-    tracking: dict[str, str]
+    package: str = ""
+    tracking: dict[str, str] = {}
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 9696
     instance: str = ""
-    store: str
-    folder: str
+    store: str = "sqlite:///data/serving/predictions.db"
+    folder: str = "data/serving"
     durability: Literal["memory", "journal", "sync"] = "journal"
-    journal_bytes: Annotated[int, Meta(ge=1)]
-    registry_seconds: Annotated[float, Meta(gt=0)]
-    api_keys: str
-    require_keys: bool
-    behind_proxy: bool
-    limits: RequestLimits
-    rollout: dict[str, Any]
+    journal_bytes: Annotated[int, Meta(ge=1)] = 256_000_000
+    registry_seconds: Annotated[float, Meta(gt=0)] = 2.0
+    api_keys: str = "conf/local/api_keys.json"
+    require_keys: bool = False
+    behind_proxy: bool = False
+    limits: RequestLimits = RequestLimits()
+    rollout: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -121,27 +123,27 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
 
 
 def read_settings(path: Path) -> ServiceSettings:
-    """Settings from a JSON file.
+    """Read settings from a JSON file.
 
     Raises:
-        RideDurationError: There is no such file, or it says something else; names the field.
+        ConfigurationError: There is no such file, or a value cannot be used; names the field.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=ServiceSettings)
     except OSError as error:
-        raise RideDurationError(f"the settings {path} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"the settings {path} cannot be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
-        raise RideDurationError(f"the settings {path} cannot be used: {error}") from error
+        raise ConfigurationError(f"the settings {path} cannot be used: {error}") from error
 
 
 def check_settings(given: dict[str, Any]) -> ServiceSettings:
-    """Settings from what `conf/` says.
+    """Return settings from what `conf/` says.
 
     Raises:
-        RideDurationError: A value cannot be used; names it.
+        ConfigurationError: A value cannot be used; names it.
     """
     try:
         return msgspec.convert(given, ServiceSettings, strict=False)
     except msgspec.ValidationError as error:
         said = str(error).replace("`$.", "`serving.").replace("`", "")
-        raise RideDurationError(f"the service cannot be started: {said}") from error
+        raise ConfigurationError(f"the service cannot be started: {said}") from error

@@ -52,7 +52,7 @@ PLANNED = 28
 FULL_ENOUGH = 0.05
 #: No forecast goes beyond so many times the days seen.
 _FARTHEST = 100
-#: Mean loss (squared minutes, or minutes) below which nobody errs: a perfect champion has no logarithm.
+#: Mean loss (squared minutes, or minutes) that counts as no error: a perfect champion has no logarithm.
 _NO_LOSS = 1e-6
 
 #: The best `r` for a number of days known before.

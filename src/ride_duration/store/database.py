@@ -69,7 +69,7 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open
 
 
 def engine_for_reading(store_url: str) -> Engine:
-    """An engine for questions to a store that a service has written to; it holds up nobody.
+    """An engine for questions to a store that a service has written to; it blocks no writer.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
@@ -83,7 +83,7 @@ def engine_for_reading(store_url: str) -> Engine:
     url = _url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(url.database or "").is_file():
-        raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro models serve` begins it")
+        raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
     arguments = {"timeout": _SECONDS} if sqlite else patient(url)
     # A file of SQLite is opened for each question, so that it is the one that has the name at that time.
     pool = NullPool if sqlite else QueuePool
@@ -96,7 +96,7 @@ def engine_for_reading(store_url: str) -> Engine:
     if "source" not in {column["name"] for column in columns}:  # the newest
         raise RideDurationError(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
-            "`kedro models serve` makes its tables"
+            "`kedro service start` makes its tables"
         )
     return engine
 
@@ -106,7 +106,7 @@ def name_store(store_url: str, folder: Path) -> str:
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
-        folder: That an SQLite file's place is told from: a project that is moved as a whole keeps its names.
+        folder: An SQLite file is named relative to it: a project that is moved as a whole keeps its names.
 
     Raises:
         RideDurationError: The URL cannot be used.
@@ -180,5 +180,5 @@ def _url(store_url: str) -> URL:
         raise RideDurationError(f"the store's URL cannot be read; {advice}") from None
     file = url.drivername == "sqlite" and url.database not in {None, "", ":memory:"}
     if not file and url.drivername != "postgresql+psycopg":
-        raise RideDurationError(f"{url.render_as_string()} is no store; {advice}")
+        raise RideDurationError(f"{url.render_as_string()} is not a store; {advice}")
     return url

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 
-class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction", gc=False):
+class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, tag="prediction", gc=False):
     """One answer of the service.
 
     A record of the journal is an array of these values: a field is added only at the end, with a default.
@@ -47,7 +47,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, tag="prediction",
     pickup_at: float | None = None
 
 
-class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=False):
+class ActualRecord(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=False):
     """What really happened to a ride, as somebody reported it; a later report about the same ride is a correction.
 
     Attributes:
@@ -68,4 +68,4 @@ class Actual(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=Fals
     dropoff_at: float | None = None
 
 
-Record = Prediction | Actual
+Record = PredictionRecord | ActualRecord

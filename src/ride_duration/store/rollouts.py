@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,25 +20,41 @@ from ride_duration.store.database import engine_for_reading, engine_for_writing
 if TYPE_CHECKING:
     from sqlalchemy import Engine, RowMapping
 
-#: `promoting`: all stages are done, and the registry is asked to make the version champion. `overtaken`: another
-#: decision has changed the champion meanwhile.
-Status = Literal["running", "promoting", "finished", "overtaken", "rolled back", "stopped"]
+
+class RolloutStatus(StrEnum):
+    """State of a rollout; the values stand in the store.
+
+    In `PROMOTING` all stages are done, and the registry is asked to make the version champion. `OVERTAKEN` means that
+    another decision has changed the champion meanwhile.
+    """
+
+    RUNNING = "running"
+    PROMOTING = "promoting"
+    FINISHED = "finished"
+    OVERTAKEN = "overtaken"
+    ROLLED_BACK = "rolled back"
+    STOPPED = "stopped"
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the rollout goes on."""
+        return self in (RolloutStatus.RUNNING, RolloutStatus.PROMOTING)
 
 
 class RolloutEvent(msgspec.Struct, frozen=True):
-    """What happened to a rollout.
+    """Something that happened to a rollout.
 
     Attributes:
         at: Seconds since 1970-01-01 UTC.
         status: From then on.
         share: From then on, of the rides; 0 for the shadow.
-        by: Who decided, `rollout` for the service.
+        by: Name of the person who decided, or `rollout` for the service.
         why: In their words.
         not_worse: Whether the stage that ended then has shown that the challenger is not worse than allowed.
     """
 
     at: float
-    status: Status
+    status: RolloutStatus
     share: float
     by: str
     why: str
@@ -65,7 +82,7 @@ class Rollout(msgspec.Struct, frozen=True):
     model: str
     version: int
     against: int
-    status: Status
+    status: RolloutStatus
     share: float
     since: float
     ended_at: float | None
@@ -80,7 +97,7 @@ class Rollout(msgspec.Struct, frozen=True):
 
 
 class Rollouts:
-    """The rollouts of one model.
+    """Reads and changes the rollouts of one model.
 
     Args:
         store_url: Of the prediction log.
@@ -108,7 +125,7 @@ class Rollouts:
         return engine_for_writing(self._url)
 
     def last(self) -> Rollout | None:
-        """The one that goes on, or else the last one.
+        """Return the open rollout, or else the last one.
 
         Raises:
             RideDurationError: The store cannot be read.
@@ -144,8 +161,8 @@ class Rollouts:
         last = self.last()
         if last is not None and last.ended_at is None:
             raise _goes_on(last.version)
-        history = [RolloutEvent(at, "running", share, by, why)]
-        begun = Rollout(0, self._model, version, against, "running", share, at, None, 0, 0, history)
+        history = [RolloutEvent(at, RolloutStatus.RUNNING, share, by, why)]
+        begun = Rollout(0, self._model, version, against, RolloutStatus.RUNNING, share, at, None, 0, 0, history)
         values = _columns(begun)
         del values["number"]
         try:
@@ -156,12 +173,12 @@ class Rollouts:
             raise _goes_on(last.version if last else version) from None
         return msgspec.structs.replace(begun, number=key[0] if key else 0)
 
-    def change(self, seen: Rollout, noted: RolloutEvent) -> Rollout | None:
-        """Go on from what was seen, unless somebody else has done so.
+    def change(self, seen: Rollout, event: RolloutEvent) -> Rollout | None:
+        """Change a rollout, unless another process has changed it since it was read.
 
         Args:
             seen: The rollout as it was read.
-            noted: What happens to it.
+            event: What happens to it.
 
         Returns:
             The rollout as it is now; None if it is another one than was seen.
@@ -173,16 +190,15 @@ class Rollouts:
 
         from ride_duration.store.tables import rollouts
 
-        goes_on = noted.status in ("running", "promoting")
         changed = msgspec.structs.replace(
             seen,
-            status=noted.status,
-            share=noted.share,
-            since=noted.at,
-            ended_at=None if goes_on else noted.at,
+            status=event.status,
+            share=event.share,
+            since=event.at,
+            ended_at=None if event.status.is_open else event.at,
             failed=0,
             revision=seen.revision + 1,
-            history=[*seen.history, noted],
+            history=[*seen.history, event],
         )
         same = (rollouts.c.number == seen.number) & (rollouts.c.revision == seen.revision)
         with _clearly(), self._writing.begin() as connection:
@@ -213,19 +229,21 @@ class Rollouts:
 
 
 def _goes_on(version: int) -> RideDurationError:
-    stop = "`kedro models rollout stop --why TEXT` ends it"
+    stop = "`kedro rollout stop --why TEXT` ends it"
     return RideDurationError(f"the rollout of version {version} goes on already; {stop}")
 
 
 def _columns(rollout: Rollout) -> dict[str, Any]:
     last = rollout.history[-1]
     history = msgspec.json.encode(rollout.history).decode()
-    return msgspec.structs.asdict(rollout) | {"history": history, "by": last.by, "why": last.why}
+    own = {"status": rollout.status.value, "history": history, "by": last.by, "why": last.why}
+    return msgspec.structs.asdict(rollout) | own
 
 
 def _rollout(row: RowMapping) -> Rollout:
     values: dict[str, Any] = {name: row[name] for name in Rollout.__struct_fields__}
-    return Rollout(**values | {"history": msgspec.json.decode(row["history"], type=list[RolloutEvent])})
+    history = msgspec.json.decode(row["history"], type=list[RolloutEvent])
+    return Rollout(**values | {"status": RolloutStatus(row["status"]), "history": history})
 
 
 @contextmanager

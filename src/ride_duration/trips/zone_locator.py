@@ -1,4 +1,4 @@
-"""Where in the city a position lies."""
+"""Finds the zone that a position lies in."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ class ZoneLocator:
         self._x, self._y, self._radius = np.array(discs).reshape(-1, 3).T
         self._placed = frozenset(zone.location_id for zone, _ in self._discs)
 
+    def has_place(self, zone: int) -> bool:
+        """Return whether it is known where a zone lies; of ids such as 264 (unknown) it is not."""
+        return zone in self._placed
+
     def has_places(self, pickup_zone: int, dropoff_zone: int) -> bool:
-        """Whether it is known where two zones lie; of ids such as 264 (unknown) it is not."""
+        """Return whether it is known where both zones lie."""
         return pickup_zone in self._placed and dropoff_zone in self._placed
 
     def zone_at(self, latitude: float, longitude: float) -> Zone | None:
-        """The zone whose disc is nearest, by power distance; None outside the city.
+        """Return the zone whose disc is nearest, by power distance; None outside the city.
 
         Args:
             latitude: Degrees (WGS84).

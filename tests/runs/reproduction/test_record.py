@@ -1,4 +1,4 @@
-"""What is read of a tracked run, and which runs cannot be had again."""
+"""What is read of a tracked run, and which runs cannot be reproduced."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_a_finished_run_is_read(run: StoredRun, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"status": "KILLED"}, "is killed; only finished runs"),
         ({"tags": {"pipeline": "tuning", "raw.a": "abc 12"}}, "ran tuning; only runs of data_science"),
@@ -41,6 +41,6 @@ def test_a_finished_run_is_read(run: StoredRun, tmp_path: Path) -> None:
         ({"artifact_uri": "/nowhere"}, "no readable parameters.json"),
     ],
 )
-def test_what_cannot_be_had_again_is_told(run: StoredRun, change: dict[str, Any], told: str, tmp_path: Path) -> None:
-    with pytest.raises(RideDurationError, match=f"run 01234567 .*{told}"):
+def test_unusable_run_is_named(run: StoredRun, change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(RideDurationError, match=f"run 01234567 .*{message}"):
         read_record(run._replace(**change), TrackedRuns(tmp_path / "moved", SETTINGS))

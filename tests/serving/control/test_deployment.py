@@ -8,16 +8,15 @@ import filelock
 import msgspec
 import pytest
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry import Registry, decision_lock
 from ride_duration.registry.__main__ import decide
 from ride_duration.registry.reader import RegistryReader, Released
 from ride_duration.serving.api_keys import add_key
 from ride_duration.serving.control.package_cache import PackageCache
-from ride_duration.serving.control.registry_process import decide as ask
+from ride_duration.serving.control.registry_process import run_decision
 from ride_duration.serving.inference.deployment import Model
-from ride_duration.serving.schemas.problems import Refused
 from ride_duration.serving.settings import ServiceSettings
 from tests.model_package.tiny import tiny_package
 from tests.registry.store import SETTINGS, package_folder
@@ -127,7 +126,7 @@ def test_a_package_whose_golden_rides_come_out_wrong_is_refused(models: Models, 
     wrong = models.release(registry, off=0.5)
     registry.promote(wrong, "Ana", "better")
     told = running.until("/models", lambda told: told["problem"])
-    assert f"version {wrong} answers golden rides 0.5 minutes off" in told["problem"]
+    assert f"version {wrong} scores golden rides 0.5 minutes off" in told["problem"]
     assert answers(running, 1)
     sample = metrics(running)
     assert sample["ride_duration_deployment_problem",] == 1
@@ -145,7 +144,7 @@ def test_a_model_that_needs_the_distance_says_so(models: Models, started: Start)
     told = refused(
         running.post("/predict/batch", {"rides": [RIDE, RIDE | {"trip_distance": 101}]}), 422, "rides[1].trip_distance"
     )
-    assert "the model that answers cannot do without a distance up to 100 miles" in told
+    assert "the serving model requires a distance up to 100 miles" in told
     assert running.post("/predict", RIDE).status == 200
 
 
@@ -267,9 +266,9 @@ def test_a_store_that_cannot_be_opened_is_asked_later(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     down = {"uri": f"http://ana:secret@127.0.0.1:{free_port()}", "artifacts": "artifacts"}
     settings = msgspec.convert(Running(tmp_path, "any", tracking=down).settings, ServiceSettings)
-    with pytest.raises(Refused, match="the registry cannot be reached") as raised:
-        ask(settings, {"decision": "promote", "version": 1, "by": "rollout", "why": "100 % is done"})
-    assert (raised.value.status, raised.value.retry_after) == (503, 10)
+    with pytest.raises(RegistryUnavailable):
+        run_decision(settings, {"decision": "promote", "version": 1, "by": "rollout", "why": "100 % is done"})
+    assert "the registry cannot be reached" in caplog.text
     assert "start it, or correct its address" in caplog.text
     assert "secret" not in caplog.text
 

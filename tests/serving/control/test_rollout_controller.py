@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ride_duration.errors import RegistryUnavailable, RideDurationError
+from ride_duration.errors import DecisionRefused, RegistryUnavailable, RideDurationError
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry.reader import Released
 from ride_duration.rollout.plan import parse_plan
@@ -16,12 +16,13 @@ from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.control.reconciler import Reconciler
 from ride_duration.serving.control.registry_process import TIMEOUT_SECONDS
 from ride_duration.serving.control.rollout_controller import MAX_UNWATCHED_SECONDS, RolloutController
+from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.metrics import Metrics
-from ride_duration.serving.schemas.problems import Refused
-from ride_duration.store import Actual, Prediction
+from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import Record
-from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts
+from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, RolloutStatus
+from ride_duration.store.variant import Variant
 from ride_duration.store.writer.insertion import Insertion
 from tests.model_package.tiny import tiny_package
 from tests.support.serving.packages import priced
@@ -93,7 +94,7 @@ class City:
         self._folder = folder
         self.reader = Reader(packages)
         self.promoted: list[int] = []
-        self.refusal: Refused | None = None
+        self.refusal: Exception | None = None
         self.meanwhile: int | None = None  # champion by another decision, just before the service asks for its own
         self.rollouts = Rollouts(self.url, "tiny")
         self._closing: list[Callable[[], None]] = [self._writing.dispose, self.rollouts.close]
@@ -134,13 +135,13 @@ class City:
             records.append(self._answer(ride, 2, variant, 20 + off + i % 2, milliseconds))
             if variant == "shadow":
                 records.append(self._answer(ride, 1, "champion", 20 + 2 * (i % 2), 1.0))
-            records.append(Actual(ride, ride, self.time, 20.0))
+            records.append(ActualRecord(ride, ride, self.time, 20.0))
         Insertion(self._writing).insert(records, lambda record, why: pytest.fail(f"{record}: {why}"))
 
-    def _answer(self, ride: str, version: int, variant: str, duration: float, milliseconds: float) -> Prediction:
+    def _answer(self, ride: str, version: int, variant: str, duration: float, milliseconds: float) -> PredictionRecord:
         name = f"{ride} {version}"
         pickup = PICKUP + timedelta(days=self.time // 86_400)
-        return Prediction(
+        return PredictionRecord(
             name, ride, self.time, pickup, 10, 50, None, duration, 10.0, 30.0, version, variant, milliseconds, "tiny"
         )
 
@@ -164,9 +165,12 @@ class Instance:
     """One process of the service, as far as rollouts go."""
 
     def __init__(self, city: City, folder: Path) -> None:
-        self.metrics = Metrics()
+        self.counters = Counters()
+        self.metrics = Metrics(self.counters)
         self._city = city
-        self.controller = RolloutController(PLAN, city.opened(), self.metrics, city.promote, lambda: city.time)
+        self.controller = RolloutController(
+            PLAN, city.opened(), self.counters, self.metrics, city.promote, lambda: city.time
+        )
         self.reconciler = Reconciler(city.reader, PackageCache(folder), self.controller.challenge)  # type: ignore[arg-type]
 
     def follow(self) -> list[tuple[str, int, float]]:
@@ -197,12 +201,12 @@ HALF = [("champion", 1, 0.5), ("challenger", 2, 0.5)]
 def test_from_the_shadow_to_champion(city: City) -> None:
     one, two = city.instance("one"), city.instance("two")
     assert one.follow() == ALONE
-    assert one.controller.told() is None
+    assert one.controller.to_report() is None
     city.begin()
     assert one.follow() == two.follow() == SHADOW
-    told = one.controller.told()
-    assert told is not None
-    assert (told["stage"], told["next"]) == (
+    report = one.controller.to_report()
+    assert report is not None
+    assert (report.stage, report.next) == (
         "shadow",
         "shadow: awaits 7 more days, 100 more predictions, 50 more actuals, joined rides of 7 more days",
     )
@@ -222,7 +226,7 @@ def test_from_the_shadow_to_champion(city: City) -> None:
     assert two.follow() == restarted.follow() == [("champion", 2, 1.0)]
     assert city.promoted == [2]
     assert [noted.status for noted in city.rollout.history] == ["running"] * 3 + ["promoting", "finished"]
-    assert b'ride_duration_rollout_steps_total{kind="finish"} 1.0' in two.metrics.text()
+    assert b'ride_duration_rollout_steps_total{kind="finish"} 1.0' in two.metrics.expose()
 
 
 def test_two_instances_never_step_twice(city: City) -> None:
@@ -234,7 +238,7 @@ def test_two_instances_never_step_twice(city: City) -> None:
     city.week()
     one.follow()
     assert stale is not None
-    two.controller._lead(stale, two.reconciler)  # what it read just before the other's step
+    two.controller._advance(stale, two.reconciler)  # what it read just before the other's step
     assert len(city.rollout.history) == 2
     assert two.follow() == HALF
 
@@ -273,27 +277,27 @@ def test_a_challenger_that_is_a_little_worse_is_found_by_the_days(city: City) ->
 def test_a_share_that_an_older_program_began_is_compared_first(city: City) -> None:
     one = city.instance()
     city.begin()
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, "running", 0.5, "rollout", "shadow is done"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, RolloutStatus.RUNNING, 0.5, "rollout", "shadow is done"))
     city.rides("challenger")
     city.pass_days(1)
     assert one.follow() == HALF
-    told = one.controller.told()
-    assert told is not None
-    assert told["next"] == "50 %: awaits joined rides of 7 more days"
+    report = one.controller.to_report()
+    assert report is not None
+    assert report.next == "50 %: awaits joined rides of 7 more days"
 
 
 def test_failures_count_over_instances_and_those_of_earlier_rollouts_do_not(city: City) -> None:
     one, two = city.instance("one"), city.instance("two")
     for instance in (one, two):
-        instance.metrics.variant_failed(2, "shadow", 500)
+        instance.counters.count_failed(2, Variant.SHADOW, 500)
     city.begin()
     one.follow()
     two.follow()
     city.rides("shadow")
     assert one.follow() == two.follow() == SHADOW
-    one.metrics.variant_failed(2, "shadow")
+    one.counters.count_failed(2, Variant.SHADOW)
     assert one.follow() == SHADOW, "one of 121 is less than the limit"
-    two.metrics.variant_failed(2, "shadow")
+    two.counters.count_failed(2, Variant.SHADOW)
     assert two.follow() == ALONE
     assert "2 of 122 requests failed" in city.rollout.history[-1].why
 
@@ -303,7 +307,7 @@ def test_a_bad_package_ends_the_rollout(city: City) -> None:
     city.begin(3)
     assert one.follow() == ALONE
     assert city.rollout.status == "rolled back"
-    assert "version 3 cannot answer" in city.rollout.history[-1].why
+    assert "version 3 cannot be served" in city.rollout.history[-1].why
     one.follow()
     assert one.reconciler.problem is None
 
@@ -360,13 +364,15 @@ def test_a_registry_that_goes_away_in_between_says_nothing_of_the_challenger(cit
     assert one.follow() == SHADOW
 
 
-def test_a_problem_that_lasts_is_told_while_it_is_looked_at_again(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_problem_that_lasts_is_reported_while_it_is_looked_at_again(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = city.instance()
     city.reader.number = 3
     one.reconciler.reconcile()
     problem = one.reconciler.problem
     assert problem is not None
-    assert "version 3 cannot answer" in problem
+    assert "version 3 cannot be served" in problem
     seen = []
 
     def looking(_: object) -> int:
@@ -386,9 +392,9 @@ def test_without_the_store_the_last_challenge_goes_on_for_a_while(city: City) ->
     city.rides("shadow")
     city.lose_store()
     assert one.follow() == SHADOW
-    told = one.controller.told()
-    assert told is not None
-    assert "cannot be reached" in told["problem"]
+    report = one.controller.to_report()
+    assert report is not None
+    assert "cannot be reached" in report.problem
     city.time += MAX_UNWATCHED_SECONDS + 600
     assert one.follow() == ALONE, "nobody could stop it"
     city.lose_store(lost=False)
@@ -399,7 +405,7 @@ def test_stopped_by_somebody(city: City) -> None:
     one = city.instance()
     city.begin()
     one.follow()
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, "stopped", 0.0, "Ben", "complaints"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, RolloutStatus.STOPPED, 0.0, "Ben", "complaints"))
     assert one.follow() == ALONE
     city.begin()
     assert one.follow() == SHADOW
@@ -408,7 +414,7 @@ def test_stopped_by_somebody(city: City) -> None:
 def last_stage(city: City) -> None:
     """One look more, and the version is to be champion."""
     city.begin()
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, "running", 1.0, "rollout", "50 % is done"))
+    city.rollouts.change(city.rollout, RolloutEvent(city.time, RolloutStatus.RUNNING, 1.0, "rollout", "50 % is done"))
     city.rides("challenger")
     city.pass_days(1)
 
@@ -416,7 +422,7 @@ def last_stage(city: City) -> None:
 def test_what_the_registry_refuses_is_rolled_back(city: City) -> None:
     one = city.instance()
     last_stage(city)
-    city.refusal = Refused(409, "version 2 was rejected")
+    city.refusal = DecisionRefused("version 2 was rejected")
     assert one.follow() == ALONE
     assert (city.rollout.status, city.rollout.history[-1].why) == ("rolled back", "version 2 was rejected")
 
@@ -427,7 +433,7 @@ def test_a_refusal_after_another_decision_says_nothing_of_the_challenger(
 ) -> None:
     one = city.instance()
     last_stage(city)
-    city.meanwhile, city.refusal = champion, Refused(409, "version 2 cannot be approved")
+    city.meanwhile, city.refusal = champion, DecisionRefused("version 2 cannot be approved")
     one.follow()
     assert (city.rollout.status, city.promoted) == (status, [])
     assert f"version {champion} is champion" in city.rollout.history[-1].why
@@ -436,7 +442,7 @@ def test_a_refusal_after_another_decision_says_nothing_of_the_challenger(
 def test_a_promotion_that_was_cut_short_is_taken_up(city: City) -> None:
     one, two = city.instance("one"), city.instance("two")
     last_stage(city)
-    city.refusal = Refused(503, "the registry cannot be reached")
+    city.refusal = RegistryUnavailable("the registry cannot be reached")
     everything = [("champion", 1, 0.0), ("challenger", 2, 1.0)]
     assert one.follow() == two.follow() == everything
     city.refusal = None
@@ -450,7 +456,8 @@ def test_a_promotion_that_was_cut_short_is_taken_up(city: City) -> None:
 def test_a_promotion_that_was_killed_afterwards_is_noted(city: City) -> None:
     one = city.instance()
     last_stage(city)
-    city.rollouts.change(city.rollout, RolloutEvent(city.time, "promoting", 1.0, "rollout", "100 % is done"))
+    event = RolloutEvent(city.time, RolloutStatus.PROMOTING, 1.0, "rollout", "100 % is done")
+    city.rollouts.change(city.rollout, event)
     city.reader.number = 2
     assert one.follow() == [("champion", 2, 1.0)]
     assert (city.rollout.status, city.promoted) == ("finished", [])

@@ -38,12 +38,12 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     status = town.told("rollout", "status", "--json")
     assert (status["version"], status["status"], status["stage"]) == (2, "rolled back", "shadow")
     assert "shared rides; 25 % is allowed" in status["history"][-1]["why"]
-    report = town.told("ab", "--json")
+    report = town.told("rollout", "compare", "--json")
     assert "too early to say: 1 of 7 days with joined rides; RMSE +" in report["verdict"]
     assert [row["variant"] for row in report["variants"]] == ["champion", "shadow"]
     assert "rolled back" in report["next"]
 
-    town.told("rollout", "start", "3", "--by", "Ben", "--why", "learnt from March")
+    town.told("rollout", "start", "3", "--by", "Ben", "--why", "trained on March")
     until(lambda: town.ask("GET", "/models")["rollout"])
     seen: dict[str, list[tuple[str, str]]] = {ride["ride_id"]: [] for ride in RIDES}
 
@@ -70,16 +70,16 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
     assert (last.kind, last.by, last.why) == (
         "approval",
         "Ben",
-        "learnt from March; all stages of its rollout are done",
+        "trained on March; all stages of its rollout are done",
     )
     until(lambda: town.told("rollout", "status", "--json")["status"] == "finished")
     status = town.told("rollout", "status", "--json")
     assert [noted["stage"] for noted in status["history"]] == ["shadow", "50 %", "100 %", "100 %", "100 %"]
-    told = town.told("ab")
+    told = town.told("rollout", "compare")
     assert "Verdict: " in told
     assert "RMSE" in told
-    assert "not believed (outside 1 to 60 minutes)" in told
-    report = town.told("ab", "--json")
+    assert "out of range (1 to 60 minutes)" in told
+    report = town.told("rollout", "compare", "--json")
     assert report["next"] == "nothing: the rollout is finished (version 3 is champion)"
     assert report["variants"][0]["variant"] == "challenger"
     assert report["variants"][0]["predicted"] == len(seen), "the last stage had all rides"

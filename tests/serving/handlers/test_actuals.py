@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.serving.server import note_last_actual
 from ride_duration.store.database import engine_for_reading
@@ -123,8 +124,8 @@ def test_the_last_actual_of_all_instances_is_known_also_after_a_restart(
 
 
 def test_without_the_store_the_last_actual_stays_as_it_is(tmp_path: Path) -> None:
-    told = Metrics()
-    told.actual()
-    before = told.text()
+    told = Metrics(Counters())
+    told.observe_actual()
+    before = told.expose()
     note_last_actual(Rollouts(f"postgresql+psycopg://postgres@/rides?host={tmp_path}", "any"), told)
-    assert told.text() == before
+    assert told.expose() == before

@@ -83,7 +83,7 @@ def test_every_metric_is_there_and_moves(service: Running) -> None:
     assert more("ride_duration_predictions_total", "champion", "1") == 3
     assert more("ride_duration_predicted_minutes_count", "champion") == 3
     assert more("ride_duration_inputs_total", "missing_distance") == 1
-    assert more("ride_duration_inputs_total", "distance_not_believed") == 1
+    assert more("ride_duration_inputs_total", "distance_out_of_range") == 1
     assert more("ride_duration_inputs_total", "unknown_zone") == 1
     assert more("ride_duration_model_age_seconds") > 0
     assert after["ride_duration_last_actual_timestamp_seconds",] > 1.6e9

@@ -56,7 +56,7 @@ def test_rides_without_an_id_get_ids_of_their_own(service: Running) -> None:
     ("miles", "used"),
     [(0.1, False), (15, True), (40, True), (100.0, False), (100.5, False), (1e6, False), (0, False), (None, False)],
 )
-def test_a_distance_that_is_not_believed_counts_as_unknown(service: Running, miles: float | None, used: bool) -> None:
+def test_a_distance_that_is_out_of_range_counts_as_unknown(service: Running, miles: float | None, used: bool) -> None:
     told = service.post("/predict", RIDE | {"trip_distance": miles}).json
     assert told["distance_used"] is used
     expected = minutes(10, 50, datetime.fromisoformat(WHEN), miles)
@@ -97,9 +97,9 @@ def test_why_a_distance_was_not_used_is_said(service: Running, miles: float, pro
         ("2020-02-29T23:59:59", "2020-02-29T23:59"),
     ],
 )
-def test_a_time_is_new_york_wall_clock_or_has_an_offset(service: Running, said: str, to_wall_clock: str) -> None:
+def test_a_time_is_new_york_wall_clock_or_has_an_offset(service: Running, said: str, wall_clock: str) -> None:
     told = service.post("/predict", RIDE | {"pickup_datetime": said}).json
-    assert told["duration"] == pytest.approx(minutes(10, 50, datetime.fromisoformat(to_wall_clock), 40), rel=1e-5)
+    assert told["duration"] == pytest.approx(minutes(10, 50, datetime.fromisoformat(wall_clock), 40), rel=1e-5)
 
 
 def test_without_a_time_it_is_now(service: Running) -> None:
@@ -243,3 +243,11 @@ def test_what_if_rides_are_answered_and_neither_logged_nor_counted(service: Runn
     assert answered[0]["ride_id"] == 7
     after = service.get("/live").json["variants"]
     assert after[0]["answered"] == before[0]["answered"] + 1, "the one of /predict"
+
+
+def test_zones_without_a_known_place_are_named(service: Running) -> None:
+    ride = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
+    assert "unknown_zones" not in service.post("/predict", ride).json
+    for unknown in ({"PULocationID": 264}, {"PULocationID": "265", "DOLocationID": 264}):
+        reply = service.post("/predict", ride | unknown)
+        assert (reply.status, reply.json["unknown_zones"]) == (200, list(unknown))

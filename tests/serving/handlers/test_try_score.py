@@ -1,4 +1,4 @@
-"""A challenger or shadow that fails costs nobody an answer, and what it did is counted once."""
+"""A challenger or shadow that fails keeps no client from a prediction, and is counted once."""
 
 import asyncio
 import json
@@ -18,10 +18,11 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.serving.handlers import predict as service_module
 from ride_duration.serving.handlers.predict import PredictHandler
+from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.deployment import Deployment, Model
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.store import LogFull, PredictionLog
-from ride_duration.store.log_records import Prediction
+from ride_duration.store.log_records import PredictionRecord
 from tests.support.serving.packages import priced
 
 RIDES = [
@@ -51,10 +52,11 @@ class Alone:
 
     def __init__(self, folder: Path, deployment: Deployment) -> None:
         self.log = Kept(folder)
-        self.metrics = Metrics()
+        self.counters = Counters()
+        self.metrics = Metrics(self.counters)
         self.worker = ThreadPoolExecutor(1)
         reconciler: Any = SimpleNamespace(deployment=deployment)
-        self.service = PredictHandler(reconciler, self.log, self.metrics, self.worker)
+        self.service = PredictHandler(reconciler, self.log, self.counters, self.metrics, self.worker)
 
     def ask(self, rides: list[dict[str, Any]], *, batch: bool) -> list[Any]:
         """Answers, of single requests or of one batch."""
@@ -115,14 +117,14 @@ def test_a_challenger_answers_whatever_the_champion_does_and_what_a_ride_lacks_i
     assert {answer.variant for answer in answered} == {"challenger" if share else "champion"}
     its = {int(record.ride_id) for record in one.log.records if record.model_version == 2}
     assert its == {ride["ride_id"] for ride in RIDES}
-    assert one.metrics.failed == {}
-    assert one.lacked("missing_distance") == one.lacked("distance_not_believed") == 10
+    assert one.counters.failed == {}
+    assert one.lacked("missing_distance") == one.lacked("distance_out_of_range") == 10
 
 
-def test_who_needs_a_distance_that_is_believed_needs_more_than_who_needs_any(model: Callable[..., Model]) -> None:
-    none, believed, any_distance = model(1), model(2, distance="required"), model(3, distance="required")
+def test_a_model_that_needs_a_valid_distance_requires_more_than_one_that_needs_any(model: Callable[..., Model]) -> None:
+    none, valid, any_distance = model(1), model(2, distance="required"), model(3, distance="required")
     any_distance._needs_valid_distance = False
-    models = (none, any_distance, believed)
+    models = (none, any_distance, valid)
     assert [[one.requires_more_than(other) for other in models] for one in models] == [
         [False, False, False],
         [True, False, False],
@@ -133,7 +135,7 @@ def test_who_needs_a_distance_that_is_believed_needs_more_than_who_needs_any(mod
 @pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("how", ["broken", "no number"])
-def test_a_challenger_that_fails_costs_nobody_an_answer(
+def test_a_challenger_that_fails_keeps_no_client_from_a_prediction(
     model: Callable[..., Model],
     alone: Callable[..., Alone],
     caplog: pytest.LogCaptureFixture,
@@ -148,10 +150,10 @@ def test_a_challenger_that_fails_costs_nobody_an_answer(
     answered = one.ask(RIDES, batch=batch)
     assert [answer.ride_id for answer in answered] == list(range(len(RIDES)))
     assert all(math.isfinite(answer.duration) for answer in answered)
-    records: list[Prediction] = one.log.records
+    records: list[PredictionRecord] = one.log.records
     assert all(math.isfinite(record.duration) for record in records)
     of_challenger = [record for record in records if record.model_version == 2]
-    failed = one.metrics.failed[2]
+    failed = one.counters.failures(2)
     if share != 0.5:
         assert failed == (len(RIDES) if how == "broken" else len(RIDES) - WITH_DISTANCE)
         assert len(of_challenger) == len(RIDES) - failed
@@ -171,11 +173,11 @@ def test_the_champions_failure_is_an_error_and_not_the_challengers(
     one = alone(Deployment(champion, model(2), 1e-9))
     with pytest.raises(error):
         one.ask([RIDES[2]], batch=batch)
-    assert one.metrics.failed == {}
+    assert one.counters.failed == {}
     assert one.log.records == []
 
 
-def test_who_cannot_give_reasons_still_gives_minutes(
+def test_a_model_that_cannot_explain_still_predicts(
     model: Callable[..., Model], alone: Callable[..., Alone], caplog: pytest.LogCaptureFixture
 ) -> None:
     challenger = model(2)
@@ -185,8 +187,8 @@ def test_who_cannot_give_reasons_still_gives_minutes(
     challenger.package = SimpleNamespace(explain=lambda _: 1 / 0)  # type: ignore[assignment]
     told = asyncio.run(one.service.predict_and_explain(body))
     assert (told.variant, told.reasons) == ("challenger", msgspec.UNSET)
-    assert one.metrics.failed == {2: 1}
-    assert "gives no reasons" in caplog.text
+    assert one.counters.failed == {(2, "challenger"): 1}
+    assert "failed to explain a ride" in caplog.text
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -195,12 +197,12 @@ def test_nothing_is_counted_before_it_is_kept(
 ) -> None:
     one = alone(Deployment(model(1), model(2)))
     one.log.full = True
-    with pytest.raises(service_module.Refused):
+    with pytest.raises(service_module.ServiceUnavailable):
         one.ask(RIDES[:1], batch=batch)
-    assert one.metrics.answered == {}
+    assert one.counters.scored == {}
     one.log.full = False
     one.ask(RIDES[:1], batch=batch)
-    assert one.metrics.answered == {(1, "champion"): 1, (2, "shadow"): 1}
+    assert one.counters.scored == {(1, "champion"): 1, (2, "shadow"): 1}
 
 
 def test_a_batch_is_understood_aside_and_its_time_is_that_of_its_model(

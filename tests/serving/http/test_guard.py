@@ -47,7 +47,7 @@ def test_a_key_may_do_what_its_scopes_say(guarded: Running, keys: dict[str, dict
     assert without.headers["www-authenticate"] == "Bearer"
     assert guarded.post(path, body, **keys[scope]).status == {"predict": 200, "feedback": 202, "operate": 422}[scope]
     for other in NEEDED.keys() - {scope}:
-        assert f"has not the scope `{scope}`" in refused(guarded.post(path, body, **keys[other]), 403)
+        assert f"lacks the scope `{scope}`" in refused(guarded.post(path, body, **keys[other]), 403)
     assert guarded.get("/models", **keys[scope]).status == 200
 
 
@@ -160,7 +160,7 @@ def test_where_others_reach_it_the_service_does_not_start_without_keys(models: M
     running.launch()
     assert running.process.wait(30) == 1
     assert "needs API keys" in running.said
-    assert "kedro models keys add NAME --scope predict" in running.said
+    assert "kedro service keys add NAME --scope predict" in running.said
     assert "Traceback" not in running.said
 
 
@@ -180,7 +180,7 @@ def test_without_keys_it_is_asked_under_names_of_this_machine(service: Running, 
         reply = service.get(path, Host=name)
         assert reply.status == (404 if (path, status) == ("/nothing", 200) else status), path
         if status == 403:
-            assert "ask 127.0.0.1 or localhost" in refused(reply, 403)
+            assert "use 127.0.0.1 or localhost" in refused(reply, 403)
 
 
 def test_with_keys_pages_come_from_anywhere(guarded: Running, keys: dict[str, dict[str, str]]) -> None:

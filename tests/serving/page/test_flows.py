@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.serving.page.conftest import RIDE, OpenPage
 
 pytestmark = [pytest.mark.needs("chromium")]
-ScoredRide = Callable[..., Page]
+OpenAnswer = Callable[..., Page]
 
 
 def minutes(page: Page) -> int:
@@ -47,7 +47,7 @@ def test_two_zones_by_keyboard_alone_give_minutes(open_page: OpenPage) -> None:
     assert page.url.endswith("#from=132&to=230")
 
 
-def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zone(answered: ScoredRide) -> None:
+def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zone(answered: OpenAnswer) -> None:
     page = answered()
     page.locator("#pickup").fill("bron")
     page.keyboard.press("Escape")
@@ -57,10 +57,10 @@ def test_escape_leaves_the_search_as_it_was_and_an_emptied_field_forgets_its_zon
     page.keyboard.press("Tab")
     expect(page.locator("#dropoff")).to_be_focused()  # and not the list, which scrolls and goes
     page.locator("#pickup").fill("Xyzzy")
-    expect(page.locator("#pickup-zones")).to_have_text("No zone is called so")
+    expect(page.locator("#pickup-zones")).to_have_text("No zone found")
     swap = page.locator("#swap").bounding_box()
     page.keyboard.press("Tab")
-    expect(page.locator("#pickup-error")).to_have_text("“Xyzzy” is no zone: not changed")
+    expect(page.locator("#pickup-error")).to_have_text("“Xyzzy” is not a zone: not changed")
     expect(page.locator("#pickup")).to_have_value("JFK Airport")
     assert page.locator("#swap").bounding_box() == swap  # a click that leaves the field meets what it aims at
     page.locator("#pickup").fill("")
@@ -106,7 +106,7 @@ def test_the_map_is_walked_by_arrow_keys_and_zoomed(open_page: OpenPage) -> None
     expect(page.locator(".borough-name")).to_have_count(5)
 
 
-def test_time_distance_and_direction_change_the_answer(answered: ScoredRide) -> None:
+def test_time_distance_and_direction_change_the_answer(answered: OpenAnswer) -> None:
     page = answered()
     rush = minutes(page)
     page.locator("#time").fill("03:30")
@@ -123,7 +123,7 @@ def test_time_distance_and_direction_change_the_answer(answered: ScoredRide) -> 
     assert page.url.endswith("#from=230&to=132&on=2026-11-23&at=03:30&miles=40")
 
 
-def test_the_curve_tells_the_day_and_sets_the_time(answered: ScoredRide) -> None:
+def test_the_curve_tells_the_day_and_sets_the_time(answered: OpenAnswer) -> None:
     page = answered()
     expect(page.locator("#day-title")).to_have_text("Monday, November 23")
     expect(page.locator("#day-text")).to_have_text(
@@ -135,12 +135,12 @@ def test_the_curve_tells_the_day_and_sets_the_time(answered: ScoredRide) -> None
     expect(page.locator("#time")).to_have_value("06:00")
 
 
-def test_reasons_and_the_model_are_named(answered: ScoredRide) -> None:
+def test_reasons_and_the_model_are_named(answered: OpenAnswer) -> None:
     page = answered()
     expect(page.locator("#reasons dt")).to_have_text(["Day and hour", "Distance", "Where"])
     for words in page.locator("#reasons .words").all_inner_texts():
         assert re.fullmatch(r"(adds|saves) \d+ min|no difference", words)
-    expect(page.locator("#model")).to_contain_text("Answered by version ")
+    expect(page.locator("#model")).to_contain_text("Predicted by version ")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_reasons_and_the_model_are_named(answered: ScoredRide) -> None:
     ],
 )
 def test_a_mistake_is_told_beside_its_field_and_neither_answered_nor_asked_nor_kept(
-    answered: ScoredRide, field: str, error: str, mistakes: list[str], right: str
+    answered: OpenAnswer, field: str, error: str, mistakes: list[str], right: str
 ) -> None:
     page = answered()
     asked: list[str] = []
@@ -171,7 +171,7 @@ def test_a_mistake_is_told_beside_its_field_and_neither_answered_nor_asked_nor_k
     assert all(right in body for body in asked)
 
 
-def test_an_address_restores_its_ride(answered: ScoredRide) -> None:
+def test_an_address_restores_its_ride(answered: OpenAnswer) -> None:
     page = answered(f"{RIDE}&miles=17.4")
     for name, value in {"pickup": "JFK Airport", "date": "2026-11-23", "time": "17:30", "miles": "17.4"}.items():
         expect(page.locator(f"#{name}")).to_have_value(value)
@@ -180,7 +180,7 @@ def test_an_address_restores_its_ride(answered: ScoredRide) -> None:
     expect(page.locator("#now")).to_have_attribute("aria-pressed", "true")
 
 
-def test_stale_answers_are_not_shown(answered: ScoredRide) -> None:
+def test_stale_answers_are_not_shown(answered: OpenAnswer) -> None:
     asked: list[str] = []
 
     def slow_at_noon(route: Route) -> None:
@@ -204,9 +204,18 @@ def test_the_live_panel_lives_while_the_tab_is_seen(open_page: OpenPage) -> None
     expect(page.locator("#live-p99")).to_have_text(re.compile(r"ms$"))
     expect(page.locator("#live-model")).to_contain_text("Version ")
     expect(page.locator("#variants li").first).to_contain_text("champion")
+    expect(page.locator("#live-requests")).to_be_hidden()
+    page.locator("#operators summary").click()
+    expect(page.locator("#live-requests")).to_have_text(re.compile(r"^[\d.]+$"))
+    expect(page.locator("#taxis")).to_have_text("green taxi")
     before = page.locator("#live-state").inner_text()
+    page.clock.fast_forward(3_000)  # what the page itself requests is not a ride
+    expect(page.locator("#live-state")).to_have_text(before)
+    page.goto(f"{page.url.partition('#')[0]}{RIDE}")
+    expect(page.locator("#minutes")).to_be_visible()
     page.clock.fast_forward(3_000)
     expect(page.locator("#live-state")).not_to_have_text(before)
+    expect(page.locator("#model")).to_contain_text("trained on")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
@@ -215,19 +224,19 @@ def test_the_live_panel_lives_while_the_tab_is_seen(open_page: OpenPage) -> None
     assert [url.rpartition("/")[2] for url in asked] == ["icon.svg"]
 
 
-def test_a_service_that_is_gone_shows_no_old_numbers(answered: ScoredRide) -> None:
+def test_a_service_that_is_gone_shows_no_old_numbers(answered: OpenAnswer) -> None:
     page = answered(clock=True)
     expect(page.locator("#live-rate")).to_have_text(re.compile(r"^[\d.]+$"))
     for path in ("live", "predict*"):
         page.route(f"**/{path}", lambda route: route.abort())
     page.locator("#swap").click()
     expect(page.get_by_role("alert")).to_contain_text("The service cannot be reached")
-    expect(page.locator("#next")).to_have_text("No answer to this ride yet.")
+    expect(page.locator("#next")).to_have_text("No prediction of this ride yet.")
     for part in ("minutes", "why", "day", "about"):
         expect(page.locator(f"#{part}")).to_be_hidden()
     page.clock.fast_forward(3_000)
     expect(page.locator("#live-state")).to_have_text("No connection")
-    expect(page.locator("#live dd")).to_have_text(["\N{EN DASH}"] * 4)
+    expect(page.locator("#live dd")).to_have_text(["\N{EN DASH}"] * 6)
     expect(page.locator("#live-model, #variants")).to_have_text(["", ""])
     page.unroute_all()
     page.clock.fast_forward(5_000)
@@ -237,6 +246,7 @@ def test_a_service_that_is_gone_shows_no_old_numbers(answered: ScoredRide) -> No
 
 def test_a_service_without_a_model_says_how_to_make_one(open_page: OpenPage) -> None:
     live: dict[str, Any] = {"requests_per_second": 0.0, "requests": 0, "errors": 0, "p50_ms": None, "p99_ms": None}
+    live |= {"rides": 0, "rides_per_second": 0.0, "ride_p50_ms": None, "ride_p99_ms": None}
     live |= {"queue_depth": 0, "model": None, "variants": []}
     none = problem(503, "Not ready", "No model is loaded.", pause=60)
     page = open_page(
@@ -270,10 +280,10 @@ def test_a_key_is_asked_for_and_kept_in_the_tab_alone(open_page: OpenPage) -> No
             problem(401, "Key needed", "Send an API key.")(route)
 
     page = open_page(RIDE, routes={"zones": guarded, "predict*": guarded})
-    page.get_by_label("This service wants a key").fill("wrong")
+    page.get_by_label("API key required").fill("wrong")
     page.keyboard.press("Enter")
-    expect(page.locator("#key-text")).to_contain_text("did not take")
-    page.get_by_label("This service wants a key").fill("open-sesame")
+    expect(page.locator("#key-text")).to_contain_text("not accepted")
+    page.get_by_label("API key required").fill("open-sesame")
     page.keyboard.press("Enter")
     expect(page.locator("#minutes")).to_be_visible()
     assert page.evaluate("[localStorage.length, document.cookie, sessionStorage.length]") == [0, "", 1]
@@ -285,3 +295,34 @@ def test_what_the_service_says_is_text_and_no_markup(open_page: OpenPage) -> Non
     told = {"errors": [{"field": "trip_distance", "detail": evil}]}
     page = open_page(RIDE, routes={"predict?explain=true": problem(422, evil, evil, **told)})
     expect(page.locator("#miles-error")).to_have_text(evil)
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("la guardia", "LaGuardia Airport"),
+        ("ewr", "Newark Airport"),
+        ("kennedy", "JFK Airport"),
+        ("empire state", "Midtown South"),
+        ("laguadria", "LaGuardia Airport"),
+        ("midtwn south", "Midtown South"),
+        ("centrall park", "Central Park"),
+    ],
+)
+def test_search_finds_landmarks_and_forgives_a_letter(open_page: OpenPage, typed: str, zone: str) -> None:
+    page = open_page()
+    page.locator("#pickup").fill(typed)
+    expect(page.locator("#pickup-zones li").first).to_contain_text(zone)
+
+
+def test_the_distance_is_required_where_the_champion_needs_it(open_page: OpenPage) -> None:
+    def require(route: Route) -> None:
+        live = route.fetch().json()
+        live["model"]["distance"] = "required"
+        route.fulfill(json=live)
+
+    page = open_page(RIDE, routes={"live": require})
+    expect(page.locator("#miles-need")).to_have_text("required")
+    expect(page.locator("#miles-error")).to_contain_text("This model needs the distance")
+    page.locator("#miles").fill("17.4")
+    expect(page.locator("#minutes")).to_be_visible()

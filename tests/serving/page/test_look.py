@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.serving.page.conftest import ARTIFACTS
-from tests.serving.page.test_flows import ScoredRide
+from tests.serving.page.test_flows import OpenAnswer
 
 pytestmark = [pytest.mark.needs("chromium")]
 LARGEST = 64_000  # bytes of all files together
@@ -75,7 +75,7 @@ def low_contrast(page: Page) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_has_contrast(answered: ScoredRide, scheme: str) -> None:
+def test_all_text_has_contrast(answered: OpenAnswer, scheme: str) -> None:
     page = answered(color_scheme=scheme)
     expect(page.locator("#live-rate")).to_have_text(re.compile(r"\d"))
     assert page.evaluate("document.getAnimations().length") == 0  # the tests ask for less motion
@@ -93,7 +93,7 @@ def test_all_text_has_contrast(answered: ScoredRide, scheme: str) -> None:
     assert low_contrast(page) == []
 
 
-def test_every_control_has_a_name_and_is_reached_by_tab_with_its_focus_seen(answered: ScoredRide) -> None:
+def test_every_control_has_a_name_and_is_reached_by_tab_with_its_focus_seen(answered: OpenAnswer) -> None:
     page = answered()
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     controls = [node for node in tree if node.get("role", {}).get("value") in CONTROLS]
@@ -116,7 +116,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab_with_its_focus_seen(answ
     expect(page.locator("#now")).to_be_focused()
 
 
-def test_a_click_leaves_no_mark_of_the_focus_on_the_map_a_key_does(answered: ScoredRide) -> None:
+def test_a_click_leaves_no_mark_of_the_focus_on_the_map_a_key_does(answered: OpenAnswer) -> None:
     page = answered()
     page.locator("[data-zone='7']").click()
     assert page.evaluate(FOCUS) == {"name": "zone", "shown": False, "marked": False}
@@ -124,9 +124,9 @@ def test_a_click_leaves_no_mark_of_the_focus_on_the_map_a_key_does(answered: Sco
     assert page.evaluate(FOCUS) == {"name": "zone", "shown": True, "marked": False}
 
 
-def test_the_live_panel_covers_no_name(answered: ScoredRide) -> None:
+def test_the_live_panel_covers_no_name(answered: OpenAnswer) -> None:
     page = answered(viewport={"width": 1280, "height": 800})
-    page.locator("#live summary").click()
+    page.locator("#live > summary").click()
     panel = page.locator("#live").bounding_box()
     assert panel is not None
     names = [name.bounding_box() for name in page.locator(".borough-name, .zone-name").all()]
@@ -135,7 +135,7 @@ def test_the_live_panel_covers_no_name(answered: ScoredRide) -> None:
     assert all(name and (name["x"] > left or name["y"] > low) for name in names)
 
 
-def test_a_phone_shows_all_without_scrolling_sideways(answered: ScoredRide) -> None:
+def test_a_phone_shows_all_without_scrolling_sideways(answered: OpenAnswer) -> None:
     page = answered(viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True, device_scale_factor=2)
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=ARTIFACTS / "phone.png", full_page=True)

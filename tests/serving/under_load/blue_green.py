@@ -57,7 +57,7 @@ class BlueGreen:
 
     def command(self, settings: str = "{colour}.json") -> tuple[str, ...]:
         """What it is to start an instance with."""
-        return ("--", sys.executable, "-m", "ride_duration.serving", f"{self.folder}/{settings}")
+        return ("--", sys.executable, "-m", "ride_duration.serving", "--settings", f"{self.folder}/{settings}")
 
     def deploy(self, key: str = "") -> str:
         """A new instance; what the script says."""

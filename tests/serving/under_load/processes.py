@@ -71,7 +71,7 @@ class ServiceProcess:
 
     def start(self) -> "ServiceProcess":
         """Start it, and wait until it is ready."""
-        command = [sys.executable, "-m", "ride_duration.serving", str(self.write_settings())]
+        command = [sys.executable, "-m", "ride_duration.serving", "--settings", str(self.write_settings())]
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment())
         until(self.ready, 30.0)

@@ -66,7 +66,7 @@ def test_a_service_that_answers_no_ride_changes_nothing(script: BlueGreen, pair:
     locked = ServiceProcess(pair.project, pair.name, script.folder, instance="locked", port=port, require_keys=True)
     locked.write_settings()
     add_key(script.folder / "keys.json", "dispatch", ("predict",))
-    check_fails(script, "this needs an API key", *script.command("locked.json"))
+    check_fails(script, "missing API key", *script.command("locked.json"))
 
 
 def test_a_service_without_keys_is_not_shown_to_others(script: BlueGreen) -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, event, select
 
-from ride_duration.store import Actual, Prediction
+from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.queries.ground_truth import find_last_actual, joined
 from ride_duration.store.tables import actuals, predictions
@@ -24,7 +24,7 @@ class Store:
         migrate(self.writing)
         self.reading: Engine = engine_for_reading(store_url)
 
-    def fill(self, *records: Prediction | Actual) -> Engine:
+    def fill(self, *records: PredictionRecord | ActualRecord) -> Engine:
         """Let it keep these records, of one journal, and nothing else."""
         with self.writing.begin() as connection:
             connection.execute(delete(predictions))
@@ -32,7 +32,7 @@ class Store:
         self.add("journal", *records)
         return self.reading
 
-    def add(self, source: str, *records: Prediction | Actual) -> None:
+    def add(self, source: str, *records: PredictionRecord | ActualRecord) -> None:
         """Let it keep these records from a journal, too."""
         Insertion(self.writing).insert(records, lambda record, error: pytest.fail(f"{record}: {error}"), source)
 
@@ -56,9 +56,9 @@ asked = st.builds(
     st.sampled_from(["green", "yellow"]), st.sampled_from([None, 1.6e9]),
 )  # fmt: skip
 told = st.builds(
-    lambda ride, at, minutes, dropoff: Actual("", ride, at, minutes)
+    lambda ride, at, minutes, dropoff: ActualRecord("", ride, at, minutes)
     if dropoff is None
-    else Actual("", ride, at, None, PICKUP + timedelta(minutes=minutes), *dropoff),
+    else ActualRecord("", ride, at, None, PICKUP + timedelta(minutes=minutes), *dropoff),
     rides, moments, st.sampled_from([5.0, 15.5]), st.sampled_from([None, (), (1.6e9 + 6930,)]),
 )  # fmt: skip
 
@@ -66,7 +66,7 @@ told = st.builds(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(asked, max_size=6), st.lists(told, max_size=6))
 def test_the_newest_revision_holds_and_the_newest_answer_counts(
-    store: Store, answers: list[Prediction], reports: list[Actual]
+    store: Store, answers: list[PredictionRecord], reports: list[ActualRecord]
 ) -> None:
     answers = [replaced(answer, f"p{i}") for i, answer in enumerate(answers)]
     reports = [replaced(report, f"a{i}") for i, report in enumerate(reports)]
@@ -127,16 +127,16 @@ def test_of_unknown_journals_a_correction_holds_that_arrived_before_the_report_i
     assert [row.prediction.prediction_id for row in rows if row.counts] == ["p"]
 
 
-def line(answer: Prediction) -> tuple[str, str, bool]:
+def line(answer: PredictionRecord) -> tuple[str, str, bool]:
     return answer.model, answer.ride_id, answer.variant == "shadow"
 
 
-def replaced(record: Prediction | Actual, name: str) -> Prediction | Actual:
+def replaced(record: PredictionRecord | ActualRecord, name: str) -> PredictionRecord | ActualRecord:
     fields = record.__struct_fields__
     return type(record)(name, *(getattr(record, field) for field in fields[1:]))
 
 
-def minutes(report: Actual | None, answer: Prediction) -> float | None:
+def minutes(report: ActualRecord | None, answer: PredictionRecord) -> float | None:
     if report is None or report.duration is not None:
         return report.duration if report else None
     if report.dropoff_at is not None and answer.pickup_at is not None:
@@ -168,7 +168,7 @@ def test_without_instants_the_clocks_changes_count_as_in_tables(
     store: Store, pickup: str, dropoff: str, expected: float
 ) -> None:
     answer = prediction("p", pickup_datetime=datetime.fromisoformat(pickup))
-    report = Actual("a", "ride", 1.0, None, datetime.fromisoformat(dropoff))
+    report = ActualRecord("a", "ride", 1.0, None, datetime.fromisoformat(dropoff))
     assert [row.actual for row in joined(store.fill(answer, report))] == [expected]
 
 

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from ride_duration.store import Actual
+from ride_duration.store import ActualRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.log_records import Prediction, Record
+from ride_duration.store.log_records import PredictionRecord, Record
 from ride_duration.store.queries.ground_truth import joined
 from ride_duration.store.queries.outcomes import (
     PredictionFilter,
     count_out_of_range_actuals,
+    count_predictions,
     find_latency,
-    number_of,
     outcomes,
     sum_daily_errors,
     sum_paired_errors,
@@ -21,7 +21,7 @@ from ride_duration.store.queries.outcomes import (
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import PICKUP, prediction
 
-BELIEVED = (1.0, 60.0)
+VALID_RANGE = (1.0, 60.0)
 
 
 def filled(store_url: str, records: list[Record]) -> None:
@@ -31,26 +31,26 @@ def filled(store_url: str, records: list[Record]) -> None:
     engine.dispose()
 
 
-def timed(number: int, milliseconds: float) -> Prediction:
-    return Prediction(
+def timed(number: int, milliseconds: float) -> PredictionRecord:
+    return PredictionRecord(
         f"s{number}", f"{number}", 50.0, PICKUP, 10, 50, None, 20.0, 10.0, 30.0, 3, "shadow", milliseconds, "green"
     )
 
 
-def is_of(answers: PredictionFilter, row: Prediction) -> bool:
+def is_of(answers: PredictionFilter, row: PredictionRecord) -> bool:
     return (row.model, row.variant, row.model_version) == (answers.model, answers.variant, answers.model_version)
 
 
 def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     rides = [prediction(f"p{i}", f"ride {i}", float(i), 10.0 + i) for i in range(8)]
     actuals = [
-        Actual("a0", "ride 0", 1.0, 12.0),
-        Actual("a1", "ride 1", 1.0, None, PICKUP + timedelta(minutes=60)),
-        Actual("a2", "ride 2", 1.0, None, PICKUP + timedelta(minutes=60, seconds=1)),
-        Actual("a3", "ride 3", 1.0, 30.0),
-        Actual("a3 again", "ride 3", 2.0, 0.5),
-        Actual("a4", "ride 4", 1.0, None, PICKUP + timedelta(minutes=1)),
-        Actual("a9", "nobody asked", 1.0, 9.0),
+        ActualRecord("a0", "ride 0", 1.0, 12.0),
+        ActualRecord("a1", "ride 1", 1.0, None, PICKUP + timedelta(minutes=60)),
+        ActualRecord("a2", "ride 2", 1.0, None, PICKUP + timedelta(minutes=60, seconds=1)),
+        ActualRecord("a3", "ride 3", 1.0, 30.0),
+        ActualRecord("a3 again", "ride 3", 2.0, 0.5),
+        ActualRecord("a4", "ride 4", 1.0, None, PICKUP + timedelta(minutes=1)),
+        ActualRecord("a9", "nobody asked", 1.0, 9.0),
     ]
     others = [
         prediction("again", "ride 0", 20.0, 99.0),
@@ -60,28 +60,28 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     filled(store_url, [*rides, *actuals, *others])
     engine = engine_for_reading(store_url)
     answers = PredictionFilter("green", 1, "champion", 1.0)
-    found = outcomes(engine, answers, BELIEVED)
+    found = outcomes(engine, answers, VALID_RANGE)
     rows = [row for row in joined(engine, 1.0) if row.counts and is_of(answers, row.prediction)]
     assert found.ride_id.tolist() == [row.prediction.ride_id for row in rows]
     assert found.asked_at.tolist() == [row.prediction.asked_at for row in rows]
     assert found.duration.tolist() == [row.prediction.duration for row in rows]
-    believed = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
-    np.testing.assert_array_equal(found.actual, np.array(believed))
+    valid = [row.actual if row.actual and 1 <= row.actual <= 60 else np.nan for row in rows]
+    np.testing.assert_array_equal(found.actual, np.array(valid))
     assert found.out_of_range.tolist() == [bool(row.actual) and not 1 <= row.actual <= 60 for row in rows]
-    assert count_out_of_range_actuals(engine, answers, BELIEVED) == found.out_of_range.sum() == 2
+    assert count_out_of_range_actuals(engine, answers, VALID_RANGE) == found.out_of_range.sum() == 2
     off = np.abs(found.duration - found.actual)[~np.isnan(found.actual)]
     assert off.tolist() == [49.0, 13.0, 87.0]
-    assert sum_daily_errors(engine, answers, BELIEVED) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
-    assert sum_daily_errors(engine, PredictionFilter("green", 7, "champion", 0.0), BELIEVED) == []
+    assert sum_daily_errors(engine, answers, VALID_RANGE) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
+    assert sum_daily_errors(engine, PredictionFilter("green", 7, "champion", 0.0), VALID_RANGE) == []
     assert set(found.day) == {"2021-02-01"}
-    assert outcomes(engine, PredictionFilter("green", 1, "champion", 1.0, 3.0), BELIEVED).ride_id.tolist() == [
+    assert outcomes(engine, PredictionFilter("green", 1, "champion", 1.0, 3.0), VALID_RANGE).ride_id.tolist() == [
         "ride 1",
         "ride 2",
     ]
-    assert outcomes(engine, PredictionFilter("green", 1, "champion", 0.0, 9.0), BELIEVED).duration[0] == 10.0, (
+    assert outcomes(engine, PredictionFilter("green", 1, "champion", 0.0, 9.0), VALID_RANGE).duration[0] == 10.0, (
         "what came later"
     )
-    assert outcomes(engine, PredictionFilter("green", 7, "champion", 0.0), BELIEVED).actual.shape == (0,)
+    assert outcomes(engine, PredictionFilter("green", 7, "champion", 0.0), VALID_RANGE).actual.shape == (0,)
     engine.dispose()
 
 
@@ -94,19 +94,19 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
         instant = 1_614_574_799.0 if number == 0 else None
         for version, variant, minutes in ((1, "champion", 20.0), (2, "shadow", 20.0 + off)):
             answer = (minutes, 10.0, 30.0, version, variant, 1.0, "green", instant)
-            records.append(Prediction(f"{number} {variant}", f"{number}", 9.0, pickup, 10, 50, None, *answer))
-        records.append(Actual(f"{number}", f"{number}", 99.0, 19.0))
+            records.append(PredictionRecord(f"{number} {variant}", f"{number}", 9.0, pickup, 10, 50, None, *answer))
+        records.append(ActualRecord(f"{number}", f"{number}", 99.0, 19.0))
     filled(store_url, records)
     engine = engine_for_reading(store_url)
     champion, shadow = (
         PredictionFilter("green", version, name, 0.0) for version, name in ((1, "champion"), (2, "shadow"))
     )
     of_shadow = [("2021-02-28", 2, 4.0 + 16.0, 6.0), ("2021-03-01", 2, 9.0 + 36.0, 9.0)]
-    assert sum_daily_errors(engine, shadow, BELIEVED) == of_shadow
-    both = sum_paired_errors(engine, champion, shadow, BELIEVED)
+    assert sum_daily_errors(engine, shadow, VALID_RANGE) == of_shadow
+    both = sum_paired_errors(engine, champion, shadow, VALID_RANGE)
     assert [one for one, _ in both] == [("2021-02-28", 2, 2.0, 2.0), ("2021-03-01", 2, 2.0, 2.0)]
     assert [other for _, other in both] == of_shadow
-    assert outcomes(engine, shadow, BELIEVED).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
+    assert outcomes(engine, shadow, VALID_RANGE).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
     engine.dispose()
 
 
@@ -114,7 +114,7 @@ def test_the_slowest_answers(store_url: str) -> None:
     filled(store_url, [timed(number, float(number)) for number in range(1, 201)])
     engine = engine_for_reading(store_url)
     answers = PredictionFilter("green", 3, "shadow", 50.0)
-    assert number_of(engine, answers) == 200
+    assert count_predictions(engine, answers) == 200
     assert find_latency(engine, answers, 0.01) == 198.0
     assert find_latency(engine, PredictionFilter("green", 3, "shadow", 51.0), 0.01) is None
     engine.dispose()

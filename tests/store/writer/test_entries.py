@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ride_duration.store.log_records import Actual, Prediction
+from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.writer.entries import decode_records, encode_entry, iterate_entries
 from tests.support.store.samples import prediction
 
@@ -17,13 +17,15 @@ numbers = st.floats(allow_nan=False)
 times = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1))
 zones = st.none() | st.integers(0, 265)
 records = st.builds(
-    Prediction, texts, texts, numbers, times, zones, zones, st.none() | numbers, numbers, numbers, numbers,
+    PredictionRecord, texts, texts, numbers, times, zones, zones, st.none() | numbers, numbers, numbers, numbers,
     st.integers(1, 2**31), st.sampled_from(["champion", "challenger", "shadow"]), numbers, texts,
-) | st.builds(Actual, texts, texts, numbers, st.none() | numbers, st.none() | times)  # fmt: skip
+) | st.builds(ActualRecord, texts, texts, numbers, st.none() | numbers, st.none() | times)  # fmt: skip
 
 
 @given(st.lists(st.lists(records, min_size=1, max_size=3), min_size=1, max_size=3))
-def test_entries_read_back_whole_from_a_journal_torn_at_any_byte(appended: list[list[Prediction | Actual]]) -> None:
+def test_entries_read_back_whole_from_a_journal_torn_at_any_byte(
+    appended: list[list[PredictionRecord | ActualRecord]],
+) -> None:
     entries = [encode_entry(group) for group in appended]
     ends = [sum(map(len, entries[: i + 1])) for i in range(len(entries))]
     data = b"".join(entries)
@@ -35,20 +37,22 @@ def test_entries_read_back_whole_from_a_journal_torn_at_any_byte(appended: list[
 
 
 @given(st.lists(records, min_size=1, max_size=2), st.data())
-def test_a_damaged_entry_is_not_taken_for_a_whole_one(group: list[Prediction | Actual], data: st.DataObject) -> None:
+def test_a_damaged_entry_is_not_taken_for_a_whole_one(
+    group: list[PredictionRecord | ActualRecord], data: st.DataObject
+) -> None:
     entry = bytearray(encode_entry(group))
     entry[data.draw(st.integers(0, len(entry) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     assert not list(iterate_entries(bytes(entry)))
 
 
 def test_zeros_after_a_power_cut_are_no_entries() -> None:
-    entry = encode_entry([Actual("a", "r", 1.0, 2.0)])
+    entry = encode_entry([ActualRecord("a", "r", 1.0, 2.0)])
     assert [found.end for found in iterate_entries(entry + bytes(4096))] == [len(entry)]
 
 
 def test_fields_may_be_added_at_the_end() -> None:
     payload = msgspec.msgpack.encode([["actual", "a", "r", 1.0]])
-    assert decode_records(memoryview(payload)) == [Actual("a", "r", 1.0, None, None)]
+    assert decode_records(memoryview(payload)) == [ActualRecord("a", "r", 1.0, None, None)]
     answered = prediction("p", model="")
     payload = msgspec.msgpack.encode([msgspec.to_builtins(answered)[:-1]])
     assert decode_records(memoryview(payload)) == [answered]

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from ride_duration.store import Actual, Prediction
+from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import Record
 from ride_duration.store.queries.ground_truth import joined
@@ -25,11 +25,11 @@ def nothing_refused(record: Record, error: Exception) -> None:
 
 
 def test_every_value_arrives_as_it_was(insertion: Insertion, store_url: str) -> None:
-    full = Prediction(
+    full = PredictionRecord(
         "p", 'Zoë\'s «ride» "1"', 1.5, PICKUP, 1, 2, 3.25, 4.5, 5.5, 6.5, 7, "shadow", 0.125, "green", 8.5
     )
     later = PICKUP.replace(microsecond=500)
-    sparse = Prediction("q", "", -1e-300, later, None, None, None, 1e300, 0.25, 0.0, 2, "champion", 0.0)
+    sparse = PredictionRecord("q", "", -1e-300, later, None, None, None, 1e300, 0.25, 0.0, 2, "champion", 0.0)
     insertion.insert([full, sparse], nothing_refused)
     engine = engine_for_reading(store_url)
     assert [row.prediction for row in joined(engine)] == [sparse, full]
@@ -45,7 +45,7 @@ def test_what_comes_twice_is_kept_once(insertion: Insertion, store_url: str) -> 
 def test_one_refused_record_does_not_hold_up_the_others(insertion: Insertion, store_url: str) -> None:
     refused: list[Record] = []
     nowhere = prediction("nowhere", duration=float("nan"))  # the column wants a number
-    late = Actual("late", "ride", 1.0, 2.0)
+    late = ActualRecord("late", "ride", 1.0, 2.0)
     insertion.insert([*predictions(50), nowhere, *predictions(50, "q"), late], lambda record, _: refused.append(record))
     assert refused == [nowhere]
     assert len(kept(store_url)) == 100

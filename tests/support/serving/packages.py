@@ -35,7 +35,7 @@ def priced(minutes_a_mile: float = 3.0, *, off: float = 0.0, distance: str = "op
     Args:
         minutes_a_mile: Of the distance driven, before all is scaled.
         off: By how much the golden rides' answers are wrong (minutes).
-        distance: `required` if it cannot do without, and has no answer where the distance is missing or not believed.
+        distance: `required` if it requires, and has no answer where the distance is missing or out of range.
     """
     weights = [minutes_a_mile, A_STRAIGHT_MILE, AN_HOUR, A_DAY]
     margins = {

@@ -144,7 +144,7 @@ class Running:
         file = self.folder / "settings.json"
         file.write_text(json.dumps(self.settings))
         with self.log.open("ab") as log:
-            command = [sys.executable, *self._coverage, "-m", "ride_duration.serving", str(file)]
+            command = [sys.executable, *self._coverage, "-m", "ride_duration.serving", "--settings", str(file)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:

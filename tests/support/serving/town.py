@@ -75,7 +75,9 @@ class Town(Project):
         file = self.root / f"{port}.json"
         file.write_text(json.dumps(settings))
         with file.with_suffix(".log").open("wb") as log:
-            service = subprocess.Popen([sys.executable, "-m", "ride_duration.serving", str(file)], stderr=log)
+            service = subprocess.Popen(
+                [sys.executable, "-m", "ride_duration.serving", "--settings", str(file)], stderr=log
+            )
         until(lambda: service.poll() is not None or self.ready(port), 30)
         return service
 
@@ -111,13 +113,13 @@ class Town(Project):
         return {answer["ride_id"]: (answer["model_version"], answer["variant"]) for answer in answers}
 
     def told(self, *arguments: str) -> Any:
-        """What `kedro models …` says."""
-        ended = self.kedro("models", *arguments)
+        """What `kedro …` says."""
+        ended = self.kedro(*arguments)
         assert ended.code == 0, ended.err
         return json.loads(ended.out) if "--json" in arguments else ended.out
 
     def refused(self, *arguments: str) -> str:
-        ended = self.kedro("models", *arguments)
+        ended = self.kedro(*arguments)
         assert ended.code == 1
         assert "Traceback" not in ended.err
         return ended.err

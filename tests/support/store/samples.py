@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from ride_duration.store import Actual, Prediction
+from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading
 
 PICKUP = datetime(2021, 2, 1, 17, 30)
@@ -22,20 +22,20 @@ def prediction(
     model: str = "green",
     pickup_at: float | None = None,
     pickup_datetime: datetime = PICKUP,
-) -> Prediction:
+) -> PredictionRecord:
     """An answer about a ride from zone 10 to zone 50."""
     answer = (duration, 10.0, 30.0, model_version, variant, 0.5, model)
-    return Prediction(prediction_id, ride_id, asked_at, pickup_datetime, 10, 50, None, *answer, pickup_at)
+    return PredictionRecord(prediction_id, ride_id, asked_at, pickup_datetime, 10, 50, None, *answer, pickup_at)
 
 
-def predictions(count: int, prefix: str = "p") -> list[Prediction]:
+def predictions(count: int, prefix: str = "p") -> list[PredictionRecord]:
     """Answers about as many rides."""
     return [prediction(f"{prefix}{i}", f"ride {i}", float(i)) for i in range(count)]
 
 
-def actual(actual_id: str, ride_id: str, received_at: float, duration: float = 25.0) -> Actual:
+def actual(actual_id: str, ride_id: str, received_at: float, duration: float = 25.0) -> ActualRecord:
     """A report about a ride."""
-    return Actual(actual_id, ride_id, received_at, duration)
+    return ActualRecord(actual_id, ride_id, received_at, duration)
 
 
 def until(true: Callable[[], object], seconds: float = 20.0) -> None:

@@ -62,7 +62,7 @@ class PackageCache:
         return package
 
     def mark(self, version: int) -> str:
-        """What told the version that lies here from others of its number; empty if it is not known."""
+        """Return the mark of the version that lies here in the registry; empty if it is not known."""
         return self._loaded(version)[1]
 
     def released_at(self, version: int) -> float:

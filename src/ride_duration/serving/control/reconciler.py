@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.serving.control.package_cache import PackageCache
+from ride_duration.serving.control.package_reader import PackageReader
 from ride_duration.serving.inference.deployment import Deployment, Model
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Challenge(NamedTuple):
 
 @dataclass
 class _Observation:
-    """What a look finds, as far as it has come; others are told once it has ended."""
+    """What a look at the registry has found so far; published once the look has ended."""
 
     reachable: bool = True
     champion: int | None = None
@@ -43,7 +44,7 @@ class Reconciler:
     Args:
         reader: Of the registry.
         cache: Of packages.
-        challenge: Who challenges the champion at the moment, if anybody.
+        challenge: Returns the challenger, if there is one.
 
     Attributes:
         deployment: Who answers; None as long as no model could be loaded.
@@ -56,7 +57,10 @@ class Reconciler:
     """
 
     def __init__(
-        self, reader: RegistryReader, cache: PackageCache, challenge: Callable[[], Challenge | None] = lambda: None
+        self,
+        reader: RegistryReader | PackageReader,
+        cache: PackageCache,
+        challenge: Callable[[], Challenge | None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._cache = cache
@@ -106,7 +110,7 @@ class Reconciler:
             loaded = self._loaded(last, look, None)
         if loaded is not None and loaded is not present:
             self._cache.note_champion(loaded.version)
-            log.info("version %d answers now", loaded.version)
+            log.info("serving version %d", loaded.version)
         return loaded
 
     def _challenger(self, champion: Model, look: _Observation) -> tuple[Model | None, float]:
@@ -158,7 +162,7 @@ class Reconciler:
             return None
         except Exception as error:  # whatever a package does, the one before goes on answering
             self.failures += 1
-            look.problem = f"version {version} cannot answer: {error}"
+            look.problem = f"version {version} cannot be served: {error}"
             self._refused[version, registry] = (time.monotonic() + _TRY_AGAIN, look.problem, mark or "")
             log.error("%s", look.problem)
             return None

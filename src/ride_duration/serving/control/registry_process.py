@@ -1,4 +1,4 @@
-"""Decisions of the registry, asked for by the service."""
+"""Runs decisions of the registry in a process of their own: they need MLflow, which the service does not load."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.errors import ConfigurationError, NotFound, RegistryUnavailable, without_passwords
-from ride_duration.serving.schemas.problems import Refused
+from ride_duration.errors import ConfigurationError, DecisionRefused, NotFound, RegistryUnavailable, without_passwords
 
 if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
@@ -20,8 +19,8 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 120.0
 
 
-def decide(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any]:
-    """The registry decides in a process of its own, since it needs MLflow, and the service has no room for that.
+def run_decision(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any]:
+    """Run a decision of the registry.
 
     Args:
         settings: Of the service.
@@ -31,28 +30,29 @@ def decide(settings: ServiceSettings, decision: dict[str, Any]) -> dict[str, Any
         `version`, the champion now, and `previous`.
 
     Raises:
-        Refused: The registry refuses (404 or 409), or cannot be reached (503).
+        NotFound: There is no such version.
+        DecisionRefused: The registry's rules forbid it.
+        RegistryUnavailable: The registry cannot be reached, or does not answer in time.
     """
-    asked = decision | {"project": settings.project, "tracking": settings.tracking, "model": settings.model}
+    request = decision | {"project": settings.project, "tracking": settings.tracking, "model": settings.model}
     command = [sys.executable, "-m", "ride_duration.registry"]
-    away = Refused(503, "the registry cannot be reached; the service's log says more", retry_after=10)
     try:
         done = subprocess.run(
-            command, input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
+            command, input=json.dumps(request), capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
         )
-        told: dict[str, Any] = json.loads(done.stdout)
+        reply: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        log.error("the registry's command took more than %.0f s", TIMEOUT_SECONDS)
-        raise away from None
+        reason = f"the registry's command took more than {TIMEOUT_SECONDS:.0f} s"
+        log.error("%s", reason)
+        raise RegistryUnavailable(reason) from None
     except ValueError:
-        log.error("the registry's command ended with %d: %s", done.returncode, without_passwords(done.stderr))
-        raise away from None
-    kind = told.get("kind")
+        reason = f"the registry's command ended with {done.returncode}: {without_passwords(done.stderr)}"
+        log.error("%s", reason)
+        raise RegistryUnavailable(reason) from None
+    kind, message = reply.get("kind"), reply.get("message", "")
     if kind in (RegistryUnavailable.__name__, ConfigurationError.__name__):
-        log.error("the registry cannot be reached: %s", told["message"])
-        raise away
-    if kind == NotFound.__name__:
-        raise Refused(404, told["message"], "version")
-    if kind:
-        raise Refused(409, told["message"])
-    return told
+        log.error("the registry cannot be reached: %s", message)
+        raise RegistryUnavailable(message)
+    if kind is not None:
+        raise (NotFound if kind == NotFound.__name__ else DecisionRefused)(message)
+    return reply

@@ -1,6 +1,6 @@
-"""Leads a rollout: reads where it is, tells the reconciler who challenges, and moves it on when its plan says so.
+"""Advances a rollout: reads its state, gives the reconciler the challenger, and makes the steps of the plan.
 
-All instances of the service do the same. Where a rollout is, is kept in the store alone, and of two instances that
+All instances of the service do the same. The state of a rollout is kept in the store alone, and of two instances that
 come to the same step one makes it; the others follow at their next look.
 """
 
@@ -10,23 +10,24 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import DecisionRefused, NotFound, RegistryUnavailable, RideDurationError
 from ride_duration.rollout.evidence import collect_evidence, to_state
 from ride_duration.rollout.plan import format_share
 from ride_duration.rollout.state_machine import Evidence, RolloutState, Step, decide_next_step
 from ride_duration.serving.control.reconciler import Challenge
 from ride_duration.serving.control.registry_process import TIMEOUT_SECONDS
-from ride_duration.serving.schemas.problems import Refused
-from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, Status
+from ride_duration.serving.schemas.status import RolloutReport
+from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, RolloutStatus
 
 if TYPE_CHECKING:
     from ride_duration.rollout.plan import RolloutPlan
     from ride_duration.serving.control.reconciler import Reconciler
+    from ride_duration.serving.inference.counters import Counters
     from ride_duration.serving.inference.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 #: Who decides, in the histories of the rollout and of the registry.
 BY = "rollout"
 
-#: Seconds without the store after which the challenger is set aside: nobody could stop it, and nothing would.
+#: Seconds without the store after which the challenger is set aside: nothing could stop it.
 MAX_UNWATCHED_SECONDS = 300.0
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -44,13 +45,14 @@ _BUSY = 0.05
 
 
 class RolloutController:
-    """Leads the rollout of one model.
+    """Advances the rollout of one model.
 
     Args:
-        plan: As the settings say.
+        plan: As the settings say; None: rollouts are left alone.
         rollouts: Kept in the store.
-        metrics: Know of failures here, and are told of steps.
-        promote: Makes the challenger of a rollout champion, with the reason; raises Refused.
+        counters: Count failures of this instance.
+        metrics: Observe steps.
+        promote: Makes the challenger of a rollout champion, with the reason, as `run_decision` does.
         now: The time (seconds since 1970-01-01 UTC).
 
     Attributes:
@@ -60,46 +62,48 @@ class RolloutController:
 
     def __init__(
         self,
-        plan: RolloutPlan,
+        plan: RolloutPlan | None,
         rollouts: Rollouts,
+        counters: Counters,
         metrics: Metrics,
         promote: Callable[[Rollout, str], object],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._plan = plan
         self._rollouts = rollouts
+        self._counters = counters
         self._metrics = metrics
         self._promote = promote
         self._now = now
-        self._seen_at = now()
+        self._read_at = now()
         self._next_look = 0.0
         self._counted: tuple[int, int] = (0, 0)
-        self._awaited = ""
+        self._waits_for = ""
         self.rollout: Rollout | None = None
         self.problem: str | None = None
 
     def challenge(self) -> Challenge | None:
-        """Who challenges the champion; the last known as long as the store is away, but not for ever."""
+        """Return the challenger; while the store is away the last known one, but not for ever."""
         rollout = self.rollout
-        if rollout is None or self._now() - self._seen_at > MAX_UNWATCHED_SECONDS:
+        if rollout is None or self._now() - self._read_at > MAX_UNWATCHED_SECONDS:
             return None
         return Challenge(rollout.version, rollout.share)
 
-    def told(self) -> dict[str, Any] | None:
-        """The rollout that goes on in terms of JSON; the time is UTC."""
+    def to_report(self) -> RolloutReport | None:
+        """Return the open rollout; None if there is none."""
         rollout = self.rollout
         if rollout is None:
             return None
-        return {
-            "version": str(rollout.version),
-            "against": str(rollout.against),
-            "status": rollout.status,
-            "stage": format_share(rollout.share),
-            "share": rollout.share,
-            "since": datetime.fromtimestamp(rollout.since, UTC).isoformat(timespec="seconds"),
-            "next": self._awaited,
-            "problem": self.problem,
-        }
+        return RolloutReport(
+            version=str(rollout.version),
+            against=str(rollout.against),
+            status=rollout.status.value,
+            stage=format_share(rollout.share),
+            share=rollout.share,
+            since=datetime.fromtimestamp(rollout.since, UTC).isoformat(timespec="seconds"),
+            next=self._waits_for,
+            problem=self.problem,
+        )
 
     def follow(self, reconciler: Reconciler) -> None:
         """Look at the store and at the registry, and make the next step if it is due.
@@ -107,49 +111,51 @@ class RolloutController:
         Args:
             reconciler: Is brought to what both say.
         """
-        self.look()
+        self.read_rollout()
         reconciler.reconcile()
         before = self.rollout
         if before is None or self.problem or reconciler.deployment is None:
             return
         try:
-            self._lead(before, reconciler)
+            self._advance(before, reconciler)
         except (RideDurationError, SQLAlchemyError) as error:  # the step is made later, or by another instance
-            self._away(error)
+            self._note_outage(error)
         if self.rollout is not before:
             reconciler.reconcile()
 
-    def look(self) -> None:
-        """Look at the store alone."""
+    def read_rollout(self) -> None:
+        """Read the rollout from the store."""
+        if self._plan is None:
+            return
         try:
             last = self._rollouts.last()
         except RideDurationError as error:
-            self._away(error)
+            self._note_outage(error)
             return
         if self.problem and self.rollout is not None:
             log.warning("the store can be read again")
-        self.problem, self._seen_at = None, self._now()
-        going_on = last if last is not None and last.ended_at is None else None
-        if going_on is None or self.rollout is None or going_on.revision != self.rollout.revision:
-            self._next_look, self._awaited = 0.0, ""
-        if going_on is not None and going_on.number != self._counted[0]:
+        self.problem, self._read_at = None, self._now()
+        open_rollout = last if last is not None and last.ended_at is None else None
+        if open_rollout is None or self.rollout is None or open_rollout.revision != self.rollout.revision:
+            self._next_look, self._waits_for = 0.0, ""
+        if open_rollout is not None and open_rollout.number != self._counted[0]:
             # failures of the version in an earlier rollout are no failures of this one
-            self._counted = (going_on.number, self._metrics.failed.get(going_on.version, 0))
-        self.rollout = going_on
+            self._counted = (open_rollout.number, self._counters.failures(open_rollout.version))
+        self.rollout = open_rollout
 
-    def _away(self, error: Exception) -> None:
+    def _note_outage(self, error: Exception) -> None:
         reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         if self.problem is None and self.rollout is not None:
             log.warning("the rollout of version %d cannot go on: %s", self.rollout.version, reason)
         self.problem = reason
 
-    def _lead(self, rollout: Rollout, reconciler: Reconciler) -> None:
-        rollout = self._with_failures(rollout)
+    def _advance(self, rollout: Rollout, reconciler: Reconciler) -> None:
+        rollout = self._add_failures(rollout)
         champion = _champion(rollout, reconciler)
         step = self._step(rollout, Evidence(_NEVER, champion))
         if step.kind == "stay" and reconciler.challenger_problem:
             step = Step("rollback", reconciler.challenger_problem, None)
-        elif step.kind == "stay" and rollout.status == "promoting":
+        elif step.kind == "stay" and rollout.status == RolloutStatus.PROMOTING:
             self._retry_promotion(rollout, reconciler)
             return
         elif step.kind == "stay":
@@ -158,71 +164,75 @@ class RolloutController:
             began = time.perf_counter()
             step = self._step(rollout, collect_evidence(self._rollouts.engine, rollout, champion))
             self._next_look = self._now() + (time.perf_counter() - began) / _BUSY
-        self._awaited = step.why
-        self._take(rollout, step, reconciler)
+        self._waits_for = step.why
+        self._apply(rollout, step, reconciler)
 
     def _step(self, rollout: Rollout, evidence: Evidence) -> Step:
+        if self._plan is None:
+            return Step("stay", "there is no plan", to_state(rollout))
         return decide_next_step(self._plan, to_state(rollout), evidence, datetime.fromtimestamp(self._now(), UTC))
 
-    def _with_failures(self, rollout: Rollout) -> Rollout:
-        """The rollout, after failures here since the last look were added to those of all instances."""
+    def _add_failures(self, rollout: Rollout) -> Rollout:
+        """Add failures of this instance since the last look to those of all, and return the rollout with them."""
         number, counted = self._counted
-        failed = self._metrics.failed.get(rollout.version, 0)
+        failed = self._counters.failures(rollout.version)
         if failed > counted:
             self._rollouts.add_failures(number, failed - counted)
             self._counted = (number, failed)
             rollout = msgspec.structs.replace(rollout, failed=rollout.failed + failed - counted)
         return rollout
 
-    def _take(self, rollout: Rollout, step: Step, reconciler: Reconciler) -> None:
+    def _apply(self, rollout: Rollout, step: Step, reconciler: Reconciler) -> None:
         if step.kind == "rollback":
-            self._make(rollout, step.kind, "rolled back", step.why)
+            self._record_step(rollout, step.kind, RolloutStatus.ROLLED_BACK, step.why)
         elif step.kind == "end":
-            self._make(rollout, step.kind, "overtaken", step.why)
+            self._record_step(rollout, step.kind, RolloutStatus.OVERTAKEN, step.why)
         elif step.kind == "advance" and step.state is not None:
-            self._make(rollout, step.kind, "running", step.why, step.state)
-        elif step.kind == "finish" and rollout.status == "promoting":
-            self._make(rollout, "promoted", "finished", step.why)
-        elif step.kind == "finish" and self._make(rollout, step.kind, "promoting", step.why):
-            self._ask_registry(step.why, reconciler)
+            self._record_step(rollout, step.kind, RolloutStatus.RUNNING, step.why, step.state)
+        elif step.kind == "finish" and rollout.status == RolloutStatus.PROMOTING:
+            self._record_step(rollout, "promoted", RolloutStatus.FINISHED, step.why)
+        elif step.kind == "finish" and self._record_step(rollout, step.kind, RolloutStatus.PROMOTING, step.why):
+            self._promote_challenger(step.why, reconciler)
 
     def _retry_promotion(self, rollout: Rollout, reconciler: Reconciler) -> None:
-        """The registry was away, or whoever asked it was killed."""
+        """Promote the challenger if the registry was away, or the instance that tried was killed."""
         if self._now() - rollout.since > 2 * TIMEOUT_SECONDS:
             why = rollout.history[-1].why
-            if self._make(rollout, "retry", "promoting", why):
-                self._ask_registry(why, reconciler)
+            if self._record_step(rollout, "retry", RolloutStatus.PROMOTING, why):
+                self._promote_challenger(why, reconciler)
 
-    def _ask_registry(self, why: str, reconciler: Reconciler) -> None:
+    def _promote_challenger(self, why: str, reconciler: Reconciler) -> None:
         rollout = self.rollout
         if rollout is None:
             return
         try:
             self._promote(rollout, why)
-        except Refused as refused:
-            if refused.status == 503:
-                log.warning("version %d is promoted later: %s", rollout.version, refused.detail)
-                return
+        except RegistryUnavailable as error:
+            log.warning("version %d is promoted later: %s", rollout.version, error)
+            return
+        except (DecisionRefused, NotFound) as error:
             reconciler.reconcile()  # another decision may have come first
             step = self._step(rollout, Evidence(_NEVER, _champion(rollout, reconciler)))
-            refusal = Step("rollback", refused.detail, None)
-            self._take(rollout, refusal if step.kind == "stay" else step, reconciler)
+            refusal = Step("rollback", str(error), None)
+            self._apply(rollout, refusal if step.kind == "stay" else step, reconciler)
             return
-        self._make(rollout, "promoted", "finished", f"version {rollout.version} is champion")
+        self._record_step(rollout, "promoted", RolloutStatus.FINISHED, f"version {rollout.version} is champion")
 
-    def _make(self, rollout: Rollout, kind: str, status: Status, why: str, state: RolloutState | None = None) -> bool:
-        """Make a step to another state, if one is given, unless another instance has made one."""
+    def _record_step(
+        self, rollout: Rollout, kind: str, status: RolloutStatus, why: str, state: RolloutState | None = None
+    ) -> bool:
+        """Record a step, to another state if one is given; return False if another instance has made one."""
         state = state or to_state(rollout)
         noted = RolloutEvent(self._now(), status, state.share, BY, why, state.not_worse)
         changed = self._rollouts.change(rollout, noted)
         if changed is None:
             return False
         self.rollout = changed if changed.ended_at is None else None
-        self._metrics.rollout_step(kind)
+        self._metrics.observe_rollout_step(kind)
         log.info("rollout of version %d, %s: %s", rollout.version, kind, why)
         return True
 
 
 def _champion(rollout: Rollout, reconciler: Reconciler) -> int | None:
-    """Who is now; without the registry, nothing has changed."""
+    """Return the present champion; without the registry, nothing has changed."""
     return reconciler.champion if reconciler.reachable else rollout.against

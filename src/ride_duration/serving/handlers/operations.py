@@ -1,4 +1,4 @@
-"""What operators, probes and the page ask the service."""
+"""Reports the state of the service, and carries out the decisions of operators."""
 
 from __future__ import annotations
 
@@ -8,33 +8,42 @@ import time
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.errors import DecisionRefused
 from ride_duration.rollout.plan import format_share
-from ride_duration.serving.control.registry_process import decide
+from ride_duration.serving.control.registry_process import run_decision
+from ride_duration.serving.schemas import status
 from ride_duration.serving.schemas.prediction import Deployed
-from ride_duration.serving.schemas.problems import Refused, hide_details
+from ride_duration.serving.schemas.problems import ServiceUnavailable, hide_details
 from ride_duration.trips.zones import SQUARE_KM_PER_SQUARE_MILE, zones
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ride_duration.serving.control.reconciler import Reconciler
     from ride_duration.serving.control.rollout_controller import RolloutController
+    from ride_duration.serving.inference.counters import Counters
     from ride_duration.serving.inference.deployment import Model
     from ride_duration.serving.inference.metrics import Metrics
     from ride_duration.serving.settings import ServiceSettings
     from ride_duration.store import PredictionLog
 
-#: Of a model's manifest, what `/models` tells.
-_TOLD = ("model", "service", "source", "simulated", "train_data", "val_data", "rmse", "rmse_without_distance")
+#: Facts of a model's manifest that are reported.
+_FACTS = status.Facts.__struct_fields__
+
+#: Seconds after which a client may try again: while no model is loaded, and while something else is wrong.
+_LOADING_SECONDS, _LATER_SECONDS = 2, 5
 
 
 class OperationsHandler:
-    """Everything but answering rides.
+    """Answers all requests but those with rides.
 
     Args:
         settings: Of the service.
         reconciler: Has the models.
         predictions: The log.
-        metrics: Are read here.
-        controller: Knows of the rollout.
+        counters: Are reported.
+        metrics: Are reported.
+        controller: Knows the rollout.
     """
 
     def __init__(
@@ -42,6 +51,7 @@ class OperationsHandler:
         settings: ServiceSettings,
         reconciler: Reconciler,
         predictions: PredictionLog,
+        counters: Counters,
         metrics: Metrics,
         controller: RolloutController,
     ) -> None:
@@ -49,118 +59,119 @@ class OperationsHandler:
         self._controller = controller
         self._reconciler = reconciler
         self._log = predictions
+        self._counters = counters
         self._metrics = metrics
         self._deciding = asyncio.Lock()
-        gauge = metrics.gauge
-        gauge("ride_duration_log_queue", "Records that are not in the database yet.").set_function(self._queue)
-        gauge("ride_duration_log_writable", "Whether records are taken.").set_function(lambda: predictions.writable)
-        gauge("ride_duration_log_refused", "Records that the database would never take.").set_function(
-            lambda: predictions.refused
-        )
-        gauge("ride_duration_model_age_seconds", "Since the champion was released.").set_function(self._age)
-        gauge("ride_duration_registry_reachable", "Whether the registry answered last.").set_function(
-            lambda: reconciler.reachable
-        )
-        gauge("ride_duration_refused_packages", "Packages that were refused since the start.").set_function(
-            lambda: reconciler.failures
-        )
-        gauge("ride_duration_deployment_problem", "Whether another model should answer, and cannot.").set_function(
-            lambda: reconciler.problem is not None
-        )
-        self._rollout_share = gauge(
+        gauges: dict[tuple[str, str], Callable[[], float]] = {
+            ("log_queue", "Records that are not in the database yet."): lambda: predictions.queue_depth,
+            ("log_writable", "Whether records are taken."): lambda: predictions.writable,
+            ("log_refused", "Records that the database would never take."): lambda: predictions.refused,
+            ("model_age_seconds", "Since the champion was released."): self._age,
+            ("registry_reachable", "Whether the registry answered last."): lambda: reconciler.reachable,
+            ("refused_packages", "Packages that were refused since the start."): lambda: reconciler.failures,
+            ("deployment_problem", "Whether another model should be serving, and cannot."): lambda: (
+                reconciler.problem is not None
+            ),
+        }
+        for (name, about), value in gauges.items():
+            metrics.add_gauge(f"ride_duration_{name}", about).set_function(value)
+        self._rollout_share = metrics.add_gauge(
             "ride_duration_rollout_share", "Of the rides, the rollout's challenger's; 0: shadow.", "version", "stage"
         )
-        self._deployed = gauge("ride_duration_deployed_version", "Versions that answer.", "variant")
+        self._deployed = metrics.add_gauge("ride_duration_deployed_version", "Serving versions.", "variant")
 
-    def health(self) -> dict[str, str]:
-        """The process runs."""
-        return {"status": "ok"}
+    def health(self) -> status.Health:
+        """Report that the process runs."""
+        return status.Health("ok")
 
-    def ready(self) -> dict[str, str]:
-        """A model was verified and is warm, and the log takes records.
+    def ready(self) -> status.Ready:
+        """Report that a model was verified and is warm, and that the log takes records.
 
         Raises:
-            Refused: Not yet, or not any more.
+            ServiceUnavailable: Not yet, or not any more.
         """
         deployment = self._reconciler.deployment
         if deployment is None:
             why = hide_details(self._reconciler.problem or "it is loading")
-            raise Refused(503, f"no model answers yet: {why}", retry_after=2)
+            raise ServiceUnavailable(f"no model loaded yet: {why}", _LOADING_SECONDS)
         if not self._log.writable:
-            raise Refused(503, "the prediction log takes no more; the service's log says why", retry_after=5)
+            detail = "the prediction log takes no more records; the service's log says why"
+            raise ServiceUnavailable(detail, _LATER_SECONDS)
         if self._log.unsaved:
-            raise Refused(503, f"{hide_details(self._log.unsaved)}; the service's log says more", retry_after=5)
-        return {"status": "ready", "model_version": deployment.champion.label}
+            detail = f"{hide_details(self._log.unsaved)}; the service's log says more"
+            raise ServiceUnavailable(detail, _LATER_SECONDS)
+        return status.Ready("ready", deployment.champion.label)
 
-    def version(self) -> dict[str, Any]:
-        """Of the program and of the model."""
+    def version(self) -> status.Versions:
+        """Report the versions of the program and of the champion."""
         deployment = self._reconciler.deployment
-        return {
-            "ride_duration": installed_version("ride_duration"),
-            "model": self._settings.model,
-            "model_version": deployment.champion.label if deployment else None,
-            "instance": self._settings.name,
-        }
+        return status.Versions(
+            installed_version("ride_duration"),
+            self._settings.model,
+            deployment.champion.label if deployment else None,
+            self._settings.name,
+        )
 
-    def models(self) -> dict[str, Any]:
-        """Who answers, and what is known of them."""
+    def models(self) -> status.Models:
+        """Report the serving models, what is known of them, and the rollout."""
         deployment = self._reconciler.deployment
-        return {
-            "model": self._settings.model,
-            "variants": [
-                {
-                    "variant": name,
-                    "version": model.label,
-                    "share": share,
-                    "released_at": model.released_at,
-                    **_told(model),
-                }
+        variants = [
+            status.Variant(
+                variant=name.value,
+                version=model.label,
+                share=share,
+                released_at=model.released_at,
+                **_read_facts(model),
+            )
+            for name, model, share in (deployment.variants if deployment else ())
+        ]
+        problem = self._reconciler.problem and hide_details(self._reconciler.problem)
+        rollout = self._controller.to_report()
+        return status.Models(self._settings.model, variants, rollout, self._reconciler.reachable, problem)
+
+    def live(self) -> status.Live:
+        """Report how it goes at the moment, for the page."""
+        deployment = self._reconciler.deployment
+        champion = deployment.champion if deployment else None
+        scored, metrics = self._counters.scored, self._metrics
+        requests, rides = metrics.recent.summarize(), metrics.recent_rides.summarize()
+        return status.Live(
+            requests_per_second=requests.per_second,
+            requests=metrics.requests,
+            errors=metrics.errors,
+            p50_ms=requests.p50_ms,
+            p99_ms=requests.p99_ms,
+            rides=self._counters.rides,
+            rides_per_second=rides.per_second,
+            ride_p50_ms=rides.p50_ms,
+            ride_p99_ms=rides.p99_ms,
+            queue_depth=self._log.queue_depth,
+            model=_report_champion(champion) if champion else None,
+            variants=[
+                status.LiveVariant(name.value, model.label, share, scored.get((model.version, name), 0))
                 for name, model, share in (deployment.variants if deployment else ())
             ],
-            "rollout": self._controller.told(),
-            "registry_reachable": self._reconciler.reachable,
-            "problem": self._reconciler.problem and hide_details(self._reconciler.problem),
-        }
+        )
 
-    def live(self) -> dict[str, Any]:
-        """How it goes at the moment, for the page."""
-        deployment = self._reconciler.deployment
-        model = deployment.champion if deployment else None
-        answered = self._metrics.answered
-        return {
-            **self._metrics.live(),
-            "queue_depth": self._log.queue_depth,
-            "model": model and {"version": model.label, "age_days": _days(model), **_told(model)},
-            "variants": [
-                {
-                    "variant": name,
-                    "version": of.label,
-                    "share": share,
-                    "answered": answered.get((of.version, name), 0),
-                }
-                for name, of, share in (deployment.variants if deployment else ())
-            ],
-        }
-
-    def zones(self) -> dict[str, Any]:
-        """The zones that have a place."""
-        return {
-            "zones": [
-                {
-                    "LocationID": zone.location_id,
-                    "zone": zone.name,
-                    "borough": zone.borough,
-                    "latitude": zone.latitude,
-                    "longitude": zone.longitude,
-                    "square_miles": round(zone.area / SQUARE_KM_PER_SQUARE_MILE, 4),
-                }
+    def zones(self) -> status.ZoneReports:
+        """Report the zones that have a place."""
+        return status.ZoneReports(
+            [
+                status.ZoneReport(
+                    zone.location_id,
+                    zone.name,
+                    zone.borough,
+                    zone.latitude,
+                    zone.longitude,
+                    round(zone.area / SQUARE_KM_PER_SQUARE_MILE, 4),
+                )
                 for zone in zones().values()
                 if not math.isnan(zone.x)
             ]
-        }
+        )
 
     def metrics(self) -> bytes:
-        """In Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         self._deployed.clear()
         deployment = self._reconciler.deployment
         for name, model, _ in deployment.variants if deployment else ():
@@ -169,44 +180,54 @@ class OperationsHandler:
         rollout = self._controller.rollout
         if rollout is not None:
             self._rollout_share.labels(rollout.version, format_share(rollout.share)).set(rollout.share)
-        return self._metrics.text()
+        return self._metrics.expose()
 
     async def deploy(self, version: int, why: str, by: str) -> Deployed:
-        """Make a version the champion, and answer with it.
+        """Make a version the champion, and serve it.
 
         Raises:
-            Refused: The registry refuses, or the package cannot be loaded.
+            NotFound: There is no such version.
+            DecisionRefused: The registry's rules forbid it.
+            RegistryUnavailable: The registry cannot be reached.
+            ServiceUnavailable: The package cannot be loaded.
         """
         return await self._decide({"decision": "promote", "version": version, "why": why, "by": by})
 
     async def rollback(self, why: str, by: str) -> Deployed:
-        """Make the champion's predecessor champion again, and answer with it.
+        """Make the champion's predecessor champion again, and serve it.
 
         Raises:
-            Refused: There is none, or its package cannot be loaded.
+            DecisionRefused: There is none.
+            RegistryUnavailable: The registry cannot be reached.
+            ServiceUnavailable: Its package cannot be loaded.
         """
         return await self._decide({"decision": "rollback", "why": why, "by": by})
 
     async def _decide(self, decision: dict[str, Any]) -> Deployed:
+        if self._settings.package:
+            raise DecisionRefused("this service has no registry: it serves the package in a folder")
         async with self._deciding:
-            decided = await asyncio.to_thread(decide, self._settings, decision)
+            decided = await asyncio.to_thread(run_decision, self._settings, decision)
             deployment = await asyncio.to_thread(self._reconciler.reconcile)
         if deployment is None or deployment.champion.version != decided["version"]:
             problem = hide_details(self._reconciler.problem or "it could not be loaded")
-            raise Refused(503, f"version {decided['version']} is champion, but does not answer here: {problem}", "", 5)
+            detail = f"version {decided['version']} is champion, but is not served here: {problem}"
+            raise ServiceUnavailable(detail, _LATER_SECONDS)
         return Deployed(decided["version"], decided["previous"])
-
-    def _queue(self) -> float:
-        return float(self._log.queue_depth)
 
     def _age(self) -> float:
         deployment = self._reconciler.deployment
         return time.time() - deployment.champion.released_at if deployment else math.nan
 
 
-def _told(model: Model) -> dict[str, Any]:
-    return {name: model.facts.get(name) for name in _TOLD}
+def _report_champion(model: Model) -> status.LiveModel:
+    return status.LiveModel(
+        version=model.label,
+        distance="required" if model.needs_distance else "optional",
+        age_days=round((time.time() - model.released_at) / 86_400, 3),
+        **_read_facts(model),
+    )
 
 
-def _days(model: Model) -> float:
-    return round((time.time() - model.released_at) / 86_400, 3)
+def _read_facts(model: Model) -> dict[str, Any]:
+    return {name: model.facts.get(name) for name in _FACTS}

@@ -1,4 +1,4 @@
-"""Who may ask, and how much: keys, rates, sizes."""
+"""Admission of requests: API keys, rates, sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import RideDurationError
 from ride_duration.serving.api_keys import FEEDBACK, OPERATE, PREDICT, Key, hash_key, read_keys
-from ride_duration.serving.schemas.problems import Refused
+from ride_duration.serving.http.problem_details import HttpProblem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What a key must allow, by path. A path that stands nowhere here needs what is strictest.
+#: The scope that a key needs, by path; paths that are not listed need the strictest.
 _ANY = ""
 _NEEDED = {
     "/predict": PREDICT,
@@ -36,7 +36,7 @@ _NEEDED = {
 _OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json")
 _OPEN_BELOW = "/page/"
 
-#: Probes, and Prometheus: answered however much is asked.
+#: Probes and Prometheus, whose requests are not limited.
 UNLIMITED = ("/health", "/ready", "/metrics")
 
 #: Names under which a browser finds its own machine. A page under another name that leads here (DNS rebinding) passes
@@ -46,7 +46,7 @@ _THIS_MACHINE = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.
 #: Clients whose rate is remembered; beyond it those that were quiet for longest are forgotten.
 _CLIENTS = 10_000
 
-#: Of a client's name behind a proxy, which somebody else may have written, what is remembered.
+#: Characters of a client's name behind a proxy, which anybody may have written, that are remembered.
 _NAME = 100
 
 #: Of a length, which may have thousands of digits, those that are read.
@@ -64,7 +64,7 @@ class Guard:
 
     Args:
         settings: Of the service.
-        served: The paths that there are, exactly as they are asked for; nothing else is let pass.
+        served: All paths, exactly as they are requested; no others are admitted.
 
     Raises:
         RideDurationError: Keys are required and there are none.
@@ -83,22 +83,22 @@ class Guard:
         if self._required and not self._keys:
             raise RideDurationError(
                 f"a service that others reach needs API keys, and there are none in {self._file}; "
-                "`kedro models keys add NAME --scope predict` makes one"
+                "`kedro service keys add NAME --scope predict` makes one"
             )
 
     def admit(self, scope: dict[str, Any], now: float) -> str:
-        """Let a request pass.
+        """Admit a request.
 
         Args:
             scope: ASGI's.
             now: `time.monotonic()`.
 
         Returns:
-            Whose key it has; empty if it needs none.
+            Name of its API key; empty if it needs none.
 
         Raises:
-            Refused: It has no key or the wrong one, comes from another site's page or by another site's name, there
-                were too many, or there is nothing at its path.
+            HttpProblem: It has no key or an invalid one, comes from another site's page or by another site's name,
+                its client sends too many, or its path is not found.
         """
         key = origin = host = forwarded = None
         for name, value in scope["headers"]:
@@ -111,29 +111,29 @@ class Guard:
             elif name == b"x-forwarded-for":
                 forwarded = value
         if origin is not None and origin.partition(b"://")[2] != host:
-            raise Refused(403, "pages of other sites may not use this service")
+            raise HttpProblem(403, "pages of other sites may not use this service")
         if host and not self._required and not _is_this_machine(host):
-            raise Refused(
+            raise HttpProblem(
                 403,
-                "without API keys the service answers under names of its own machine alone: ask 127.0.0.1 or localhost,"
-                " or let `serving.require_keys` be true",
+                "without API keys the service answers under names of its own machine alone: use 127.0.0.1 or localhost,"
+                " or set `serving.require_keys` to true",
             )
         client = scope["client"][0] if scope["client"] else ""
         if self._behind_proxy and forwarded is not None:
             client = forwarded.rpartition(b",")[2].strip()[:_NAME].decode("latin-1")
         path = scope["path"]
         try:
-            name = self._allowed(path, key, now)
-        except Refused:
-            self._count(client, now)  # who tries keys out is not quicker than others
+            name = self._check_key(path, key, now)
+        except HttpProblem:
+            self._count(client, now)  # guessing keys is limited, too
             raise
         if path not in UNLIMITED:
             self._count(name or client, now)
         if path not in self._needed:
-            raise Refused(404, "there is nothing here; /openapi.json lists what there is")
+            raise HttpProblem(404, "not found; /openapi.json lists the routes")
         return name
 
-    def _allowed(self, path: str, key: bytes | None, now: float) -> str:
+    def _check_key(self, path: str, key: bytes | None, now: float) -> str:
         needed = self._needed.get(path, self._needed_elsewhere)
         if needed is None:
             return ""
@@ -143,9 +143,10 @@ class Guard:
         found = self._keys.get(hash_key(given.strip().decode("latin-1"))) if scheme.lower() == b"bearer" else None
         if found is None:
             scope = f" with the scope `{needed}`" if needed else ""
-            raise Refused(401, f"this needs an API key{scope}: send the header `Authorization: Bearer KEY`")
+            what = "missing" if key is None else "revoked or invalid"
+            raise HttpProblem(401, f"{what} API key; send an API key{scope} as the header `Authorization: Bearer KEY`")
         if needed and needed not in found.scopes:
-            raise Refused(403, f"the key of '{found.name}' has not the scope `{needed}`")
+            raise HttpProblem(403, f"the API key of '{found.name}' lacks the scope `{needed}`")
         return found.name
 
     def _read_keys(self, now: float) -> None:
@@ -156,7 +157,7 @@ class Guard:
             log.error("the keys stay what they were: %s", error)
 
     def _count(self, client: str, now: float) -> None:
-        """A bucket of tokens for each client, which fills at the rate that is allowed."""
+        """Take a token from the client's bucket, which fills at the rate that is allowed."""
         rate, burst = self._limits.requests_per_second, self._limits.burst
         tokens, before = self._buckets.pop(client, (float(burst), now))
         tokens = min(burst, tokens + (now - before) * rate)
@@ -164,7 +165,9 @@ class Guard:
             del self._buckets[next(iter(self._buckets))]
         if tokens < 1.0:
             self._buckets[client] = (tokens, now)
-            raise Refused(429, f"more than {rate:g} requests a second", retry_after=max(1, round((1 - tokens) / rate)))
+            raise HttpProblem(
+                429, f"more than {rate:g} requests a second", retry_after=max(1, round((1 - tokens) / rate))
+            )
         self._buckets[client] = (tokens - 1.0, now)
 
 
@@ -174,7 +177,7 @@ def _is_this_machine(name: bytes) -> bool:
 
 
 def find_needed_scope(path: str, *, required: bool) -> str | None:
-    """What an API key must allow at a path: empty if any will do, None if none is needed.
+    """Return the scope that an API key needs at a path: empty if any key will do, None if none is needed.
 
     Args:
         path: Of a route or a file of the page.
@@ -187,10 +190,10 @@ def find_needed_scope(path: str, *, required: bool) -> str | None:
 
 
 class ConcurrencyLimiter:
-    """Requests that wait for an answer at the same time; use it as a context for each.
+    """Limits the requests that are answered at the same time; a context for each of them.
 
     Args:
-        most: That may wait; another one is refused.
+        most: Requests that are admitted; another one is refused.
     """
 
     def __init__(self, most: float) -> None:
@@ -199,7 +202,7 @@ class ConcurrencyLimiter:
 
     def __enter__(self) -> None:
         if self._taken >= self._most:
-            raise Refused(503, f"{self._taken} requests of this kind are waiting already", retry_after=1)
+            raise HttpProblem(503, f"{self._taken} requests of this kind are waiting already", retry_after=1)
         self._taken += 1
 
     def __exit__(self, *_: object) -> None:
@@ -219,16 +222,18 @@ class BodyReader:
         self._arrived = 0
 
     async def read(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes | None:
-        """The body of a request; None if the client went away, or was too slow for `protocol`.
+        """Return the body of a request; None if the client went away, or was too slow for `protocol`.
 
         Raises:
-            Refused: It is too large or compressed, or too much is arriving.
+            HttpProblem: It is too large or compressed, or too much is arriving.
         """
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value.lstrip(b"0")[:_DIGITS] or b"0") > self._each:
                 raise self._too_large()
             if name == b"content-encoding" and value.lower() != b"identity":
-                raise Refused(415, "bodies are not unpacked here; send the JSON as it is, without Content-Encoding")
+                raise HttpProblem(
+                    415, "compressed bodies are not accepted; send the JSON as it is, without Content-Encoding"
+                )
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             body: bytes = message.get("body", b"")
@@ -248,7 +253,7 @@ class BodyReader:
                 if size > self._each:
                     raise self._too_large()
                 if self._arrived > self._together:
-                    raise Refused(503, "too much is arriving at the moment", retry_after=1)
+                    raise HttpProblem(503, "too much is arriving at the moment", retry_after=1)
                 if not message.get("more_body"):
                     return b"".join(parts)
                 message = await receive()
@@ -256,5 +261,5 @@ class BodyReader:
         finally:
             self._arrived -= size
 
-    def _too_large(self) -> Refused:
-        return Refused(413, f"a request may have {self._each:,} bytes")
+    def _too_large(self) -> HttpProblem:
+        return HttpProblem(413, f"a request may have {self._each:,} bytes")

@@ -1,40 +1,43 @@
-"""The OpenAPI document: what each route takes and gives, with examples, and every way in which it refuses."""
+"""The OpenAPI document: what each route takes and returns, with examples, and every way in which it refuses."""
 
 from __future__ import annotations
 
-from typing import Any
+from importlib.metadata import version as installed_version
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ride_duration.serving.schemas import prediction as wire
-from ride_duration.serving.schemas import status as reports
+from ride_duration.serving.http.guard import find_needed_scope
+from ride_duration.serving.schemas import prediction as schemas
+from ride_duration.serving.schemas import status
+from ride_duration.serving.schemas.problems import Problem
 
 _COMPONENTS = (
-    wire.Ride,
-    wire.Prediction,
-    wire.Batch,
-    wire.Predictions,
-    wire.Actual,
-    wire.Actuals,
-    wire.Accepted,
-    wire.Stream,
-    wire.StreamPredictions,
-    wire.Version,
-    wire.Why,
-    wire.Deployed,
-    wire.Problem,
-    reports.Health,
-    reports.Ready,
-    reports.Versions,
-    reports.Models,
-    reports.Live,
-    reports.ZoneReports,
+    schemas.Ride,
+    schemas.Prediction,
+    schemas.Batch,
+    schemas.Predictions,
+    schemas.Actual,
+    schemas.Actuals,
+    schemas.Accepted,
+    schemas.Stream,
+    schemas.StreamPredictions,
+    schemas.Version,
+    schemas.Why,
+    schemas.Deployed,
+    Problem,
+    status.Health,
+    status.Ready,
+    status.Versions,
+    status.Models,
+    status.Live,
+    status.ZoneReports,
 )
 
 _RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 40}
 
 EXAMPLES: dict[type, dict[str, Any]] = {
-    wire.Ride: {
+    schemas.Ride: {
         "zones": _RIDE,
         "before the ride": {"PULocationID": 132, "DOLocationID": 230, "pickup_datetime": "2021-03-01T17:30:00-05:00"},
         "positions": {
@@ -43,13 +46,13 @@ EXAMPLES: dict[type, dict[str, Any]] = {
             "ride_id": 4711,
         },
     },
-    wire.Batch: {
+    schemas.Batch: {
         "one": {"rides": [_RIDE | {"ride_id": "4711"}]},
         "what if": {"rides": [_RIDE | {"pickup_datetime": "2021-03-01T17:30:00"}], "what_if": True},
     },
-    wire.Actual: {"one": {"ride_id": "4711", "duration": 31.5}},
-    wire.Actuals: {"many": {"actuals": [{"ride_id": "4711", "dropoff_datetime": "2021-02-03T09:01:30"}]}},
-    wire.Stream: {
+    schemas.Actual: {"one": {"ride_id": "4711", "duration": 31.5}},
+    schemas.Actuals: {"many": {"actuals": [{"ride_id": "4711", "dropoff_datetime": "2021-02-03T09:01:30"}]}},
+    schemas.Stream: {
         "one": {  # the ride 256 from zone 130 to 205, 3.66 miles
             "Records": [
                 {
@@ -61,8 +64,8 @@ EXAMPLES: dict[type, dict[str, Any]] = {
             ]
         }
     },
-    wire.Version: {"promotion": {"version": 2, "why": "longer rides are fairer"}},
-    wire.Why: {"rollback": {"why": "too long to JFK since Monday"}},
+    schemas.Version: {"promotion": {"version": 2, "why": "longer rides are fairer"}},
+    schemas.Why: {"rollback": {"why": "too long to JFK since Monday"}},
 }
 
 EXPLAIN = {
@@ -74,15 +77,15 @@ EXPLAIN = {
     "description": "Whether to say what time of day, distance and place add.",
 }
 
-#: Why a request may be refused whatever the route.
-ALWAYS = (403, 429, 500, 503)
+#: Statuses with which any request may be refused.
+_ALWAYS = (403, 429, 500, 503)
 
-#: What else may be wrong with one that has a body.
-WITH_BODY = (408, 413, 415, 422)
+#: The same for requests with a body.
+_WITH_BODY = (408, 413, 415, 422)
 
 _REFUSALS = {
-    401: "An API key is missing, or worth nothing.",
-    403: "The key lacks the scope, or another site's page asks, or by another site's name.",
+    401: "An API key is missing, revoked or invalid.",
+    403: "The API key lacks the scope, or the request comes from another site's page, or by another site's name.",
     404: "There is no such version.",
     408: "The request arrived too slowly.",
     409: "The registry refuses.",
@@ -98,57 +101,104 @@ _AGAIN = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer
 _WHICH_KEY = {"WWW-Authenticate": {"description": "How to send a key.", "schema": {"const": "Bearer"}}}
 
 
-def request_body(kinds: tuple[type, ...]) -> dict[str, Any]:
-    """What a route takes, as one of these."""
-    schemas = [_reference(kind) for kind in kinds]
+class Operation(NamedTuple):
+    """What the document says of a route.
+
+    Attributes:
+        method: GET or POST.
+        path: For instance /predict.
+        summary: One line.
+        returns: Schema of the response's body; `str` for plain text, None to leave the route out of the document.
+        takes: Schemas of the request's body, one of which it has; empty where it has none.
+        status: Of a response that is not a refusal.
+        query: Parameters of the query.
+        refusals: Statuses with which this route may refuse, beside those of all.
+    """
+
+    method: str
+    path: str
+    summary: str
+    returns: type | None
+    takes: tuple[type, ...] = ()
+    status: int = 200
+    query: tuple[dict[str, Any], ...] = ()
+    refusals: tuple[int, ...] = ()
+
+
+def make_document(operations: list[Operation], *, keys_required: bool) -> dict[str, Any]:
+    """Return the document of the whole service.
+
+    Args:
+        operations: Those of all routes.
+        keys_required: Whether all routes need a key, or those of operators alone.
+    """
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        needs_key = find_needed_scope(operation.path, required=keys_required) is not None
+        paths[operation.path] = {operation.method.lower(): _describe(operation, needs_key)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "How long does a New York taxi ride take?",
+            "description": "Minutes from pick-up to drop-off, with an interval that holds nine rides of ten.",
+            "version": installed_version("ride_duration"),
+        },
+        "paths": paths,
+        "components": _components(),
+    }
+
+
+def _describe(operation: Operation, needs_key: bool) -> dict[str, Any]:
+    statuses = {*_ALWAYS, *operation.refusals, *(_WITH_BODY if operation.takes else ()), *((401,) if needs_key else ())}
+    kind = operation.returns
+    content = (
+        {"text/plain": {"schema": {"type": "string"}}}
+        if kind is None or kind is str
+        else {"application/json": {"schema": _reference(kind)}}
+    )
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": operation.path.strip("/").replace("/", "_"),
+        "responses": {
+            str(operation.status): {"description": "Answered", "content": content},
+            **{str(refusal): _describe_problem(refusal) for refusal in sorted(statuses)},
+        },
+    }
+    if operation.takes:
+        described["requestBody"] = _describe_body(operation.takes)
+    if operation.query:
+        described["parameters"] = list(operation.query)
+    if needs_key:
+        described["security"] = [{"key": []}]
+    return described
+
+
+def _describe_body(kinds: tuple[type, ...]) -> dict[str, Any]:
+    references = [_reference(kind) for kind in kinds]
     content = {
-        "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
+        "schema": references[0] if len(references) == 1 else {"anyOf": references},
         "examples": {name: {"value": value} for kind in kinds for name, value in EXAMPLES[kind].items()},
     }
-    return {"required": wire.Why not in kinds, "content": {"application/json": content}}
+    return {"required": schemas.Why not in kinds, "content": {"application/json": content}}
 
 
-def answers(status: int, kind: type, refusals: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
-    """What a route answers: a kind of thing, or why not."""
-    content = {"application/json": {"schema": _reference(kind)}}
-    return {status: {"description": "Answered", "content": content}, **refused(refusals)}
+def _describe_problem(refusal: int) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": _reference(Problem)}}
+    headers = _AGAIN if refusal in (429, 503) else _WHICH_KEY if refusal == 401 else {}
+    return {"description": _REFUSALS[refusal], "content": problem, **({"headers": headers} if headers else {})}
 
 
-def text(refusals: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
-    """What a route answers in plain text."""
-    content = {"text/plain": {"schema": {"type": "string"}}}
-    return {200: {"description": "Answered", "content": content}, **refused(refusals)}
-
-
-def refused(statuses: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
-    """Problem details (RFC 9457)."""
-    problem = {"application/problem+json": {"schema": _reference(wire.Problem)}}
-    told: dict[int | str, dict[str, Any]] = {}
-    for status in sorted(statuses):
-        headers = _AGAIN if status in (429, 503) else _WHICH_KEY if status == 401 else {}
-        told[status] = {
-            "description": _REFUSALS[status],
-            "content": problem,
-            **({"headers": headers} if headers else {}),
-        }
-    return told
-
-
-def with_components(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the schemas that it refers to."""
-    _, schemas = msgspec.json.schema_components(_COMPONENTS, ref_template="#/components/schemas/{name}")
+def _components() -> dict[str, Any]:
+    """Return the schemas that the document refers to, and how a key is sent."""
+    _, components = msgspec.json.schema_components(_COMPONENTS, ref_template="#/components/schemas/{name}")
     ends = (("PULocationID", "pickup"), ("DOLocationID", "dropoff"))
-    schemas["Ride"]["allOf"] = [{"oneOf": [_given(name) for name in either]} for either in ends]
-    schemas["Actual"]["oneOf"] = [_given("duration"), _given("dropoff_datetime")]
-    components = document.setdefault("components", {})
-    components["schemas"] = schemas
-    components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "`kedro models keys add NAME --scope ...`"}
-    }
-    return document
+    components["Ride"]["allOf"] = [{"oneOf": [_require(name) for name in either]} for either in ends]
+    components["Actual"]["oneOf"] = [_require("duration"), _require("dropoff_datetime")]
+    key = {"type": "http", "scheme": "bearer", "description": "`kedro service keys add NAME --scope ...`"}
+    return {"schemas": components, "securitySchemes": {"key": key}}
 
 
-def _given(name: str) -> dict[str, Any]:
+def _require(name: str) -> dict[str, Any]:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ride_duration.serving.schemas.problems import MEDIA_TYPE, Refused
+from ride_duration.serving.http.problem_details import MEDIA_TYPE, HttpProblem
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -29,8 +29,8 @@ _CHUNK_BYTES, _CHUNKED_BYTE = 16, 2
 _PIPELINED = 100
 
 
-def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[asyncio.Protocol]:
-    """A protocol that ends connections whose request is still arriving, or whose answer still leaves, after so long.
+def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> type[asyncio.Protocol]:
+    """Return a protocol that closes connections whose request still arrives, or whose answer still leaves, too late.
 
     At any time a request is being answered or a clock runs: one of these, or uvicorn's while a connection is idle after
     an answer. Requests that arrive in one piece, and answers that are read as they come, as nearly all are, start none.
@@ -38,7 +38,7 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
     Args:
         seconds: For a request's header and body together, for a connection that says nothing at all, and for a client
             to read on after the buffer of what it was answered is full.
-        tell: Is given the status (HTTP) of each request that is refused before the application has it.
+        on_refusal: Is called with the status of each request that is refused before the application has it.
     """
 
     class TimeoutProtocol(HttpToolsProtocol):
@@ -46,7 +46,7 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
             super().connection_made(transport)
             self._arriving = False
             self._header_bytes = self._collected_bytes = self._excess_bytes = self._hosts = 0
-            self._refusal: Refused | None = None
+            self._refusal: HttpProblem | None = None
             self._clock: TimerHandle | None = self.loop.call_later(seconds, self._end)
             self._reading_clock: TimerHandle | None = None
             self._answered: RequestResponseCycle | None = None
@@ -62,13 +62,13 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
                         break
             except httptools.HttpParserError as error:
                 why = error.__context__
-                malformed = Refused(400, "this is no HTTP/1.1, or too many requests at once")
-                self._refuse(why if isinstance(why, Refused) else malformed)
+                malformed = HttpProblem(400, "malformed HTTP/1.1 request, or too many requests at once")
+                self._refuse(why if isinstance(why, HttpProblem) else malformed)
             if self._arriving or not self._is_answering:  # line ends between requests say nothing, for instance
                 self._clock = self._clock or self.loop.call_later(seconds, self._end)
 
         def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
-            """Who has said everything still gets the answer."""
+            """Still answer a client that has sent everything."""
             if self._refusal is not None:
                 return True
             if self._arriving or not self._is_answering:
@@ -87,7 +87,7 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
         def on_url(self, url: bytes) -> None:
             super().on_url(url)
             if len(self.url) > _URL_BYTES:
-                raise Refused(414, f"a path and its query may have {_URL_BYTES:,} bytes")
+                raise HttpProblem(414, f"a path and its query may have {_URL_BYTES:,} bytes")
             self._collect(len(url))
 
         def on_header(self, name: bytes, value: bytes) -> None:
@@ -99,11 +99,11 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
             if name == b"host":
                 self._hosts += 1
             elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                raise Refused(501, "the only Transfer-Encoding that is supported is `chunked`")
+                raise HttpProblem(501, "the only Transfer-Encoding that is supported is `chunked`")
 
         def on_headers_complete(self) -> None:
             if self._hosts > 1 or (not self._hosts and self.parser.get_http_version() == "1.1"):
-                raise Refused(400, "a request needs exactly one Host header")
+                raise HttpProblem(400, "a request needs exactly one Host header")
             self._collected_bytes = 0  # trailers count by themselves
             super().on_headers_complete()
 
@@ -183,7 +183,7 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
         def _should_upgrade(self) -> bool:
             """Whether to forget what the parser tells of a request, which it takes to end with its header."""
             if self.parser.get_method() == b"CONNECT":
-                raise ValueError("this is no proxy")
+                raise ValueError("this is not a proxy")
             return True
 
         def _header_without_upgrade(self) -> bytes:
@@ -220,9 +220,9 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
 
         def _end(self) -> None:
             self._clock = None
-            self._refuse(Refused(408, "it arrived too slowly"))
+            self._refuse(HttpProblem(408, "the request arrived too slowly"))
 
-        def _refuse(self, refused: Refused) -> None:
+        def _refuse(self, refused: HttpProblem) -> None:
             """Do not answer the request that is arriving; those before it are answered first."""
             in_body, self._arriving = self._in_body, False
             self._stop_clock()
@@ -233,13 +233,13 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
                 return
             if in_body:
                 self.pipeline.popleft()
-            tell(refused.status)
+            on_refusal(refused.status)
             if in_body or self._is_answering:
                 self._refusal = refused
             else:
                 self._say(refused)
 
-        def _give_up(self, refused: Refused) -> None:
+        def _give_up(self, refused: HttpProblem) -> None:
             """The body of the request at hand does not arrive; whoever waits for it counts the request."""
             if self.cycle.response_started:
                 self._close()
@@ -247,7 +247,7 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
             self.scope["state"]["refused"] = refused.status
             self._say(refused)
 
-        def _say(self, refused: Refused) -> None:
+        def _say(self, refused: HttpProblem) -> None:
             body = refused.body()
             self.transport.write(
                 b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
@@ -263,6 +263,6 @@ def make_timeout_protocol(seconds: float, tell: Callable[[int], None]) -> type[a
     return TimeoutProtocol
 
 
-def _header_too_large() -> Refused:
+def _header_too_large() -> HttpProblem:
     what = "a header, and what stands around the chunks of a body and behind them,"
-    return Refused(431, f"{what} may have {_HEADER_BYTES:,} bytes")
+    return HttpProblem(431, f"{what} may have {_HEADER_BYTES:,} bytes")

@@ -1,191 +1,147 @@
-"""The routes, and the OpenAPI document that is made of them."""
+"""The routes: which path and method does what, and what each takes and returns."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version as installed_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
-from fastapi import FastAPI, Request, Response
-from starlette.exceptions import HTTPException
 
-from ride_duration.serving.http.guard import find_needed_scope
-from ride_duration.serving.http.openapi import ALWAYS, EXPLAIN, WITH_BODY, answers, request_body, text, with_components
-from ride_duration.serving.schemas import prediction as wire
-from ride_duration.serving.schemas import status as reports
+from ride_duration.serving.http.openapi import EXPLAIN, Operation, make_document
+from ride_duration.serving.schemas import prediction as schemas
+from ride_duration.serving.schemas import status
 from ride_duration.serving.schemas.decoding import decode_body
-from ride_duration.serving.schemas.problems import MEDIA_TYPE, Refused
+from ride_duration.serving.schemas.problems import InvalidRequest
 
 if TYPE_CHECKING:
     from ride_duration.serving.handlers.operations import OperationsHandler
     from ride_duration.serving.handlers.predict import PredictHandler
 
-log = logging.getLogger(__name__)
-
-Handler = Callable[[Request], Awaitable[Any]]
+_JSON = b"application/json"
 
 
-def api(service: PredictHandler, operations: OperationsHandler, *, keys_required: bool) -> FastAPI:
-    """The application behind `app.App`, which has read the body and let the request pass.
+class Request(NamedTuple):
+    """What a route needs of a request.
+
+    Attributes:
+        body: As it was sent.
+        query: As it was sent, without the question mark.
+        by: Name of the API key; empty if none was needed.
+    """
+
+    body: bytes
+    query: bytes
+    by: str
+
+
+class Route(NamedTuple):
+    """One method of one path.
+
+    Attributes:
+        operation: What the OpenAPI document says of it.
+        call: Returns the content of the response.
+        content_type: Of the response.
+    """
+
+    operation: Operation
+    call: Callable[[Request], Awaitable[bytes]]
+    content_type: bytes = _JSON
+
+    @property
+    def allow(self) -> str:
+        """Return the methods of the path, for the header `Allow`; HEAD is answered like GET."""
+        return "GET, HEAD" if self.operation.method == "GET" else self.operation.method
+
+
+def make_routes(predict: PredictHandler, operations: OperationsHandler, *, keys_required: bool) -> dict[str, Route]:
+    """Return the routes by path; /openapi.json describes them.
 
     Args:
-        service: Answers rides.
-        operations: Everything else.
+        predict: Scores rides and takes actuals.
+        operations: Does everything else.
         keys_required: Whether all routes need a key, or those of operators alone.
     """
-    app = FastAPI(
-        title="How long does a New York taxi ride take?",
-        version=installed_version("ride_duration"),
-        description="Minutes from pick-up to drop-off, with an interval that holds nine rides of ten.",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-    )
-    routes = _Routes(app, keys_required)
+    routes = [*_post_routes(predict, operations), *_get_routes(operations)]
+    document = msgspec.json.encode(make_document([route.operation for route in routes], keys_required=keys_required))
 
-    async def predict(request: Request) -> wire.Prediction:
-        said = request.query_params
-        if unknown := [name for name in said if name != "explain"]:
-            raise Refused(422, "there is no such parameter", unknown[0][:100])
-        explain = said.get("explain", "false")
-        if explain not in ("true", "false"):
-            raise Refused(422, "say true or false", "explain")
-        body = await request.body()
-        return await (service.predict_and_explain(body) if explain == "true" else service.predict(body))
+    async def openapi(_: Request) -> bytes:
+        return document
 
-    async def predict_batch(request: Request) -> wire.Predictions:
-        return await service.predict_batch(await request.body())
-
-    async def stream(request: Request) -> wire.StreamPredictions:
-        return await service.stream(await request.body())
-
-    async def actuals(request: Request) -> wire.Accepted:
-        return await service.actuals(await request.body())
-
-    async def deploy(request: Request) -> wire.Deployed:
-        asked = decode_body(await request.body(), wire.Version)
-        return await operations.deploy(asked.version, asked.why, request.scope["ride_duration.by"])
-
-    async def rollback(request: Request) -> wire.Deployed:
-        body = await request.body()
-        asked = decode_body(body, wire.Why) if body else wire.Why()
-        return await operations.rollback(asked.why, request.scope["ride_duration.by"])
-
-    taken = (wire.Actual, wire.Actuals)
-    routes.post("/predict", predict, (wire.Ride,), wire.Prediction, "Minutes of one ride", parameters=(EXPLAIN,))
-    routes.post("/predict/batch", predict_batch, (wire.Batch,), wire.Predictions, "Minutes of up to 1,000 rides")
-    routes.post("/stream", stream, (wire.Stream,), wire.StreamPredictions, "Minutes of a stream's records")
-    routes.post("/actuals", actuals, taken, wire.Accepted, "What really happened", status=202)
-    refusals = (404, 409)
-    routes.post("/deployments", deploy, (wire.Version,), wire.Deployed, "Promote a version", refusals=refusals)
-    routes.post("/deployments/rollback", rollback, (wire.Why,), wire.Deployed, "Undo a promotion", refusals=refusals)
-    for path, handler, gives, summary in (
-        ("/health", operations.health, reports.Health, "Whether the process runs"),
-        ("/ready", operations.ready, reports.Ready, "Whether rides can be answered and logged"),
-        ("/version", operations.version, reports.Versions, "What runs here"),
-        ("/models", operations.models, reports.Models, "Who answers which share of the rides"),
-        ("/live", operations.live, reports.Live, "How it goes at the moment"),
-        ("/zones", operations.zones, reports.ZoneReports, "Where the taxi zones are"),
-    ):
-        routes.get(path, handler, gives, summary)
-    routes.get_text("/metrics", operations.metrics, "text/plain; version=0.0.4; charset=utf-8", "For Prometheus")
-
-    async def openapi(_: Request) -> Response:
-        return _json(app.openapi())
-
-    app.get("/openapi.json", include_in_schema=False)(openapi)
-    app.add_exception_handler(HTTPException, _http_problem)
-    document = app.openapi
-
-    def described() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = with_components(document())
-        return app.openapi_schema
-
-    app.openapi = described  # type: ignore[method-assign]
-    return app
+    described = Route(Operation("GET", "/openapi.json", "", None), openapi)
+    return {route.operation.path: route for route in (*routes, described)}
 
 
-class _Routes:
-    def __init__(self, app: FastAPI, keys_required: bool) -> None:
-        self._app = app
-        self._keys_required = keys_required
+def _post_routes(predict: PredictHandler, operations: OperationsHandler) -> list[Route]:
+    async def predict_one(request: Request) -> schemas.Prediction:
+        if _wants_reasons(request.query):
+            return await predict.predict_and_explain(request.body)
+        return await predict.predict(request.body)
 
-    def post(
-        self,
-        path: str,
-        handler: Handler,
-        takes: tuple[type, ...],
-        gives: type,
-        summary: str,
-        *,
-        status: int = 200,
-        parameters: tuple[dict[str, Any], ...] = (),
-        refusals: tuple[int, ...] = (),
-    ) -> None:
-        statuses = (*ALWAYS, *WITH_BODY, *refusals)
-        more = {"requestBody": request_body(takes), **({"parameters": list(parameters)} if parameters else {})}
-        described = self._described(path, summary, lambda every: answers(status, gives, every), statuses, more)
-        self._app.post(path, status_code=status, **described)(_encoded(handler, status))
+    async def deploy(request: Request) -> schemas.Deployed:
+        chosen = decode_body(request.body, schemas.Version)
+        return await operations.deploy(chosen.version, chosen.why, request.by)
 
-    def get(self, path: str, call: Callable[[], Any], gives: type, summary: str) -> None:
-        async def handler(_: Request) -> Any:
-            return call()
+    async def rollback(request: Request) -> schemas.Deployed:
+        given = decode_body(request.body, schemas.Why) if request.body else schemas.Why()
+        return await operations.rollback(given.why, request.by)
 
-        described = self._described(path, summary, lambda every: answers(200, gives, every), ALWAYS)
-        self._app.get(path, **described)(_encoded(handler, 200))
+    def route(path: str, summary: str, takes: tuple[type, ...], returns: type, call: Any, **more: Any) -> Route:
+        async def encode(request: Request) -> bytes:
+            return msgspec.json.encode(await call(request))
 
-    def get_text(self, path: str, call: Callable[[], bytes], kind: str, summary: str) -> None:
-        async def handler(_: Request) -> Response:
-            return Response(call(), media_type=kind)
+        return Route(Operation("POST", path, summary, returns, takes, **more), encode)
 
-        self._app.get(path, **self._described(path, summary, text, ALWAYS))(handler)
+    def with_body(call: Callable[[bytes], Awaitable[Any]]) -> Callable[[Request], Awaitable[Any]]:
+        return lambda request: call(request.body)
 
-    def _described(
-        self,
-        path: str,
-        summary: str,
-        told: Callable[[tuple[int, ...]], dict[int | str, dict[str, Any]]],
-        statuses: tuple[int, ...],
-        more: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        key = find_needed_scope(path, required=self._keys_required) is not None
-        return {
-            "summary": summary,
-            "operation_id": path.strip("/").replace("/", "_"),
-            "response_class": Response,
-            "responses": told((*statuses, *((401,) * key))),
-            "openapi_extra": {**(more or {}), **({"security": [{"key": []}]} if key else {})},
-        }
+    reported, refusals = (schemas.Actual, schemas.Actuals), (404, 409)
+    batch, stream = with_body(predict.predict_batch), with_body(predict.stream)
+    return [
+        route("/predict", "Minutes of one ride", (schemas.Ride,), schemas.Prediction, predict_one, query=(EXPLAIN,)),
+        route("/predict/batch", "Minutes of up to 1,000 rides", (schemas.Batch,), schemas.Predictions, batch),
+        route("/stream", "Minutes of a stream's records", (schemas.Stream,), schemas.StreamPredictions, stream),
+        route("/actuals", "What really happened", reported, schemas.Accepted, with_body(predict.actuals), status=202),
+        route("/deployments", "Promote a version", (schemas.Version,), schemas.Deployed, deploy, refusals=refusals),
+        route(
+            "/deployments/rollback", "Undo a promotion", (schemas.Why,), schemas.Deployed, rollback, refusals=refusals
+        ),
+    ]
 
 
-def _encoded(handler: Handler, status: int) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            return _json(await handler(request), status)
-        except Refused as refused:
-            return problem_response(refused)
-        except Exception:
-            log.exception("%s failed", request.url.path)
-            return problem_response(Refused(500, "something went wrong here; the service's log says what"))
+def _get_routes(operations: OperationsHandler) -> list[Route]:
+    def route(path: str, summary: str, returns: type, call: Callable[[], Any]) -> Route:
+        async def encode(_: Request) -> bytes:
+            return msgspec.json.encode(call())
 
-    return endpoint
+        return Route(Operation("GET", path, summary, returns), encode)
+
+    async def metrics(_: Request) -> bytes:
+        return operations.metrics()
+
+    return [
+        route("/health", "Whether the process runs", status.Health, operations.health),
+        route("/ready", "Whether rides can be answered and logged", status.Ready, operations.ready),
+        route("/version", "What runs here", status.Versions, operations.version),
+        route("/models", "Who answers which share of the rides", status.Models, operations.models),
+        route("/live", "How it goes at the moment", status.Live, operations.live),
+        route("/zones", "Where the taxi zones are", status.ZoneReports, operations.zones),
+        Route(
+            Operation("GET", "/metrics", "For Prometheus", str), metrics, b"text/plain; version=0.0.4; charset=utf-8"
+        ),
+    ]
 
 
-def _json(answer: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(answer), status, media_type="application/json")
+def _wants_reasons(query: bytes) -> bool:
+    """Read the only parameter there is: `explain`.
 
-
-def problem_response(refused: Refused) -> Response:
-    """A refusal as a response."""
-    return Response(refused.body(), refused.status, refused.headers, MEDIA_TYPE.decode())
-
-
-async def _http_problem(_: Request, error: Any) -> Response:
-    """Methods that a route does not have; paths without a route do not come here."""
-    response = problem_response(Refused(error.status_code, "this method is not for this path"))
-    response.headers["allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")  # which is answered like it
-    return response
+    Raises:
+        InvalidRequest: It is neither true nor false, or there is another one.
+    """
+    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    if unknown := next((name for name in given if name != "explain"), None):
+        raise InvalidRequest("unknown parameter", unknown[:100])
+    explain = given.get("explain", "false")
+    if explain not in ("true", "false"):
+        raise InvalidRequest("must be true or false", "explain")
+    return explain == "true"

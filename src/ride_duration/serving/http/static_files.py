@@ -13,7 +13,7 @@ _TYPES = {
     "svg": b"image/svg+xml",
 }
 
-#: The page runs its own scripts alone, speaks to this service alone, and stands in nobody's frame.
+#: The page runs its own scripts alone, speaks to this service alone, and is not framed by other pages.
 CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -21,7 +21,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 class PageFile(NamedTuple):
-    """A file of the page, with what a browser is told of it."""
+    """A file of the page, with its headers."""
 
     content: bytes
     headers: list[tuple[bytes, bytes]]

@@ -1,39 +1,78 @@
-"""What the service tells Prometheus, and the page."""
+"""What Prometheus scrapes; nothing is decided by these figures."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from math import inf, isfinite, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
-from ride_duration.serving.inference.deployment import SHADOW
+from ride_duration.store.variant import Variant
 from ride_duration.trips.distances import IMPLAUSIBLE, OUT_OF_RANGE
 
 if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+    from ride_duration.serving.inference.counters import Counters
     from ride_duration.serving.inference.scoring import ScoredRide
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _MINUTES = (2, 4, 6, 8, 10, 12.5, 15, 20, 25, 30, 40, 50, 60)
 
-#: Requests that the page's live panel looks back at, and for how long (seconds).
+_SHADOW = Variant.SHADOW  # members of an enumeration are looked up slowly
+
+#: The route of single rides, whose latency the page shows.
+_RIDE_ROUTE = "/predict"
+
+#: Requests that the live figures look back at, and for how long (seconds).
 _RECENT, _WINDOW = 4096, 10.0
+
+
+class RecentRequests:
+    """When the last requests were answered, and how long that took."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
+        self.append = self._recent.append  # (`time.monotonic()`, seconds) of a request
+
+    def summarize(self) -> RecentFigures:
+        """Return figures over the last seconds."""
+        now = time.monotonic()
+        recent = [(at, seconds) for at, seconds in self._recent if now - at <= _WINDOW]
+        times = sorted(seconds for _, seconds in recent)
+        span = _WINDOW if len(recent) < _RECENT else max(now - recent[0][0], 1e-3)
+        return RecentFigures(round(len(recent) / span, 2), _percentile(times, 0.50), _percentile(times, 0.99))
+
+
+class RecentFigures(NamedTuple):
+    """Requests a second, and percentiles of their time in milliseconds; None where there were none."""
+
+    per_second: float
+    p50_ms: float | None
+    p99_ms: float | None
 
 
 class Metrics:
     """All metrics of one service.
 
+    Args:
+        counters: Are shown as they are when they are scraped.
+
     Attributes:
-        errors: Answers with a status of 500 or more since the start.
-        requests: Answers since the start.
-        answered: Rides since the start, by version and variant.
-        failed: Rides since the start that a challenger or shadow failed to answer, by version.
+        requests: Responses since the start.
+        errors: Responses with a status of 500 or more since the start.
+        recent: The last requests.
+        recent_rides: Those of them that asked for a single ride.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counters) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_Counted(counters))
         self._requests = Counter(
             "ride_duration_requests_total", "Requests by route and status.", ["route", "status"], registry=self.registry
         )
@@ -44,30 +83,18 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._predictions = Counter(
-            "ride_duration_predictions_total",
-            "Rides answered.",
-            ["version", "variant"],
-            registry=self.registry,
-        )
         self._minutes = Histogram(
             "ride_duration_predicted_minutes",
-            "Answers in minutes.",
+            "Predictions in minutes.",
             ["variant"],
             buckets=_MINUTES,
             registry=self.registry,
         )
         self._inputs = Counter(
             "ride_duration_inputs_total",
-            "Rides whose input lacked something: missing_distance, distance_not_believed, distance_implausible, "
+            "Rides whose input lacked something: missing_distance, distance_out_of_range, distance_implausible, "
             "unknown_zone.",
             ["lacked"],
-            registry=self.registry,
-        )
-        self._failed_variants = Counter(
-            "ride_duration_variant_failures_total",
-            "Rides that a variant failed to answer.",
-            ["version", "variant"],
             registry=self.registry,
         )
         self._rollout_steps = Counter(
@@ -77,29 +104,24 @@ class Metrics:
             registry=self.registry,
         )
         self._missing = self._inputs.labels("missing_distance")
-        self._problems = {
-            OUT_OF_RANGE: self._inputs.labels("distance_not_believed"),
-            IMPLAUSIBLE: self._inputs.labels(IMPLAUSIBLE),
-        }
+        self._problems = {problem: self._inputs.labels(problem) for problem in (OUT_OF_RANGE, IMPLAUSIBLE)}
         self._unknown = self._inputs.labels("unknown_zone")
         self._actual_here = self._actual_kept = -inf
-        self.gauge("ride_duration_last_actual_timestamp_seconds", "When the last actual came.").set_function(
+        self.add_gauge("ride_duration_last_actual_timestamp_seconds", "When the last actual came.").set_function(
             self._last_actual
         )
         self._of_route: dict[tuple[str, int], tuple[Any, Any]] = {}
-        self._of_variant: dict[tuple[int, str], tuple[Any, Any]] = {}
-        self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
-        self.answered: dict[tuple[int, str], int] = {}
-        self.failed: dict[int, int] = {}
+        self._of_variant: dict[Variant, Any] = {}
+        self.recent, self.recent_rides = RecentRequests(), RecentRequests()
         self.requests = 0
         self.errors = 0
 
-    def gauge(self, name: str, about: str, *labels: str) -> Gauge:
-        """A further gauge."""
+    def add_gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        """Return a further gauge."""
         return Gauge(name, about, labels, registry=self.registry)
 
-    def request(self, route: str, status: int, seconds: float, now: float) -> None:
-        """A request was answered.
+    def observe_request(self, route: str, status: int, seconds: float, now: float) -> None:
+        """Observe a request that was answered.
 
         Args:
             route: As declared, so that there are few.
@@ -115,66 +137,62 @@ class Metrics:
         timed.observe(seconds)
         self.requests += 1
         self.errors += status >= 500
-        self._recent.append((now, seconds))
+        self.recent.append((now, seconds))
+        if route == _RIDE_ROUTE:
+            self.recent_rides.append((now, seconds))
 
-    def prediction(self, answered: ScoredRide) -> None:
-        """A ride was answered; what its input lacked is counted once, and not for the shadow as well."""
-        key = (answered.model.version, answered.variant)
-        if key not in self._of_variant:
-            version, variant = key
-            self._of_variant[key] = (self._predictions.labels(version, variant), self._minutes.labels(variant))
-        counted, minutes = self._of_variant[key]
-        counted.inc()
-        minutes.observe(answered.duration)
-        self.answered[key] = self.answered.get(key, 0) + 1
-        if answered.variant == SHADOW:
+    def observe_ride(self, scored: ScoredRide) -> None:
+        """Observe a ride that was scored; what its input lacked counts once, and not for the shadow as well."""
+        variant = scored.variant
+        if variant not in self._of_variant:
+            self._of_variant[variant] = self._minutes.labels(variant)
+        self._of_variant[variant].observe(scored.duration)
+        if variant is _SHADOW:
             return
-        asked = answered.asked
-        if asked.trip_distance is None:
+        ride = scored.ride
+        if ride.trip_distance is None:
             self._missing.inc()
-        elif asked.distance_problem is not None:
-            self._problems[asked.distance_problem].inc()
-        if not answered.model.city.has_places(asked.pickup_zone, asked.dropoff_zone):
+        elif ride.distance_problem is not None:
+            self._problems[ride.distance_problem].inc()
+        if ride.unknown_zones:
             self._unknown.inc()
 
-    def variant_failed(self, version: int, variant: str, rides: int = 1) -> None:
-        """A variant had no answer."""
-        self._failed_variants.labels(version, variant).inc(rides)
-        self.failed[version] = self.failed.get(version, 0) + rides
-
-    def rollout_step(self, kind: str) -> None:
-        """This instance moved the rollout on."""
+    def observe_rollout_step(self, kind: str) -> None:
+        """Observe a step of the rollout that this instance made."""
         self._rollout_steps.labels(kind).inc()
 
-    def actual(self) -> None:
-        """An actual came."""
+    def observe_actual(self) -> None:
+        """Observe that an actual came."""
         self._actual_here = time.time()
 
-    def actual_kept(self, at: float) -> None:
-        """The newest actual in the store, of all instances, came then (seconds since 1970-01-01 UTC)."""
+    def set_last_actual(self, at: float) -> None:
+        """Note when the newest actual in the store came, of all instances (seconds since 1970-01-01 UTC)."""
         self._actual_kept = at
 
-    def live(self) -> dict[str, Any]:
-        """Requests a second, and percentiles of their time, over the last seconds."""
-        now = time.monotonic()
-        recent = [(at, seconds) for at, seconds in self._recent if now - at <= _WINDOW]
-        times = sorted(seconds for _, seconds in recent)
-        span = _WINDOW if len(recent) < _RECENT else max(now - recent[0][0], 1e-3)
-        return {
-            "requests_per_second": round(len(recent) / span, 2),
-            "requests": self.requests,
-            "errors": self.errors,
-            "p50_ms": _percentile(times, 0.50),
-            "p99_ms": _percentile(times, 0.99),
-        }
-
-    def text(self) -> bytes:
-        """In Prometheus' text format."""
+    def expose(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
         return bytes(generate_latest(self.registry))
 
     def _last_actual(self) -> float:
         at = max(self._actual_here, self._actual_kept)
         return at if isfinite(at) else nan
+
+
+class _Counted(Collector):
+    """The counters, as Prometheus takes them."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterable[Metric]:
+        for name, about, counts in (
+            ("ride_duration_predictions", "Rides scored.", self._counters.scored),
+            ("ride_duration_variant_failures", "Rides that a variant failed to score.", self._counters.failed),
+        ):
+            family = CounterMetricFamily(name, about, labels=["version", "variant"])
+            for (version, variant), rides in list(counts.items()):
+                family.add_metric([str(version), str(variant)], rides)
+            yield family
 
 
 def _percentile(ordered: list[float], share: float) -> float | None:

@@ -6,7 +6,7 @@ import { part, span } from "./dom.js";
 const REASONS = { time: "Day and hour", distance: "Distance", place: "Where" };
 const ANSWER = ["minutes", "interval", "arrival", "about", "why", "day"];
 
-/** No answer is to be seen: says why, or, where there is nothing to say, how to begin. */
+/** Shows no prediction: says why, or, where there is nothing to say, how to begin. */
 export function showNone(why) {
   for (const name of ANSWER) part(name).hidden = true;
   part("answer").removeAttribute("aria-busy");
@@ -15,13 +15,13 @@ export function showNone(why) {
   part("next").textContent = why;
 }
 
-/** The answer is being asked for; the last one fades. */
+/** Shows that a prediction is on its way; the last one fades. */
 export function showBusy() {
   for (const name of ["hint", "next"]) part(name).hidden = true;
   part("answer").setAttribute("aria-busy", "true");
 }
 
-/** Shows an answer to a ride that leaves at `time`; returns its minutes. */
+/** Shows the prediction of a ride that leaves at `time`; returns its minutes. */
 export function showAnswer({ duration, lower, upper, reasons = {} }, time) {
   const minutes = Math.round(duration);
   part("minutes").replaceChildren(`${minutes}`, span(minutes === 1 ? " minute" : " minutes"));
@@ -50,11 +50,11 @@ function reason(name, adds, most) {
   return [term, bar, words];
 }
 
-/** Names the model that answered, and what /models tells of it, as far as that is known. */
+/** Names the serving model, and what /models says of it, as far as that is known. */
 export function showModel({ model_version, variant, distance_used }, { train_data, val_data, rmse, rmse_without_distance } = {}) {
-  const told = [`Answered by version ${model_version} (${variant})`];
+  const sentence = [`Predicted by version ${model_version} (${variant})`];
   const error = distance_used ? rmse : rmse_without_distance;
-  if (train_data) told.push(`, learned from ${train_data.join(", ")}`);
-  if (Number.isFinite(error)) told.push(`. Its error (RMSE) on ${val_data.join(", ")}: ${error.toFixed(1)} minutes`);
-  part("model").textContent = `${told.join("")}.`;
+  if (train_data) sentence.push(`, trained on ${train_data.join(", ")}`);
+  if (Number.isFinite(error)) sentence.push(`. Its RMSE on ${val_data.join(", ")}, ${distance_used ? "with the distance" : "without the distance"}: ${error.toFixed(1)} minutes`);
+  part("model").textContent = `${sentence.join("")}.`;
 }

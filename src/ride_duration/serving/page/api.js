@@ -2,7 +2,7 @@
 
 const KEY = "ride-duration-key";
 
-/** The service said no, or nothing at all (status 0). */
+/** The service refused, or did not answer at all (status 0). */
 export class Refusal extends Error {
   constructor(status, problem, pause) {
     super(problem.detail || problem.title || `The service answered with status ${status}.`);

@@ -1,4 +1,4 @@
-/** The page: one ride, kept in the address, asked for and shown. */
+/** The page: one ride, kept in the address, predicted and shown. */
 
 import { showAnswer, showBusy, showModel, showNone } from "./answer.js";
 import { ask } from "./api.js";
@@ -15,6 +15,9 @@ import { milesBetween, readZones } from "./zones.js";
 const SETTLED = 150; // milliseconds without another change before the service is asked
 const MOST_MILES = 1e6; // what the service takes
 
+/** What the rides of a model are called. */
+const TAXIS = { green: "green taxi", yellow: "yellow taxi", fhv: "for-hire vehicle", fhvhv: "app-based ride" };
+
 /** Names this visit, so that one variant answers all of it, and the log can tell the page's rides from others. */
 const VISIT = `page-${Math.random().toString(36).slice(2)}`;
 
@@ -25,6 +28,7 @@ let map = null;
 let answer = null; // the answer shown
 let day = { key: "", points: [] }; // the curve shown
 let models = [];
+let milesRequired = false; // by the champion
 let asking = new AbortController();
 let settling = 0;
 
@@ -38,7 +42,7 @@ async function begin() {
   part("map-loading").hidden = true;
   map = cityMap(part("map"), zones, { pick: (zone) => choose(document.querySelector("#sets input:checked").value, zone), point });
   for (const name of ["pickup", "dropoff"]) {
-    const miss = (typed) => fault(name, `“${typed.length > 12 ? `${typed.slice(0, 11)}…` : typed}” is no zone: not changed`);
+    const miss = (typed) => fault(name, `“${typed.length > 12 ? `${typed.slice(0, 11)}…` : typed}” is not a zone: not changed`);
     fields[name] = combobox(part(name), part(`${name}-zones`), zones, { pick: (zone) => choose(name, zone), miss });
     part(name).addEventListener("focus", () => {
       sets(name);
@@ -48,7 +52,13 @@ async function begin() {
   restore();
   return watch((live) => {
     part("simulated").hidden = !live.model?.simulated;
-    if (hasModel(Boolean(live.model))) changed();
+    part("taxis").textContent = TAXIS[live.model?.service] ?? "taxi";
+    const required = live.model?.distance === "required";
+    const other = required !== milesRequired;
+    milesRequired = required;
+    part("miles").required = required;
+    part("miles-need").textContent = required ? "required" : "optional";
+    if (hasModel(Boolean(live.model)) || other) changed();
   });
 }
 
@@ -127,14 +137,14 @@ function changed() {
   for (const name of ["pickup", "dropoff"]) fields[name](ride[name]);
   for (const name of ["date", "time", "miles"]) if (part(name).value.trim() !== ride[name]) part(name).value = ride[name];
   const wrong = mistakes();
-  for (const [name, told] of Object.entries(wrong)) fault(name, told);
+  for (const [name, detail] of Object.entries(wrong)) fault(name, detail);
   keep(wrong);
   part("now").setAttribute("aria-pressed", ride.leavesNow);
   map.show(ride.pickup, ride.dropoff, "");
   const both = ride.pickup && ride.dropoff;
   part("miles-hint").textContent = both ? `${milesBetween(ride.pickup, ride.dropoff).toFixed(1)} miles as the crow flies` : "";
   if (!both) return showNone(ride.pickup ? "Now choose where it ends." : ride.dropoff ? "Now choose where it begins." : "");
-  if (Object.keys(wrong).length) return showNone("The minutes come when the ride is put right.");
+  if (Object.keys(wrong).length) return showNone("The prediction comes when the ride is complete.");
   showBusy();
   settling = setTimeout(question, SETTLED);
   return undefined;
@@ -143,7 +153,8 @@ function changed() {
 /** What can be seen to be wrong before the service is asked, by field. */
 function mistakes() {
   const wrong = {};
-  if (!(miles() >= 0 && miles() <= MOST_MILES)) wrong.miles = "Give the miles as a number from 0 to 1,000,000, such as 2.5, or leave them out.";
+  if (!(miles() >= 0 && miles() <= MOST_MILES)) wrong.miles = `Give the miles as a number from 0 to 1,000,000, such as 2.5${milesRequired ? "." : ", or leave them out."}`;
+  if (milesRequired && !ride.miles) wrong.miles = "This model needs the distance: give the miles.";
   if (!part("date").validity.valid || !part("time").validity.valid) wrong.when = "Choose a day from 2009 to 2039, and a time.";
   return wrong;
 }
@@ -151,7 +162,7 @@ function mistakes() {
 // Asking
 
 function unused(problem) {
-  return problem === "distance_implausible" ? "Impossible between these zones, so not used" : "Not believed, so not used";
+  return problem === "distance_implausible" ? "Impossible between these zones, so not used" : "Out of range, so not used";
 }
 
 function miles() {
@@ -178,7 +189,7 @@ async function question() {
   } catch (refusal) {
     if (signal.aborted) return;
     if (answer) part("day").hidden = true;
-    else showNone("No answer to this ride yet.");
+    else showNone("No prediction of this ride yet.");
     refused(refusal, question);
   }
 }

@@ -50,7 +50,7 @@ export function combobox(input, list, zones, { pick, miss }) {
     const item = document.createElement("li");
     item.setAttribute("role", "option");
     item.setAttribute("aria-disabled", "true");
-    item.textContent = "No zone is called so";
+    item.textContent = "No zone found";
     return item;
   }
 

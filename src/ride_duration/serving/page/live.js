@@ -1,4 +1,4 @@
-/** The live panel: asks the service how it is, while somebody looks. */
+/** The live panel: polls the service while the page is visible. Rides count, and not what the page itself requests. */
 
 import { ask } from "./api.js";
 import { draw, part, span } from "./dom.js";
@@ -16,7 +16,7 @@ export function watch(heard) {
     if (document.hidden) return;
     try {
       const live = await ask("live");
-      rates.push(live.requests_per_second);
+      rates.push(live.rides_per_second);
       if (rates.length > KEPT) rates.shift();
       show(live);
       pace(rates);
@@ -36,12 +36,14 @@ export function watch(heard) {
   return poll();
 }
 
-function show({ requests_per_second, requests, errors, p50_ms, p99_ms, queue_depth, model, variants }) {
+function show({ rides, rides_per_second, ride_p50_ms, ride_p99_ms, requests_per_second, errors, queue_depth, model, variants }) {
   part("live").classList.remove("lost");
-  part("live-state").textContent = `${number(requests)} answered${errors ? `, ${number(errors)} in error` : ""}`;
-  part("live-rate").textContent = number(requests_per_second);
-  part("live-p50").textContent = milliseconds(p50_ms);
-  part("live-p99").textContent = milliseconds(p99_ms);
+  part("live-state").textContent = `${number(rides)} ${rides === 1 ? "ride" : "rides"}`;
+  part("live-rate").textContent = number(rides_per_second);
+  part("live-p50").textContent = milliseconds(ride_p50_ms);
+  part("live-p99").textContent = milliseconds(ride_p99_ms);
+  part("live-requests").textContent = number(requests_per_second);
+  part("live-errors").textContent = number(errors);
   part("live-queue").textContent = number(queue_depth);
   part("live-model").textContent = model ? `Version ${model.version}${model.simulated ? " (simulated)" : ""}, ${age(model.age_days)}` : "No model yet";
   shares(variants ?? []);
@@ -61,8 +63,8 @@ function shares(variants) {
     ...variants.map(({ variant, version, share }) => {
       const item = document.createElement("li");
       item.className = variant;
-      const told = share > 0 ? `${number(share * 100)} % of rides` : "only logged";
-      item.append(`${variant}, version ${version} `, span(told));
+      const rides = share > 0 ? `${number(share * 100)} % of rides` : "shadow, only logged";
+      item.append(`${variant}, version ${version} `, span(rides));
       return item;
     }),
   );

@@ -15,7 +15,7 @@ export function refused(refusal, repeat) {
   clear();
   again = repeat;
   if (refusal.status === 401 || refusal.status === 403) {
-    part("key-text").textContent = hasKey() ? `It did not take the last one. ${refusal.message}` : refusal.message;
+    part("key-text").textContent = hasKey() ? `The last key was not accepted. ${refusal.message}` : refusal.message;
     part("key").hidden = false;
     part("key-value").focus();
     return;
@@ -59,7 +59,7 @@ export function hasModel(has) {
 }
 
 function noModel() {
-  notice("No model yet", "The service runs, but nothing has been released. `kedro run` makes a model; this page notices when it is there.");
+  notice("No model yet", "The service runs, but no model has been released yet. `kedro run` releases one, and this page notices.");
 }
 
 function notice(title, text) {

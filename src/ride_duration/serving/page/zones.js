@@ -1,9 +1,13 @@
 /** The taxi zones: names that tell them apart, search, and their cells on a plane of miles. */
 
+import { LANDMARKS } from "./landmarks.js";
+
 const MILES_A_DEGREE = 69.05;
 const MIDDLE = { longitude: -73.97, latitude: 40.71 };
 const EAST = Math.cos((MIDDLE.latitude * Math.PI) / 180);
-/** A zone is no disc: this many times as far as a disc of its area it may reach. */
+/** Letters of a word of which one may be wrong; shorter ones would fit too much. */
+const LONG = 4;
+/** A zone is not a disc: this many times as far as a disc of its area it may reach. */
 const REACH = 1.5;
 
 /** Miles east and south of the middle of the map. */
@@ -24,7 +28,7 @@ export function readZones(rows) {
   }));
   for (const zone of zones) {
     zone.cell = cell(zone, zones);
-    zone.words = plain(`${zone.label} ${zone.borough}`).split(/[^a-z0-9]+/);
+    zone.words = plain(`${zone.label} ${zone.borough} ${LANDMARKS[zone.id] ?? ""}`).split(/[^a-z0-9]+/).filter(Boolean);
   }
   return new Map(zones.map((zone) => [zone.id, zone]));
 }
@@ -34,13 +38,27 @@ export function milesBetween(one, other) {
   return Math.hypot(one.at[0] - other.at[0], one.at[1] - other.at[1]);
 }
 
-/** Zones of which each typed word begins a word (name, borough or number), those first whose name begins so. */
+/**
+ * Zones of which each typed word begins a word (name, borough, landmark or number), those first whose name begins so.
+ * Where there are none, a word may have one letter too many, too few, wrong, or in the place of its neighbour.
+ */
 export function search(zones, typed) {
   const wanted = plain(typed).split(/[^a-z0-9]+/).filter(Boolean);
   const rank = (zone) => (plain(zone.label).startsWith(plain(typed).trim()) ? 0 : 1);
-  return [...zones.values()]
-    .filter((zone) => wanted.every((word) => zone.words.some((other) => other.startsWith(word)) || word === `${zone.id}`))
-    .sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
+  const having = (fits) =>
+    [...zones.values()]
+      .filter((zone) => wanted.every((word) => zone.words.some((other) => fits(other, word)) || word === `${zone.id}`))
+      .sort((a, b) => rank(a) - rank(b) || a.label.localeCompare(b.label));
+  const found = having((other, word) => other.startsWith(word));
+  return found.length ? found : having((other, word) => other.startsWith(word) || (word.length >= LONG && nearly(other, word)));
+}
+
+/** Whether a word begins with the other but for one letter. */
+function nearly(whole, typed) {
+  const at = [...typed].findIndex((letter, i) => letter !== whole[i]);
+  const [rest, left] = [typed.slice(at), whole.slice(at)];
+  const swapped = rest.length > 1 && rest[0] === left[1] && rest[1] === left[0] && left.slice(2).startsWith(rest.slice(2));
+  return swapped || left.startsWith(rest.slice(1)) || left.slice(1).startsWith(rest) || left.slice(1).startsWith(rest.slice(1));
 }
 
 function plain(text) {

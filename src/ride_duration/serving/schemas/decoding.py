@@ -1,4 +1,4 @@
-"""Decodes the bodies of requests, and explains those that cannot be decoded, in time that a refusal may take."""
+"""Decodes the bodies of requests, and explains what is wrong with others, without taking longer than decoding would."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ride_duration.serving.schemas.prediction import (
     Version,
     Why,
 )
-from ride_duration.serving.schemas.problems import Refused, explain_decode_error
+from ride_duration.serving.schemas.problems import InvalidRequest, explain_decode_error
 
 _UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
@@ -37,7 +37,7 @@ _NO_SECONDS = re.compile(rb'(_datetime"\s*:\s*"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d)(?=
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 #: What Python and others write as if JSON had it.
-_NO_NUMBER = re.compile(rb"NaN|Infinity")
+_NOT_A_NUMBER = re.compile(rb"NaN|Infinity")
 
 #: Objects in the largest list of rides: the whole, each ride, and its positions. Lists with more are counted first.
 _OBJECTS = 1 + 3 * MANY
@@ -53,10 +53,10 @@ _ELEMENTS = msgspec.json.Decoder(
 
 
 def decode_body(body: bytes, kind: Any) -> Any:
-    """Return what a request's body says.
+    """Decode a request's body.
 
     Raises:
-        Refused: It says something else; names the field.
+        InvalidRequest: It cannot be decoded; names the field.
     """
     try:
         return _DECODERS[kind].decode(body)
@@ -65,10 +65,10 @@ def decode_body(body: bytes, kind: Any) -> Any:
 
 
 def decode_list(body: bytes, kind: Any) -> Any:
-    """Return what a body with a list says; lists that are far too long are refused before they are decoded.
+    """Decode a body with a list; lists that are far too long are refused before they are decoded.
 
     Raises:
-        Refused: It says something else; names the field.
+        InvalidRequest: It cannot be decoded; names the field.
     """
     if body.count(b"{") > _OBJECTS:
         _check_list(body, kind)
@@ -79,7 +79,7 @@ def decode_reports(body: bytes) -> Actual | Actuals:
     """Return a report, or many of them, whichever a body has.
 
     Raises:
-        Refused: It has neither; names the field.
+        InvalidRequest: It has neither; names the field.
     """
     try:
         many = msgspec.json.decode(body, type=_Reports).actuals is not UNSET
@@ -97,7 +97,7 @@ def _check_list(body: bytes, kind: Any) -> None:
     """Check that a body with many objects has one list, and that the list is not too long.
 
     Raises:
-        Refused: It has more.
+        InvalidRequest: It has more.
     """
     name = _LIST[kind]
     try:
@@ -105,12 +105,12 @@ def _check_list(body: bytes, kind: Any) -> None:
         if last is UNSET:
             return
         too_long = getattr(_ELEMENTS.decode(last), f"n{MANY}") is not UNSET
-    except _UNDECODABLE:  # which is told when it is decoded
+    except _UNDECODABLE:  # decoding it says what is wrong
         return
     if too_long:
-        raise Refused(422, f"Expected array of length <= {MANY}", name)
+        raise InvalidRequest(f"Expected array of length <= {MANY}", name)
     if body.count(b"{") - bytes(last).count(b"{") > _OBJECTS:
-        raise Refused(422, "this list is given more than once, or much beside it", name)
+        raise InvalidRequest("this list is given more than once, or much beside it", name)
 
 
 def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = False) -> Any:
@@ -123,7 +123,7 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
         completed: Whether moments without seconds have been given some already.
 
     Raises:
-        Refused: It should not be taken either; says why.
+        InvalidRequest: It should not be taken either; says why.
     """
     if body.startswith(_BOM):
         return decode_body(_BLANKS + body.removeprefix(_BOM), kind)
@@ -137,25 +137,25 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
         raise explain_decode_error(error) from None
     encoding = json.detect_encoding(body)
     if encoding != "utf-8" and body[:64].decode(encoding, "replace").lstrip("\ufeff \t\r\n").startswith(("{", "[")):
-        raise Refused(422, f"the body is {encoding[:6].upper()}; send JSON as UTF-8", "body")
+        raise InvalidRequest(f"the body is {encoding[:6].upper()}; send JSON as UTF-8", "body")
     if found := _without_number(body, error):
-        raise Refused(422, "JSON has neither NaN nor infinities", _field_of(found, kind))
+        raise InvalidRequest("JSON has neither NaN nor infinities", _field_of(found, kind))
     if completed:  # msgspec counts bytes that were not sent
-        raise Refused(422, "the body is no JSON", "body")
+        raise InvalidRequest("the body is not valid JSON", "body")
     raise explain_decode_error(error)
 
 
 def _without_number(body: bytes, error: Exception) -> bytes:
     """Return the body with an empty list for the NaN or infinity that msgspec met; empty if it met something else."""
     byte = _BYTE.search(str(error))
-    found = _NO_NUMBER.match(body, int(byte[1])) if byte else None
+    found = _NOT_A_NUMBER.match(body, int(byte[1])) if byte else None
     if found is None:
         return b""
     return body[: found.start()].removesuffix(b"-") + b"[]" + body[found.end() :]
 
 
 def _field_of(body: bytes, kind: Any) -> str:
-    """Return the field that a list stands in, where none may; `body` where nobody looks at it."""
+    """Return the field that a list stands in, where none may; `body` where it is ignored."""
     try:
         _DECODERS[kind].decode(body)
     except msgspec.ValidationError as error:

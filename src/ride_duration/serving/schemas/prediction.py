@@ -1,6 +1,6 @@
-"""What comes in and what goes out, as JSON: the reference's contract, and what was added to it.
+"""The bodies of requests and responses as JSON: the reference's contract, and what was added to it.
 
-The same definitions decode requests, encode answers and make the OpenAPI document.
+The same definitions decode requests, encode responses and make the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Position(Struct, forbid_unknown_fields=True):
 
 
 class Ride(Struct, forbid_unknown_fields=True):
-    """A ride to be answered. Each end is a zone id, or a position in the city; null is as good as nothing."""
+    """A ride to predict. Each end is a zone id, or a position in the city; null counts as absent."""
 
     PULocationID: LocationId | None = None
     DOLocationID: LocationId | None = None
@@ -78,7 +78,7 @@ class Place(Struct):
 
 
 class Prediction(Struct):
-    """An answer: minutes, and an interval that holds nine of ten rides."""
+    """A prediction: minutes, and an interval that holds nine of ten rides."""
 
     duration: Annotated[float, Meta(description="Minutes from pick-up to drop-off.", examples=[27.41])]
     model_version: Annotated[str, Meta(description="Version in the registry.", examples=["2"])]
@@ -93,7 +93,8 @@ class Prediction(Struct):
         Annotated[
             dict[str, float],
             Meta(
-                description="Minutes that time of day, distance and place add to what is usual; with ?explain=true.",
+                description="Contribution of time of day, distance and place relative to a typical ride, in minutes; "
+                "with ?explain=true.",
                 examples=[{"time": 1.2, "distance": 3.4, "place": -0.8}],
             ),
         ]
@@ -110,19 +111,28 @@ class Prediction(Struct):
         ]
         | UnsetType
     ) = UNSET
+    unknown_zones: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Ends of the ride whose place is not known, such as 264 and 265: the prediction rests on "
+                "the rest of the ride.",
+                examples=[["DOLocationID"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Batch(Struct, forbid_unknown_fields=True):
-    """Rides to be answered together."""
+    """Rides to predict together."""
 
     rides: Annotated[list[Ride], Meta(min_length=1, max_length=MANY)]
-    what_if: Annotated[
-        bool, Meta(description="These are no rides that anybody takes: they are neither logged nor counted.")
-    ] = False
+    what_if: Annotated[bool, Meta(description="Hypothetical rides: neither logged nor counted.")] = False
 
 
 class Predictions(Struct):
-    """Answers, in the order of the rides."""
+    """Predictions, in the order of the rides."""
 
     predictions: list[Prediction]
 
@@ -184,7 +194,7 @@ class StreamMinutes(Struct):
 
 
 class StreamPrediction(Struct):
-    """An answer in the stream's form."""
+    """A prediction in the stream's form."""
 
     model: str
     version: str
@@ -192,14 +202,14 @@ class StreamPrediction(Struct):
 
 
 class StreamRefused(Struct):
-    """A record that could not be answered; the others of its call were."""
+    """A record that could not be scored; the others of its call were."""
 
     record: int
     detail: str
 
 
 class StreamPredictions(Struct):
-    """Answers, in the order of the records; records that cannot be understood are told, and hold up no others."""
+    """Predictions, in the order of the records; records that cannot be parsed are listed, and hold up no others."""
 
     predictions: list[StreamPrediction]
     refused: list[StreamRefused]
@@ -223,20 +233,3 @@ class Deployed(Struct):
 
     version: int
     previous: int | None
-
-
-class Fault(Struct):
-    """One field that was refused."""
-
-    field: str
-    detail: str
-
-
-class Problem(Struct, omit_defaults=True):
-    """Why a request was refused (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[Fault] = []

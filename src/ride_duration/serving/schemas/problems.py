@@ -1,16 +1,16 @@
-"""Refusals: RFC 9457 problem details that name the field and leak nothing."""
+"""Requests that cannot be answered: which kinds there are, and what is said of a body that cannot be decoded.
+
+Statuses of HTTP stand in `http.problem_details` alone.
+"""
 
 from __future__ import annotations
 
 import re
-from http import HTTPStatus
 
 import msgspec
+from msgspec import Struct
 
 from ride_duration.errors import RideDurationError
-from ride_duration.serving.schemas.prediction import Fault, Problem
-
-MEDIA_TYPE = b"application/problem+json"
 
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?$")
@@ -26,75 +26,79 @@ _IN_BRACKETS = re.compile(r" \(.*\)")
 _FOLDERS = re.compile(r"(?<![^\s(\"'])/(?:[^/\n]+/)+")
 
 
-class Refused(RideDurationError):  # noqa: N818 what happened to the request
-    """A request that is not answered.
+class Fault(Struct):
+    """One field that was refused."""
+
+    field: str
+    detail: str
+
+
+class Problem(Struct, omit_defaults=True):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] = []
+
+
+class InvalidRequest(RideDurationError):  # noqa: N818 named like the kinds in `errors`
+    """A request that cannot be used as it is written.
 
     Args:
-        status: Of HTTP.
-        detail: What, where, what to do.
-        field: The field of the body that is at fault, if one is.
-        retry_after: Seconds after which it may be tried again, if it may.
-        allow: The methods that the path has, if this was another.
+        detail: What is wrong, and what to do.
+        field: The field of the body, or the parameter of the query, that is at fault; empty if none is.
     """
 
-    def __init__(
-        self, status: int, detail: str, field: str = "", retry_after: int | None = None, allow: str = ""
-    ) -> None:
+    def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
-        self.status = status
         self.detail = detail
         self.field = field
+
+    def below(self, place: str) -> InvalidRequest:
+        """Return the same for a field inside another one."""
+        return InvalidRequest(self.detail, ".".join(part for part in (place, self.field) if part))
+
+
+class ServiceUnavailable(RideDurationError):  # noqa: N818 a state of the service
+    """The service cannot do what is requested at the moment.
+
+    Args:
+        detail: Why not.
+        retry_after: Seconds after which it may be tried again.
+    """
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
         self.retry_after = retry_after
-        self.allow = allow
-
-    def below(self, place: str) -> Refused:
-        """The same for a field inside another."""
-        field = ".".join(part for part in (place, self.field) if part)
-        return Refused(self.status, self.detail, field, self.retry_after)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What a client must know to do better."""
-        told = {"retry-after": str(self.retry_after or ""), "allow": self.allow}
-        told["www-authenticate"] = "Bearer" if self.status == 401 else ""
-        return {name: value for name, value in told.items() if value}
-
-    @property
-    def title(self) -> str:
-        """Of the status."""
-        return HTTPStatus(self.status).phrase
-
-    def body(self) -> bytes:
-        """As JSON."""
-        faults = [Fault(self.field, self.detail)] if self.field else []
-        return msgspec.json.encode(Problem("about:blank", self.title, self.status, self.detail, faults))
 
 
-def explain_decode_error(error: Exception) -> Refused:
+def explain_decode_error(error: Exception) -> InvalidRequest:
     """Name what msgspec refused, and the field.
 
     Args:
-        error: Of msgspec; it has the whole name of a field that there is not, of which as much is shown as is read.
+        error: Of msgspec. It quotes the whole name of an unknown field, of which as much is shown as can be read.
     """
     said = str(error)
     if len(said) > _SAID:
         said = said[: _SAID // 2] + said[-_SAID // 2 :]
     if found := _UNKNOWN_FIELD.match(said):
-        return Refused(422, "there is no such field", _shortened(found[1])).below(_shortened(found[2] or ""))
+        return InvalidRequest("unknown field", _shorten(found[1])).below(_shorten(found[2] or ""))
     if found := _MISSING_FIELD.match(said):
-        return Refused(422, "this field is missing", found[1]).below(_shortened(found[2] or ""))
+        return InvalidRequest("this field is missing", found[1]).below(_shorten(found[2] or ""))
     if not isinstance(error, msgspec.ValidationError):
-        return Refused(422, f"the body is no JSON: {_shortened(said)}", "body")
+        return InvalidRequest(f"the body is not valid JSON: {_shorten(said)}", "body")
     found = _AT.match(said)
     what, where = (found[1], found[2]) if found else (said, None)
-    return Refused(422, _shortened(what.replace("`", "")), _shortened(where or "body"))
+    return InvalidRequest(_shorten(what.replace("`", "")), _shorten(where or "body"))
 
 
 def hide_details(reason: str) -> str:
-    """A reason for those who have no business with the folders and addresses of this machine."""
+    """Return a reason without the folders and addresses of this machine."""
     return _FOLDERS.sub("", _IN_BRACKETS.sub("", reason))
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     shown = text[: _SHOWN + 1].encode("ascii", "backslashreplace").decode()
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."

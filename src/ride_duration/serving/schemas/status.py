@@ -1,4 +1,4 @@
-"""What GET routes answer, for the OpenAPI document; `operations` tells it, and tests hold both together."""
+"""The bodies of responses to GET requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 Share = Annotated[float, Meta(ge=0, le=1, description="Of the rides; the shadow's is 0.", examples=[0.95])]
-Name = Annotated[Literal["champion", "challenger", "shadow"], Meta(description="Who it is among those that answer.")]
+Name = Annotated[Literal["champion", "challenger", "shadow"], Meta(description="Its part in the rollout.")]
 Label = Annotated[str, Meta(pattern=r"^\d+$", description="In the registry.", examples=["2"])]
 Milliseconds = Annotated[float, Meta(ge=0, examples=[0.8])]
 Count = Annotated[int, Meta(ge=0)]
@@ -20,7 +20,7 @@ class Health(Struct):
 
 
 class Ready(Struct):
-    """Rides can be answered, and answers can be logged."""
+    """Rides can be scored and logged."""
 
     status: Literal["ready"]
     model_version: Label
@@ -36,20 +36,22 @@ class Versions(Struct):
 
 
 class Facts(Struct):
-    """What a model's package says of it."""
+    """What a model's package records about it."""
 
     model: Annotated[str | None, Meta(description="Kind of model.", examples=["lightgbm"])]
-    service: Annotated[str | None, Meta(description="Kind of taxi.", examples=["green"])]
-    source: Annotated[str | None, Meta(description="Of the months it learnt from.", examples=["simulated"])]
+    service: Annotated[str | None, Meta(description="Taxi type.", examples=["green"])]
+    source: Annotated[str | None, Meta(description="Of the months it was trained on.", examples=["simulated"])]
     simulated: Annotated[bool | None, Meta(description="Whether these months are simulated.")]
     train_data: Annotated[list[str] | None, Meta(description="Months.", examples=[["2021-01", "2021-02"]])]
     val_data: Annotated[list[str] | None, Meta(description="Months.", examples=[["2021-03"]])]
     rmse: Annotated[float | None, Meta(description="Minutes.", examples=[5.3])]
-    rmse_without_distance: Annotated[float | None, Meta(description="Minutes, before the ride.", examples=[6.1])]
+    rmse_without_distance: Annotated[
+        float | None, Meta(description="Minutes, at request time (no distance).", examples=[6.1])
+    ]
 
 
 class Variant(Facts, kw_only=True):
-    """One of those that answer."""
+    """A serving model."""
 
     variant: Name
     version: Label
@@ -71,24 +73,29 @@ class RolloutReport(Struct):
 
 
 class Models(Struct):
-    """Who answers which share of the rides."""
+    """The serving models and their shares of the rides."""
 
     model: Annotated[str, Meta(description="Name in the registry.", examples=["ride-duration-green-simulated"])]
     variants: list[Variant]
     rollout: RolloutReport | None
     registry_reachable: bool
-    problem: Annotated[str | None, Meta(description="Why another model should answer and cannot; null if none should.")]
+    problem: Annotated[
+        str | None, Meta(description="Why another model should be serving and cannot; null if none should.")
+    ]
 
 
 class LiveModel(Facts, kw_only=True):
     """The champion."""
 
     version: Label
+    distance: Annotated[
+        Literal["optional", "required"], Meta(description="Whether rides must have a distance.", examples=["optional"])
+    ]
     age_days: Annotated[float, Meta(ge=0, description="Since it was released.")]
 
 
 class LiveVariant(Struct):
-    """One of those that answer."""
+    """A serving model."""
 
     variant: Name
     version: Label
@@ -104,6 +111,10 @@ class Live(Struct):
     errors: Count
     p50_ms: Milliseconds | None
     p99_ms: Milliseconds | None
+    rides: Annotated[int, Meta(ge=0, description="Rides answered since the start.")]
+    rides_per_second: Annotated[float, Meta(ge=0, description="Single rides, over the last ten seconds.")]
+    ride_p50_ms: Milliseconds | None
+    ride_p99_ms: Milliseconds | None
     queue_depth: Annotated[int, Meta(ge=0, description="Records that are not in the database yet.")]
     model: LiveModel | None
     variants: list[LiveVariant]

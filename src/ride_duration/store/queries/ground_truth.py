@@ -1,8 +1,8 @@
 """Predictions joined with what really happened, as far as it is known.
 
 Nothing that was reported is thrown away: of the reports about one ride, the newest holds, and the others stay beside
-it. Of several answers of a model about one ride, the newest is the one that counts; answers of a shadow, which nobody
-saw, are a line of their own.
+it. Of several answers of a model about one ride, the newest is the one that counts; predictions of a shadow, which
+were not returned to clients, are a line of their own.
 
 Which one is the newest: of those from one journal (`source`), the one that arrived last, whatever the clock of the
 service said meanwhile, since a journal is kept in order. Of several journals, of which one may arrive late, the one
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.log_records import Prediction
+from ride_duration.store.log_records import PredictionRecord
+from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import HOUR, WallClock, find_clock_changes
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ class Joined(NamedTuple):
 
     Attributes:
         prediction: What was answered.
-        actual: Minutes that the ride took; None if nobody has said. A report that names the drop-off is measured from
+        actual: Minutes that the ride took; None if not reported. A report that names the drop-off is measured from
             the prediction's pick-up: between the instants if both are known, else on the wall clock, as the TLC's
             records are: by the same rule for the changes of the clocks.
         received_at: When the report that holds came in (seconds since 1970-01-01 UTC); None if there is none.
         counts: Is it its model's newest answer about the ride? (The newest of the shadow, if it is the shadow's.)
     """
 
-    prediction: Prediction
+    prediction: PredictionRecord
     actual: float | None
     received_at: float | None
     counts: bool
@@ -65,7 +66,7 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
         question = question.where(predictions.c.asked_at < until)
     with engine.connect() as connection:
         rows: list[Any] = list(connection.execute(question))
-    return [Joined(Prediction(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
+    return [Joined(PredictionRecord(*row[: len(columns)]), *row[len(columns) :]) for row in rows]
 
 
 def find_last_actual(engine: Engine) -> float | None:
@@ -113,7 +114,7 @@ def counting(until: float | None = None) -> ColumnElement[bool]:
     from ride_duration.store.tables import predictions
 
     def same_line(answer: FromClause) -> list[ColumnElement[bool]]:
-        both_shadow = (answer.c.variant == "shadow") == (predictions.c.variant == "shadow")
+        both_shadow = (answer.c.variant == Variant.SHADOW.value) == (predictions.c.variant == Variant.SHADOW.value)
         same = [*_same_ride(answer), answer.c.model == predictions.c.model, both_shadow]
         return same if until is None else [*same, answer.c.asked_at < until]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PredictionFilter(NamedTuple):
-    """Whose answers: one version's as champion, as challenger or in the shadow, within a time.
+    """Which predictions: one version's as champion, as challenger or in the shadow, within a time.
 
     Attributes:
         model: Name of the registered model.
@@ -40,8 +40,8 @@ class Outcomes(NamedTuple):
         duration: Minutes.
         lower: Minutes.
         upper: Minutes.
-        actual: Minutes; NaN where nobody has said, or what was said is not believed.
-        disbelieved: Whether what was said is not believed.
+        actual: Minutes; NaN where none is reported, or it is out of range.
+        out_of_range: Whether the reported duration is out of range.
     """
 
     ride_id: NDArray[np.str_]
@@ -59,7 +59,7 @@ class DayErrors(NamedTuple):
 
     Attributes:
         day: New York day of the pick-ups, for instance 2021-02-01.
-        rides: How many have ended, with a duration that is believed.
+        rides: How many have ended, with a duration within the range.
         squared: Sum of squared errors (min²).
         absolute: Sum of absolute errors (min).
     """
@@ -70,8 +70,8 @@ class DayErrors(NamedTuple):
     absolute: float
 
 
-def number_of(engine: Engine, answers: PredictionFilter) -> int:
-    """How many answers there are, all counted."""
+def count_predictions(engine: Engine, answers: PredictionFilter) -> int:
+    """Count all predictions of the filter."""
     from sqlalchemy import func, select
 
     from ride_duration.store.tables import predictions
@@ -80,53 +80,53 @@ def number_of(engine: Engine, answers: PredictionFilter) -> int:
         return connection.scalar(select(func.count()).select_from(predictions).where(*_wanted(answers))) or 0
 
 
-def count_out_of_range_actuals(engine: Engine, answers: PredictionFilter, believed: tuple[float, float]) -> int:
-    """Of how many answers that count the truth is known, but not believed; arguments as of `daily_errors`."""
+def count_out_of_range_actuals(engine: Engine, answers: PredictionFilter, valid_range: tuple[float, float]) -> int:
+    """Count predictions whose actual duration is known, but out of range; arguments as of `sum_daily_errors`."""
     from sqlalchemy import func, select
 
     actual = actual_minutes()
     off = select(func.count()).select_from(join_actuals())
-    off = off.where(*_wanted(answers), counting(answers.until), actual.is_not(None), ~actual.between(*believed))
+    off = off.where(*_wanted(answers), counting(answers.until), actual.is_not(None), ~actual.between(*valid_range))
     with engine.connect() as connection:
         return connection.scalar(off) or 0
 
 
 def find_latency(engine: Engine, answers: PredictionFilter, share: float) -> float | None:
-    """Milliseconds that this share of the answers took at least; None if there are none."""
+    """Return the milliseconds that this share of the predictions took at least; None if there are none."""
     from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
     time = predictions.c.milliseconds
-    skipped = int(share * number_of(engine, answers))
+    skipped = int(share * count_predictions(engine, answers))
     question = select(time).where(*_wanted(answers)).order_by(time.desc()).offset(skipped).limit(1)
     with engine.connect() as connection:
         return connection.scalar(question)
 
 
-def sum_daily_errors(engine: Engine, answers: PredictionFilter, believed: tuple[float, float]) -> list[DayErrors]:
-    """How far answers were off, of those that count and whose truth is known and believed, day by day.
+def sum_daily_errors(engine: Engine, answers: PredictionFilter, valid_range: tuple[float, float]) -> list[DayErrors]:
+    """Sum the errors of predictions that count and whose actual duration is known and within the range, by day.
 
     Args:
         engine: Of `database.engine_for_reading`.
         answers: Whose.
-        believed: Shortest and longest ride in minutes whose report is believed.
+        valid_range: Shortest and longest ride in minutes that counts.
     """
     from sqlalchemy import func, select
 
-    off = _errors(answers, believed).subquery()
+    off = _errors(answers, valid_range).subquery()
     rows = select(off.c.day, func.count(), *_sums(off)).group_by(off.c.day).order_by(off.c.day)
     with engine.connect() as connection:
         return [DayErrors(str(day), rides, *sums) for day, rides, *sums in _rows(connection, rows)]
 
 
 def sum_paired_errors(
-    engine: Engine, first: PredictionFilter, second: PredictionFilter, believed: tuple[float, float]
+    engine: Engine, first: PredictionFilter, second: PredictionFilter, valid_range: tuple[float, float]
 ) -> list[tuple[DayErrors, DayErrors]]:
-    """How far off both were, on the rides that both have answered; else as `daily_errors`."""
+    """Sum the errors of both on the rides that both have predicted; otherwise as `sum_daily_errors`."""
     from sqlalchemy import func, select
 
-    one, other = (_errors(answers, believed).subquery() for answers in (first, second))
+    one, other = (_errors(answers, valid_range).subquery() for answers in (first, second))
     rows = (
         select(one.c.day, func.count(), *_sums(one), *_sums(other))
         .select_from(one.join(other, one.c.ride_id == other.c.ride_id))
@@ -140,13 +140,13 @@ def sum_paired_errors(
         ]
 
 
-def outcomes(engine: Engine, answers: PredictionFilter, believed: tuple[float, float]) -> Outcomes:
-    """What came of answers, in the order in which they were asked for.
+def outcomes(engine: Engine, answers: PredictionFilter, valid_range: tuple[float, float]) -> Outcomes:
+    """Load predictions with their actual durations, in the order of the requests.
 
     Args:
         engine: Of `database.engine_for_reading`.
         answers: Whose.
-        believed: Shortest and longest ride in minutes whose report is believed; the model learnt from such alone.
+        valid_range: Shortest and longest ride in minutes that counts: the range that models are trained on.
     """
     import numpy as np
     from sqlalchemy import select
@@ -164,20 +164,22 @@ def outcomes(engine: Engine, answers: PredictionFilter, believed: tuple[float, f
         rows: list[Any] = list(connection.execute(question))
     ride_id, asked, days, *numbers = zip(*rows, strict=True) if rows else ((),) * 7
     duration, lower, upper, actual = (np.array(values, dtype=np.float64) for values in numbers)
-    out_of_range = (actual < believed[0]) | (actual > believed[1])
+    out_of_range = (actual < valid_range[0]) | (actual > valid_range[1])
     actual = np.where(out_of_range, np.nan, actual)
     rides, day = (np.array([*map(str, values)], dtype=np.str_) for values in (ride_id, days))
     return Outcomes(rides, np.array(asked, dtype=np.float64), day, duration, lower, upper, actual, out_of_range)
 
 
-def _errors(answers: PredictionFilter, believed: tuple[float, float]) -> Select[Any]:
+def _errors(answers: PredictionFilter, valid_range: tuple[float, float]) -> Select[Any]:
     from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
     column, actual = predictions.c, actual_minutes()
     off = select(column.ride_id, _day().label("day"), (column.duration - actual).label("error"))
-    return off.select_from(join_actuals()).where(*_wanted(answers), counting(answers.until), actual.between(*believed))
+    return off.select_from(join_actuals()).where(
+        *_wanted(answers), counting(answers.until), actual.between(*valid_range)
+    )
 
 
 def _rows(connection: Connection, question: Select[Any]) -> list[Any]:
@@ -208,6 +210,6 @@ def _wanted(answers: PredictionFilter) -> list[ColumnElement[bool]]:
         column.asked_at >= answers.since,
         column.model == answers.model,
         column.model_version == answers.model_version,
-        column.variant == answers.variant,
+        column.variant == str(answers.variant),
     ]
     return wanted if answers.until is None else [*wanted, column.asked_at < answers.until]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ride_duration.store.log_records import Actual, Prediction, Record
+from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Insert, Table
@@ -30,8 +30,8 @@ class Insertion:
 
         self._engine = engine
         self._statements: dict[type, Insert] = {
-            Prediction: _insertion(predictions, engine.dialect.name),
-            Actual: _insertion(actuals, engine.dialect.name),
+            PredictionRecord: _insertion(predictions, engine.dialect.name),
+            ActualRecord: _insertion(actuals, engine.dialect.name),
         }
 
     def insert(self, records: Sequence[Record], refuse: Callable[[Record, Exception], None], source: str = "") -> None:
@@ -39,7 +39,7 @@ class Insertion:
 
         Args:
             records: Of both kinds, in the order of their arrival.
-            refuse: Is told which record cannot be inserted, and why.
+            refuse: Is called with each record that cannot be inserted, and the reason.
             source: The journal that they come from; records of one source arrive in the order in which they were made.
 
         Raises:

@@ -1,4 +1,4 @@
-"""`kedro models serve` and `kedro models keys`: the web service, and who may use it."""
+"""`kedro service`: start the web service, and manage its API keys."""
 
 from __future__ import annotations
 
@@ -19,27 +19,32 @@ from ride_duration.errors import RideDurationError
 if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
 
-_SERVE_EXAMPLES = """\b
+_START_EXAMPLES = """\b
 Examples:
-  kedro models serve
-  kedro models serve --port 8000 --env tlc
+  kedro service start
+  kedro service start --port 8000 --env tlc
   curl localhost:9696/predict -d '{"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}'
 """
 
 _KEYS_EXAMPLES = """\b
 Examples:
-  kedro models keys add dispatch --scope predict --scope feedback
-  kedro models keys list
-  kedro models keys remove dispatch
+  kedro service keys add dispatch --scope predict --scope feedback
+  kedro service keys list
+  kedro service keys remove dispatch
 """
 
 
-@click.command(epilog=_SERVE_EXAMPLES)
+@click.group(epilog=_START_EXAMPLES)
+def service() -> None:
+    """Start the web service, and manage its API keys."""
+
+
+@service.command(epilog=_START_EXAMPLES)
 @click.option("--host", default=None, help="Address to listen on; default: 127.0.0.1, which only this machine reaches.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=None, help="Port to listen on; default: 9696.")
 @chosen
-def serve(host: str | None, port: int | None, env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """Answer rides with the champion: a page for people at /, and POST /predict for programs.
+def start(host: str | None, port: int | None, env: str | None, params: dict[str, Any], traceback: bool) -> None:
+    """Serve the champion: a page for people at /, and POST /predict for programs.
 
     Another champion takes over within seconds, without a pause. Ctrl-C stops the service, and loses nothing.
     """
@@ -50,14 +55,14 @@ def serve(host: str | None, port: int | None, env: str | None, params: dict[str,
         _write(file, settings)
         sys.stdout.flush()
         # In this process's place, and not in it: the service needs nothing of what Kedro has loaded here.
-        os.execv(sys.executable, [sys.executable, "-m", "ride_duration.serving", str(file)])  # noqa: S606 a path of our own
+        os.execv(sys.executable, [sys.executable, "-m", "ride_duration.serving", "--settings", str(file)])  # noqa: S606 a path of our own
 
 
-@click.group(epilog=_KEYS_EXAMPLES)
+@service.group(epilog=_KEYS_EXAMPLES)
 def keys() -> None:
-    """Make and remove API keys of the service.
+    """Add, list and remove API keys of the service.
 
-    They are required as soon as the service listens on another address than this machine's own, and by operators.
+    They are required as soon as the service listens on another address than this machine's own, and of operators.
     """
 
 
@@ -66,7 +71,7 @@ def keys() -> None:
 @click.option("--scope", "scopes", multiple=True, required=True, help="predict, feedback or operate; may be repeated.")
 @chosen
 def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """Make a key for NAME, and show it once: it is kept as a hash alone."""
+    """Add a key for NAME, and show it once: only its hash is stored."""
     with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import add_key
@@ -81,7 +86,7 @@ def add(name: str, scopes: tuple[str, ...], env: str | None, params: dict[str, A
 @keys.command("list")
 @chosen
 def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """List whose keys there are, and what they may do."""
+    """List the API keys by name, with their scopes."""
     with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import read_keys
@@ -91,20 +96,22 @@ def list_keys(env: str | None, params: dict[str, Any], traceback: bool) -> None:
             click.echo(printable(f"{key.name}: {', '.join(key.scopes)}"))
         if not found:
             click.echo("There are no keys yet.", err=True)
-        click.echo(f"Next: `kedro models keys add NAME --scope predict{same_choice(env, params)}` makes one.", err=True)
+        click.echo(
+            f"Next: `kedro service keys add NAME --scope predict{same_choice(env, params)}` makes one.", err=True
+        )
 
 
 @keys.command()
 @click.argument("name")
 @chosen
 def remove(name: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """Take the key of NAME its rights away; services notice within a second."""
+    """Revoke the API key of NAME; running services follow within a second."""
     with report_errors(traceback):
         file = _keys_file(env, params)
         from ride_duration.serving.api_keys import remove_key
 
         remove_key(file, name)
-        click.echo(f"The key of {name} is worth nothing any more.")
+        click.echo(f"API key of {name} revoked.")
 
 
 def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
@@ -112,7 +119,7 @@ def _keys_file(env: str | None, params: dict[str, Any]) -> Path:
 
 
 def service_settings(env: str | None, params: dict[str, Any], given: dict[str, Any]) -> ServiceSettings:
-    """What the service is told in an environment.
+    """Return the settings of the service in an environment.
 
     Args:
         env: Of Kedro.

@@ -1,4 +1,4 @@
-"""What `kedro models serve` leaves to the service."""
+"""What `kedro service start` leaves to the service."""
 
 import json
 import os
@@ -14,7 +14,7 @@ def test_settings_with_passwords_are_the_owners_alone(project: Project, monkeypa
     monkeypatch.setenv("RIDE_DURATION_STORE", store)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example")
     monkeypatch.setattr(os, "execv", lambda *_: None)  # it would take this process's place
-    ended = project.kedro("models", "serve", "--env", "production", "--params=serving.instance=blue")
+    ended = project.kedro("service", "start", "--env", "production", "--params=serving.instance=blue")
     assert ended.code == 0, ended.err
     file = project.data("serving/blue/settings.json")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
