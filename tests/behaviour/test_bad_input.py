@@ -61,7 +61,7 @@ def _files(project: Project) -> dict[str, str]:
     return {
         str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(data.rglob("*"))
-        if path.is_file() and not path.name.startswith(".run") and "mlflow" not in path.parts
+        if path.is_file() and not {".runs", "mlflow"} & {*path.parts} and not path.name.startswith(".run")
     }
 
 

@@ -1,9 +1,10 @@
 """What was acknowledged is in a file that still exists, whatever is done to the database under the service."""
 
+import resource
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -98,7 +99,7 @@ def test_a_database_that_is_deleted_while_it_is_not_open_is_not_said_to_have_eve
         monkeypatch.setattr("ride_duration.store.sqlite_file._identity", lambda path: (1, 1) if path.exists() else None)
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-    forgetful._failed(error)
+    forgetful._file.let_go(error)  # type: ignore[union-attr]
     with database.open("rb"):  # else the new file may get the number of the deleted one
         delete(database)
         forgetful.append([prediction("after")])
@@ -220,3 +221,55 @@ def test_any_folder_may_have_a_store(tmp_path: Path, name: str) -> None:
     assert kept(settings.store_url) == ["p0", "p1"]
     assert (project / "data/p.db").is_file()
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let this process write no file beyond 20 kB, as on a disk that is full; empty files can still be made."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_database_that_is_deleted_on_a_full_disk_is_told_and_written_again_once_there_is_room(
+    forgetful: PredictionLog, database: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with full_disk():
+        delete(database)
+        until(lambda: forgetful.unsaved)
+        [danger] = [line for line in caplog.messages if "only this process has what they held" in line]
+        assert str(database) in danger
+        [marker] = tmp_path.rglob("database-not-saved")
+        forgetful.append([prediction("after")])
+    until(lambda: not forgetful.unsaved and forgetful.queue_depth == 0)
+    assert not marker.exists()
+    forgetful.close()
+    assert in_file(database) == ALL
+    assert forgetful.account()[0] == "every prediction that was acknowledged is kept."
+
+
+@pytest.mark.parametrize("instance", ["default", "another"])
+def test_a_database_that_is_lost_on_a_full_disk_is_never_said_to_have_everything(
+    forgetful: PredictionLog, database: Path, tmp_path: Path, instance: str
+) -> None:
+    with full_disk():
+        delete(database)
+        forgetful.append([prediction("after")])
+        until(lambda: forgetful.unsaved)
+        forgetful.close(patience=0.0)
+    first, *more = forgetful.account()
+    assert first.startswith(f"predictions that were acknowledged are lost: the files of the database {database} were")
+    assert "1 records are not in the database yet" in more[0]
+    again = PredictionLog(f"sqlite:///{database}", tmp_path / "journal", instance=instance)
+    again.close()
+    assert "after" in in_file(database)
+    assert set(TEN) - set(in_file(database)), "lost by the test, or there is nothing to say"
+    first, *more = again.account()
+    assert first == "the database may lack predictions that were acknowledged."
+    assert "could not be saved when the service ended" in more[0]
+    third = PredictionLog(f"sqlite:///{database}", tmp_path / "journal", instance=instance)
+    third.close()
+    assert third.account() == ["every prediction that was acknowledged is kept."]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: An empty file in the journal's folder while what the database held cannot be saved; it needs no block of a full disk.
+MARKER = "database-not-saved"
+
 _BESIDE = ("-wal", "-shm")
 _TRANSIENT = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
@@ -33,13 +36,16 @@ class SQLiteFile:
 
     Args:
         engine: Of `database.engine_for_writing`, for SQLite.
+        folder: Of the journal; tells the next start, by a marker, of a database that could not be saved.
 
     Attributes:
         events: What happened to the file since the start, in sentences.
         incomplete: Was the file deleted or replaced while it was not open? Then what it held could not be saved.
+        unsaved: Why only this process has what the database held: its files are gone, and cannot be written again;
+            empty if all is well.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, folder: Path) -> None:
         from sqlalchemy import event
 
         self._engine = engine
@@ -48,12 +54,18 @@ class SQLiteFile:
         self._opened: dict[str, _Identity | None] = {}
         self._changed = self._told_of_change = self._had_tables = False
         self.events: list[str] = []
-        self.incomplete = self._unsaved = False
+        self.incomplete = False
+        self.unsaved = ""
+        self._marker = folder / MARKER
+        if self._marker.exists():
+            self._note_loss("and could not be saved when the service ended")
         event.listen(engine, "connect", self._connected)
         event.listen(engine, "close", self._closed)
 
     def check(self) -> bool:
         """Look whether the names still lead to what is open; else save what is open, and let it be opened by name.
+
+        What cannot be saved is said at once, here and by `unsaved`, and a marker tells the next start.
 
         Returns:
             Whether the file has all that was committed; else another one has its place, which may lack some of it.
@@ -63,21 +75,25 @@ class SQLiteFile:
             sqlite3.Error: The same, of SQLite.
         """
         if self._connection is not None and (names := self._names()) != self._opened:
-            self._unsaved = True
-            connection = self._connection
-            # What the open log has goes into the open database; a log that is left behind is empty from then on.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            if names[""] == self._opened[""]:
-                self._note(f"the write-ahead log of {self._path} was deleted; the database has what it held")
-                expected = names[""]
-            else:
-                expected = self._save(connection, names[""])
-            self._unsaved, self._changed = False, names[""] not in (None, self._opened[""])
+            try:
+                expected = self._save_changed(self._connection, names[""])
+            except Exception as error:
+                self._note_unsaved(error)
+                raise
+            if self.unsaved:
+                self.unsaved = ""
+                self.remove_marker()
+            self._changed = names[""] not in (None, self._opened[""])
             self._opened[""] = expected
             self._told_of_change = self._changed
             self._engine.dispose()
         changed, self._changed = self._changed, False
         return not changed
+
+    def remove_marker(self) -> None:
+        """Let the next start know that nothing is unsaved."""
+        if not self.unsaved:
+            self._marker.unlink(missing_ok=True)
 
     def note_tables(self, made: bool) -> None:
         """Take note that the tables are there now.
@@ -98,8 +114,16 @@ class SQLiteFile:
         It stays open if SQLite only waits for a lock or for room: the file may be deleted meanwhile.
         """
         code = getattr(getattr(error, "orig", None) or error, "sqlite_errorcode", None)
-        if code is not None and code & 0xFF not in _TRANSIENT and not self._unsaved:
+        if code is not None and code & 0xFF not in _TRANSIENT and not self.unsaved:
             self._engine.dispose()
+
+    def _save_changed(self, connection: sqlite3.Connection, present: _Identity | None) -> _Identity | None:
+        # What the open log has goes into the open database; a log that is left behind is empty from then on.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if present != self._opened[""]:
+            return self._save(connection, present)
+        self._note(f"the write-ahead log of {self._path} was deleted; the database has what it held")
+        return present
 
     def _save(self, connection: sqlite3.Connection, other: _Identity | None) -> _Identity | None:
         if other is None:
@@ -141,12 +165,23 @@ class SQLiteFile:
     def _names(self) -> dict[str, _Identity | None]:
         return {beside: _identity(self._path.with_name(self._path.name + beside)) for beside in ("", *_BESIDE)}
 
-    def _note_loss(self) -> None:
+    def _note_loss(self, when: str = "while it was not open") -> None:
         self.incomplete = True
         self._note(
-            f"the database {self._path} was deleted or replaced while it was not open; of the records that it held, "
+            f"the database {self._path} was deleted or replaced {when}; of the records that it held, "
             "only those that the journal still had were written again"
         )
+
+    def _note_unsaved(self, error: Exception) -> None:
+        first = not self.unsaved
+        self.unsaved = f"the files of the database {self._path} were deleted or replaced, and cannot be saved ({error})"
+        if not first:
+            return
+        self._note(f"{self.unsaved}; only this process has what they held: make room on the disk before it ends")
+        try:
+            self._marker.touch()
+        except OSError as failure:
+            log.error("the next start will not know of it: %s cannot be made (%s)", self._marker, failure.strerror)
 
     def _note(self, what: str) -> None:
         self.events.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')}: {what}")

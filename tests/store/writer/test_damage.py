@@ -260,3 +260,25 @@ def test_a_journal_that_anything_happens_to_gives_each_whole_record(
     assert journal.depth == 0
     if not damaged:
         assert not journal.set_aside
+
+
+def test_nothing_is_promised_after_damage_that_was_found_at_the_start(tmp_path: Path) -> None:
+    database = tmp_path / "store/predictions.db"
+    database.mkdir(parents=True)  # so the records wait
+    log = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
+    for record in predictions(3):
+        log.append([record])
+    until(lambda: log.last_error)
+    log.close(patience=1.0)
+    [file] = (tmp_path / "journal").rglob("*.journal2")
+    with file.open("r+b") as damaged:
+        damaged.seek(30)
+        damaged.write(b"\xff")
+    database.rmdir()
+    again = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
+    until(lambda: again.queue_depth == 0 and again._backlog.set_aside)
+    again.close()
+    first, second = again.account()
+    assert first == "records in damaged parts of the journal may be lost."
+    assert "is set aside as" in second
+    assert kept(f"sqlite:///{database}") == ["p1", "p2"]

@@ -97,6 +97,9 @@ class OperationsHandler:
         if not self._log.writable:
             detail = "the prediction log takes no more records; the service's log says why"
             raise ServiceUnavailable(detail, _LATER_SECONDS)
+        if self._log.unsaved:
+            detail = f"{hide_details(self._log.unsaved)}; the service's log says more"
+            raise ServiceUnavailable(detail, _LATER_SECONDS)
         return status.Ready("ready", deployment.champion.label)
 
     def version(self) -> status.Versions:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 #: Bytes of a header, and of the address in it; large data are parsed in pieces of this size, and looked at after each.
 _HEADER_BYTES, _URL_BYTES, _PIECE = 32_768, 8192, 8192
 
+#: Bytes of a header's line beside its name and value: colon, space and the line's end.
+_LINE_BYTES = 4
+
+#: Bytes around a chunk, and around each byte of a body, that do not count as an excess: as in Go's `net/http`.
+_CHUNK_BYTES, _CHUNKED_BYTE = 16, 2
+
 #: Requests of one connection that wait for the answer to the one before.
 _PIPELINED = 100
 
@@ -39,7 +45,7 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._arriving = False
-            self._header_bytes = 0
+            self._header_bytes = self._collected_bytes = self._excess_bytes = self._hosts = 0
             self._refusal: HttpProblem | None = None
             self._clock: TimerHandle | None = self.loop.call_later(seconds, self._end)
             self._reading_clock: TimerHandle | None = None
@@ -48,16 +54,16 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
         def data_received(self, data: bytes) -> None:
             if self._refusal is not None:
                 return
-            header_began = self._in_header
             self._unset_keepalive_if_required()
             try:
-                if len(data) <= _PIECE:
-                    self._parse(data)
-                    self._check_header(len(data), header_began)
-                else:
-                    self._parse_in_pieces(data)
-            except httptools.HttpParserError:
-                self._refuse(HttpProblem(400, "malformed HTTP/1.1 request, or too many requests at once"))
+                for begin in range(0, len(data), _PIECE):
+                    self._parse_piece(data[begin : begin + _PIECE] if len(data) > _PIECE else data)
+                    if self._refusal is not None or self.transport.is_closing():
+                        break
+            except httptools.HttpParserError as error:
+                why = error.__context__
+                malformed = HttpProblem(400, "malformed HTTP/1.1 request, or too many requests at once")
+                self._refuse(why if isinstance(why, HttpProblem) else malformed)
             if self._arriving or not self._is_answering:  # line ends between requests say nothing, for instance
                 self._clock = self._clock or self.loop.call_later(seconds, self._end)
 
@@ -75,8 +81,38 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
             if len(self.pipeline) >= _PIPELINED:
                 raise ValueError("too many requests at once")
             self._arriving = True
-            self._header_bytes = 0
+            self._header_bytes = self._collected_bytes = self._excess_bytes = self._hosts = 0
             super().on_message_begin()
+
+        def on_url(self, url: bytes) -> None:
+            super().on_url(url)
+            if len(self.url) > _URL_BYTES:
+                raise HttpProblem(414, f"a path and its query may have {_URL_BYTES:,} bytes")
+            self._collect(len(url))
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            self._collect(len(name) + len(value) + _LINE_BYTES)
+            if self._in_body:  # a trailer; the request is being answered without it
+                return
+            super().on_header(name, value)
+            name = self.headers[-1][0]
+            if name == b"host":
+                self._hosts += 1
+            elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                raise HttpProblem(501, "the only Transfer-Encoding that is supported is `chunked`")
+
+        def on_headers_complete(self) -> None:
+            if self._hosts > 1 or (not self._hosts and self.parser.get_http_version() == "1.1"):
+                raise HttpProblem(400, "a request needs exactly one Host header")
+            self._collected_bytes = 0  # trailers count by themselves
+            super().on_headers_complete()
+
+        def on_chunk_header(self) -> None:
+            self._excess_bytes -= _CHUNK_BYTES
+
+        def on_body(self, body: bytes) -> None:
+            self._excess_bytes -= len(body) * (1 + _CHUNKED_BYTE)
+            super().on_body(body)
 
         def on_message_complete(self) -> None:
             self._arriving = False
@@ -126,25 +162,23 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
                     self.parser = httptools.HttpRequestParser(self)
                     self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
-        def _parse_in_pieces(self, data: bytes) -> None:
-            for begin in range(0, len(data), _PIECE):
-                header_began = self._in_header
-                piece = data[begin : begin + _PIECE]
-                self._parse(piece)
-                self._check_header(len(piece), header_began)
-                if self._refusal is not None or self.transport.is_closing():
-                    return
+        def _parse_piece(self, piece: bytes) -> None:
+            header_began, body_began = self._in_header, self._in_body
+            self._parse(piece)
+            if self._in_header and header_began:
+                self._header_bytes += len(piece)
+                if self._header_bytes > _HEADER_BYTES:
+                    self._refuse(_header_too_large())
+            elif self._in_body and body_began:
+                self._excess_bytes = max(0, self._excess_bytes + len(piece))
+                if self._excess_bytes > _HEADER_BYTES:
+                    self._refuse(_header_too_large())
 
-        def _check_header(self, size: int, header_began: bool) -> None:
-            """Refuse a header that is too large, of which another piece has been parsed."""
-            if not self._in_header:
-                return
-            if header_began:
-                self._header_bytes += size
-            if len(self.url) > _URL_BYTES:
-                self._refuse(HttpProblem(414, f"a path and its query may have {_URL_BYTES:,} bytes"))
-            elif self._header_bytes > _HEADER_BYTES:
-                self._refuse(HttpProblem(431, f"a header may have {_HEADER_BYTES:,} bytes"))
+        def _collect(self, size: int) -> None:
+            """Count what the parser has read of a header or of trailers."""
+            self._collected_bytes += size
+            if self._collected_bytes > _HEADER_BYTES:
+                raise _header_too_large()
 
         def _should_upgrade(self) -> bool:
             """Whether to forget what the parser tells of a request, which it takes to end with its header."""
@@ -227,3 +261,8 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
             self._start_reading_clock()
 
     return TimeoutProtocol
+
+
+def _header_too_large() -> HttpProblem:
+    what = "a header, and what stands around the chunks of a body and behind them,"
+    return HttpProblem(431, f"{what} may have {_HEADER_BYTES:,} bytes")

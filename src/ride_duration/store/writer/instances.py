@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import name_store
+from ride_duration.store.sqlite_file import MARKER
 from ride_duration.store.writer.segment import SUFFIX, instance_in, list_segments, number_of
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _inherit(other: Path, own: Path) -> None:
     """Move what an instance left that is not alive any more."""
     import filelock
 
-    if not _journals_below(other):
+    if not _journals_below(other) and not (other / own.name / MARKER).exists():
         return
     try:
         with filelock.FileLock(other / _LOCK, timeout=0):
@@ -112,12 +113,14 @@ def _inherit(other: Path, own: Path) -> None:
 
 
 def _move(instance: Path, own: Path) -> None:
-    """Move an instance's journals for the same store; each one whole, or not at all."""
+    """Move an instance's journals for the same store, each whole or not at all, and the marker of a lost database."""
     same = instance / own.name
     unnamed = list_segments(instance)  # of programs that did not tell stores apart
     for path in [*unnamed, *(list_segments(same) if same != own else ())]:
         last = max((number_of(mine) or 0 for mine in list_segments(own)), default=0)
         path.rename(own / f"{last + 1:012d}{_origin(path, instance)}{path.suffix}")
+    if same != own and (same / MARKER).exists():
+        (same / MARKER).rename(own / MARKER)
     for left in sorted({path.parent for path in _journals_below(instance)} - {own}):
         log.warning("%s has records for another store; a service with that store brings them there", left)
 

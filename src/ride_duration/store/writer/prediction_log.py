@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import socket
@@ -68,8 +69,8 @@ class PredictionLog:
         journal_bytes: int = 256_000_000,
     ) -> None:
         self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL", kept_open=True)
-        self._file = SQLiteFile(self._engine) if self._engine.dialect.name == "sqlite" else None
         own, self._lock = take_folder(folder, instance, store_url)
+        self._file = SQLiteFile(self._engine, own) if self._engine.dialect.name == "sqlite" else None
         self._own, self._in_memory = own, durability == "memory"
         self._source = f"{socket.gethostname()}/{instance}"
         self._refused = DeadLetterFile(own / "refused.jsonl")
@@ -121,6 +122,11 @@ class PredictionLog:
         return not self._stop.is_set() and self._thread.is_alive() and not self._backlog.full and synced
 
     @property
+    def unsaved(self) -> str:
+        """Why only this process has what the database held, and its end would lose it; empty if all is well."""
+        return self._file.unsaved if self._file else ""
+
+    @property
     def refused(self) -> int:
         return self._refused.count
 
@@ -158,6 +164,8 @@ class PredictionLog:
             if not self._database_as_left():
                 self._backlog.rewind()
                 self.last_error = "it was replaced"
+            if self._file:
+                self._file.remove_marker()
         except Exception as error:
             self._failed(error)
         if self._backlog.pending:
@@ -174,6 +182,10 @@ class PredictionLog:
         said = []
         if self._backlog.lost:
             said.append(f"{self._backlog.lost:,} records are lost: damaged files of the journal held them.")
+        if self._backlog.set_aside and not self._backlog.lost:
+            said.append("records in damaged parts of the journal may be lost.")
+        if self.unsaved:
+            said.append(f"predictions that were acknowledged are lost: {self.unsaved}.")
         if self._file and self._file.incomplete:
             said.append("the database may lack predictions that were acknowledged.")
         if not waiting and not said:
@@ -257,8 +269,12 @@ class PredictionLog:
         self.last_error = reason
         if self._file is None:
             self._engine.dispose()
-        else:
-            self._file.let_go(error)
+            return
+        if not self._file.unsaved:  # whatever failed, the file may be gone, and what is open must not be closed then
+            with contextlib.suppress(Exception):  # it is in `unsaved`
+                if not self._file.check():
+                    self._backlog.rewind()
+        self._file.let_go(error)
 
     def _succeeded(self) -> None:
         if self.last_error is not None:
