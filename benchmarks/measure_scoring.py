@@ -98,6 +98,7 @@ def score_ours(raw: Path, scored: Path, package: ModelPackage, threads: int, *, 
         taxi_type="green",
         score_data=SCORE,
         score_intervals=intervals,
+        score_without_distance=False,
         score_rows=100_000,
         engine_threads=threads,
     )

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ride_duration.model_package import Answers, ModelPackage, Rides
+from ride_duration.model_package.expected_error import ExpectedError
 from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.scoring import partition_of, score_trips
 from tests.conftest import Ended, Project
@@ -30,6 +31,17 @@ COLUMNS = {
     "lower": "double",
     "upper": "double",
     "model_version": "string",
+    **dict.fromkeys(
+        (
+            "trip_distance",
+            "predicted_without_distance",
+            "lower_without_distance",
+            "upper_without_distance",
+            "expected_squared_error",
+            "expected_squared_error_without_distance",
+        ),
+        "double",
+    ),
 }
 NOON = datetime(2021, 3, 1, 12)
 
@@ -137,6 +149,33 @@ def test_predictions_are_those_of_the_package_to_the_last_bit(scored: tuple[Proj
         assert set(table["model_version"].to_pylist()) == {"1"}
 
 
+def test_every_trip_is_also_answered_as_at_request_time_with_the_error_to_be_expected(
+    scored: tuple[Project, Ended],
+) -> None:
+    project, _ = scored
+    package = package_of(project)
+    table = pq.read_table(project.data(FEBRUARY), partitioning=None)
+    rides = rides_of(pq.read_table(project.data(RAW_FEBRUARY)))
+    unknown = rides._replace(trip_distance=np.full(len(rides.trip_distance), np.nan))
+    answers = package.answer(unknown)
+    for name, minutes in zip(("predicted", "lower", "upper"), answers, strict=True):
+        np.testing.assert_array_equal(table[f"{name}_without_distance"].to_numpy(), minutes)
+    np.testing.assert_array_equal(table["trip_distance"].to_numpy(), rides.trip_distance)
+    errors = ExpectedError(package)
+    for name, asked, predicted in (
+        ("expected_squared_error", rides, "predicted_duration"),
+        ("expected_squared_error_without_distance", unknown, "predicted_without_distance"),
+    ):
+        expected = errors.expect_squares(package.columns(asked), table[predicted].to_numpy())
+        np.testing.assert_allclose(table[name].to_numpy(), expected, rtol=1e-6)
+        realised = np.mean((table[predicted].to_numpy() - table["actual_duration"].to_numpy())[known_of(table)] ** 2)
+        assert np.mean(table[name].to_numpy()[known_of(table)]) == pytest.approx(realised, rel=0.25)
+
+
+def known_of(table: pa.Table) -> Any:
+    return table["actual_duration"].to_pandas().between(1, 60).to_numpy()
+
+
 def test_no_trip_is_dropped_by_its_label(scored: tuple[Project, Ended]) -> None:
     project, _ = scored
     table = pq.read_table(project.data(MARCH), partitioning=None)
@@ -173,9 +212,9 @@ def test_intervals_are_left_out_where_they_are_not_wanted(scored: tuple[Project,
     before = pq.read_table(project.data(MARCH), partitioning=None)
     ended = score(project, "score_data=2021-03,score_intervals=false,score_rows=1000")
     after = pq.read_table(project.data(MARCH), partitioning=None)
-    bounds = ["lower", "upper"]
+    bounds = ["lower", "upper", "lower_without_distance", "upper_without_distance"]
     assert after.schema == before.schema
-    assert [after[name].null_count for name in bounds] == [len(ODD_TRIPS)] * 2
+    assert [after[name].null_count for name in bounds] == [len(ODD_TRIPS)] * 4
     assert after.drop_columns(bounds).equals(before.drop_columns(bounds))
     assert "%" not in ended.out
 
@@ -241,6 +280,7 @@ def test_yellow_trips_have_the_columns_of_their_service(scored: tuple[Project, E
         "taxi_type": "yellow",
         "score_data": "2021-03",
         "score_intervals": True,
+        "score_without_distance": True,
         "score_rows": 1_000,
         "engine_threads": 1,
     }

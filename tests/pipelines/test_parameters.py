@@ -37,6 +37,7 @@ SCORING: dict[str, Any] = {
     **{name: EXPERIMENT[name] for name in ("source", "sources", "taxi_type", "engine_threads")},
     "score_data": "2021-03+2021-01",
     "score_intervals": True,
+    "score_without_distance": True,
     "score_rows": 100_000,
 }
 TRAINING: dict[str, Any] = {

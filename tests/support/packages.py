@@ -10,7 +10,7 @@ import pandas as pd
 
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.files import pack
-from ride_duration.pipelines.data_science.duration_model import Origin
+from ride_duration.pipelines.data_science.duration_model import DurationModel, Origin
 from ride_duration.pipelines.data_science.evaluation import compute_slices
 from ride_duration.pipelines.data_science.training_provenance import settings_hash
 from ride_duration.pipelines.model_release.packaging import package_model
@@ -60,7 +60,7 @@ def trained(of: Any, settings: str) -> Any:
     return replace(of, origin=Origin("run", settings))
 
 
-def packed(model: str = "xgboost", **changed: Any) -> dict[str, bytes]:
+def packed(model: str = "xgboost", errors: DurationModel | None = None, **changed: Any) -> dict[str, bytes]:
     """The files of a small package, of simulated trips if nothing else is said."""
     changed = SIMULATED | changed
     rows, asked = released_splits(), experiment(**changed)
@@ -68,7 +68,7 @@ def packed(model: str = "xgboost", **changed: Any) -> dict[str, bytes]:
     slices = compute_slices(predictions(model), **rows, interval_model=fitted_intervals(model), slices=SLICES)
     settings = settings_hash(asked, packaging(model), packaging(model).intervals)
     return package_model(
-        trained(fitted(model), settings),
+        trained(replace(fitted(model), errors=errors), settings),
         trained(fitted_intervals(model), settings),
         predictions(model),
         rows["train_features"].assign(month=learnt),

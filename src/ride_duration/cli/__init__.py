@@ -3,6 +3,7 @@
 import click
 
 from ride_duration.cli.models import models
+from ride_duration.cli.monitor import monitor
 from ride_duration.cli.rollout import rollout
 from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
@@ -14,7 +15,7 @@ def cli() -> None:
     """Commands of the project."""
 
 
-for command in (run, runs, models, rollout, service):
+for command in (run, runs, models, rollout, service, monitor):
     cli.add_command(command)
 
 __all__ = ["cli", "run"]

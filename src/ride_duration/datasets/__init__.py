@@ -3,6 +3,7 @@
 from ride_duration.datasets.month_files import MonthFilesDataset
 from ride_duration.datasets.month_tables import MonthTablesDataset
 from ride_duration.datasets.parquet_stream import ParquetStreamDataset
+from ride_duration.datasets.registered_packages import RegisteredPackagesDataset
 from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
 from ride_duration.datasets.study import StudyDataset
 from ride_duration.datasets.tracked_run import TrackedRunDataset
@@ -29,6 +30,7 @@ __all__ = [
     "ParquetStreamDataset",
     "PickleDataset",
     "PlotlyDataset",
+    "RegisteredPackagesDataset",
     "ReleaseDataset",
     "StudyDataset",
     "TextDataset",

@@ -45,7 +45,7 @@ class ModelPackageDataset(AbstractDataset[dict[str, bytes], ModelPackage]):
         return {"path": str(self._path)}
 
 
-class _OfRegistry:
+class OfRegistry:
     """Finds the registry of a model.
 
     Args:
@@ -72,7 +72,7 @@ class _OfRegistry:
         return {"model": self._name}
 
 
-class ChampionDataset(_OfRegistry, AbstractDataset[None, "ModelPackage | None"]):
+class ChampionDataset(OfRegistry, AbstractDataset[None, "ModelPackage | None"]):
     """The package of the champion; None where there is none yet, or no registry. Only loaded, never saved."""
 
     def load(self) -> ModelPackage | None:
@@ -107,7 +107,7 @@ class FormerChampion(NamedTuple):
     load: Callable[[], ModelPackage]
 
 
-class FormerChampionsDataset(_OfRegistry, AbstractDataset[None, "list[FormerChampion]"]):
+class FormerChampionsDataset(OfRegistry, AbstractDataset[None, "list[FormerChampion]"]):
     """The champions before the present one, the newest first, without those rolled back; each is loaded on request.
 
     There are none where there is no registry. Only loaded, never saved.
@@ -136,7 +136,7 @@ class Release(NamedTuple):
     approval: str
 
 
-class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
+class ReleaseDataset(OfRegistry, AbstractDataset[Release, dict[str, Any]]):
     """Releases a package when it is saved; see `ride_duration.registry.release`.
 
     Loading gives the outcome: `version` (None if there is none), `champion` and `outcome` in words.
@@ -144,7 +144,7 @@ class ReleaseDataset(_OfRegistry, AbstractDataset[Release, dict[str, Any]]):
     Args:
         package: `path` of the package's folder.
         filepath: Where the outcome is kept, as JSON.
-        **registry: As `_OfRegistry` takes them.
+        **registry: As `OfRegistry` takes them.
     """
 
     def __init__(self, package: dict[str, str], filepath: str, **registry: Any) -> None:

@@ -6,6 +6,8 @@
 | inputs.json | the columns that each graph reads, with units, and what stands for one that is occluded |
 | intervals.json | how the bounds are calibrated |
 | zones.csv | the zone table that the model was trained with |
+| error.onnx | the squared error to be expected of an answer |
+| reference.parquet, reference_counts.parquet | what the rides of the validation months were like, by day |
 | golden_rides.json | rides with the answers that the package must give |
 | metrics.json, slice_metrics.csv, ... | where it comes from, and how good it is |
 | model_card.md, plots/ | the same for people |

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ride_duration.pipelines.data_science.duration_model import Origin
+from ride_duration.pipelines.data_science.parameters import ExpectedErrors
 from ride_duration.pipelines.data_science.training_provenance import settings_hash, train_intervals, train_model
 from tests.support.models import CONFIGURED, intervals, simulated_features, training
 from tests.support.trips import experiment
@@ -12,10 +13,11 @@ from tests.support.trips import experiment
 
 def test_what_was_trained_knows_its_run_and_its_settings() -> None:
     asked = (simulated_features(500), training("xgboost"), experiment(), intervals())
+    errors = ExpectedErrors(**CONFIGURED["expected_errors"])
     expected = Origin("a run", settings_hash(experiment(), training("xgboost"), intervals()))
-    assert train_model(*asked, "a run").origin == expected
+    assert train_model(*asked, errors, "a run").origin == expected
     assert train_intervals(*asked, "a run").origin == expected
-    assert train_model(*asked, None).origin == expected._replace(run_id=None)
+    assert train_model(*asked, errors, None).origin == expected._replace(run_id=None)
 
 
 def settings(months: dict[str, Any] | None = None, seed: int = 42, **hyper_parameters: Any) -> str:

@@ -4,14 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
+from ride_duration.model_package.expected_error import PREDICTED, ExpectedError, has_error_model
 from ride_duration.model_package.files import MANIFEST
 from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
+from ride_duration.pipelines.data_science.error_model import fit_errors
+from ride_duration.pipelines.data_science.parameters import ExpectedErrors
 from ride_duration.pipelines.model_release import packaging as packaging_module
 from ride_duration.pipelines.model_release.graphs import onnx_graph
 from ride_duration.pipelines.model_release.packaging import UNITS, compare_outputs, rides_to_compare
@@ -19,8 +23,17 @@ from ride_duration.trips.features import FEATURES
 from ride_duration.trips.records import DURATION
 from ride_duration.trips.zones import zone_table
 from tests.support.evaluation import measured, splits
-from tests.support.models import MODELS, fitted, fitted_intervals, simulated_features, training
-from tests.support.packages import FINGERPRINTS, SIMULATED, package, packaging, packed, repacked, rides_of
+from tests.support.models import CONFIGURED, MODELS, fitted, fitted_intervals, simulated_features, training
+from tests.support.packages import (
+    FINGERPRINTS,
+    SIMULATED,
+    package,
+    packaging,
+    packed,
+    released_splits,
+    repacked,
+    rides_of,
+)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -81,7 +94,7 @@ def test_each_output_says_what_it_reads_with_units() -> None:
 
 
 def test_every_column_that_a_model_may_read_has_a_unit() -> None:
-    assert set(UNITS) == {*FEATURES, "trip_distance_raw", "zone_pair", "borough_pair"}
+    assert set(UNITS) == {*FEATURES, "trip_distance_raw", "zone_pair", "borough_pair", PREDICTED}
 
 
 @pytest.mark.parametrize("model", ["xgboost", "ridge"])
@@ -220,3 +233,25 @@ def test_what_is_usual_is_there_where_no_trip_has_it() -> None:
     val = splits()["val_features"].assign(trip_distance=np.nan)
     assert packaging_module._usual(val)["usual"]["trip_distance"] == 0.0
     assert packaging_module._usual(splits()["val_features"])["usual"]["trip_distance"] > 0.5
+
+
+def test_the_error_model_answers_as_a_graph_and_absurd_rides_have_an_error_too() -> None:
+    rows = simulated_features(2_000)
+    errors = fit_errors(fitted("xgboost"), rows, training("xgboost"), ExpectedErrors(**CONFIGURED["expected_errors"]))
+    package = ModelPackage(packed(errors=errors))
+    columns = package.columns(rides_to_compare(released_splits()["val_features"], 42))
+    duration = package.estimate_columns(columns, intervals=False).duration
+    expected = ExpectedError(package).expect_squares(columns, duration)
+    fitted_squares = errors.predict(pd.DataFrame(columns).assign(predicted=duration))
+    assert expected == pytest.approx(np.maximum(fitted_squares, 1.0), rel=1e-4)
+    assert package.inputs["outputs"]["error"]["units"]["predicted"] == "minutes, the answer itself"
+    assert has_error_model(package)
+    assert not has_error_model(ModelPackage(packed()))
+
+
+def test_an_error_model_that_answers_otherwise_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = simulated_features(2_000)
+    errors = fit_errors(fitted("xgboost"), rows, training("xgboost"), ExpectedErrors(**CONFIGURED["expected_errors"]))
+    monkeypatch.setattr(errors, "predict", lambda rows: np.full(len(rows), 1e4))
+    with pytest.raises(RideDurationError, match="minutes in `error`"):
+        packed(errors=errors)

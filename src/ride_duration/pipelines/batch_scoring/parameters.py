@@ -14,12 +14,14 @@ class Scoring(TripSource):
     Attributes:
         score_data: The months, as `parse_months` reads them.
         score_intervals: Whether each prediction carries an interval.
+        score_without_distance: Whether each trip is also answered as at request time, as monitoring wants it.
         score_rows: Trips that are scored, and written, at a time.
         engine_threads: How many such batches are scored at once.
     """
 
     score_data: str
     score_intervals: bool
+    score_without_distance: bool
     score_rows: int = Field(ge=1_000, le=1_000_000)
     engine_threads: int = Field(gt=0, le=512)
 

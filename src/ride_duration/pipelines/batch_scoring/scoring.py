@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
-from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.model_package import Answers, ModelPackage, Rides
+from ride_duration.model_package.expected_error import ExpectedError, has_error_model
 from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.streams import batches_of, in_turn
 from ride_duration.pipelines.data_engineering.rules import minutes_of
@@ -67,10 +68,13 @@ def partition_of(taxi_type: str, month: str) -> str:
 def schema_of(layout: TaxiType) -> pa.Schema:
     """The columns of scored trips: times are the New York wall clock, durations and bounds are minutes.
 
-    `actual_duration` is null where a time is missing, `diff` is actual less predicted, and `lower` and `upper` are
-    null where no intervals were asked for.
+    `actual_duration` is null where a time is missing, `diff` is actual less predicted, and bounds are null where no
+    intervals were asked for. Columns of answers at request time, without the metered distance, are null for a model
+    that cannot answer so; expected squared errors (min²) for a package that has no error model. `trip_distance` is in
+    miles, as it was recorded.
     """
     minutes = ("actual_duration", "predicted_duration", "diff", "lower", "upper")
+    later = ("trip_distance", *(f"{name}_without_distance" for name in ("predicted", "lower", "upper")), *_EXPECTED)
     return pa.schema(
         [
             ("ride_id", pa.string()),
@@ -79,17 +83,20 @@ def schema_of(layout: TaxiType) -> pa.Schema:
             ("DOLocationID", pa.int64()),
             *((name, pa.float64()) for name in minutes),
             ("model_version", pa.string()),
+            *((name, pa.float64()) for name in later),
         ]
     )
 
 
+_EXPECTED = ("expected_squared_error", "expected_squared_error_without_distance")
 _READ = ("ride_id", "pickup_datetime", "pickup_zone", "dropoff_zone", "trip_distance_raw", "duration")
 
 
 def _scored_month(records: ir.Table, file: str, package: ModelPackage, scoring: Scoring) -> pa.RecordBatchReader:
     trips = records.mutate(duration=minutes_of(records)).select(*_READ)
     schema = schema_of(scoring.layout)
-    score = partial(_score, package=package, schema=schema, intervals=scoring.score_intervals)
+    errors = ExpectedError(package) if has_error_model(package) else None
+    score = partial(_score, package=package, errors=errors, schema=schema, scoring=scoring)
     batches = in_turn(score, _read(trips, file, scoring.score_rows), scoring.engine_threads)
     return pa.RecordBatchReader.from_batches(schema, batches)
 
@@ -106,20 +113,39 @@ def _read(trips: ir.Table, file: str, rows: int) -> Iterator[pa.RecordBatch]:
         raise empty(file)
 
 
-def _score(trips: pa.RecordBatch, package: ModelPackage, schema: pa.Schema, intervals: bool) -> pa.RecordBatch:
-    rides = Rides(
+def _score(
+    trips: pa.RecordBatch, package: ModelPackage, errors: ExpectedError | None, schema: pa.Schema, scoring: Scoring
+) -> pa.RecordBatch:
+    distance = _numbers(trips["trip_distance_raw"])
+    known = Rides(
         _numbers(trips["pickup_zone"]),
         _numbers(trips["dropoff_zone"]),
         trips["pickup_datetime"].to_numpy(zero_copy_only=False),
-        _numbers(trips["trip_distance_raw"]),
+        distance,
     )
-    answers = package.answer(rides, intervals=intervals)
+    unknown = known._replace(trip_distance=np.full(len(trips), np.nan))
+    moments = (
+        [known, unknown] if scoring.score_without_distance and package.manifest["distance"] != "required" else [known]
+    )
+    answered = [_answer(package, errors, rides, scoring.score_intervals) for rides in moments]
+    answers, expected = answered[0]
+    before, expected_before = answered[1] if len(answered) > 1 else (Answers(_nothing(trips)), None)
     actual = _numbers(trips["duration"])
-    minutes = (actual, answers.duration, actual - answers.duration)
-    bounds = [_nullable(bound) for bound in (answers.lower, answers.upper)] if intervals else [_nothing(trips)] * 2
     copied = [trips[name] for name in ("ride_id", "pickup_datetime", "pickup_zone", "dropoff_zone")]
+    minutes = (actual, answers.duration, actual - answers.duration, answers.lower, answers.upper)
+    later = (distance, before.duration, before.lower, before.upper, expected, expected_before)
     version = pa.repeat(str(package.version), len(trips))
-    return pa.record_batch([*copied, *map(_nullable, minutes), *bounds, version], schema=schema)
+    columns = [*copied, *(_nullable(values, trips) for values in minutes), version]
+    return pa.record_batch([*columns, *(_nullable(values, trips) for values in later)], schema=schema)
+
+
+def _answer(
+    package: ModelPackage, errors: ExpectedError | None, rides: Rides, intervals: bool
+) -> tuple[Answers, NDArray[np.float64] | None]:
+    """Answer rides (n), and say which squared errors are to be expected."""
+    columns = package.columns(rides)
+    answers = package.answer_columns(columns, intervals=intervals)
+    return answers, errors.expect_squares(columns, answers.duration) if errors else None
 
 
 def _numbers(column: pa.Array) -> NDArray[np.float64]:
@@ -128,9 +154,10 @@ def _numbers(column: pa.Array) -> NDArray[np.float64]:
     return numbers
 
 
-def _nullable(minutes: NDArray[np.float64]) -> pa.Array:
-    return pa.array(minutes, from_pandas=True)
+def _nullable(values: NDArray[np.float64] | None, trips: pa.RecordBatch) -> pa.Array:
+    """Return numbers (n,) with null for NaN; nothing but nulls where there are none."""
+    return pa.array(_nothing(trips) if values is None or not len(values) else values, from_pandas=True)
 
 
-def _nothing(trips: pa.RecordBatch) -> pa.Array:
-    return pa.nulls(len(trips), pa.float64())
+def _nothing(trips: pa.RecordBatch) -> NDArray[np.float64]:
+    return np.full(len(trips), np.nan)

@@ -36,6 +36,8 @@ class DurationModel:
         feature_set: The columns it reads.
         estimator: A scikit-learn compatible regressor.
         origin: Where it comes from, if a run trained it.
+        errors: Answers with the squared error to be expected (min²), see `error_model`; None where a former program
+            trained the model.
     """
 
     name: str
@@ -43,6 +45,7 @@ class DurationModel:
     feature_set: FeatureSet
     estimator: Any
     origin: Origin | None = None
+    errors: DurationModel | None = None
 
     @classmethod
     def unfitted(cls, name: str, training: Training) -> DurationModel:

@@ -162,6 +162,25 @@ class Intervals(Parameters):
         return self.levels["upper"]
 
 
+class ExpectedErrors(Parameters):
+    """How the squared error to be expected of each answer is learned.
+
+    Attributes:
+        share: The last part of the training trips, in time, whose errors are learned, where no early stopping holds one
+            out already.
+        model: The estimator, as an entry of `models`.
+    """
+
+    share: float = Field(gt=0, lt=1)
+    model: ModelChoice
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: ModelChoice) -> ModelChoice:
+        check_hyper_parameters("expected_errors.model", model)
+        return model
+
+
 class Learning(Training):
     """All that a release trains: the chosen model, and the intervals about its answers."""
 

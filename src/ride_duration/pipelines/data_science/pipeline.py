@@ -76,10 +76,11 @@ def _baselines() -> Pipeline:
 
 
 def _training() -> Pipeline:
-    inputs = ["train_features", "params:training", "params:experiment", "params:intervals", "tracked_run"]
+    shared = ["train_features", "params:training", "params:experiment", "params:intervals"]
+    inputs = [*shared, "params:expected_errors", "tracked_run"]
     nodes = [
         node(train_model, inputs, "model", name="fit_model"),
-        node(train_intervals, inputs, "interval_model", name="fit_intervals"),
+        node(train_intervals, [*shared, "tracked_run"], "interval_model", name="fit_intervals"),
     ]
     return _create_namespace("training", nodes, inputs=inputs, outputs=["model", "interval_model"], tags=TRACKED.tag)
 

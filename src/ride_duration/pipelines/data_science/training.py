@@ -51,15 +51,27 @@ def fit(name: str, rows: pd.DataFrame, training: Training, say: Callable[..., No
     Raises:
         RideDurationError: The estimator refuses its hyper-parameters or the data.
     """
+    return fit_twice(name, rows, training, say)[0]
+
+
+def fit_twice(
+    name: str, rows: pd.DataFrame, training: Training, say: Callable[..., None] = log.info
+) -> tuple[DurationModel, DurationModel | None]:
+    """Fit a model as `fit` does, and hand on the one that early stopping fits on the earlier trips anyway.
+
+    Returns:
+        The model, and the one that has not seen the last `early_stopping.share` of the trips; None without early
+        stopping.
+    """
     try:
-        model = DurationModel.unfitted(name, training)
+        model, earlier = DurationModel.unfitted(name, training), None
         stopping = model.choice.early_stopping
         if stopping:
             say("       looking for the number of rounds on the last %.0f %% of the trips", 100 * stopping.share)
             with threadpool_limits(1):
                 rounds = _rounds(model, rows, stopping)
             say("       found %d rounds; training on all %d trips", rounds, len(rows))
-            model = DurationModel.unfitted(name, training)
+            model, earlier = DurationModel.unfitted(name, training), model
             model.estimator.set_params(**{stopping.rounds: rounds})
         fit_estimator(model, rows)
     except ValueError as error:  # scikit-learn's, XGBoost's and LightGBM's errors are all ValueErrors
@@ -67,7 +79,7 @@ def fit(name: str, rows: pd.DataFrame, training: Training, say: Callable[..., No
         raise RideDurationError(
             f"the model '{name}' cannot be fitted: {reason}; see models.{name} in parameters_data_science.yml"
         ) from error
-    return model
+    return model, earlier
 
 
 def fit_estimator(model: DurationModel, rows: pd.DataFrame) -> None:

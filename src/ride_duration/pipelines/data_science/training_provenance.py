@@ -6,10 +6,10 @@ import json
 import pandas as pd
 
 from ride_duration.pipelines.data_science.duration_model import DurationModel, Origin
+from ride_duration.pipelines.data_science.error_model import fit_with_errors
 from ride_duration.pipelines.data_science.interval_model import IntervalModel, fit_intervals
 from ride_duration.pipelines.data_science.model_choice import ModelChoice
-from ride_duration.pipelines.data_science.parameters import Experiment, Intervals, Training
-from ride_duration.pipelines.data_science.training import fit_model
+from ride_duration.pipelines.data_science.parameters import ExpectedErrors, Experiment, Intervals, Training
 
 
 def train_model(
@@ -17,14 +17,15 @@ def train_model(
     training: Training,
     experiment: Experiment,
     intervals: Intervals,
+    expected_errors: ExpectedErrors,
     tracked_run: str | None,
 ) -> DurationModel:
     """Fit the chosen model, and note its origin.
 
     Raises:
-        RideDurationError: As `fit_model`.
+        RideDurationError: As `fit_with_errors`.
     """
-    model = fit_model(train_features, training)
+    model = fit_with_errors(train_features, training, expected_errors)
     model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals))
     return model
 

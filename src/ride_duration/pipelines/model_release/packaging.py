@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.errors import RideDurationError
-from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.model_package import ModelPackage, Rides, expected_error
+from ride_duration.model_package.expected_error import ExpectedError
 from ride_duration.model_package.files import pack
 from ride_duration.model_package.golden import as_rides
 from ride_duration.model_package.package import OUTPUTS
@@ -26,6 +27,7 @@ from ride_duration.pipelines.model_release.consistency_checks import (
 from ride_duration.pipelines.model_release.graphs import onnx_graph
 from ride_duration.pipelines.model_release.model_card import card_files
 from ride_duration.pipelines.model_release.parameters import Packaging
+from ride_duration.pipelines.model_release.reference import make_reference
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.zones import zone_table
 
@@ -43,6 +45,7 @@ UNITS = {
     "detour": "ratio",
     "zone_pair": "TLC location ids, as PU_DO",
     "borough_pair": "names",
+    expected_error.PREDICTED: "minutes, the answer itself",
 }
 
 
@@ -72,9 +75,12 @@ def package_model(
     refuse_other_models([model, interval_model], settings_hash(experiment, packaging, packaging.intervals))
     refuse_other_trips(facts, train=train_features, val=val_features)
     parts = {"duration": model, "lower": interval_model.lower or model, "upper": interval_model.upper or model}
+    graphs = {OUTPUTS[output]: part for output, part in parts.items()}
+    if model.errors:
+        parts, graphs = parts | {"error": model.errors}, graphs | {expected_error.FILE: model.errors}
     reads = {output: _reads(part.feature_set) for output, part in parts.items()}
     files = {
-        **{OUTPUTS[output]: onnx_graph(part) for output, part in parts.items()},
+        **{file: onnx_graph(part) for file, part in graphs.items()},
         "inputs.json": _json({"outputs": reads, **_usual(train_features)}),
         "intervals.json": _json(interval_model.calibration.as_dict()),
         "zones.csv": zone_table().encode(),
@@ -82,6 +88,7 @@ def package_model(
         "slice_metrics.csv": slice_metrics.to_csv(index=False).encode(),
         "quality_report.json": _json(quality_report),
         "raw_fingerprints.json": _json(raw_fingerprints),
+        **make_reference(val_features, predictions),
         **card_files(metrics, slice_metrics, predictions, val_features, interval_model.calibration),
     }
     package = ModelPackage(pack({**files, "golden_rides.json": b""}, facts))
@@ -151,6 +158,10 @@ def compare_outputs(package: ModelPackage, model: DurationModel, interval_model:
     duration = model.predict(rows)
     expected = dict(zip(OUTPUTS, (duration, *interval_model.bounds(rows, duration)), strict=True))
     answered = package.estimate_columns(columns)._asdict()
+    if model.errors:  # compared as what they are roots of: minutes
+        squares = model.errors.predict(rows.assign(**{expected_error.PREDICTED: answered["duration"]}))
+        expected["error"] = np.sqrt(np.maximum(squares, expected_error.LEAST))
+        answered["error"] = np.sqrt(ExpectedError(package).expect_squares(columns, answered["duration"]))
     for output, minutes in expected.items():
         off = np.abs(answered[output] - minutes)
         worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))

@@ -1,0 +1,133 @@
+"""Scored trips -> sums of each New York day, by version, moment and slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from ride_duration.errors import NotFound
+from ride_duration.pipelines.batch_scoring.scoring import partition_of
+from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.trips.records import DURATION
+from ride_duration.trips.zones import read_zones, zone_table
+
+#: The sums, in the order of `DailySums`, after the day.
+SUMS = DailySums._fields[1:]
+
+#: The slice of all rides.
+ALL = "all"
+
+#: When an answer is given: with the metered distance, or at request time without it. For each, the columns of scored
+#: trips that hold the answer, its bounds and the squared error to be expected.
+MOMENTS = {
+    "with_distance": ("predicted_duration", "lower", "upper", "expected_squared_error"),
+    "at_request_time": (
+        "predicted_without_distance",
+        "lower_without_distance",
+        "upper_without_distance",
+        "expected_squared_error_without_distance",
+    ),
+}
+
+#: Where parts of the day begin (hours, New York wall clock), and what they are called.
+_PARTS_OF_DAY = {0: "night (0-6 h)", 6: "morning (6-10 h)", 10: "day (10-16 h)", 16: "evening (16-20 h)", 20: "late"}
+
+
+def sum_days(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring) -> pd.DataFrame:
+    """Sum up every day of the months that are looked at, and of the month before for comparison.
+
+    Args:
+        scored_trips: For each partition, a function that opens it as a table.
+        monitoring: Says which months.
+
+    Returns:
+        One row a day, version, moment and slice: `day`, `version`, `moment`, `slice`, and the sums of `DailySums`.
+
+    Raises:
+        NotFound: A month has not been scored.
+    """
+    wanted = [month for month in monitoring.months if partition_of(monitoring.taxi_type, month) not in scored_trips]
+    if wanted:
+        raise NotFound(
+            f"{', '.join(wanted)} of {monitoring.taxi_type} taxis has not been scored; run `kedro run "
+            f"--pipelines=batch_scoring --params=score_data={'+'.join(wanted)}` with the same --env first"
+        )
+    months = (monitoring.month_before, *monitoring.months, *monitoring.months_of_the_year_before)
+    tables = [
+        _sum_month(scored_trips[partition](), month)
+        for month in dict.fromkeys(months)
+        if (partition := partition_of(monitoring.taxi_type, month)) in scored_trips
+    ]
+    return pd.concat(tables, ignore_index=True).sort_values(["version", "moment", "slice", "day"], ignore_index=True)
+
+
+def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last: str, slice_: str = ALL) -> DailySums:
+    """Return the rows of one version, moment and slice as arrays, with a row for every day from first to last."""
+    chosen = rows[(rows["version"] == version) & (rows["moment"] == moment) & (rows["slice"] == slice_)]
+    days = pd.date_range(first, last, freq="D")
+    table = chosen.set_index(pd.DatetimeIndex(chosen["day"]))[list(SUMS)].reindex(days)
+    counts = table.fillna({name: 0.0 for name in SUMS if name not in ("expected", "covered", "width")})
+    answered = counts["labelled"] > 0
+    for name in ("expected", "covered", "width"):  # a day without rides adds nothing; unknown stays unknown
+        counts[name] = counts[name].where(answered, 0.0)
+    return DailySums(
+        days.to_numpy().astype("datetime64[D]"), *(counts[name].to_numpy(dtype=np.float64) for name in SUMS)
+    )
+
+
+def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
+    pickup = next(name for name in scored.columns if "pickup" in name)
+    boroughs = {location: zone.borough for location, zone in read_zones(zone_table()).items()}
+    when = scored[pickup]
+    rides = scored.mutate(
+        day=when.date(),
+        part=when.hour(),
+        borough=scored["PULocationID"].cases(*boroughs.items(), else_="Unknown"),
+        version=scored["model_version"].cast("int64"),
+    ).filter(when.strftime("%Y-%m") == month)
+    tables = []
+    for moment, columns in MOMENTS.items():
+        if columns[0] not in scored.columns:
+            continue  # scored by a former program
+        absent = {name: ibis.null("float64") for name in columns if name not in scored.columns}
+        complete = rides.mutate(**absent)
+        sums = complete.group_by(["day", "version", "part", "borough"]).aggregate(**_sums_of(complete, columns))
+        found = sums.to_pandas()
+        if found["answered"].sum() == 0:
+            continue
+        found["part"] = pd.cut(
+            found["part"], [*_PARTS_OF_DAY, 24], labels=list(_PARTS_OF_DAY.values()), right=False
+        ).astype(str)
+        slices = [found.assign(slice=ALL), found.assign(slice=found["part"])]
+        slices.append(found.assign(slice="from " + found["borough"]))
+        table = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[list(SUMS)].sum(min_count=1)
+        tables.append(table.assign(moment=moment))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
+    answer, lower, upper, expected = (rides[name].cast("float64") for name in columns)
+    actual = rides["actual_duration"]
+    known = actual.between(*DURATION).fill_null(False) & answer.notnull()
+    error = answer - actual
+    return {
+        "answered": answer.count(),
+        "rides": answer.count().cast("float64"),
+        "labelled": known.sum().cast("float64"),
+        "actual": actual.sum(where=known),
+        "predicted": answer.sum(where=known),
+        "absolute": error.abs().sum(where=known),
+        "squared": (error * error).sum(where=known),
+        "product": (answer * actual).sum(where=known),
+        "actual_squared": (actual * actual).sum(where=known),
+        "predicted_squared": (answer * answer).sum(where=known),
+        "expected": expected.sum(where=known),
+        "covered": actual.between(lower, upper).cast("float64").sum(where=known),
+        "width": (upper - lower).sum(where=known),
+        "within_5": (error.abs() <= 5).cast("float64").sum(where=known),
+    }

@@ -1,0 +1,178 @@
+"""Daily sums and drift -> the verdict of a window, as data and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
+from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
+from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.incidents import find_level_incidents
+from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.verdict import Finding, decide
+from ride_duration.stats.bootstrap import resample_days
+
+_SEED = 1
+
+#: What to do about each finding.
+_NEXT = {
+    Finding.OK: "nothing to do; look again when the next days are known",
+    Finding.WATCH: "look again in a week; the report shows what moved",
+    Finding.RETRAIN: "train on newer months: `kedro run --params=train_data=MONTHS,val_data=MONTH`, same --env",
+    Finding.INCIDENT: "find what broke on these days (meters, a source, a blizzard); do not train on them",
+    Finding.INSUFFICIENT: "wait for more actual durations, or score more months",
+}
+
+
+def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitoring) -> dict[str, Any]:
+    """Decide about the version that scored the last day of the window.
+
+    Args:
+        daily_sums: Of `sum_days`.
+        drift_scores: Of `measure_drift`.
+        monitoring: Says which months, and where each finding begins.
+
+    Returns:
+        `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
+        window, each with its day bounds; `drifted` features; `incidents`, days; `missing`, what could not be looked at.
+    """
+    version = find_version(daily_sums, monitoring)
+    moment, missing = _find_moment(daily_sums, version, monitoring)
+    days, incidents = find_days(daily_sums, monitoring, version, moment)
+    drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
+    year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
+    verdict = decide(
+        days,
+        incidents,
+        drifted,
+        more_missing,
+        monitoring.verdict_thresholds,
+        _find_year_before(year_before, moment, monitoring),
+    )
+    if drift_scores.empty:
+        missing.append("drift: the package has no reference (released by a former version)")
+    if np.isnan(days.expected).all():
+        missing.append("expected error: the package has no error model (released by a former version)")
+    return {
+        "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
+        "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
+        "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
+        "version": version, "moment": moment, "first": str(days.day[0]), "last": str(days.day[-1]),
+        "figures": measure(days.select(days.labelled > 0)),
+        "drifted": drifted, "incidents": [str(day) for day in days.day[incidents]], "missing": missing,
+    }  # fmt: skip
+
+
+def find_days(
+    daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
+) -> tuple[DailySums, np.ndarray]:
+    """Return the days of the window, and which of them (n,) are incidents by their level."""
+    begin = f"{monitoring.month_before}-01"
+    days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
+    enough = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
+    levels = np.where(enough, days.actual / np.maximum(days.predicted, 1e-9), np.nan)
+    limits = monitoring.verdict_thresholds
+    incidents = find_level_incidents(levels, limits.incident_level, limits.incident_days_before)
+    within = days.day >= np.datetime64(monitoring.first_day)
+    return days.select(within), incidents[within]
+
+
+def measure(days: DailySums) -> dict[str, list[float | None]]:
+    """Return the figures of some days, each as [value, lower, upper day bound (95 %)]; None for what is not known."""
+    if not len(days.day):
+        return {}
+    sums = dict(zip(DailySums._fields[1:], days[1:], strict=True))
+    drawn = dict(zip(sums, resample_days(days.day, _SEED, *sums.values()), strict=True))
+    totals = {name: values.sum() for name, values in sums.items()}
+    return {
+        name: [_rounded(figure(totals)), *(_rounded(np.percentile(figure(drawn), q)) for q in (2.5, 97.5))]
+        for name, figure in _FIGURES.items()
+    }
+
+
+_FIGURES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "rmse": lambda s: np.sqrt(s["squared"] / s["labelled"]),
+    "expected_rmse": lambda s: np.sqrt(s["expected"] / s["labelled"]),
+    "error_ratio": lambda s: np.sqrt(s["squared"] / s["expected"]),
+    "mae": lambda s: s["absolute"] / s["labelled"],
+    "bias": lambda s: (s["predicted"] - s["actual"]) / s["labelled"],
+    "level": lambda s: s["actual"] / s["predicted"],
+    "coverage": lambda s: s["covered"] / s["labelled"],
+    "width": lambda s: s["width"] / s["labelled"],
+    "within_5_minutes": lambda s: s["within_5"] / s["labelled"],
+    "labelled": lambda s: s["labelled"] / s["rides"],
+}
+
+
+def summarise_verdict(verdict: dict[str, Any]) -> str:
+    """The verdict as plain text: what is found and why, the figures, and what to do."""
+    figures = verdict["figures"]
+    simulated = ", simulated" if verdict["simulated"] else ""
+    cause = "" if verdict["cause"] == "none" else f" (cause: {verdict['cause']})"
+    about = (
+        f"Version {verdict['version']} on {verdict['taxi_type']} taxis, {verdict['first']} to {verdict['last']}, "
+        f"answers {verdict['moment'].replace('_', ' ')}{simulated}"
+    )
+    lines = [
+        f"Verdict: {verdict['verdict']}{cause}",
+        about,
+        *(f"  {reason}" for reason in verdict["reasons"]),
+        "",
+        f"{'':<34}{'':>9}{'95 % by days':>18}",
+        *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
+    ]
+    if verdict["incidents"]:
+        lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
+    lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
+    lines += [f"Not looked at: {what}" for what in verdict["missing"]]
+    return "\n".join([*lines, "", f"Next: {verdict['next']};"])
+
+
+NAMES = {
+    "rmse": "RMSE (min)",
+    "expected_rmse": "expected RMSE of such rides (min)",
+    "error_ratio": "RMSE / expected RMSE",
+    "level": "level (actual / predicted)",
+    "bias": "bias (predicted - actual, min)",
+    "mae": "MAE (min)",
+    "coverage": "inside the 90 % interval",
+    "width": "width of the interval (min)",
+    "within_5_minutes": "within 5 minutes",
+    "labelled": "actual duration known and valid",
+}
+SHARES = ("coverage", "within_5_minutes", "labelled")
+
+
+def _line(name: str, value: float, low: float | None, high: float | None) -> str:
+    share = name in {NAMES[key] for key in SHARES}
+    shown = [f"{number:.1%}" if share else f"{number:.3f}" for number in (value, low, high) if number is not None]
+    return f"{name:<34}{shown[0]:>9}{' to '.join(shown[1:]):>18}"
+
+
+def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring) -> tuple[str, list[str]]:
+    """Return the moment that is judged, and a note if it is not the one that is asked for."""
+    known = set(daily_sums[daily_sums["version"] == version]["moment"])
+    wanted = monitoring.monitored_moment
+    if wanted in known or not known:
+        return wanted, []
+    return min(known), [f"answers {wanted.replace('_', ' ')}: there are none of version {version}"]
+
+
+def _find_year_before(rows: pd.DataFrame, moment: str, monitoring: Monitoring) -> DailySums | None:
+    """Return the days of the same months a year before, by whichever version scored most of them."""
+    months = set(monitoring.months_of_the_year_before)
+    chosen = rows[rows["day"].astype(str).str[:7].isin(months) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
+    if chosen.empty:
+        return None
+    version = int(str(chosen.groupby("version")["labelled"].sum().idxmax()))
+    first, last = min(months), max(months)
+    end = str((np.datetime64(last, "M") + 1).astype("datetime64[D]") - 1)
+    return select_days(rows, version, moment, f"{first}-01", end)
+
+
+def _rounded(number: float) -> float | None:
+    return None if np.isnan(number) else round(float(number), 4)

@@ -1,0 +1,134 @@
+"""Typed parameters of the monitoring: which window is looked at, and where each finding begins."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from ride_duration.pipelines.parameters import Parameters, TripSource, month_problems
+from ride_duration.trips.months import parse_months
+
+
+class CusumLimits(Parameters):
+    """Where the daily log level counts as moved, see `stats.change`.
+
+    Attributes:
+        clip: Most that one day adds.
+        allowance: What each day may deviate.
+        limit: Where the alarm begins.
+    """
+
+    clip: float = Field(gt=0, allow_inf_nan=False)
+    allowance: float = Field(ge=0, allow_inf_nan=False)
+    limit: float = Field(gt=0, allow_inf_nan=False)
+
+
+class Thresholds(Parameters):
+    """Where each finding begins; `conf/base/parameters_monitoring.yml` has the reason of each.
+
+    Attributes:
+        window_days: Length of the windows that are compared with the thresholds.
+        windows: How many of them, one after the other, must be beyond.
+        log_level: Largest deviation of log(Σ actual / Σ predicted).
+        error_ratio: Largest realised error, as a share of the expected one.
+        error_ratio_lower: What its lower day bound must be above.
+        min_days: Days with labels that a verdict needs.
+        min_rides: Rides with labels that a verdict needs.
+        min_rides_of_a_day: A day with fewer labelled rides does not count as a day.
+        min_gain: Share of the RMSE that retraining must be expected to save.
+        incident_level: Largest relative deviation of a day's level from the median of the days before.
+        incident_days_before: How many labelled days that median is of.
+        incident_share: Share of the days of a window above which it is an incident as a whole.
+        cusum: Where the daily level counts as moved.
+    """
+
+    window_days: int = Field(ge=7, le=90)
+    windows: int = Field(ge=1, le=10)
+    log_level: float = Field(gt=0, lt=1)
+    error_ratio: float = Field(gt=1)
+    error_ratio_lower: float = Field(ge=1)
+    min_days: int = Field(ge=1)
+    min_rides: int = Field(ge=1)
+    min_rides_of_a_day: int = Field(ge=1)
+    min_gain: float = Field(ge=0, lt=1)
+    incident_level: float = Field(gt=0)
+    incident_days_before: int = Field(ge=7)
+    incident_share: float = Field(gt=0, le=1)
+    cusum: CusumLimits
+
+
+class DriftLimits(Parameters):
+    """When the rides of a window count as other rides than the reference's, see `stats.drift`.
+
+    Attributes:
+        window_days: Length of the windows; whole weeks, so that calendar features can be compared.
+        windows: How many of them, up to the last day, are looked at.
+        of_them: In how many a feature must differ.
+        draws: How often days of the reference are drawn again.
+        alpha: Largest adjusted p-value.
+        psi: Smallest PSI that matters.
+        missing: Smallest rise of the share of missing values that is named as such.
+    """
+
+    window_days: int = Field(ge=7, multiple_of=7)
+    windows: int = Field(ge=1)
+    of_them: int = Field(ge=1)
+    draws: int = Field(ge=200, le=100_000)
+    alpha: float = Field(gt=0, lt=1)
+    psi: float = Field(gt=0)
+    missing: float = Field(gt=0, lt=1)
+
+
+class Monitoring(TripSource):
+    """What is looked at, and where each finding begins.
+
+    Attributes:
+        window: Months that were scored, as `parse_months` reads them.
+        monitored_moment: Which answers are judged: `at_request_time`, as users get them, or `with_distance`.
+        verdict_thresholds: Of the verdict.
+        drift_limits: Of other rides.
+    """
+
+    window: str
+    monitored_moment: Literal["at_request_time", "with_distance"]
+    verdict_thresholds: Thresholds
+    drift_limits: DriftLimits
+
+    @field_validator("window", mode="before")
+    @classmethod
+    def _window_as_text(cls, value: Any) -> str:
+        return "" if value is None else str(value)
+
+    def _problems(self) -> list[str]:
+        return [*super()._problems(), *(f"window: {problem}" for problem in month_problems(self.window))]
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months of the window, in the order of time."""
+        return parse_months(self.window)
+
+    @property
+    def month_before(self) -> str:
+        """The month before the window: what is usual for it."""
+        return str(np.datetime64(self.months[0], "M") - 1)
+
+    @property
+    def months_of_the_year_before(self) -> tuple[str, ...]:
+        """The months of the window, a year before."""
+        return tuple(str(np.datetime64(month, "M") - 12) for month in self.months)
+
+    @property
+    def first_day(self) -> str:
+        """The first day of the window."""
+        return f"{self.months[0]}-01"
+
+    @property
+    def last_day(self) -> str:
+        """The last day of the window."""
+        return str((np.datetime64(self.months[-1], "M") + 1).astype("datetime64[D]") - 1)
+
+
+#: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.
+GROUPS: dict[str, type[Parameters]] = {"monitoring": Monitoring}

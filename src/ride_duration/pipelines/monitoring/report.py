@@ -1,0 +1,135 @@
+"""A page that needs no network: the verdict and its cause first, then what it was decided on."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ride_duration.pipelines.monitoring.charts import draw_days
+from ride_duration.pipelines.monitoring.daily_sums import ALL
+from ride_duration.pipelines.monitoring.judgement import NAMES, SHARES, find_days, measure
+from ride_duration.pipelines.monitoring.parameters import Monitoring
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
+--paper:#fff}
+@media(prefers-color-scheme:dark){:root{--ink:#e7edf3;--soft:#9fb0c0;--line:#6cb6ff;--grid:#36424e;--bad:#ff8a80;
+--good:#7fd99a;--paper:#12181f}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:var(--ink);
+background:var(--paper)}
+h1{margin-bottom:.2rem}h1.ok{color:var(--good)}h1.retrain,h1.incident{color:var(--bad)}
+div.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
+td,th{padding:.3rem .6rem;border-bottom:1px solid var(--grid);text-align:left;white-space:nowrap}
+td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
+figure{margin:1.2rem 0}figcaption{font-weight:600}svg{width:100%;height:auto}
+.grid{stroke:var(--grid)}.tick{font-size:11px;fill:var(--soft)}.line{fill:none;stroke:var(--line);stroke-width:2}
+.dot{fill:var(--line)}.limit{stroke:var(--bad);stroke-dasharray:5 4}
+circle.incident{fill:none;stroke:var(--bad);stroke-width:2}.soft{color:var(--soft)}
+"""
+
+
+def write_report(
+    verdict: dict[str, Any], daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitoring
+) -> str:
+    """Write the report of a window as a web page.
+
+    Args:
+        verdict: Of `judge_window`.
+        daily_sums: Of `sum_days`.
+        drift_scores: Of `measure_drift`.
+        monitoring: Says which months.
+    """
+    days, incidents = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
+    limits = monitoring.verdict_thresholds
+    with np.errstate(divide="ignore", invalid="ignore"):
+        level = np.where(counted, days.actual / days.predicted, np.nan)
+        ratio = np.where(counted, np.sqrt(days.squared / days.expected), np.nan)
+        coverage = np.where(counted, days.covered / days.labelled, np.nan)
+        known = np.where(days.rides > 0, days.labelled / days.rides, np.nan)
+    edge = float(np.exp(limits.log_level))
+    charts = [
+        draw_days("Level by day: actual / predicted minutes", days.day, level, (1 / edge, edge), incidents),
+        draw_days("Realised by expected RMSE, by day", days.day, ratio, (limits.error_ratio,), incidents),
+        draw_days("Share of rides inside the 90 % interval, by day", days.day, coverage, (0.9,), incidents),
+        draw_days("Share of rides whose actual duration is known and valid, by day", days.day, known),
+    ]
+    cause = "" if verdict["cause"] == "none" else f" <small>cause: {escape(verdict['cause'])}</small>"
+    simulated = " · simulated" if verdict["simulated"] else ""
+    reasons = "".join(f"<li>{escape(reason)}" for reason in verdict["reasons"])
+    missing = "".join(f"<li>not looked at: {escape(what)}" for what in verdict["missing"])
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>Monitoring: {escape(verdict['verdict'])}</title><style>{_STYLE}</style>"
+        f"<h1 class={escape(verdict['verdict'])}>{escape(verdict['verdict'])}{cause}</h1>"
+        f"<p class=soft>Version {verdict['version']}, {escape(verdict['taxi_type'])} taxis, {verdict['first']} to "
+        f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
+        f"<ul>{reasons}{missing}</ul><p><b>Next:</b> {escape(verdict['next'])}</p>"
+        f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2>{''.join(charts)}"
+        f"<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}<h2>Rides</h2>{_drift(drift_scores)}</html>\n"
+    )
+
+
+def _figures(figures: dict[str, list[float | None]]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(name)}" + "".join(f"<td class=number>{_shown(key, value)}" for value in figures[key])
+        for key, name in NAMES.items()
+        if figures.get(key, [None])[0] is not None
+    )
+    return (
+        "<div class=wide><table><tr><th><th class=number>value<th class=number>lower<th class=number>upper (95 %, by "
+        f"days){rows}</table></div>"
+    )
+
+
+def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monitoring) -> str:
+    rows = []
+    for name in sorted(set(daily_sums["slice"]) - {ALL}):
+        days, _ = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"], name)
+        days = days.select(days.labelled > 0)
+        if days.labelled.sum() < monitoring.verdict_thresholds.min_rides_of_a_day:
+            continue
+        figures = measure(days)
+        cells = "".join(
+            f"<td class=number>{_shown(key, figures[key][0])}"
+            for key in ("rmse", "error_ratio", "level", "coverage", "mae")
+        )
+        low, high = figures["level"][1:]
+        rows.append(
+            f"<tr><td>{escape(name)}<td class=number>{days.labelled.sum():,.0f}{cells}"
+            f"<td class=number>{_shown('level', low)} to {_shown('level', high)}"
+        )
+    return (
+        "<div class=wide><table><tr><th>rides<th class=number>n<th class=number>RMSE<th class=number>RMSE / expected"
+        "<th class=number>level<th class=number>coverage<th class=number>MAE<th class=number>level, 95 % by days"
+        f"{''.join(rows)}</table></div>"
+    )
+
+
+def _drift(scores: pd.DataFrame) -> str:
+    if scores.empty:
+        return "<p>The package has no reference that rides could be compared with.</p>"
+    rows = "".join(
+        f"<tr><td>{str(score['first'])[:10]} to {str(score['last'])[5:10]}<td>{escape(score['feature'])}"
+        f"<td class=number>{score['psi']:.4f}<td class=number>{score['psi_to_previous']:.4f}"
+        f"<td class=number>{score['wasserstein']:.3g}"
+        f"<td class=number>{score['missing']:.1%} ({score['missing_in_reference']:.1%})"
+        f"<td class=number>{score['adjusted']:.3f}<td>{'other than the reference' if score['beyond'] else ''}"
+        for score in scores.to_dict("records")
+    )
+    return (
+        "<p class=soft>PSI against the validation days of the package, in its deciles; p-values by whole days drawn "
+        "again, adjusted for the number of features (Holm).</p>"
+        "<div class=wide><table><tr><th>window<th>feature<th class=number>PSI<th class=number>PSI to the week before"
+        "<th class=number>distance of quantiles<th class=number>missing (reference)<th class=number>p<th>"
+        f"{rows}</table></div>"
+    )
+
+
+def _shown(key: str, value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:.1%}" if key in SHARES else f"{value:.3f}"

@@ -1,0 +1,211 @@
+"""Is the model still right, and if not, why: one verdict about a window of days, with its cause and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.parameters import Thresholds
+from ride_duration.stats.bootstrap import resample_days
+from ride_duration.stats.change import accumulate_changes
+
+#: One in twenty draws of the day bootstrap lies below.
+_LOWER = 5.0
+_SEED = 1
+
+
+class Finding(StrEnum):
+    """What a verdict says."""
+
+    OK = "ok"
+    WATCH = "watch"
+    RETRAIN = "retrain"
+    INCIDENT = "incident"
+    INSUFFICIENT = "insufficient"
+
+
+class Cause(StrEnum):
+    """Why.
+
+    LEVEL: all rides take longer, or shorter, by the same factor. STRUCTURE: errors stay larger than expected once the
+    level is right. MIX: other rides are asked for. DATA: records are missing what they had. SEASON: a year before, the
+    level was off by as much.
+    """
+
+    NONE = "none"
+    LEVEL = "level"
+    STRUCTURE = "structure"
+    MIX = "mix"
+    DATA = "data"
+    SEASON = "season"
+
+
+class Verdict(NamedTuple):
+    """What is said about a window.
+
+    Attributes:
+        finding: What is found.
+        cause: Why.
+        reasons: Sentences with the numbers that decided, the weightiest first.
+        gain: Share of the RMSE that retraining is expected to save.
+    """
+
+    finding: Finding
+    cause: Cause
+    reasons: tuple[str, ...]
+    gain: float
+
+
+class Part(NamedTuple):
+    """One of the consecutive windows that are compared with the thresholds.
+
+    Attributes:
+        first: Its first day.
+        last: Its last day.
+        days: Its labelled days without incidents.
+        log_level: Logarithm of Σ actual / Σ predicted.
+        error_ratio: Realised by expected error.
+        lower: Lower day bound of it (one in twenty lies below).
+        corrected: The same ratio once the level is right.
+    """
+
+    first: np.datetime64
+    last: np.datetime64
+    days: int
+    log_level: float
+    error_ratio: float
+    lower: float
+    corrected: float
+
+
+def decide(
+    days: DailySums,
+    incidents: NDArray[np.bool_],
+    drifted: Sequence[str],
+    missing: Sequence[str],
+    thresholds: Thresholds,
+    year_before: DailySums | None = None,
+) -> Verdict:
+    """Say what the days of a window show. The first that fits: incident, retrain, watch, ok.
+
+    Args:
+        days: The days of the window.
+        incidents: Which of them (n,) something broke on.
+        drifted: Features whose distribution has changed for good (k of m windows).
+        missing: Those of them of which more values are missing, or unknown, than before.
+        thresholds: Where each finding begins.
+        year_before: The same days of the year before, as far as there are rows.
+    """
+    labelled = days.labelled >= thresholds.min_rides_of_a_day
+    usable = labelled & ~incidents
+    gain = _estimate_gain(days.select(usable)) if usable.any() else 0.0
+    if incidents.any() and (incidents.sum() > thresholds.incident_share * labelled.sum() or incidents[-1]):
+        broken = f"{incidents.sum()} of {labelled.sum()} days are incidents, the last on {days.day[incidents][-1]}"
+        return Verdict(Finding.INCIDENT, Cause.DATA, (broken,), gain)
+    if usable.sum() < thresholds.min_days or days.labelled[usable].sum() < thresholds.min_rides:
+        few = (
+            f"{usable.sum()} days with {days.labelled[usable].sum():,.0f} rides whose duration is known; "
+            f"{thresholds.min_days} days and {thresholds.min_rides:,} rides are needed"
+        )
+        return Verdict(Finding.INSUFFICIENT, Cause.NONE, (few,), gain)
+    parts = split(days, usable, thresholds)
+    by_level = [abs(part.log_level) > thresholds.log_level for part in parts]
+    by_error = [
+        part.error_ratio > thresholds.error_ratio and part.lower > thresholds.error_ratio_lower for part in parts
+    ]
+    reasons = _describe(parts, by_level, by_error, gain, thresholds)
+    if any(by_level) or any(by_error):
+        lasting = len(parts) == thresholds.windows and (all(by_level) or all(by_error))
+        finding = Finding.RETRAIN if lasting and gain >= thresholds.min_gain else Finding.WATCH
+        return Verdict(finding, _find_cause(parts, year_before, thresholds), reasons, gain)
+    if moved_since := _find_movement(days, usable, thresholds):
+        return Verdict(Finding.WATCH, Cause.LEVEL, (moved_since, *reasons), gain)
+    if drifted:
+        changed = f"other rides than in the reference: {', '.join(drifted)}"
+        return Verdict(Finding.WATCH, Cause.DATA if missing else Cause.MIX, (changed, *reasons), gain)
+    return Verdict(Finding.OK, Cause.NONE, reasons, gain)
+
+
+def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) -> list[Part]:
+    """Split the end of a window into consecutive parts of `window_days` days each, the newest first.
+
+    A part in which fewer than half of the days can be used is left out, with all that are older.
+    """
+    last = days.day[usable][-1]
+    parts: list[Part] = []
+    for number in range(thresholds.windows):
+        end = last - np.timedelta64(number * thresholds.window_days, "D")
+        begin = end - np.timedelta64(thresholds.window_days - 1, "D")
+        chosen = usable & (days.day >= begin) & (days.day <= end)
+        if 2 * chosen.sum() < thresholds.window_days:
+            break
+        part = days.select(chosen)
+        squared, expected = resample_days(part.day, _SEED, part.squared, part.expected)
+        lower = float(np.percentile(np.sqrt(squared / expected), _LOWER)) if not np.isnan(expected).any() else np.nan
+        parts.append(
+            Part(
+                begin, end, int(chosen.sum()), float(np.log(part.level)), part.error_ratio, lower,
+                part.corrected_error_ratio,
+            )
+        )  # fmt: skip
+    return parts
+
+
+def _find_movement(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) -> str:
+    log_levels = np.where(usable, np.log(np.maximum(days.actual, 1e-9) / np.maximum(days.predicted, 1e-9)), np.nan)
+    limits = thresholds.cusum
+    alarm = accumulate_changes(log_levels, limits.clip, limits.allowance, limits.limit).alarm[usable]
+    if not alarm[-1]:
+        return ""
+    quiet = np.flatnonzero(~alarm)
+    first = days.day[usable][quiet[-1] + 1 if len(quiet) else 0]
+    return f"the level of the days has moved: its cumulative sum is beyond the limit since {first}"
+
+
+def _estimate_gain(days: DailySums) -> float:
+    """Return the share of the RMSE that a new model is expected to save.
+
+    It is what lies above the expected error, or what a right level alone would save, whichever is more: errors of
+    faster traffic are small at any level.
+    """
+    with_right_level = np.sqrt(days.correct(days.level).sum() / max(days.squared.sum(), 1e-9))
+    ratio = days.error_ratio
+    return float(max(0.0, 1 - with_right_level, 0.0 if np.isnan(ratio) else 1 - 1 / ratio))
+
+
+def _find_cause(parts: list[Part], year_before: DailySums | None, thresholds: Thresholds) -> Cause:
+    newest = parts[0]
+    if newest.corrected > thresholds.error_ratio:
+        return Cause.STRUCTURE
+    if abs(newest.log_level) <= thresholds.log_level:
+        return Cause.STRUCTURE if newest.error_ratio > thresholds.error_ratio else Cause.LEVEL
+    if year_before is None or year_before.labelled.sum() < thresholds.min_rides:
+        return Cause.LEVEL
+    as_then = abs(np.log(year_before.level) - newest.log_level) <= thresholds.log_level / 2
+    return Cause.SEASON if as_then else Cause.LEVEL
+
+
+def _describe(
+    parts: list[Part], by_level: list[bool], by_error: list[bool], gain: float, thresholds: Thresholds
+) -> tuple[str, ...]:
+    sentences = []
+    for part, level, error in zip(parts, by_level, by_error, strict=True):
+        slower = np.exp(part.log_level) - 1
+        limit = np.exp(thresholds.log_level) - 1
+        sentences.append(
+            f"{part.first} to {part.last}: rides take {abs(slower):.1%} {'longer' if slower > 0 else 'shorter'} than "
+            f"predicted ({'beyond' if level else 'within'} {limit:.1%})"
+        )
+        if not np.isnan(part.error_ratio):
+            sentences.append(
+                f"{part.first} to {part.last}: RMSE {part.error_ratio:.3f} of the expected one, at least "
+                f"{part.lower:.3f} ({'beyond' if error else 'within'} {thresholds.error_ratio:g}); "
+                f"{part.corrected:.3f} with the level right"
+            )
+    sentences.append(f"retraining is expected to save {gain:.1%} of the RMSE")
+    return tuple(sentences)

@@ -1,0 +1,70 @@
+"""`kedro monitor`: scored months are judged, as text, data, report and exit code."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Project
+
+SCORED = "07_model_output/scored_trips/taxi_type=green/year=2021/month=02/part-0.parquet"
+
+
+@pytest.fixture(scope="module")
+def scored(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of a finished project that has scored a simulated month."""
+    project = Project.copy_of(finished, tmp_path_factory.mktemp("monitored") / "project")
+    ended = project.run("score_data=2021-02", "--pipelines=batch_scoring")
+    assert ended.code == 0, ended.err
+    return project
+
+
+def slow_down(project: Project, factor: float) -> None:
+    """Let all rides of the scored month have taken longer."""
+    path = project.data(SCORED)
+    table = pq.read_table(path, partitioning=None)
+    longer = pc.multiply(table["actual_duration"], pa.scalar(factor))
+    pq.write_table(table.set_column(table.column_names.index("actual_duration"), "actual_duration", longer), path)
+
+
+def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None:
+    assert "no month has been judged yet" in scored.kedro("monitor", "status", "--env=test").err
+    ended = scored.kedro("monitor", "run", "--window=2021-02", "--env=test", "--exit-code")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("Verdict: ok\nVersion 1 on green taxis, 2021-02-01 to 2021-02-28")
+    assert "simulated" in ended.out
+    verdict = json.loads(scored.data("08_reporting/verdict.json").read_text())
+    assert (verdict["verdict"], verdict["drifted"], verdict["missing"]) == ("ok", [], [])
+    assert verdict["figures"]["error_ratio"][0] == pytest.approx(1.0, abs=0.08)
+    page = scored.data("08_reporting/monitoring_report.html").read_text()
+    assert "<h1 class=ok>ok" in page
+
+    slow_down(scored, 1.12)
+    ended = scored.kedro("monitor", "run", "--window=2021-02", "--env=test", "--exit-code")
+    assert ended.code == 3, ended.err
+    assert ended.out.startswith("Verdict: retrain (cause: level)")
+    assert "Next: train on newer months" in ended.out
+    again = scored.kedro("monitor", "status", "--env=test", "--exit-code")
+    assert again.code == 3
+    assert again.out.strip() in ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--window=2021-03"], "2021-03 of green taxis has not been scored; run `kedro run --pipelines=batch_scoring"),
+        (["--window=2021-13"], "window"),
+        (["--window="], "has not been scored"),
+        (["--params=monitored_moment=later"], "at_request_time"),
+        (["--window=2021-02", "--params=window=2021-02"], "gives 'window' twice"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_in_one_message(scored: Project, options: list[str], message: str) -> None:
+    before = scored.data("08_reporting/verdict.json").read_bytes()
+    ended = scored.kedro("monitor", "run", "--env=test", *options)
+    assert ended.code == 1
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+    assert scored.data("08_reporting/verdict.json").read_bytes() == before

@@ -1,0 +1,18 @@
+import numpy as np
+
+from ride_duration.pipelines.monitoring.incidents import find_level_incidents
+
+
+def test_a_day_far_from_the_days_before_is_an_incident() -> None:
+    levels = np.array([*[1.0, 1.05] * 7, 2.0, 1.02, 0.5, 1.0])
+    assert np.flatnonzero(find_level_incidents(levels, 0.25, 28)).tolist() == [14, 16]
+
+
+def test_an_old_model_is_no_incident_every_day() -> None:
+    assert not find_level_incidents(np.full(60, 1.4), 0.25, 28).any()
+
+
+def test_few_days_and_days_without_labels_say_nothing() -> None:
+    assert not find_level_incidents(np.array([1.0, 1.0, 3.0]), 0.25, 28).any()
+    levels = np.array([*[1.0] * 7, np.nan, 2.0, np.nan])
+    assert np.flatnonzero(find_level_incidents(levels, 0.25, 28)).tolist() == [8]

@@ -1,0 +1,121 @@
+"""A window is judged: the verdict as data, as text and as a page."""
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ride_duration.model_package.reference import COUNTS, ROWS
+from ride_duration.pipelines.monitoring.daily_sums import sum_days
+from ride_duration.pipelines.monitoring.drift import find_drifted, measure_drift
+from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.report import write_report
+from ride_duration.trips.features import FEATURES
+from tests.support.monitoring import monitoring, partitions, scored_month
+from tests.support.packages import package
+
+NO_DRIFT = pd.DataFrame({name: [] for name in ("feature", "beyond", "missing", "missing_in_reference")})
+RIDES = 800
+
+
+def judged(*months: pd.DataFrame, **changed: object) -> dict:
+    asked = monitoring(**{"window": "2021-03"} | changed)
+    return judge_window(sum_days(partitions(*months), asked), NO_DRIFT, asked)
+
+
+def test_a_quiet_month_is_ok() -> None:
+    verdict = judged(scored_month("2021-03", rides=RIDES))
+    assert (verdict["verdict"], verdict["cause"]) == ("ok", "none")
+    assert (verdict["version"], verdict["moment"], verdict["first"]) == (1, "at_request_time", "2021-03-01")
+    level, low, high = verdict["figures"]["level"]
+    assert low < level < high
+    assert low < 1.0 < high
+    assert verdict["missing"] == ["drift: the package has no reference (released by a former version)"]
+
+
+def test_slower_streets_call_for_retraining() -> None:
+    verdict = judged(scored_month("2021-03", rides=RIDES, level=1.12))
+    assert (verdict["verdict"], verdict["cause"]) == ("retrain", "level")
+    assert "kedro run --params=train_data=MONTHS" in verdict["next"]
+
+
+def test_a_broken_week_is_an_incident_and_names_its_days() -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    broken = trips["lpep_pickup_datetime"].dt.day >= 23
+    trips.loc[broken, "actual_duration"] *= 1.6
+    verdict = judged(scored_month("2021-02", rides=RIDES), trips)
+    assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
+    assert verdict["incidents"] == [f"2021-03-{day}" for day in range(23, 32)]
+
+
+def test_where_the_champion_was_swapped_the_newer_one_is_judged() -> None:
+    swapped = scored_month("2021-03", rides=2 * RIDES)
+    swapped["model_version"] = np.where(swapped["lpep_pickup_datetime"].dt.day > 10, "2", "1")
+    verdict = judged(swapped)
+    assert verdict["version"] == 2
+    assert verdict["verdict"] == "ok"
+    assert "2021-03-18 to 2021-03-31" in verdict["reasons"][0]
+
+
+def test_a_version_without_answers_at_request_time_is_judged_with_the_distance() -> None:
+    later = [name for name in scored_month("2021-03", rides=1).columns if "without" in name or "expected" in name]
+    verdict = judged(scored_month("2021-03", rides=RIDES).drop(columns=later))
+    assert verdict["moment"] == "with_distance"
+    assert "answers at request time: there are none of version 1" in verdict["missing"]
+    assert "expected error: the package has no error model (released by a former version)" in verdict["missing"]
+
+
+def test_the_text_says_what_was_found_and_the_page_needs_no_network() -> None:
+    asked = monitoring(window="2021-03", taxi_type="green", source="simulated")
+    sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), asked)
+    verdict = judge_window(sums, NO_DRIFT, asked)
+    text = summarise_verdict(verdict)
+    assert text.startswith("Verdict: retrain (cause: level)\nVersion 1 on green taxis, 2021-03-01 to 2021-03-31")
+    assert "simulated" in text
+    assert "inside the 90 % interval" in text
+    page = write_report(verdict, sums, NO_DRIFT.iloc[:0], asked)
+    assert len(page) < 1_500_000
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.index("retrain") < page.index("<h2>Figures")
+    assert page.count("<svg") == 4
+    assert "from Queens" in page
+    HTMLParser().feed(page)
+
+
+def scored_by(small_package: object, trips: pd.DataFrame) -> tuple:
+    asked = monitoring(window="2021-03")
+    scored = partitions(trips)
+    return measure_drift(scored, {1: lambda: small_package}, sum_days(scored, asked), asked), asked
+
+
+def test_other_rides_are_found_feature_by_feature() -> None:
+    trips = scored_month("2021-03", rides=200, DOLocationID=1)  # all to Newark Airport
+    scores, asked = scored_by(package(), trips)
+    assert set(scores["feature"]) >= set(FEATURES)
+    assert len(scores) == 3 * scores["feature"].nunique()
+    drifted, missing = find_drifted(scores, asked.drift_limits)
+    assert {"dropoff_x", "straight_distance"} <= set(drifted)
+    assert set(missing) <= {"trip_distance", "detour"}, "distances that contradict the zones count as missing"
+    assert ((scores["psi"] >= 0.02) | ~scores["beyond"]).all()
+
+
+def test_values_that_are_missing_are_named() -> None:
+    scores, asked = scored_by(package(), scored_month("2021-03", rides=200, trip_distance=np.nan))
+    drifted, missing = find_drifted(scores, asked.drift_limits)
+    assert "trip_distance" in drifted
+    assert "trip_distance" in missing
+
+
+def test_a_package_of_a_former_program_has_no_reference() -> None:
+    contents = {name: content for name, content in package().contents.items() if name not in (COUNTS, ROWS)}
+    former = type(package())(contents)
+    scores, asked = scored_by(former, scored_month("2021-03", rides=20))
+    assert scores.empty
+    assert find_drifted(scores, asked.drift_limits) == ([], [])
+
+
+@pytest.mark.parametrize("moment", ["whenever", ""])
+def test_moments_are_checked(moment: str) -> None:
+    with pytest.raises(ValueError, match="at_request_time"):
+        monitoring(monitored_moment=moment)
