@@ -13,6 +13,7 @@ from ride_duration.stats.sequential import (
     DailyLosses,
     Difference,
     Floats,
+    _full_days,
     compare_paired,
     compare_split,
     compute_interval,
@@ -149,6 +150,42 @@ def test_stray_dates_are_no_days() -> None:
     strays = DailyLosses(*(column * [1, 1, 0.01] for column in days))
     found = compare_paired("squared error", strays)
     assert (found.days, found.champion) == (2, 2_000)
+
+
+def days_with(*rides: float, challenger: float = 1.0) -> DailyLosses:
+    """Simulated days with so many rides of the champion, and a share of them of the challenger."""
+    count = np.array(rides)
+    level = np.random.default_rng(20).uniform(20, 30, (2, count.size))
+    return DailyLosses(count, count * level[0], challenger * count, challenger * count * level[1])
+
+
+@pytest.mark.parametrize("challenger", [1.0, 0.05])
+def test_a_very_busy_day_does_not_make_others_too_empty(challenger: float) -> None:
+    for busy in ([100_000.0], [100_000.0] * 3, [1_000_000.0]):
+        found = compare_split("squared error", [days_with(*busy, *[2_000.0] * 30, challenger=challenger)])
+        assert (found.days, found.enough) == (30 + len(busy), True)
+
+
+def test_many_stray_dates_are_not_the_usual_day() -> None:
+    found = compare_paired("squared error", days_with(*[1.0, 2.0] * 30, *[2_000.0] * 10))
+    assert (found.days, found.champion) == (10, 20_000)
+    early = compare_paired("squared error", days_with(*[1.0] * 60, *[2_000.0] * 5))
+    assert (early.days, early.enough) == (5, False)
+    said = "too early to say: 5 of 7 days with joined rides (not counting 60 with fewer than 100 rides, 5 % of a usual"
+    assert early.verdict.startswith(said)
+
+
+def test_ordinary_days_count_as_they_did_by_the_fullest_day() -> None:
+    generator = np.random.default_rng(21)
+    for _ in range(200):
+        n, m = generator.integers(300, 3_000, (2, generator.integers(2, 40))).astype(float)
+        n[0], m[0] = 20, 10  # the beginning of a day
+        days = DailyLosses(n, n, m, m)
+        full = (n >= 0.05 * n.max()) & (m >= 0.05 * m.max())
+        counted = _full_days(days)
+        assert all(np.array_equal(column, before[full]) for column, before in zip(counted, days, strict=True))
+    drawn = np.stack(draw(generator, simulated_days().scaled(), 50, DAYS)).sum(axis=-1)
+    assert all(_full_days(DailyLosses(*drawn[:, i])).champion.size == DAYS for i in range(50))
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,8 @@ def _awaited_of_test(limits: RolloutLimits, state: RolloutState, difference: Dif
         return []
     if difference is None or not difference.enough:
         days = 0 if difference is None else difference.days
-        return [f"joined rides of {FIRST_LOOK - days} more days"]
+        omission = difference.omission if difference else ""
+        return [f"joined rides of {FIRST_LOOK - days} more days{omission}"]
     if difference.estimate > limits.worse_rmse:
         return [f"accuracy to be decided ({difference.verdict}; {_percent(limits.worse_rmse)} worse is allowed)"]
     return []

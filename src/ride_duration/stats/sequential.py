@@ -48,7 +48,9 @@ _NORMAL_ALPHA = 0.04
 FIRST_LOOK = 7
 #: Days at which the interval is narrowest: what is far apart shows after two weeks, what is near after some more.
 PLANNED = 28
-#: A day with less than this share of the fullest day's rides is none: stray dates, and beginnings of days.
+#: A day with less than this share of a usual day's rides does not count: stray dates, and beginnings of days. The usual
+#: day is the median one, without the emptiest days that have this share of all rides together: a busy day, such as a
+#: load test, does not make others too empty, and many stray dates do not become the usual day.
 FULL_ENOUGH = 0.05
 #: No forecast goes beyond so many times the days seen.
 _FARTHEST = 100
@@ -132,6 +134,8 @@ class Difference(msgspec.Struct, frozen=True):
         p: That there is no difference; may be looked at any time.
         more: About how many more days would show a difference, if it stays as it looks; None if it is shown, if there
             are too few days to tell, or if it would take more than a hundred times as many.
+        left_out: Days with joined rides of both that do not count, since they have too few; before the first look.
+        least: Rides that a day needs to count, of the variant with more of them.
     """
 
     loss: Loss
@@ -144,6 +148,8 @@ class Difference(msgspec.Struct, frozen=True):
     high: float = math.inf
     p: float = 1.0
     more: int | None = None
+    left_out: int = 0
+    least: int = 0
 
     @property
     def enough(self) -> bool:
@@ -151,11 +157,18 @@ class Difference(msgspec.Struct, frozen=True):
         return self.days >= FIRST_LOOK
 
     @property
+    def omission(self) -> str:
+        """Which days do not count, as the end of a sentence; empty if all do."""
+        if not self.left_out:
+            return ""
+        return f" (not counting {self.left_out:,} with fewer than {self.least:,} rides, 5 % of a usual day's)"
+
+    @property
     def verdict(self) -> str:
         """What is shown so far, in words."""
         measure = MEASURES[self.loss]
         if not self.enough:
-            early = f"too early to say: {self.days} of {FIRST_LOOK} days with joined rides"
+            early = f"too early to say: {self.days} of {FIRST_LOOK} days with joined rides{self.omission}"
             return early if math.isnan(self.estimate) else f"{early}; {measure} {100 * self.estimate:+,.1f} % so far"
         estimate, low, high = (100 * value for value in (self.estimate, self.low, self.high))
         if low <= 0 <= high:
@@ -196,8 +209,11 @@ def _compare(loss: Loss, paired: bool, strata: list[DailyLosses]) -> Difference:
         longest = max(given, key=lambda stratum: stratum.champion.size, default=None)
         if longest is None or not longest.champion.size:
             return Difference(loss, paired, 0, 0)
-        estimate = float(estimate_log_ratio(longest)[0])
-        return Difference(loss, paired, *_rides([longest]), longest.champion.size, _relative(loss, estimate))
+        estimate, size = float(estimate_log_ratio(longest)[0]), longest.champion.size
+        n, _, m, _ = strata[next(place for place, stratum in enumerate(given) if stratum is longest)]
+        left_out, least = int(((n > 0) & (m > 0)).sum()) - size, math.ceil(max(_fewest(n), _fewest(m)))
+        value = _relative(loss, estimate)
+        return Difference(loss, paired, *_rides([longest]), size, value, left_out=left_out, least=least)
     found = [estimate_log_ratio(stratum) for stratum in counted]
     sizes = np.array([parts.size for _, parts in found])
     pairs = np.array([1 / (1 / n.sum() + 1 / m.sum()) for n, _, m, _ in counted])
@@ -216,8 +232,15 @@ def _full_days(days: DailyLosses) -> DailyLosses:
     n, m = days.champion_rides, days.challenger_rides
     if not n.size or not n.max() or not m.max():
         return DailyLosses(*(column[:0] for column in days))
-    full = (n >= FULL_ENOUGH * n.max()) & (m >= FULL_ENOUGH * m.max())
+    full = (n >= _fewest(n)) & (m >= _fewest(m))
     return DailyLosses(*(column[full] for column in days))
+
+
+def _fewest(rides: Floats) -> float:
+    """Return how many rides of a variant a day must have to count; see `FULL_ENOUGH`."""
+    ascending = np.sort(rides)
+    usual = ascending[np.cumsum(ascending) > FULL_ENOUGH * ascending.sum()]
+    return FULL_ENOUGH * float(np.median(usual))
 
 
 def _rides(strata: list[DailyLosses]) -> tuple[int, int]:
