@@ -27,6 +27,10 @@ test: lint ## Run every test, linter, type check and import contract
 	@echo "Coverage of trips and pipelines, in percent, of at least 95:"
 	@$(BIN)/coverage report --include='*/trips/*,*/pipelines/*' --fail-under=95 --format=total
 
+test-fast: lint ## Run linters and unit tests, within a minute: the inner loop
+	@$(BIN)/python -m pytest -n 2 $(FAST)
+FAST := tests/trips tests/stats tests/cli tests/rollout tests/model_package tests/pipelines/monitoring
+
 test-docs: $(VENV)/installed-dev ## Run the commands that the documentation shows
 	@$(BIN)/python -m pytest -m docs
 
