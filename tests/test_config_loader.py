@@ -1,11 +1,12 @@
 """Parameters of an environment reach the whole catalog, with `--params` and without."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ride_duration.config_loader import ConfigLoader
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError, RideDurationError
 from ride_duration.settings import CONFIG_LOADER_ARGS
 from tests.conftest import REPOSITORY, Project
 
@@ -35,6 +36,33 @@ def test_the_source_of_the_environment_is_the_one_that_is_read(
     assert conf["parameters"]["raw_months"]["source"] == source
     assert conf["catalog"]["raw_trips@files"]["path"] == f"data/01_raw/{source}"
     assert conf["catalog"]["champion_package"]["source"] == source
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"- model: mean\n", "holds a list; write `name: value` lines"),
+        (b"5\n", "holds a single value; write `name: value` lines"),
+        (b"model: mean\ntrials: 3\nmodel: ridge\n", "line 3, column 1, is not valid YAML: found duplicate key model"),
+        (b"model: mean\ntrials: \xff\xfe\n", "line 2, is not text in UTF-8; save the file as UTF-8"),
+        (b"model: [mean\ntrials: 3\n", "line 2, column 7, is not valid YAML: did not find expected ',' or ']'"),
+        (b"model: mean\n\ttrials: 3\n", "line 2, column 1, is not valid YAML: found a tab"),
+        (b"model: \x01\n", "is not valid YAML: unacceptable character"),
+    ],
+)
+@pytest.mark.parametrize("name", ["parameters.yml", "globals.yml", "catalog.yml"])
+def test_a_file_that_cannot_be_read_is_named_with_the_place(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    for env in ("base", "local"):
+        (tmp_path / env).mkdir()
+    (tmp_path / "base/parameters.yml").write_text("model: ridge\ntrials: 1\n")
+    file = tmp_path / "local" / name
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError) as refused:
+        ConfigLoader(str(tmp_path), **CONFIG_LOADER_ARGS)[name.removesuffix(".yml")]
+    assert str(file) in str(refused.value)
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize(("env", "folder"), [("tlc", "tlc"), ("test", "test"), ("base", "base"), (None, "local")])

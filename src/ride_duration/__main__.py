@@ -4,6 +4,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import ride_duration.interrupts  # noqa: F401
+
 _HELP = """Usage: ride-duration [OPTIONS]
        ride-duration service start (--package DIR | --settings FILE)
 

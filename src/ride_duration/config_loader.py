@@ -1,14 +1,17 @@
 """Configuration: Kedro's own loader, with parameter names checked and grouped."""
 
 import copy
+import io
 import logging
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import get_close_matches
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from yaml import MarkedYAMLError, YAMLError
 
 from ride_duration.errors import ConfigurationError
 from ride_duration.pipelines import find_modules
@@ -51,6 +54,19 @@ class ConfigLoader(OmegaConfigLoader):
             self._parameters = self._read_parameters()
         return copy.deepcopy(self._parameters)
 
+    def _read_dir_configs(self, conf_path: str, patterns: Any, *args: Any, **kwargs: Any) -> Any:
+        """Read the files of a folder as Kedro does, and name the file and the place of what cannot be read."""
+        try:
+            found = super()._read_dir_configs(conf_path, patterns, *args, **kwargs)
+        except Exception:
+            for path in sorted({path for pattern in patterns for path in Path(conf_path).glob(pattern)}):
+                check_file(path)
+            raise
+        for path, config in found.items():
+            if not isinstance(config, DictConfig):
+                check_file(Path(path))
+        return found
+
     def _read_parameters(self) -> dict[str, Any]:
         values: dict[str, Any] = super().__getitem__("parameters")
         for former, name in _FORMER_NAMES.items():
@@ -76,6 +92,31 @@ class ConfigLoader(OmegaConfigLoader):
         self._register_globals_resolver()
         self._register_runtime_params_resolver()
         return parameters
+
+
+def check_file(path: Path) -> None:
+    """Check that a file of `conf/` can be read.
+
+    Raises:
+        ConfigurationError: It is not YAML, or not `name: value` lines; names the file, and the place where it is known.
+    """
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    try:
+        config = OmegaConf.load(io.StringIO(content.decode()))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}, line {line}, is not text in UTF-8; save the file as UTF-8") from error
+    except YAMLError as error:
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        place = f", line {mark.line + 1}, column {mark.column + 1}," if mark else ""
+        reason = (error.problem if isinstance(error, MarkedYAMLError) else None) or str(error).partition("\n")[0]
+        raise ConfigurationError(f"{path}{place} is not valid YAML: {reason}; fix it and run again") from error
+    except OSError as error:  # of OmegaConf, for a file that holds a single value
+        raise ConfigurationError(f"{path} holds a single value; write `name: value` lines") from error
+    if not isinstance(config, DictConfig):
+        raise ConfigurationError(f"{path} holds a list; write `name: value` lines")
 
 
 def environment_variable(name: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import warnings
 
+import ride_duration.interrupts  # noqa: F401  before the others, which take seconds
 from ride_duration.config_loader import ConfigLoader, environment_variable
 from ride_duration.hooks.run import ProgressHook, ProjectFolderHook
 from ride_duration.hooks.run_lock import RunLockHook

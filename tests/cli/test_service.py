@@ -20,3 +20,13 @@ def test_settings_with_passwords_are_the_owners_alone(project: Project, monkeypa
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     written = json.loads(file.read_text())
     assert (written["store"], written["instance"]) == (store, "blue")
+
+
+def test_settings_that_are_not_a_group_are_named(project: Project) -> None:
+    file = project.root / "conf/local/parameters.yml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("serving: 5\n")
+    ended = project.kedro("service", "start")
+    assert ended.code == 1
+    assert "Error: serving is 5; write " in ended.err
+    assert "store, " in ended.err

@@ -32,7 +32,6 @@ _KEDRO_MESSAGES = (
     (r"Failed to find the pipeline named '(.+?)'", "unknown pipeline '{0}'; there are: {1}"),
     (r"Pipeline does not contain (.+?)\.?$", "no pipeline has {0}; `kedro registry describe` lists the nodes of one"),
     (r"(Pipeline contains no nodes)", "the tags, nodes and namespaces given leave no node to run; name fewer of them"),
-    (r"(Invalid YAML or JSON file .*)", "{0} Fix that line and run again."),
     (
         r"(Pipeline nodes must have unique names)",
         "some of these pipelines hold the same steps; run them one by one (each of them reads its months by itself)",

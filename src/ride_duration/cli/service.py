@@ -14,7 +14,7 @@ from ride_duration.atomic import lock_folder, write_private
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.tables import printable
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import ConfigurationError, RideDurationError
 
 if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
@@ -25,6 +25,9 @@ Examples:
   kedro service start --port 8000 --env tlc
   curl localhost:9696/predict -d '{"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}'
 """
+
+#: Settings of the service that other files of `conf/` and options give.
+_NOT_OF_SERVING = ("project", "model", "tracking", "rollout")
 
 _KEYS_EXAMPLES = """\b
 Examples:
@@ -132,11 +135,14 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
         raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
     from ride_duration.rollout.plan import parse_plan
-    from ride_duration.serving.settings import check_settings
+    from ride_duration.serving.settings import ServiceSettings, check_settings
 
     context = load_context(env, params)
     parameters = context.config_loader["parameters"]
     parse_plan(parameters["rollout"])
+    if not isinstance(parameters["serving"], dict):
+        names = ", ".join(name for name in ServiceSettings.__struct_fields__ if name not in _NOT_OF_SERVING)
+        raise ConfigurationError(f"serving is {parameters['serving']!r}; write {names} under it")
     return check_settings(
         {
             "project": str(context.project_path),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ride_duration.interrupts  # noqa: F401
 from ride_duration.errors import ConfigurationError, RideDurationError
 
 if TYPE_CHECKING:
