@@ -181,6 +181,12 @@ def _groups(values: dict[str, Any]) -> dict[str, Any]:
     return groups
 
 
+def find_made_groups() -> set[str]:
+    """Return the names of the groups that are made for nodes: `conf/` has their values without a group."""
+    modules = [module for _, module in find_modules("parameters")]
+    return {name for module in modules for made in ("GROUPS", "READ") for name in getattr(module, made, {})}
+
+
 def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:
     return {field: values[field] for field in group.model_fields if field in values}
 

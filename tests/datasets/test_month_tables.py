@@ -53,6 +53,26 @@ def test_spellings_that_contradict_each_other_are_refused_by_name(tmp_path: Path
         written(tmp_path, spelled_twice([75.0, 75.0]), "fhv")
 
 
+def test_a_contradicting_spelling_of_a_wrong_type_is_named_as_the_file_has_it(tmp_path: Path) -> None:
+    table = month_of().append_column("pulocationid", pa.array(["74", "75"]))
+    with pytest.raises(RideDurationError, match="column pulocationid is of type string, but must be a number"):
+        written(tmp_path, table)
+
+
+def test_a_column_whose_name_ends_in_a_number_is_another_column(tmp_path: Path) -> None:
+    table = month_of().append_column("PULocationID (2)", pa.array([1.0, 2.0]))
+    assert written(tmp_path, table) == written(tmp_path / "plain", month_of())
+
+
+def test_a_pipe_in_the_place_of_a_month_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f"green_tripdata_{MONTH}.parquet")
+    with pytest.raises(RideDurationError, match="is neither a file nor a folder; put a parquet file in its place"):
+        read(tmp_path)
+    [fingerprint] = MonthFilesDataset(str(tmp_path)).load().values()
+    with pytest.raises(RideDurationError, match="is neither a file nor a folder"):
+        fingerprint()
+
+
 def test_columns_of_parquet_type_null_are_missing(tmp_path: Path) -> None:
     nothing = (NOTHING, [None, None])
     rows = written(tmp_path, month_of(PULocationID=nothing, trip_distance=nothing))

@@ -16,6 +16,7 @@ from kedro.framework.project import pipelines
 from kedro.validation.exceptions import ParameterValidationError
 
 from ride_duration.cli.tables import printable
+from ride_duration.config_loader import find_made_groups
 from ride_duration.errors import RideDurationError
 from ride_duration.hooks.tracking import close_interrupted
 from ride_duration.storage_errors import describe_mlflow_failure
@@ -117,11 +118,16 @@ def _is_full(error: BaseException) -> bool:
 
 def _parameters_message(text: str) -> str:
     """Kedro's report of a failed validation, without the headings, types and addresses of Kedro and pydantic."""
-    text = text.partition("\n")[2]
-    text = re.sub(r"(?m)^- Parameter '.+?': |Failed to instantiate \w+ for parameter '\w+': ", "", text)
-    text = re.sub(r"(?m)^\d+ validation errors? for \w+\n|^    For further information.*\n?| \[type=.*\]$", "", text)
-    text = re.sub(r"(?m)^(\S+)\n  (?:Value error, )?(?=\S)", r"\1: ", text)
-    problems = dict.fromkeys(line.strip().removeprefix("Value error, ") for line in text.splitlines() if line.strip())
+    before, *found = re.split(r"(?m)^- Parameter '(.+?)': ", text.partition("\n")[2])
+    made = find_made_groups()
+    lines = before.splitlines()
+    for name, said in zip(found[::2], found[1::2], strict=True):
+        above = "" if name in made else f"{name}."
+        plain = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", said)
+        plain = re.sub(r"(?m)^\d+ validation errors? for \w+\n|^    For further information.*\n?", "", plain)
+        plain = re.sub(r"(?m) \[type=.*\]$", "", plain)
+        lines += re.sub(r"(?m)^(\S+)\n  (?:Value error, )?(?=\S)", rf"{above}\1: ", plain).splitlines()
+    problems = dict.fromkeys(line.strip().removeprefix("Value error, ") for line in lines if line.strip())
     distinct = [problem for problem in problems if not any(other.endswith(f": {problem}") for other in problems)]
     return "\n  ".join(distinct)
 

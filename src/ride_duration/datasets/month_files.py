@@ -121,8 +121,11 @@ def find_parts(path: Path) -> list[Path]:
     """Return the parquet files that a month is made of: itself, or what Spark and others wrote into it as a folder.
 
     Raises:
-        RideDurationError: A folder holds none.
+        RideDurationError: A folder holds none, or there is neither a file nor a folder, but a pipe or the like, which
+            would be waited for.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise RideDurationError(f"{path} is neither a file nor a folder; put a parquet file in its place")
     if not path.is_dir():
         return [path]
     files = (part.relative_to(path) for part in path.rglob("*.parquet") if part.is_file())

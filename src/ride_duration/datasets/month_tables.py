@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 #: The reader's own column: position of the row in its month, from 0.
 ROW_NUMBER = "file_row_number"
 
+#: Between a column's name and the number of its spelling: a character for private use, which no file's names have.
+_NUMBERED = "\ue000"
+
 
 class MonthTablesDataset(AbstractDataset[NoReturn, dict[str, Callable[[], "ir.Table"]]]):
     """A folder with one parquet file, or one folder of parquet parts, a month.
 
     Loading gives, by file stem, a function that opens the month as a table. It has the columns of the file, those of
     parquet type null as NULL, and `ROW_NUMBER`, which replaces a column of that name. Where names differ in case only,
-    the second and later ones are numbered: `PUlocationID`, `PULocationID (2)`.
+    the second and later ones are numbered, since the engine tells them apart no better; `spelling_of` tells the name.
 
     Args:
         path: The folder.
@@ -122,13 +125,18 @@ def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def spelling_of(name: str) -> str:
+    """Return a column's name as the file has it."""
+    return name.partition(_NUMBERED)[0]
+
+
 def _number_spellings(names: Iterable[str]) -> list[str]:
     """Return the names; the second and later ones of those that differ in case only get a number."""
     seen: dict[str, int] = {}
     numbered = []
     for name in names:
         seen[name.lower()] = count = seen.get(name.lower(), 0) + 1
-        numbered.append(name if count == 1 else f"{name} ({count})")
+        numbered.append(name if count == 1 else f"{name}{_NUMBERED}{count}")
     return numbered
 
 
@@ -151,7 +159,7 @@ def _unite(tables: list[ir.Table], path: Path) -> ir.Table:
                 kinds[name] = dt.highest_precedence([kinds.get(name, dt.null), column.type()])
             except Exception as error:
                 raise RideDurationError(
-                    f"the parts of {path.name} differ in column {name} ({kinds[name]}, {column.type()}); "
+                    f"the parts of {path.name} differ in column {spelling_of(name)} ({kinds[name]}, {column.type()}); "
                     "give it one type"
                 ) from error
     return ibis.union(

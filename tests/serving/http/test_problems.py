@@ -280,3 +280,18 @@ def test_actuals_are_refused_like_rides(service: Running) -> None:
         reply = service.post("/actuals", body)
         assert (reply.status, reply.fields if field != "ride_id" else [field]) == (422, [field]), body
         refused(reply, 422, *reply.fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (rb'{"ride_id": "\ud800"}', "the body is not valid JSON: half of a surrogate pair (byte 13)"),
+        (rb'{"ride_id": "\\\uD800x"}', "the body is not valid JSON: half of a surrogate pair (byte 13)"),
+        (rb'{"ride_id": "\\ud800', "the body is not valid JSON: Input data was truncated"),
+        (rb'{"ride_id": "\ud83d\ude95', "the body is not valid JSON: Input data was truncated"),
+        (b'{"ride_id": "ab\xff"}', "the body is not UTF-8: invalid start byte (byte 15)"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said_with_its_place(service: Running, body: bytes, said: str) -> None:
+    reply = service.post("/predict", body)
+    assert (reply.status, reply.json["detail"]) == (422, said)

@@ -1,13 +1,12 @@
 """Raw columns of a service -> canonical trip records."""
 
-import re
 from collections.abc import Callable
 
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from ride_duration.datasets.month_tables import ROW_NUMBER
+from ride_duration.datasets.month_tables import ROW_NUMBER, spelling_of
 from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.parameters import RawMonths
@@ -26,9 +25,6 @@ _KINDS: dict[str, tuple[str, Callable[[dt.DataType], bool], str]] = {
     "dropoff_zone": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "int64"),
     "trip_distance_raw": ("a number", lambda kind: kind.is_numeric() or kind.is_null(), "float64"),
 }
-
-#: How `MonthTablesDataset` numbers the second and later spellings of a name.
-_NUMBERED = re.compile(r" \(\d+\)$")
 
 
 def read_records(raw_trips: dict[str, Callable[[], ir.Table]], raw_months: RawMonths) -> ir.Table:
@@ -86,16 +82,16 @@ def canonical_records(raw: ir.Table, layout: TaxiType, month: str, file: str, so
         if tlc_name is None:
             columns[field] = ibis.null(target)
             continue
-        spelled = [name for name in raw.columns if _NUMBERED.sub("", name).lower() == tlc_name.lower()]
+        spelled = [name for name in raw.columns if spelling_of(name).lower() == tlc_name.lower()]
         if not spelled:
             raise RideDurationError(
                 f"{file} has no column {tlc_name}, which {layout.name} months need for {field}; "
-                f"it has {', '.join(name for name in raw.columns if name != ROW_NUMBER)}"
+                f"it has {', '.join(spelling_of(name) for name in raw.columns if name != ROW_NUMBER)}"
             )
         for name in spelled:
             if not fits(raw[name].type()):
                 raise RideDurationError(
-                    f"{file}: column {name} is of type {raw[name].type()}, but must be {wanted}; "
+                    f"{file}: column {spelling_of(name)} is of type {raw[name].type()}, but must be {wanted}; "
                     "write it as that, or get the file again"
                 )
         columns[field] = _coalesce(raw, {name: _cast(raw[name], target) for name in spelled}, file)
@@ -132,7 +128,7 @@ def _coalesce(raw: ir.Table, spellings: dict[str, ir.Column], file: str) -> ir.C
         rows = raw.aggregate(rows=(column != other).sum()).to_pyarrow()["rows"][0].as_py()
         if rows:
             raise RideDurationError(
-                f"{file} has the columns {first} and {_NUMBERED.sub('', name)}, which differ in {rows:,} "
+                f"{file} has the columns {first} and {spelling_of(name)}, which differ in {rows:,} "
                 "of its rows; delete the wrong one from the file, or get the file again"
             )
         column = column.coalesce(other)

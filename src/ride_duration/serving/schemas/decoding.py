@@ -39,6 +39,9 @@ _BYTE = re.compile(r"\(byte (\d+)\)")
 #: What Python and others write as if JSON had it.
 _NOT_A_NUMBER = re.compile(rb"NaN|Infinity")
 
+#: Half a character: an escaped high surrogate without the low one. msgspec takes what follows for the end of the body.
+_HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
+
 #: Objects in the largest list of rides: the whole, each ride, and its positions. Lists with more are counted first.
 _OBJECTS = 1 + 3 * MANY
 
@@ -142,7 +145,21 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
         raise InvalidRequest("JSON has neither NaN nor infinities", _field_of(found, kind))
     if completed:  # msgspec counts bytes that were not sent
         raise InvalidRequest("the body is not valid JSON", "body")
+    if isinstance(error, UnicodeDecodeError):  # it counts from the beginning of a text
+        raise InvalidRequest(_describe_bytes(body), "body")
+    if "truncated" in str(error) and (half := _HALF_CHARACTER.search(body)):
+        said = f"half of a surrogate pair (byte {half.start()})"
+        raise InvalidRequest(f"the body is not valid JSON: {said}", "body")
     raise explain_decode_error(error)
+
+
+def _describe_bytes(body: bytes) -> str:
+    """Say where a body is not UTF-8."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"the body is not UTF-8: {error.reason} (byte {error.start})"
+    return "the body is not UTF-8"
 
 
 def _without_number(body: bytes, error: Exception) -> bytes:
