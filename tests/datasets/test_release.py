@@ -9,6 +9,7 @@ import mlflow
 import pytest
 from kedro.io import DatasetError
 
+from ride_duration.datasets.registered_packages import RegisteredPackagesDataset
 from ride_duration.datasets.release import (
     ChampionDataset,
     FormerChampionsDataset,
@@ -275,3 +276,21 @@ def test_a_former_champion_whose_files_are_damaged_cannot_be_loaded(store: Store
     former = FormerChampionsDataset(**Run(store, "damaged").of_registry).load()
     with pytest.raises(RideDurationError, match=r"lower\.onnx is not what"):
         former[0].load()
+
+
+def test_the_package_of_each_registered_version_is_opened_when_it_is_asked_for(store: Store) -> None:
+    registry = store.registry("ride-duration-opened-simulated")
+    first, second = store.champions(registry, 2)
+    dataset = RegisteredPackagesDataset(**Run(store, "opened").of_registry)
+    packages = dataset.load()
+    assert set(packages) == {first, second}
+    assert packages[second]().version == second
+    store.damage(registry, first)
+    with pytest.raises(RideDurationError, match=r"lower\.onnx is not what"):
+        packages[first]()
+    with pytest.raises(DatasetError, match="not allowed"):
+        dataset.save(None)
+
+
+def test_a_registry_without_versions_has_no_packages(store: Store) -> None:
+    assert RegisteredPackagesDataset(**Run(store, "empty").of_registry).load() == {}
