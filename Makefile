@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test soak system-deps lint bench-serving ui viz notebook lock clean
+.PHONY: help run serve test test-fast test-docs soak system-deps lint bench-serving ui viz notebook lock clean
 
 help: ## List what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,13 @@ test: lint ## Run every test, linter, type check and import contract
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 	@echo "Coverage of trips and pipelines, in percent, of at least 95:"
 	@$(BIN)/coverage report --include='*/trips/*,*/pipelines/*' --fail-under=95 --format=total
+
+test-fast: lint ## Run linters and unit tests, within a minute: the inner loop
+	@$(BIN)/python -m pytest -n 2 $(FAST)
+FAST := tests/trips tests/stats tests/cli tests/rollout tests/model_package tests/pipelines/monitoring
+
+test-docs: $(VENV)/installed-dev ## Run the commands that the documentation shows
+	@$(BIN)/python -m pytest -m docs
 
 soak: $(VENV)/installed-dev ## Run the long tests: many kills, many seeds, thousands of cases
 	@$(BIN)/python -m pytest -m soak

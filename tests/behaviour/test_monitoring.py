@@ -30,7 +30,7 @@ def slow_down(project: Project, factor: float) -> None:
 
 
 def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None:
-    assert "no month has been judged yet" in scored.kedro("monitor", "status", "--env=test").err
+    assert "no month has been evaluated yet" in scored.kedro("monitor", "status", "--env=test").err
     ended = scored.kedro("monitor", "run", "--window=2021-02", "--env=test", "--exit-code")
     assert ended.code == 0, ended.err
     assert ended.out.startswith("Verdict: ok\nVersion 1 on green taxis, 2021-02-01 to 2021-02-28")

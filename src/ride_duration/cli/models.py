@@ -11,7 +11,7 @@ import click
 
 from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
 from ride_duration.cli.errors import report_errors
-from ride_duration.cli.rollout_store import told_of_rollout
+from ride_duration.cli.rollout_store import describe_rollout
 from ride_duration.cli.tables import history_entries, history_table, version_entries, version_table
 from ride_duration.provenance import author
 
@@ -77,7 +77,7 @@ def models() -> None:
 @json_option
 @chosen
 def list_versions(as_json: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """List the versions, the newest first: what each is, what it learnt from, and how good it was."""
+    """List the versions, the newest first: what each is, what it was trained on, and how good it was."""
     with report_errors(traceback):
         registry, same = chosen_registry(env, params), same_choice(env, params)
         versions = registry.versions()
@@ -163,8 +163,8 @@ def _decide(
         registry, same = chosen_registry(env, params), same_choice(env, params)
         decision = act(registry, by or author(registry.project), why or NO_REASON)
         click.echo(_outcome(decision))
-        if told := told_of_rollout(decision, env, params):
-            click.echo(told)
+        if note := describe_rollout(decision, env, params):
+            click.echo(note)
         can_undo = decision.kind in ("promotion", "approval") and decision.previous
         undo = f"; `kedro models rollback{same}` undoes this" if can_undo else ""
         click.echo(f"Next: `kedro models history{same}` shows who was champion when{undo}.")

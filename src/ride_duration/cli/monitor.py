@@ -62,7 +62,7 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
     with report_errors(traceback):
         catalog = load_context(env).catalog
         if not catalog.exists("monitoring_summary"):
-            raise NotFound("no month has been judged yet; run `kedro monitor run --window MONTH` first")
+            raise NotFound("no month has been evaluated yet; run `kedro monitor run --window MONTH` first")
         click.echo(catalog.load("monitoring_summary"))
     if exit_code:
         _end(env, traceback)

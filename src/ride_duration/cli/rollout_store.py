@@ -51,7 +51,7 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
             return stopped
 
 
-def told_of_rollout(decision: Decision, env: str | None, params: dict[str, Any]) -> str | None:
+def describe_rollout(decision: Decision, env: str | None, params: dict[str, Any]) -> str | None:
     """Return what a decision means for the open rollout; None if there is none, or none can be seen from here.
 
     Another champion ends it, which the service notes. A rejection of its challenger does not show in who is champion:

@@ -56,8 +56,8 @@ def draw_days(
     for number, point in enumerate(points):
         if point:
             ring = " class=incident r=6" if marked is not None and marked[number] else " class=dot r=2.5"
-            told = f"<title>{days[number]}: {values[number]:.3f}</title>"
-            parts.append(f"<circle{ring} cx={point[0]:.1f} cy={point[1]:.1f}>{told}</circle>")
+            hint = f"<title>{days[number]}: {values[number]:.3f}</title>"
+            parts.append(f"<circle{ring} cx={point[0]:.1f} cy={point[1]:.1f}>{hint}</circle>")
     return _frame(title, parts)
 
 

@@ -104,7 +104,7 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
             found["part"], [*_PARTS_OF_DAY, 24], labels=list(_PARTS_OF_DAY.values()), right=False
         ).astype(str)
         slices = [found.assign(slice=ALL), found.assign(slice=found["part"])]
-        slices.append(found.assign(slice="from " + found["borough"]))
+        slices.append(found.assign(slice="from " + found["borough"].replace("N/A", "no known zone")))
         table = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[list(SUMS)].sum(min_count=1)
         tables.append(table.assign(moment=moment))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

@@ -154,7 +154,7 @@ def _line(name: str, value: float, low: float | None, high: float | None) -> str
 
 
 def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring) -> tuple[str, list[str]]:
-    """Return the moment that is judged, and a note if it is not the one that is asked for."""
+    """Return the moment that is evaluated, and a note if it is not the one that is asked for."""
     known = set(daily_sums[daily_sums["version"] == version]["moment"])
     wanted = monitoring.monitored_moment
     if wanted in known or not known:

@@ -86,7 +86,7 @@ class Monitoring(TripSource):
 
     Attributes:
         window: Months that were scored, as `parse_months` reads them.
-        monitored_moment: Which answers are judged: `at_request_time`, as users get them, or `with_distance`.
+        monitored_moment: Which answers are evaluated: `at_request_time`, as users get them, or `with_distance`.
         verdict_thresholds: Of the verdict.
         drift_limits: Of other rides.
     """

@@ -19,7 +19,7 @@ _STYLE = """
 @media(prefers-color-scheme:dark){:root{--ink:#e7edf3;--soft:#9fb0c0;--line:#6cb6ff;--grid:#36424e;--bad:#ff8a80;
 --good:#7fd99a;--paper:#12181f}}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:var(--ink);
-background:var(--paper)}
+background:var(--paper);overflow-wrap:anywhere}
 h1{margin-bottom:.2rem}h1.ok{color:var(--good)}h1.retrain,h1.incident{color:var(--bad)}
 div.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
 td,th{padding:.3rem .6rem;border-bottom:1px solid var(--grid);text-align:left;white-space:nowrap}
@@ -67,9 +67,16 @@ def write_report(
         f"<h1 class={escape(verdict['verdict'])}>{escape(verdict['verdict'])}{cause}</h1>"
         f"<p class=soft>Version {verdict['version']}, {escape(verdict['taxi_type'])} taxis, {verdict['first']} to "
         f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
-        f"<ul>{reasons}{missing}</ul><p><b>Next:</b> {escape(verdict['next'])}</p>"
+        f"<ul>{reasons}{missing}</ul><p><b>Next:</b> {_with_code(verdict['next'])}</p>"
         f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2>{''.join(charts)}"
         f"<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}<h2>Rides</h2>{_drift(drift_scores)}</html>\n"
+    )
+
+
+def _with_code(text: str) -> str:
+    """Return text as HTML, with what stands between backticks as code."""
+    return "".join(
+        f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(escape(text).split("`"))
     )
 
 
