@@ -2,6 +2,7 @@
 
 import math
 import select
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any
@@ -13,6 +14,7 @@ from ride_duration.serving.schemas.problems import hide_details
 from ride_duration.trips.zones import zones as zone_table
 from tests.serving.conftest import Models
 from tests.support.serving.service import Running
+from tests.support.store.samples import until
 
 RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
 
@@ -115,3 +117,21 @@ def test_reasons_lose_folders_and_what_drivers_say_of_hosts() -> None:
     said = 'the registry cannot be reached (connection to server at "10.0.0.7", port 5432 failed)'
     assert hide_details(said) == "the registry cannot be reached"
     assert hide_details("the model package in /srv/rides/data/1 is refused") == "the model package in 1 is refused"
+
+
+def test_a_database_that_is_gone_and_cannot_be_saved_makes_the_service_not_ready(
+    models: Models, started: Callable[..., Running]
+) -> None:
+    running = started(models.champion())
+    until(lambda: running.get("/ready").status == 200)
+    assert running.post("/predict", RIDE).status == 200
+    until(lambda: running.get("/live").json["queue_depth"] == 0)
+    database = running.folder / "predictions.db"
+    database.unlink()
+    database.mkdir()  # a full disk does the same, and is harder to make
+    until(lambda: running.get("/ready").status == 503)
+    said = running.get("/ready").json["detail"]
+    assert "predictions.db were deleted or replaced, and cannot be saved" in said
+    assert str(running.folder) not in said
+    database.rmdir()
+    until(lambda: running.get("/ready").status == 200)

@@ -45,7 +45,7 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._arriving = False
-            self._header_bytes = self._collected_bytes = self._excess_bytes = self._hosts = 0
+            self._header_bytes = self._collected_bytes = self._excess_bytes = 0
             self._refusal: HttpProblem | None = None
             self._clock: TimerHandle | None = self.loop.call_later(seconds, self._end)
             self._reading_clock: TimerHandle | None = None
@@ -81,29 +81,29 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
             if len(self.pipeline) >= _PIPELINED:
                 raise ValueError("too many requests at once")
             self._arriving = True
-            self._header_bytes = self._collected_bytes = self._excess_bytes = self._hosts = 0
+            self._header_bytes = self._collected_bytes = self._excess_bytes = 0
             super().on_message_begin()
 
         def on_url(self, url: bytes) -> None:
             super().on_url(url)
             if len(self.url) > _URL_BYTES:
                 raise HttpProblem(414, f"a path and its query may have {_URL_BYTES:,} bytes")
-            self._collect(len(url))
+            self._collected_bytes += len(url)
 
         def on_header(self, name: bytes, value: bytes) -> None:
-            self._collect(len(name) + len(value) + _LINE_BYTES)
-            if self._in_body:  # a trailer; the request is being answered without it
-                return
-            super().on_header(name, value)
-            name = self.headers[-1][0]
-            if name == b"host":
-                self._hosts += 1
-            elif name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-                raise HttpProblem(501, "the only Transfer-Encoding that is supported is `chunked`")
+            self._collected_bytes += len(name) + len(value) + _LINE_BYTES
+            if self._collected_bytes > _HEADER_BYTES:
+                raise _header_too_large()
+            if self.cycle is None or self.cycle.scope is not self.scope:  # else a trailer; it is dropped
+                super().on_header(name, value)
 
         def on_headers_complete(self) -> None:
-            if self._hosts > 1 or (not self._hosts and self.parser.get_http_version() == "1.1"):
+            names = [name for name, _ in self.headers]
+            hosts = names.count(b"host")
+            if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
                 raise HttpProblem(400, "a request needs exactly one Host header")
+            if b"transfer-encoding" in names:
+                _check_coding(self.headers)
             self._collected_bytes = 0  # trailers count by themselves
             super().on_headers_complete()
 
@@ -173,12 +173,6 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
                 self._excess_bytes = max(0, self._excess_bytes + len(piece))
                 if self._excess_bytes > _HEADER_BYTES:
                     self._refuse(_header_too_large())
-
-        def _collect(self, size: int) -> None:
-            """Count what the parser has read of a header or of trailers."""
-            self._collected_bytes += size
-            if self._collected_bytes > _HEADER_BYTES:
-                raise _header_too_large()
 
         def _should_upgrade(self) -> bool:
             """Whether to forget what the parser tells of a request, which it takes to end with its header."""
@@ -261,6 +255,12 @@ def make_timeout_protocol(seconds: float, on_refusal: Callable[[int], None]) -> 
             self._start_reading_clock()
 
     return TimeoutProtocol
+
+
+def _check_coding(headers: list[tuple[bytes, bytes]]) -> None:
+    for name, value in headers:
+        if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise HttpProblem(501, "the only Transfer-Encoding that is supported is `chunked`")
 
 
 def _header_too_large() -> HttpProblem:

@@ -39,8 +39,9 @@ _BYTE = re.compile(r"\(byte (\d+)\)")
 #: What Python and others write as if JSON had it.
 _NOT_A_NUMBER = re.compile(rb"NaN|Infinity")
 
-#: Half a character: an escaped high surrogate without the low one. msgspec takes what follows for the end of the body.
-_HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
+#: Half a character, an escaped high surrogate without the low one; and how many bytes before the end of a body msgspec
+#: takes it for a body that is cut off, since the other half has no room.
+_HALF_CHARACTER, _NEAR_END = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"), 12
 
 #: Objects in the largest list of rides: the whole, each ride, and its positions. Lists with more are counted first.
 _OBJECTS = 1 + 3 * MANY
@@ -147,9 +148,10 @@ def _look_again(body: bytes, kind: Any, error: Exception, *, completed: bool = F
         raise InvalidRequest("the body is not valid JSON", "body")
     if isinstance(error, UnicodeDecodeError):  # it counts from the beginning of a text
         raise InvalidRequest(_describe_bytes(body), "body")
-    if "truncated" in str(error) and (half := _HALF_CHARACTER.search(body)):
-        said = f"half of a surrogate pair (byte {half.start()})"
-        raise InvalidRequest(f"the body is not valid JSON: {said}", "body")
+    if "truncated" in str(error) and (half := _HALF_CHARACTER.search(body, max(0, len(body) - _NEAR_END))):
+        before = body[: half.start()]
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:  # else the backslash is an escaped one
+            raise InvalidRequest(f"the body is not valid JSON: half of a surrogate pair (byte {half.start()})", "body")
     raise explain_decode_error(error)
 
 
