@@ -20,7 +20,7 @@ from ride_duration.pipelines.parameters import Parameters, TripSource
 
 #: Below these groups of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUPS = ("hyper_parameters", "search_space")
-_HAVE_OPEN_GROUPS = ("models.", "intervals.model.")
+_HAVE_OPEN_GROUPS = ("models.", "intervals.model.", "expected_errors.model.")
 
 #: Names that parameters had before, and have in files of users and in records of runs.
 _FORMER_NAMES = {"service": "taxi_type"}

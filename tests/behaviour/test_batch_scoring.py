@@ -42,6 +42,7 @@ COLUMNS = {
         ),
         "double",
     ),
+    "model": "string",
 }
 NOON = datetime(2021, 3, 1, 12)
 

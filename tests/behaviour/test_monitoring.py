@@ -30,7 +30,10 @@ def slow_down(project: Project, factor: float) -> None:
 
 
 def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None:
-    assert "no month has been evaluated yet" in scored.kedro("monitor", "status", "--env=test").err
+    assert (
+        "no month of green taxis (simulated) has been evaluated last"
+        in scored.kedro("monitor", "status", "--env=test").err
+    )
     ended = scored.kedro("monitor", "run", "--window=2021-02", "--env=test", "--exit-code")
     assert ended.code == 0, ended.err
     assert ended.out.startswith("Verdict: ok\nVersion 1 on green taxis, 2021-02-01 to 2021-02-28")
@@ -54,7 +57,10 @@ def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--window=2021-03"], "2021-03 of green taxis has not been scored; run `kedro run --pipelines=batch_scoring"),
+        (
+            ["--window=2021-03"],
+            "has not been scored by ride-duration-green-simulated; run `kedro run",
+        ),
         (["--window=2021-13"], "window"),
         (["--window="], "has not been scored"),
         (["--params=monitored_moment=later"], "at_request_time"),

@@ -1,6 +1,7 @@
 """Scored months, made by hand, and the parameters of the monitoring, for its tests."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ibis
@@ -13,6 +14,8 @@ from ride_duration.pipelines.monitoring.parameters import Monitoring
 
 CONF = Path(__file__).parents[2] / "conf/base"
 CONFIGURED: dict[str, Any] = yaml.safe_load((CONF / "parameters_monitoring.yml").read_text())
+_FOLDER = TemporaryDirectory()
+_ENGINE = ibis.duckdb.connect()
 SOURCE = {"source": "tlc", "sources": {"tlc": "somewhere", "simulated": None}, "taxi_type": "green"}
 
 
@@ -65,7 +68,11 @@ def partitions(*months: pd.DataFrame) -> dict[str, Any]:
 
 
 def _open(table: pd.DataFrame) -> Any:
+    """Write trips to a file, as scored months are, and return a function that opens it."""
+    path = Path(_FOLDER.name) / f"{len(list(Path(_FOLDER.name).iterdir()))}.parquet"
+    table.to_parquet(path, index=False)
+
     def opened() -> ir.Table:
-        return ibis.memtable(table)
+        return _ENGINE.read_parquet(path)
 
     return opened

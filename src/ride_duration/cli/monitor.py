@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ride_duration.cli.context import load_context, traceback_option
@@ -60,15 +62,30 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
 def status(env: str | None, exit_code: bool, traceback: bool) -> None:
     """Show the last verdict again."""
     with report_errors(traceback):
-        catalog = load_context(env).catalog
-        if not catalog.exists("monitoring_summary"):
-            raise NotFound("no month has been evaluated yet; run `kedro monitor run --window MONTH` first")
-        click.echo(catalog.load("monitoring_summary"))
+        _load_verdict(env)
+        click.echo(load_context(env).catalog.load("monitoring_summary"))
     if exit_code:
         _end(env, traceback)
 
 
+def _load_verdict(env: str | None) -> dict[str, Any]:
+    """Return the last verdict.
+
+    Raises:
+        NotFound: There is none, or it is about months of another source or taxi type.
+    """
+    context = load_context(env)
+    wanted = {name: context.params[name] for name in ("source", "taxi_type")}
+    verdict = context.catalog.load("verdict") if context.catalog.exists("verdict") else {}
+    if {name: verdict.get(name) for name in wanted} != wanted:
+        raise NotFound(
+            f"no month of {wanted['taxi_type']} taxis ({wanted['source']}) has been evaluated last; "
+            "run `kedro monitor run --window MONTH` with the same --env first"
+        )
+    return dict(verdict)
+
+
 def _end(env: str | None, traceback: bool) -> None:
     with report_errors(traceback):
-        verdict = load_context(env).catalog.load("verdict")["verdict"]
+        verdict = _load_verdict(env)["verdict"]
     raise SystemExit(EXIT_CODES[verdict])

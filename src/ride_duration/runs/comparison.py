@@ -25,7 +25,17 @@ _SHORT = 8
 _HEADLINE = ("model", "train_data", "val_data", "service", "source")
 
 #: What decides how a run ends, beside the chosen entry of `models` and the feature sets that are read.
-_DECISIVE = ("test_data", "seed", "baselines", "intervals", "slices", "simulation", "gate", "release")
+_DECISIVE = (
+    "test_data",
+    "seed",
+    "baselines",
+    "intervals",
+    "expected_errors",
+    "slices",
+    "simulation",
+    "gate",
+    "release",
+)
 
 #: What stands behind a commit: whether files had been changed.
 _DIRTY = {"true": "*", "unknown": "?"}

@@ -62,3 +62,10 @@ def test_an_estimator_that_refuses_is_named() -> None:
     wrong = ERRORS.model.model_copy(update={"hyper_parameters": {"max_depth": -3}})
     with pytest.raises(RideDurationError, match=r"expected errors cannot be fitted.*see expected_errors.model"):
         fit_errors(model, simulated_features(500), training("xgboost"), ERRORS.model_copy(update={"model": wrong}))
+
+
+@pytest.mark.parametrize("features", ["nothing", "zone_pair"])
+def test_features_that_are_no_numbers_are_refused_before_anything_is_fitted(features: str) -> None:
+    choice = ERRORS.model.model_copy(update={"features": features})
+    with pytest.raises(RideDurationError, match=f"names '{features}', which is not a feature set of numbers alone"):
+        fit_with_errors(simulated_features(1), training("xgboost"), ERRORS.model_copy(update={"model": choice}))

@@ -16,3 +16,10 @@ def test_few_days_and_days_without_labels_say_nothing() -> None:
     assert not find_level_incidents(np.array([1.0, 1.0, 3.0]), 0.25, 28).any()
     levels = np.array([*[1.0] * 7, np.nan, 2.0, np.nan])
     assert np.flatnonzero(find_level_incidents(levels, 0.25, 28)).tolist() == [8]
+
+
+def test_broken_days_do_not_become_usual_unless_they_last() -> None:
+    levels = np.concatenate([np.ones(28), np.full(10, 1.6), np.ones(20)])
+    assert np.flatnonzero(find_level_incidents(levels, 0.25, 28)).tolist() == [*range(28, 38)]
+    for_good = np.concatenate([np.ones(28), np.full(40, 1.6)])
+    assert np.flatnonzero(find_level_incidents(for_good, 0.25, 28)).tolist() == [*range(28, 42)]

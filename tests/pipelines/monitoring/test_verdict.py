@@ -96,3 +96,39 @@ def test_a_level_that_moves_is_seen_before_a_window_is_over() -> None:
     found = verdict(sums_of(days))
     assert (found.finding, found.cause) == (Finding.WATCH, Cause.LEVEL)
     assert "beyond the limit since 2021-02-2" in found.reasons[0]
+
+
+def test_a_fortnight_of_which_little_is_known_is_not_said_to_be_ok() -> None:
+    sums = sums_of(np.tile(QUIET, 2)[:31], spread=1.5)
+    known = np.isin(np.arange(31), [*range(17), 19, 21, 23, 25, 27, 30])
+    found = verdict(sums._replace(labelled=np.where(known, sums.labelled, 0.0)))
+    assert found.finding == Finding.INSUFFICIENT
+    assert "in 0 of 2 windows of 14 days" in found.reasons[0]
+
+
+def test_good_months_before_do_not_hide_what_the_last_fortnights_show() -> None:
+    spread = np.ones(196)
+    spread[-28:] = 1.1
+    found = verdict(sums_of(np.tile(QUIET, 7), spread=spread))
+    assert (found.finding, found.cause) == (Finding.RETRAIN, Cause.STRUCTURE)
+    assert found.gain == pytest.approx(1 - 1 / 1.1, abs=0.01)
+
+
+def test_a_level_that_swings_both_ways_does_not_last() -> None:
+    days = QUIET.copy()
+    days[:14] += 0.12
+    days[14:] -= 0.10
+    assert verdict(sums_of(days, expected=1.3)).finding == Finding.WATCH
+
+
+def test_the_cause_is_that_of_the_part_which_is_beyond() -> None:
+    spread = np.ones(28)
+    spread[:14] = 1.15
+    found = verdict(sums_of(QUIET, spread=spread))
+    assert (found.finding, found.cause) == (Finding.WATCH, Cause.STRUCTURE)
+
+
+def test_an_incident_goes_on_until_a_labelled_day_says_otherwise() -> None:
+    sums = sums_of(QUIET)
+    sums = sums._replace(labelled=np.where(np.arange(28) == 27, 0.0, sums.labelled))
+    assert verdict(sums, np.arange(28) == 26).finding == Finding.INCIDENT

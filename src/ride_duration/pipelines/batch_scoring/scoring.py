@@ -18,6 +18,7 @@ from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.streams import batches_of, in_turn
 from ride_duration.pipelines.data_engineering.rules import minutes_of
 from ride_duration.pipelines.data_engineering.trip_records import empty, open_records
+from ride_duration.registry import model_name
 from ride_duration.trips.records import TaxiType
 
 #: Opens the scored trips of one partition as a stream.
@@ -71,7 +72,7 @@ def schema_of(layout: TaxiType) -> pa.Schema:
     `actual_duration` is null where a time is missing, `diff` is actual less predicted, and bounds are null where no
     intervals were asked for. Columns of answers at request time, without the metered distance, are null for a model
     that cannot answer so; expected squared errors (min²) for a package that has no error model. `trip_distance` is in
-    miles, as it was recorded.
+    miles, as it was recorded; `model` is the registered name of the model, whose version `model_version` is.
     """
     minutes = ("actual_duration", "predicted_duration", "diff", "lower", "upper")
     later = ("trip_distance", *(f"{name}_without_distance" for name in ("predicted", "lower", "upper")), *_EXPECTED)
@@ -84,6 +85,7 @@ def schema_of(layout: TaxiType) -> pa.Schema:
             *((name, pa.float64()) for name in minutes),
             ("model_version", pa.string()),
             *((name, pa.float64()) for name in later),
+            ("model", pa.string()),
         ]
     )
 
@@ -136,7 +138,8 @@ def _score(
     later = (distance, before.duration, before.lower, before.upper, expected, expected_before)
     version = pa.repeat(str(package.version), len(trips))
     columns = [*copied, *(_nullable(values, trips) for values in minutes), version]
-    return pa.record_batch([*columns, *(_nullable(values, trips) for values in later)], schema=schema)
+    model = pa.repeat(model_name(scoring.taxi_type, scoring.source), len(trips))
+    return pa.record_batch([*columns, *(_nullable(values, trips) for values in later), model], schema=schema)
 
 
 def _answer(

@@ -13,6 +13,7 @@ from ride_duration.errors import NotFound
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.registry import model_name
 from ride_duration.trips.records import DURATION
 from ride_duration.trips.zones import read_zones, zone_table
 
@@ -51,19 +52,30 @@ def sum_days(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monito
     Raises:
         NotFound: A month has not been scored.
     """
-    wanted = [month for month in monitoring.months if partition_of(monitoring.taxi_type, month) not in scored_trips]
-    if wanted:
-        raise NotFound(
-            f"{', '.join(wanted)} of {monitoring.taxi_type} taxis has not been scored; run `kedro run "
-            f"--pipelines=batch_scoring --params=score_data={'+'.join(wanted)}` with the same --env first"
-        )
-    months = (monitoring.month_before, *monitoring.months, *monitoring.months_of_the_year_before)
-    tables = [
-        _sum_month(scored_trips[partition](), month)
-        for month in dict.fromkeys(months)
+    opened = {
+        month: scored_trips[partition]()
+        for month in (monitoring.month_before, *monitoring.months, *monitoring.months_of_the_year_before)
         if (partition := partition_of(monitoring.taxi_type, month)) in scored_trips
-    ]
+    }
+    models = {month: _find_model(scored) for month, scored in opened.items()}
+    wanted = model_name(monitoring.taxi_type, monitoring.source)
+    found = {month: opened[month] for month, model in models.items() if model in (wanted, None)}
+    if lacking := [month for month in monitoring.months if month not in found]:
+        others = sorted({str(models[month]) for month in lacking if month in models})
+        raise NotFound(
+            f"{', '.join(lacking)} of {monitoring.taxi_type} taxis has not been scored by {wanted}"
+            f"{f' but by {others[0]}' if others else ''}; run `kedro run --pipelines=batch_scoring "
+            f"--params=score_data={'+'.join(lacking)}` with the same --env first"
+        )
+    tables = [_sum_month(scored, month) for month, scored in found.items()]
     return pd.concat(tables, ignore_index=True).sort_values(["version", "moment", "slice", "day"], ignore_index=True)
+
+
+def _find_model(scored: ir.Table) -> str | None:
+    """Return the registered name of the model that scored trips; None where a former program has not kept it."""
+    if "model" not in scored.columns:
+        return None
+    return str(scored["model"].max().to_pyarrow().as_py())
 
 
 def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last: str, slice_: str = ALL) -> DailySums:

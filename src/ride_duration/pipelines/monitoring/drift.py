@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ride_duration.model_package import ModelPackage, Rides
-from ride_duration.model_package.reference import COUNTS, ROWS
+from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
+from ride_duration.pipelines.batch_scoring.streams import batches_of
 from ride_duration.pipelines.monitoring.parameters import DriftLimits, Monitoring
 from ride_duration.stats.binning import count_by_day, find_bins
 from ride_duration.stats.drift import (
@@ -24,15 +27,38 @@ from ride_duration.stats.drift import (
     draw_days,
     find_p_value,
 )
+from ride_duration.trips.features import METERED
+from ride_duration.trips.records import DURATION
 
 #: Levels of the quantiles that are compared in the feature's unit.
 _LEVELS = np.linspace(0.005, 0.995, 100)
 
-_COLUMNS = ("PULocationID", "DOLocationID", "trip_distance")
+#: Rides that are read at a time, and those of them, at least, whose values quantiles are taken of.
+_ROWS, _SAMPLED = 200_000, 5_000
+
+#: A date with a smaller share of a usual day's rides is a stray one.
+_STRAY = 0.05
+
 _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
     "missing_in_reference", "p_value", "adjusted", "beyond",
 )  # fmt: skip
+
+
+class Reference(NamedTuple):
+    """What rides are compared with.
+
+    Attributes:
+        days: Its days (n,), datetime64[D].
+        edges: Inner edges of the bins of each feature.
+        counts: Rides of each feature by day and bin (n, bins), the last bin of missing values.
+        rows: Some rides of every day.
+    """
+
+    days: NDArray[np.datetime64]
+    edges: dict[str, NDArray[np.float64]]
+    counts: dict[str, NDArray[np.float64]]
+    rows: pd.DataFrame
 
 
 def measure_drift(
@@ -43,6 +69,8 @@ def measure_drift(
 ) -> pd.DataFrame:
     """Compare the rides of the last windows with the reference of the package that scored them.
 
+    Rides whose duration is known and out of range are left out, as they are in the reference.
+
     Args:
         scored_trips: For each partition, a function that opens it as a table.
         registered_packages: For each version, a function that opens its package.
@@ -52,31 +80,32 @@ def measure_drift(
     Returns:
         One row a window and feature: its days, the distances, both shares of missing values, the p-value, the same
         adjusted for the number of features, and whether it is `beyond` all limits. Empty where the package has no
-        reference, as those of former programs.
+        reference, as those of former programs. What was not recorded, or not asked for, is not compared.
     """
     version = find_version(daily_sums, monitoring)
     package = registered_packages[version]() if version in registered_packages else None
     if package is None or COUNTS not in package.contents:
         return pd.DataFrame(columns=list(_SCORE_COLUMNS))
-    reference = pq.read_table(io.BytesIO(package.contents[COUNTS])).to_pandas()
-    reference["day"] = reference["day"].to_numpy().astype("datetime64[D]")
-    rides = _read_rides(scored_trips, package, monitoring)
-    sample = pq.read_table(io.BytesIO(package.contents[ROWS])).to_pandas()
-    last = np.datetime64(monitoring.last_day)
+    reference = _read_reference(package)
+    limits = monitoring.drift_limits
+    first = np.datetime64(monitoring.last_day) - np.timedelta64((limits.windows + 1) * limits.window_days - 1, "D")
+    days = first + np.arange((limits.windows + 1) * limits.window_days)
+    counts, values = _count_rides(scored_trips, package, reference, days, version, monitoring)
     tables = []
-    for number in range(monitoring.drift_limits.windows):
-        end = last - np.timedelta64(number * monitoring.drift_limits.window_days, "D")
-        begin = end - np.timedelta64(monitoring.drift_limits.window_days - 1, "D")
-        if begin < rides["day"].min():
+    for number in range(limits.windows):
+        end = len(days) - number * limits.window_days
+        window = slice(end - limits.window_days, end)
+        if next(iter(counts.values()))[window].sum() == 0:
             break
-        tables.append(_compare(rides, reference, sample, begin, end, monitoring.drift_limits, seed=number))
+        tables.append(_compare(reference, days, counts, values, window, limits, number))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
 
 
 def find_version(daily_sums: pd.DataFrame, monitoring: Monitoring) -> int:
-    """Return the version that scored the last day of the window."""
+    """Return the version that scored most rides of the last day of the window."""
     within = daily_sums[daily_sums["day"].astype(str) <= monitoring.last_day]
-    return int(within.sort_values("day")["version"].iloc[-1])
+    last = within[within["day"] == within["day"].max()]
+    return int(str(last.groupby("version")["rides"].sum().idxmax()))
 
 
 def find_drifted(drift_scores: pd.DataFrame, limits: DriftLimits) -> tuple[list[str], list[str]]:
@@ -90,71 +119,117 @@ def find_drifted(drift_scores: pd.DataFrame, limits: DriftLimits) -> tuple[list[
     return drifted, [name for name in drifted if name in missing]
 
 
+def _read_reference(package: ModelPackage) -> Reference:
+    """Read the reference of a package; stray dates of some meter's clock are no days of it."""
+    table = pq.read_table(io.BytesIO(package.contents[COUNTS])).to_pandas()
+    edges, counts = {}, {}
+    for feature, counted in table.groupby("feature", sort=False):
+        lows = np.sort(counted["low"].unique())
+        edges[str(feature)] = lows[np.isfinite(lows)]
+        by_day = counted.pivot(index="day", columns="bin", values="rows").sort_index()
+        rides = by_day.sum(axis=1)
+        by_day = by_day[rides >= _STRAY * rides.median()]
+        counts[str(feature)] = by_day.to_numpy(dtype=np.float64)
+    days = np.array(by_day.index.to_numpy(), dtype="datetime64[D]")
+    return Reference(days, edges, counts, pq.read_table(io.BytesIO(package.contents[ROWS])).to_pandas())
+
+
+def _count_rides(
+    scored_trips: dict[str, Callable[[], ir.Table]],
+    package: ModelPackage,
+    reference: Reference,
+    days: NDArray[np.datetime64],
+    version: int,
+    monitoring: Monitoring,
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
+    """Count the rides of the days by day and bin of each feature, and keep the values of some.
+
+    Answers are counted of the version alone that is looked at.
+    """
+    counts = {name: np.zeros((len(days), len(edges) + 2)) for name, edges in reference.edges.items()}
+    values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {name: [] for name in counts}
+    recorded: set[str] = set()
+    for rides in _read_rides(scored_trips, package, days, monitoring):
+        day = (rides["day"].to_numpy().astype("datetime64[D]") - days[0]).astype(np.int64)
+        by_version = (rides["version"] == version).to_numpy()
+        stride = max(1, len(rides) // _SAMPLED)
+        for name in counts:
+            if name not in rides:
+                continue
+            chosen = by_version if name in ANSWERS else np.ones(len(rides), dtype=bool)
+            numbers = rides[name].to_numpy(dtype=np.float64)[chosen]
+            bins = find_bins(numbers, reference.edges[name])
+            counts[name] += count_by_day(day[chosen], bins, len(days), len(reference.edges[name]) + 2)
+            values[name].append((day[chosen][::stride], numbers[::stride]))
+            if name not in ANSWERS or not np.isnan(numbers).all():
+                recorded.add(name)
+    return {name: counts[name] for name in counts if name in recorded}, values
+
+
 def _read_rides(
-    scored_trips: dict[str, Callable[[], ir.Table]], package: ModelPackage, monitoring: Monitoring
-) -> pd.DataFrame:
-    """Read the rides (n) of the window with their features and answers; actual durations play no part."""
-    tables = []
-    for month in monitoring.months:
-        scored = scored_trips[partition_of(monitoring.taxi_type, month)]()
+    scored_trips: dict[str, Callable[[], ir.Table]],
+    package: ModelPackage,
+    days: NDArray[np.datetime64],
+    monitoring: Monitoring,
+) -> Iterator[pd.DataFrame]:
+    """Read the rides of the days batch by batch, with their features and answers."""
+    for month in np.unique(days.astype("datetime64[M]")).astype(str).tolist():
+        partition = partition_of(monitoring.taxi_type, month)
+        if partition not in scored_trips:
+            continue
+        scored = scored_trips[partition]()
         pickup = next(name for name in scored.columns if "pickup" in name)
-        names = [
-            name for name in (*_COLUMNS, "predicted_duration", "predicted_without_distance") if name in scored.columns
-        ]
-        rows = scored.select(*names, pickup=pickup).to_pyarrow()
-        known = {name: rows[name].to_numpy().astype(np.float64) for name in names}
-        when = rows["pickup"].to_numpy().astype("datetime64[s]")
-        nothing = np.full(len(when), np.nan)
-        columns = package.columns(
-            Rides(known["PULocationID"], known["DOLocationID"], when, known.get("trip_distance", nothing))
-        )
-        table = pd.DataFrame({name: values for name, values in columns.items() if values.dtype != object})
-        table["predicted"] = known["predicted_duration"]
-        table["predicted_without_distance"] = known.get("predicted_without_distance", nothing)
-        table["day"] = when.astype("datetime64[D]")
-        tables.append(
-            table[(table["day"] >= np.datetime64(month, "D")) & (table["day"] <= np.datetime64(monitoring.last_day))]
-        )
-    return pd.concat(tables, ignore_index=True)
+        actual = scored["actual_duration"]
+        names = ["PULocationID", "DOLocationID", "trip_distance", "predicted_duration", "predicted_without_distance"]
+        rides = scored.filter(
+            actual.isnull() | actual.between(*DURATION),
+            scored[pickup].date().between(str(days[0]), str(days[-1])),
+            scored[pickup].strftime("%Y-%m") == month,
+        ).select(*[name for name in names if name in scored.columns], "model_version", pickup=pickup)
+        for batch in batches_of(rides, _ROWS):
+            yield _make_features(batch, package)
+
+
+def _make_features(batch: pa.RecordBatch, package: ModelPackage) -> pd.DataFrame:
+    known = {name: batch[name].cast("float64").to_numpy(zero_copy_only=False) for name in batch.schema.names[:-2]}
+    when = batch["pickup"].to_numpy(zero_copy_only=False).astype("datetime64[s]")
+    nothing = np.full(len(when), np.nan)
+    rides = Rides(known["PULocationID"], known["DOLocationID"], when, known.get("trip_distance", nothing))
+    columns = {name: values for name, values in package.columns(rides).items() if values.dtype != object}
+    if "trip_distance" not in known:  # a former program has not kept it
+        columns = {name: values for name, values in columns.items() if name not in METERED}
+    version = batch["model_version"].cast("int64").to_numpy(zero_copy_only=False)
+    table = pd.DataFrame(columns).assign(day=when.astype("datetime64[D]"), version=version)
+    answers = dict(zip(ANSWERS, ("predicted_duration", "predicted_without_distance"), strict=True))
+    return table.assign(**{name: known[column] for name, column in answers.items() if column in known})
 
 
 def _compare(
-    rides: pd.DataFrame,
-    reference: pd.DataFrame,
-    sample: pd.DataFrame,
-    begin: np.datetime64,
-    end: np.datetime64,
+    reference: Reference,
+    days: NDArray[np.datetime64],
+    counts: dict[str, NDArray[np.float64]],
+    values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]],
+    window: slice,
     limits: DriftLimits,
     seed: int,
 ) -> pd.DataFrame:
-    days = np.unique(reference["day"].to_numpy().astype("datetime64[D]"))
-    length = int((end - begin).astype(int)) + 1
-    drawn = draw_days(_weekdays(days), _weekdays(begin + np.arange(length)), limits.draws, seed)
-    window = rides[(rides["day"] >= begin) & (rides["day"] <= end)]
-    before = rides[(rides["day"] >= begin - np.timedelta64(length, "D")) & (rides["day"] < begin)]
+    drawn = draw_days(_weekdays(reference.days), _weekdays(days[window]), limits.draws, seed)
+    before = slice(window.start - limits.window_days, window.start)
     rows = []
-    for feature, counted in reference.groupby("feature", sort=False):
-        name = str(feature)
-        by_day = counted.pivot(index="day", columns="bin", values="rows").to_numpy(dtype=np.float64)
-        edges = np.sort(counted["low"].unique())
-        edges = edges[np.isfinite(edges)]
-        now, then = (_count(table[name].to_numpy(), edges) for table in (window, before))
-        total = by_day.sum(axis=0)
+    for name, by_day in counts.items():
+        now, then, total = by_day[window].sum(axis=0), by_day[before].sum(axis=0), reference.counts[name].sum(axis=0)
         psi = float(compute_psi(total, now))
-        quantiles = [
-            np.nanquantile(table[name].to_numpy(dtype=np.float64), _LEVELS)
-            if table[name].notna().any()
-            else np.zeros(100)
-            for table in (sample, window)
-        ]
+        in_window = [numbers[(day >= window.start) & (day < window.stop)] for day, numbers in values[name]]
         rows.append(
             {
-                "first": begin, "last": end, "feature": name, "psi": psi,
+                "first": days[window][0], "last": days[window][-1], "feature": name, "psi": psi,
                 "psi_to_previous": float(compute_psi(then, now)) if then.sum() else np.nan,
                 "jensen_shannon": float(compute_jensen_shannon(total, now)),
-                "wasserstein": compute_wasserstein(*quantiles),
+                "wasserstein": compute_wasserstein(
+                    _quantiles(reference.rows[name].to_numpy(dtype=np.float64)), _quantiles(np.concatenate(in_window))
+                ),
                 "missing": now[-1] / max(now.sum(), 1.0), "missing_in_reference": total[-1] / max(total.sum(), 1.0),
-                "p_value": find_p_value(psi, by_day, drawn),
+                "p_value": find_p_value(psi, reference.counts[name], drawn),
             }
         )  # fmt: skip
     table = pd.DataFrame(rows)
@@ -164,10 +239,9 @@ def _compare(
     return table[list(_SCORE_COLUMNS)]
 
 
-def _count(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    bins = find_bins(values, edges)
-    counts: NDArray[np.float64] = count_by_day(np.zeros(len(bins), dtype=np.int64), bins, 1, len(edges) + 2)[0]
-    return counts
+def _quantiles(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = numbers[~np.isnan(numbers)]
+    return np.quantile(known, _LEVELS) if len(known) else np.full(len(_LEVELS), np.nan)
 
 
 def _weekdays(days: NDArray[np.datetime64]) -> NDArray[np.int_]:

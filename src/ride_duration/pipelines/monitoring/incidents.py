@@ -12,7 +12,8 @@ def find_level_incidents(
     """Find days whose level is far from that of the days before: a broken meter, or a blizzard.
 
     The median of the days before stands for what is usual, so that an old model, whose level is far from 1 every day,
-    has no incidents, and a day that was one itself hardly moves it.
+    has no incidents. Days that are incidents do not become usual, unless half of `days_before` of them follow one
+    another: then something has changed for good, and these days are what is usual from there on.
 
     Args:
         levels: Σ actual / Σ predicted of each day (n,), in the order of time; NaN for days without labels.
@@ -21,9 +22,17 @@ def find_level_incidents(
         at_least: Fewer of them say nothing.
     """
     found = np.zeros(len(levels), dtype=bool)
+    usual: list[float] = []
+    in_a_row: list[float] = []
     for number, level in enumerate(levels.tolist()):
-        before = levels[:number]
-        usual = before[~np.isnan(before)][-days_before:]
-        if not np.isnan(level) and len(usual) >= at_least:
-            found[number] = abs(level / float(np.median(usual)) - 1) > beyond
+        if np.isnan(level):
+            continue
+        known = usual[-days_before:]
+        found[number] = len(known) >= at_least and abs(level / float(np.median(known)) - 1) > beyond
+        if not found[number]:
+            usual, in_a_row = [*usual, level], []
+        elif len(in_a_row) + 1 < days_before // 2:
+            in_a_row.append(level)
+        else:
+            usual, in_a_row = [*in_a_row, level], []
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
@@ -15,6 +16,7 @@ from ride_duration.pipelines.monitoring.incidents import find_level_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import Finding, decide
 from ride_duration.stats.bootstrap import resample_days
+from ride_duration.trips.features import FEATURES
 
 _SEED = 1
 
@@ -51,18 +53,21 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         drifted,
         more_missing,
         monitoring.verdict_thresholds,
-        _find_year_before(year_before, moment, monitoring),
+        _find_year_before(year_before, moment, version, monitoring),
     )
+    counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
     if drift_scores.empty:
-        missing.append("drift: the package has no reference (released by a former version)")
-    if np.isnan(days.expected).all():
+        missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
+    elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
+        missing.append(f"drift of {', '.join(lacking)}: not among the scored trips")
+    if np.isnan(days.expected[counted]).all():
         missing.append("expected error: the package has no error model (released by a former version)")
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
-        "version": version, "moment": moment, "first": str(days.day[0]), "last": str(days.day[-1]),
-        "figures": measure(days.select(days.labelled > 0)),
+        "version": version, "moment": moment, "first": str(days.day[days.rides > 0][0]), "last": str(days.day[-1]),
+        "figures": measure(days.select(counted)) | {"labelled": [_rounded(days.labelled.sum() / days.rides.sum())] * 3},
         "drifted": drifted, "incidents": [str(day) for day in days.day[incidents]], "missing": missing,
     }  # fmt: skip
 
@@ -104,7 +109,6 @@ _FIGURES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "coverage": lambda s: s["covered"] / s["labelled"],
     "width": lambda s: s["width"] / s["labelled"],
     "within_5_minutes": lambda s: s["within_5"] / s["labelled"],
-    "labelled": lambda s: s["labelled"] / s["rides"],
 }
 
 
@@ -162,13 +166,15 @@ def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring)
     return min(known), [f"answers {wanted.replace('_', ' ')}: there are none of version {version}"]
 
 
-def _find_year_before(rows: pd.DataFrame, moment: str, monitoring: Monitoring) -> DailySums | None:
-    """Return the days of the same months a year before, by whichever version scored most of them."""
+def _find_year_before(rows: pd.DataFrame, moment: str, evaluated: int, monitoring: Monitoring) -> DailySums | None:
+    """Return the days of the same months a year before, by another version than the one that is evaluated."""
     months = set(monitoring.months_of_the_year_before)
     chosen = rows[rows["day"].astype(str).str[:7].isin(months) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
     if chosen.empty:
         return None
     version = int(str(chosen.groupby("version")["labelled"].sum().idxmax()))
+    if version == evaluated:  # what is old now was not fresh then
+        return None
     first, last = min(months), max(months)
     end = str((np.datetime64(last, "M") + 1).astype("datetime64[D]") - 1)
     return select_days(rows, version, moment, f"{first}-01", end)

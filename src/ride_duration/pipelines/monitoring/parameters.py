@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.parameters import Parameters, TripSource, month_problems
+from ride_duration.trips.features import FEATURES
 from ride_duration.trips.months import parse_months
 
 
@@ -75,10 +77,19 @@ class DriftLimits(Parameters):
     window_days: int = Field(ge=7, multiple_of=7)
     windows: int = Field(ge=1)
     of_them: int = Field(ge=1)
-    draws: int = Field(ge=200, le=100_000)
+    draws: int = Field(le=100_000)
     alpha: float = Field(gt=0, lt=1)
     psi: float = Field(gt=0)
     missing: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.of_them > self.windows:
+            raise ValueError(f"of_them is {self.of_them}, and there are {self.windows} windows")
+        needed = int(np.ceil((len(FEATURES) + len(ANSWERS)) / self.alpha))
+        if self.draws < needed:
+            raise ValueError(f"draws is {self.draws}: no p-value can be below {self.alpha:g} with fewer than {needed}")
+        return self
 
 
 class Monitoring(TripSource):

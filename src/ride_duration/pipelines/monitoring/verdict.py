@@ -103,26 +103,33 @@ def decide(
     """
     labelled = days.labelled >= thresholds.min_rides_of_a_day
     usable = labelled & ~incidents
-    gain = _estimate_gain(days.select(usable)) if usable.any() else 0.0
-    if incidents.any() and (incidents.sum() > thresholds.incident_share * labelled.sum() or incidents[-1]):
+    parts = split(days, usable, thresholds) if usable.any() else []
+    looked_at = usable & (days.day >= parts[-1].first) if parts else usable
+    gain = _estimate_gain(days.select(looked_at)) if looked_at.any() else 0.0
+    if incidents.any() and (
+        incidents.sum() > thresholds.incident_share * labelled.sum() or incidents[np.flatnonzero(labelled)[-1]]
+    ):
         broken = f"{incidents.sum()} of {labelled.sum()} days are incidents, the last on {days.day[incidents][-1]}"
         return Verdict(Finding.INCIDENT, Cause.DATA, (broken,), gain)
-    if usable.sum() < thresholds.min_days or days.labelled[usable].sum() < thresholds.min_rides:
+    rides = days.labelled[looked_at].sum()
+    if not parts or looked_at.sum() < thresholds.min_days or rides < thresholds.min_rides:
         few = (
-            f"{usable.sum()} days with {days.labelled[usable].sum():,.0f} rides whose duration is known; "
-            f"{thresholds.min_days} days and {thresholds.min_rides:,} rides are needed"
+            f"{looked_at.sum()} days with {rides:,.0f} rides whose duration is known in {len(parts)} of "
+            f"{thresholds.windows} windows of {thresholds.window_days} days; {thresholds.min_days} days and "
+            f"{thresholds.min_rides:,} rides are needed, and half of the days of a window"
         )
         return Verdict(Finding.INSUFFICIENT, Cause.NONE, (few,), gain)
-    parts = split(days, usable, thresholds)
     by_level = [abs(part.log_level) > thresholds.log_level for part in parts]
     by_error = [
         part.error_ratio > thresholds.error_ratio and part.lower > thresholds.error_ratio_lower for part in parts
     ]
     reasons = _describe(parts, by_level, by_error, gain, thresholds)
     if any(by_level) or any(by_error):
-        lasting = len(parts) == thresholds.windows and (all(by_level) or all(by_error))
+        one_way = len({part.log_level > 0 for part in parts}) == 1
+        lasting = len(parts) == thresholds.windows and ((all(by_level) and one_way) or all(by_error))
         finding = Finding.RETRAIN if lasting and gain >= thresholds.min_gain else Finding.WATCH
-        return Verdict(finding, _find_cause(parts, year_before, thresholds), reasons, gain)
+        beyond = next(part for part, *found in zip(parts, by_level, by_error, strict=True) if any(found))
+        return Verdict(finding, _find_cause(beyond, year_before, thresholds), reasons, gain)
     if moved_since := _find_movement(days, usable, thresholds):
         return Verdict(Finding.WATCH, Cause.LEVEL, (moved_since, *reasons), gain)
     if drifted:
@@ -178,15 +185,13 @@ def _estimate_gain(days: DailySums) -> float:
     return float(max(0.0, 1 - with_right_level, 0.0 if np.isnan(ratio) else 1 - 1 / ratio))
 
 
-def _find_cause(parts: list[Part], year_before: DailySums | None, thresholds: Thresholds) -> Cause:
-    newest = parts[0]
-    if newest.corrected > thresholds.error_ratio:
+def _find_cause(beyond: Part, year_before: DailySums | None, thresholds: Thresholds) -> Cause:
+    """Return why the newest part that is beyond a threshold is so."""
+    if beyond.corrected > thresholds.error_ratio or abs(beyond.log_level) <= thresholds.log_level:
         return Cause.STRUCTURE
-    if abs(newest.log_level) <= thresholds.log_level:
-        return Cause.STRUCTURE if newest.error_ratio > thresholds.error_ratio else Cause.LEVEL
     if year_before is None or year_before.labelled.sum() < thresholds.min_rides:
         return Cause.LEVEL
-    as_then = abs(np.log(year_before.level) - newest.log_level) <= thresholds.log_level / 2
+    as_then = abs(np.log(year_before.level) - beyond.log_level) <= thresholds.log_level / 2
     return Cause.SEASON if as_then else Cause.LEVEL
 
 
