@@ -7,6 +7,7 @@ but Python, so that it works where the environment is broken.
 import fcntl
 import os
 import sys
+import time
 from pathlib import Path
 
 #: A service holds it beside the lock of its own folder, which may lie elsewhere; several may do so at once.
@@ -14,6 +15,9 @@ SERVICES = ".services.lock"
 
 #: Each run locks a file of its own in this folder below `data/`, which says what it reads and writes.
 RUNS = ".runs"
+
+#: Another process that looks at the same time holds the lock for a moment, too.
+_LOOKS = 5
 
 #: A run of an earlier commit locks `.run.lock`.
 _WHO = {
@@ -64,16 +68,23 @@ def main(data: Path) -> int:
 
 def is_held(path: Path) -> bool:
     """Whether a process holds a lock on a file; False if there is no such file."""
-    if not path.is_file():
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
         return False
-    fd = os.open(path, os.O_RDONLY)
+    try:
+        return not any(_is_free(fd) for _ in range(_LOOKS))
+    finally:
+        os.close(fd)
+
+
+def _is_free(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+        time.sleep(0.001)
+        return False
+    return True
 
 
 if __name__ == "__main__":

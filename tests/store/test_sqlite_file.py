@@ -273,3 +273,21 @@ def test_a_database_that_is_lost_on_a_full_disk_is_never_said_to_have_everything
     third = PredictionLog(f"sqlite:///{database}", tmp_path / "journal", instance=instance)
     third.close()
     assert third.account() == ["every prediction that was acknowledged is kept."]
+
+
+def test_a_folder_that_was_away_for_a_moment_leaves_nothing_unsaved(log: PredictionLog, database: Path) -> None:
+    file = log._file
+    assert file is not None
+    until(lambda: log.queue_depth == 0)
+    log._stop.set()
+    log._thread.join()
+    database.parent.rename(database.parent.with_name("away"))
+    database.parent.write_text("a file in the way, so that no folder is made")
+    with pytest.raises(OSError):  # noqa: PT011
+        file.check()
+    assert file.unsaved
+    database.parent.unlink()
+    database.parent.with_name("away").rename(database.parent)
+    assert file.check()
+    assert not file.unsaved
+    assert not file._marker.exists()

@@ -51,7 +51,7 @@ class RunLockHook:
         with lock_folder(self._data / RUNS):
             self._check_others(own, reads, writes)
             self._held, self._path = os.open(own, os.O_RDWR | os.O_CREAT, 0o644), own
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._held, fcntl.LOCK_EX)  # but for a moment, when another looks, it is free
             run = f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}: {shlex.join(sys.argv)}"
             own.write_text(json.dumps({"run": run, "reads": sorted(reads), "writes": sorted(writes)}))
 

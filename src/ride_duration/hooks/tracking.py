@@ -81,7 +81,7 @@ class TrackingHook:
         self._catalog = catalog
         with _failing_openly():
             for name in _fingerprints_of(catalog):
-                if name not in pipeline.all_outputs() and catalog.exists(name):
+                if kind.months and name not in pipeline.all_outputs() and catalog.exists(name):
                     _log_fingerprints(_of_these_months(catalog.load(name), parameters[kind.months]))
 
     @hook_impl

@@ -22,7 +22,7 @@ class Tracked:
         params: Parameters that are recorded, beside those of the model.
         groups: Groups of parameters that are recorded, too.
         search_space: Whether that of the model is recorded.
-        months: The group of parameters that says which raw months are read.
+        months: The group of parameters that says which raw months are read; None where none are.
     """
 
     tag: str
@@ -30,7 +30,7 @@ class Tracked:
     params: tuple[str, ...]
     groups: tuple[str, ...] = ()
     search_space: bool = False
-    months: str = "raw_months"
+    months: str | None = "raw_months"
 
 
 @dataclass(frozen=True)

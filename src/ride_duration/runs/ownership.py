@@ -46,4 +46,7 @@ def is_own_interrupted(run: StoredRun, project: Path, *, is_own_store: bool) -> 
         return True
     folder = Path(tags["project"])
     is_ours = tags["host"] == mine["host"] and folder.is_relative_to(mine["project"])
-    return (is_ours or is_own_store) and not is_held(run_lock(folder / "data", tags["host"], tags["pid"]))
+    # A container may have the same project in another place.
+    places = {folder / "data", project / "data"} if is_own_store else {folder / "data"}
+    locks = [run_lock(data, tags["host"], tags["pid"]) for data in places]
+    return (is_ours or is_own_store) and not any(map(is_held, locks))

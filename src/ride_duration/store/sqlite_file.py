@@ -80,13 +80,13 @@ class SQLiteFile:
             except Exception as error:
                 self._note_unsaved(error)
                 raise
-            if self.unsaved:
-                self.unsaved = ""
-                self.remove_marker()
             self._changed = names[""] not in (None, self._opened[""])
             self._opened[""] = expected
             self._told_of_change = self._changed
             self._engine.dispose()
+        if self.unsaved:  # it was saved now, or its folder is there again
+            self.unsaved = ""
+            self.remove_marker()
         changed, self._changed = self._changed, False
         return not changed
 

@@ -10,7 +10,7 @@ from ride_duration.pipelines.monitoring.report import write_report
 
 TAG = "monitoring"
 
-TRACKED = Tracked(TAG, "monitoring of {window}", ("window", "monitored_moment"))
+TRACKED = Tracked(TAG, "monitoring of {window}", ("window", "monitored_moment"), months=None)
 
 
 def _say_next_steps(run: EndedRun) -> str:
