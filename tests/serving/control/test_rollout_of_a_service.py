@@ -29,8 +29,8 @@ def test_one_challenger_is_sent_back_and_one_becomes_champion(town: Town) -> Non
 
     assert "Version 2 challenges version 1 now" in town.told("rollout", "start", "2", "--by", "Ana")
     told = town.refused("rollout", "start", "3", "--by", "Ben")
-    assert "version 3 awaits approval: whoever begins its rollout approves of it" in told
-    assert "say --by NAME and --why TEXT" in told
+    assert "version 3 awaits approval: starting its rollout approves it" in told
+    assert "give --by NAME and --why TEXT" in told
     until(lambda: town.ask("GET", "/models")["rollout"])
     until(lambda: len(town.ask("GET", "/models")["variants"]) == 2)
     assert set(town.drive().values()) == {("1", "champion")}, "nobody gets the shadow's answers"
