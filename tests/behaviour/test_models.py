@@ -112,10 +112,10 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     noted = rollouts.last().history[-1]
     assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
     rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "trained on March")
-    out = released.told("rollout", "status")
+    out = released.kedro("rollout", "status").out
     [row] = [line for line in out.splitlines() if line.startswith("out of range (1 to 60 minutes)")]
     assert row.split()[-1] == "1"
-    assert json.loads(released.told("rollout", "status", "--json"))["evidence"]["out_of_range"] == 1
+    assert json.loads(released.kedro("rollout", "status", "--json").out)["evidence"]["out_of_range"] == 1
     out = released.told("approve", "3", "--by", "Ben", "--why", "fair on every borough")
     assert "Version 3 is champion now, after version 1." in out
     assert "The rollout of version 3 ends by this." in out
@@ -171,7 +171,8 @@ def test_another_model_has_a_registry_of_its_own(released_once: Released) -> Non
     for choice in (("--params=source=tlc,taxi_type=yellow",), ("--env", "tlc", "--params", "service=yellow")):
         out = released_once.told("list", *choice)
         assert "There is no version of ride-duration-yellow-tlc yet." in out
-        assert f"`kedro run {' '.join(choice).replace('--params ', '--params=')}` releases the first" in out
+        typed = " ".join(choice).replace("--params ", "--params=").replace("service=", "taxi_type=")
+        assert f"`kedro run {typed}` releases the first" in out
         assert "has been champion yet" in released_once.told("history", *choice)
         assert json.loads(released_once.told("list", "--json", *choice)) == []
 

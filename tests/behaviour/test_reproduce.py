@@ -168,7 +168,7 @@ def test_a_rerun_that_fails_is_told(tracked: Tracked, caplog: pytest.LogCaptureF
         recorded.write_text(kept)
         (tracked.project.root / "notes.txt").unlink()
     assert ended.code == 1
-    assert "the rerun failed with exit code 1" in ended.err
+    assert "failed with exit code 1; see its output above" in ended.err
     assert any("alpha is -3, but cannot be negative" in message for message in caplog.messages)
     assert "here, files differ from the commit: notes.txt" in caplog.messages
 

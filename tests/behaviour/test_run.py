@@ -274,7 +274,9 @@ def test_the_default_model_and_its_intervals_are_as_good_as_promised(
 
 
 def test_the_readme_tells_the_truth_about_commands_and_files() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
+    readme = "".join(
+        (REPOSITORY / page).read_text() for page in ("README.md", "docs/commands.md", "docs/development.md")
+    )
     makefile = (REPOSITORY / "Makefile").read_text()
     for target in ("run", "test", "ui", "viz", "notebook", "lock", "help"):
         assert f"make {target}" in readme

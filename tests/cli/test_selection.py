@@ -67,7 +67,7 @@ def test_an_unknown_pipeline_is_corrected() -> None:
 
 def test_transcoded_and_plain_names_of_datasets_are_known() -> None:
     given = NONE | {"from_inputs": ["raw_trips", "raw_trips@table"], "to_outputs": ["metrics"]}
-    assert complete_names(given, main_job()) == given | dict.fromkeys(("from_nodes", "to_nodes", "node_names"), [])
+    assert complete_names(given, main_job()) == given | {"from_nodes": [], "to_nodes": [], "node_names": []}
 
 
 def test_a_short_name_of_several_nodes_is_refused() -> None:

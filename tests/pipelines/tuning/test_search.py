@@ -278,7 +278,7 @@ def test_progress_is_told_by_trial(tmp_path: Path, caplog: pytest.LogCaptureFixt
     caplog.set_level("INFO", "ride_duration")
     tune(tmp_path, tunable(), TUNING.model_copy(update={"trials": 5}))
     told = [message.strip() for message in caplog.messages]
-    assert "fold: learn from 480 trips, judge on 120 of 2021-01" in told
+    assert "fold: train on 480 trips, evaluate on 120 of 2021-01" in told
     assert [message.split(":")[0] for message in told if message.startswith("trial")] == [
         f"trial {number}/5" for number in range(1, 6)
     ]
