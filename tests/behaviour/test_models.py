@@ -30,9 +30,9 @@ class Released(Project):
         """`kedro models ARGUMENTS`."""
         return self.kedro("models", *arguments)
 
-    def told(self, *arguments: str) -> str:
+    def told(self, *arguments: str, group: str = "models") -> str:
         """What it says when all is well."""
-        ended = self.models(*arguments)
+        ended = self.kedro(group, *arguments)
         assert ended.code == 0, ended.err
         return ended.out
 
@@ -112,10 +112,10 @@ def test_what_awaits_approval_is_approved_or_rejected(released: Released) -> Non
     noted = rollouts.last().history[-1]
     assert (noted.status, noted.by, noted.why) == ("stopped", "Ana", "version 2 is rejected: the Bronx is too short")
     rollouts.begin(3, 1, 0.0, 1000.0, "Ana", "trained on March")
-    out = released.kedro("rollout", "status").out
+    out = released.told("status", group="rollout")
     [row] = [line for line in out.splitlines() if line.startswith("out of range (1 to 60 minutes)")]
     assert row.split()[-1] == "1"
-    assert json.loads(released.kedro("rollout", "status", "--json").out)["evidence"]["out_of_range"] == 1
+    assert json.loads(released.told("status", "--json", group="rollout"))["evidence"]["out_of_range"] == 1
     out = released.told("approve", "3", "--by", "Ben", "--why", "fair on every borough")
     assert "Version 3 is champion now, after version 1." in out
     assert "The rollout of version 3 ends by this." in out

@@ -31,7 +31,7 @@ PARAMETERS = {
     "train_data": "2021-01",
     "val_data": "2021-02",
     "test_data": None,
-    "service": "green",
+    "taxi_type": "green",
     "source": "simulated",
     "seed": 42,
     "training": {"models": {"mean": {}}},
