@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 COMMANDS = {
     "requirements.lock": "Makefile",
     "requirements-dev.lock": "Makefile",
-    "requirements-serving.lock": "README.md",
+    "requirements-serving.lock": "docs/service.md",
 }
 
 
@@ -88,7 +88,7 @@ def write_index(folder: Path) -> None:
 
 
 def install_command(lock: str) -> str:
-    """The command line that installs a lock file, as the Makefile or the README has it."""
+    """The command line that installs a lock file, as the Makefile or the documentation has it."""
     if COMMANDS[lock] == "Makefile":
         dry_run = ["make", "--dry-run", "--always-make", ".venv/installed-dev"]
         text = subprocess.run(dry_run, cwd=REPOSITORY, text=True, capture_output=True, check=True).stdout
