@@ -79,7 +79,7 @@ def _load_verdict(env: str | None) -> dict[str, Any]:
     verdict = context.catalog.load("verdict") if context.catalog.exists("verdict") else {}
     if {name: verdict.get(name) for name in wanted} != wanted:
         raise NotFound(
-            f"no month of {wanted['taxi_type']} taxis ({wanted['source']}) has been evaluated last; "
+            f"there is no verdict about {wanted['taxi_type']} taxis ({wanted['source']}) here; "
             "run `kedro monitor run --window MONTH` with the same --env first"
         )
     return dict(verdict)

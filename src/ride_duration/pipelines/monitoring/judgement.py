@@ -133,7 +133,7 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
         lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
     lines += [f"Not looked at: {what}" for what in verdict["missing"]]
-    return "\n".join([*lines, "", f"Next: {verdict['next']};"])
+    return "\n".join([*lines, "", f"Next: {verdict['next']}."])
 
 
 NAMES = {

@@ -15,8 +15,8 @@ TRACKED = Tracked(TAG, "monitoring of {window}", ("window", "monitored_moment"),
 
 def _say_next_steps(run: EndedRun) -> str:
     return (
-        "      data/08_reporting/monitoring_report.html has the days, slices and features behind this,\n"
-        f"      `kedro monitor status{run.env_option}` shows this again."
+        "The days, slices and features behind this are in data/08_reporting/monitoring_report.html; "
+        f"`kedro monitor status{run.env_option}` shows this again."
     )
 
 
