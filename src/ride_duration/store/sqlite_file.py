@@ -52,7 +52,7 @@ class SQLiteFile:
         self._path = Path(engine.url.database or "")
         self._connection: sqlite3.Connection | None = None
         self._opened: dict[str, _Identity | None] = {}
-        self._changed = self._told_of_change = self._had_tables = False
+        self._changed = self._change_noted = self._had_tables = False
         self.events: list[str] = []
         self.incomplete = False
         self.unsaved = ""
@@ -82,7 +82,7 @@ class SQLiteFile:
                 raise
             self._changed = names[""] not in (None, self._opened[""])
             self._opened[""] = expected
-            self._told_of_change = self._changed
+            self._change_noted = self._changed
             self._engine.dispose()
         if self.unsaved:  # it was saved now, or its folder is there again
             self.unsaved = ""
@@ -104,9 +104,9 @@ class SQLiteFile:
         Args:
             made: Whether they were missing.
         """
-        if made and self._had_tables and not self._told_of_change:
+        if made and self._had_tables and not self._change_noted:
             self._note_loss()
-        self._had_tables, self._told_of_change = True, False
+        self._had_tables, self._change_noted = True, False
 
     def let_go(self, error: Exception) -> None:
         """Close the connection if a new one may be free of the error, unless it alone has what the database held.
@@ -154,7 +154,7 @@ class SQLiteFile:
         connection.execute("COMMIT")
         names = self._names()
         if self._opened and names[""] != self._opened[""]:
-            self._changed = self._told_of_change = True
+            self._changed = self._change_noted = True
             self._note_loss()
         self._opened, self._connection = names, connection
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from tests.pipelines.monitoring.sums import sums_of
+from tests.support.daily_sums import sums_of
 
 
 @given(st.floats(0.5, 1.6), st.integers(0, 1000))

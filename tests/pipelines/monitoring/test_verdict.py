@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.verdict import Cause, Finding, Verdict, decide
-from tests.pipelines.monitoring.sums import THRESHOLDS, sums_of
+from tests.support.daily_sums import THRESHOLDS, sums_of
 
 QUIET = np.tile([0.02, -0.02, 0.01, -0.01], 7)
 

@@ -67,7 +67,6 @@ class Part(NamedTuple):
     Attributes:
         first: Its first day.
         last: Its last day.
-        days: Its labelled days without incidents.
         log_level: Logarithm of Σ actual / Σ predicted.
         error_ratio: Realised by expected error.
         lower: Lower day bound of it (one in twenty lies below).
@@ -76,7 +75,6 @@ class Part(NamedTuple):
 
     first: np.datetime64
     last: np.datetime64
-    days: int
     log_level: float
     error_ratio: float
     lower: float
@@ -156,7 +154,7 @@ def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) ->
         lower = float(np.percentile(np.sqrt(squared / expected), _LOWER)) if not np.isnan(expected).any() else np.nan
         parts.append(
             Part(
-                begin, end, int(chosen.sum()), float(np.log(part.level)), part.error_ratio, lower,
+                begin, end, float(np.log(part.level)), part.error_ratio, lower,
                 part.corrected_error_ratio,
             )
         )  # fmt: skip
