@@ -3,6 +3,12 @@
 from ride_duration.datasets.month_files import MonthFilesDataset
 from ride_duration.datasets.month_tables import MonthTablesDataset
 from ride_duration.datasets.parquet_stream import ParquetStreamDataset
+from ride_duration.datasets.prediction_log import (
+    ConclusionDataset,
+    DayStatesDataset,
+    MonitoringRowsDataset,
+    PredictionLogDataset,
+)
 from ride_duration.datasets.registered_packages import RegisteredPackagesDataset
 from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
 from ride_duration.datasets.study import StudyDataset
@@ -20,16 +26,20 @@ from ride_duration.datasets.whole_files import (
 __all__ = [
     "CSVDataset",
     "ChampionDataset",
+    "ConclusionDataset",
+    "DayStatesDataset",
     "FileDataset",
     "FormerChampionsDataset",
     "JSONDataset",
     "ModelPackageDataset",
+    "MonitoringRowsDataset",
     "MonthFilesDataset",
     "MonthTablesDataset",
     "ParquetDataset",
     "ParquetStreamDataset",
     "PickleDataset",
     "PlotlyDataset",
+    "PredictionLogDataset",
     "RegisteredPackagesDataset",
     "ReleaseDataset",
     "StudyDataset",

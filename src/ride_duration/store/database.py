@@ -102,6 +102,23 @@ def engine_for_reading(store_url: str) -> Engine:
     return engine
 
 
+def locate_store(store_url: str, project: Path) -> str:
+    """Return the URL of a store with the absolute path of its SQLite file, which may be given relative to the project.
+
+    What cannot be read as a URL is left as it is: whoever opens it says what is wrong.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(store_url)
+    except ArgumentError:
+        return store_url
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return store_url
+    return url.set(database=str(project / url.database)).render_as_string(hide_password=False)
+
+
 def name_store(store_url: str, folder: Path) -> str:
     """A name for a store, fit for a file: the same whoever connects to it, by whatever password and encryption.
 

@@ -16,6 +16,7 @@ from ride_duration.pipelines.monitoring.incidents import find_level_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import Finding, decide
 from ride_duration.stats.bootstrap import resample_days
+from ride_duration.store.monitoring import Evidence
 from ride_duration.trips.features import FEATURES
 
 _SEED = 1
@@ -59,12 +60,14 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
-        missing.append(f"drift of {', '.join(lacking)}: not among the scored trips")
+        where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
+        missing.append(f"drift of {', '.join(lacking)}: {where}")
     if np.isnan(days.expected[counted]).all():
         missing.append("expected error: the package has no error model (released by a former version)")
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
+        "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[days.rides > 0][0]), "last": str(days.day[-1]),
         "figures": measure(days.select(counted)) | {"labelled": [_rounded(days.labelled.sum() / days.rides.sum())] * 3},
@@ -76,8 +79,7 @@ def find_days(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> tuple[DailySums, np.ndarray]:
     """Return the days of the window, and which of them (n,) are incidents by their level."""
-    begin = f"{monitoring.month_before}-01"
-    days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
+    days = select_days(daily_sums, version, moment, monitoring.day_before, monitoring.last_day, slice_)
     enough = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
     levels = np.where(enough, days.actual / np.maximum(days.predicted, 1e-9), np.nan)
     limits = monitoring.verdict_thresholds
@@ -167,17 +169,16 @@ def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring)
 
 
 def _find_year_before(rows: pd.DataFrame, moment: str, evaluated: int, monitoring: Monitoring) -> DailySums | None:
-    """Return the days of the same months a year before, by another version than the one that is evaluated."""
-    months = set(monitoring.months_of_the_year_before)
-    chosen = rows[rows["day"].astype(str).str[:7].isin(months) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
+    """Return the days of the same window a year before, by another version than the one that is evaluated."""
+    first, last = monitoring.year_before
+    day = rows["day"].astype(str)
+    chosen = rows[(day >= first) & (day <= last) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
     if chosen.empty:
         return None
     version = int(str(chosen.groupby("version")["labelled"].sum().idxmax()))
     if version == evaluated:  # what is old now was not fresh then
         return None
-    first, last = min(months), max(months)
-    end = str((np.datetime64(last, "M") + 1).astype("datetime64[D]") - 1)
-    return select_days(rows, version, moment, f"{first}-01", end)
+    return select_days(rows, version, moment, first, last)
 
 
 def _rounded(number: float) -> float | None:
