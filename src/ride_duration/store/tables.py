@@ -95,3 +95,12 @@ Index(
     sqlite_where=rollouts.c.ended_at.is_(None),
     postgresql_where=rollouts.c.ended_at.is_(None),
 )
+
+#: What is true of the store as a whole: `identity` is drawn once, when the table is made; `clock` is real or simulated
+#: (`clock_mark`).
+store_properties = Table(
+    "store_properties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
