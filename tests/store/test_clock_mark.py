@@ -49,7 +49,7 @@ def test_a_new_store_is_marked_and_refuses_the_other_clock(store_url: str, kind:
     engine.dispose()
 
 
-@pytest.mark.parametrize("revision", ["0002", "0006"])
+@pytest.mark.parametrize("revision", ["0002", "0007"])
 def test_a_former_store_counts_as_real_and_stays_as_it_is_for_a_simulation(store_url: str, revision: str) -> None:
     engine = engine_for_writing(store_url)
     with engine.begin() as connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.clock import ClockKind
-from ride_duration.errors import ConfigurationError, RideDurationError
+from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
 from ride_duration.postgresql import patient
 from ride_duration.store.clock_mark import check_mark, set_mark
 
@@ -78,8 +78,9 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
         clock: Which clock whoever asks is on.
 
     Raises:
-        RideDurationError: There is no such store, it cannot be reached, or (`ConfigurationError`) its times are on
-            the other clock.
+        NotFound: There is no such store yet, or none with tables that can be read.
+        ConfigurationError: Its times are on the other clock.
+        RideDurationError: It cannot be reached.
     """
     from sqlalchemy import NullPool, QueuePool, create_engine, inspect
     from sqlalchemy.exc import OperationalError
@@ -87,7 +88,7 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
     url = _url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(url.database or "").is_file():
-        raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
+        raise NotFound(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
     arguments = {"timeout": _SECONDS} if sqlite else patient(url)
     # A file of SQLite is opened for each question, so that it is the one that has the name at that time.
     pool = NullPool if sqlite else QueuePool
@@ -101,7 +102,7 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
     if "source" not in {column["name"] for column in columns}:  # the newest
-        raise RideDurationError(
+        raise NotFound(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
             "`kedro service start` makes its tables"
         )
