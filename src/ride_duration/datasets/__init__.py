@@ -11,6 +11,7 @@ from ride_duration.datasets.prediction_log import (
 )
 from ride_duration.datasets.registered_packages import RegisteredPackagesDataset
 from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
+from ride_duration.datasets.scored_months import ScoredMonthsDataset
 from ride_duration.datasets.study import StudyDataset
 from ride_duration.datasets.tracked_run import TrackedRunDataset
 from ride_duration.datasets.whole_files import (
@@ -42,6 +43,7 @@ __all__ = [
     "PredictionLogDataset",
     "RegisteredPackagesDataset",
     "ReleaseDataset",
+    "ScoredMonthsDataset",
     "StudyDataset",
     "TextDataset",
     "TrackedRunDataset",

@@ -38,14 +38,28 @@ class MonitoredStore:
 
     @cached_property
     def engine(self) -> Engine:
-        """The store, with the newest tables.
+        """The store, to be written, with the newest tables.
 
         Raises:
-            RideDurationError: It cannot be reached.
+            RideDurationError: It cannot be reached, or its times are on another clock.
         """
         from ride_duration.store.monitoring import open_monitoring
 
-        return open_monitoring(self._url)
+        return open_monitoring(self._url, open_clock(self._clock).kind)
+
+    @cached_property
+    def reading(self) -> Engine:
+        """The same to be read, which blocks no writer."""
+        from ride_duration.store.database import engine_for_reading
+
+        self.engine  # noqa: B018  makes the tables
+        return engine_for_reading(self._url, open_clock(self._clock).kind)
+
+    def close(self) -> None:
+        """Let the connections go; the next question opens others."""
+        for name in ("engine", "reading"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).dispose()
 
     def now(self) -> float:
         """Return seconds since 1970-01-01 UTC on the store's clock."""
@@ -56,15 +70,15 @@ class MonitoredStore:
         from ride_duration.store.monitoring import load_watermark
         from ride_duration.store.queries.news import find_news
 
-        return find_news(self.engine, self.model, load_watermark(self.engine, self.model))
+        return find_news(self.reading, self.model, load_watermark(self.reading, self.model))
 
     def read_rides(self, day: str, rows: int) -> Iterator[LoggedRides]:
         """Yield the logged rides of a day, so many at a time."""
         from ride_duration.store.monitoring import describe_failures
         from ride_duration.store.queries.logged_rides import iterate_rides
 
-        with describe_failures(self.engine):
-            yield from iterate_rides(self.engine, self.model, day, rows)
+        with describe_failures(self.reading):
+            yield from iterate_rides(self.reading, self.model, day, rows)
 
     def load_days(self, first: str, last: str) -> pd.DataFrame:
         """Return the sums of the log's days from the first to the last."""
@@ -73,20 +87,20 @@ class MonitoredStore:
         from ride_duration.store.monitoring import Evidence, load_days
         from ride_duration.store.tables import monitoring_days
 
-        rows = load_days(self.engine, self.model, Evidence.LOG, first, last)
+        rows = load_days(self.reading, self.model, Evidence.LOG, first, last)
         return pd.DataFrame(rows, columns=[column.name for column in monitoring_days.columns])
 
     def load_labels(self) -> list[dict[str, Any]]:
         """Return what is known of the reports of each day."""
         from ride_duration.store.monitoring import load_labels
 
-        return load_labels(self.engine, self.model)
+        return load_labels(self.reading, self.model)
 
     def load_features(self, version: int, first: str, last: str) -> list[dict[str, Any]]:
         """Return what the logged rides of the days were like, in the bins of a version's reference."""
         from ride_duration.store.monitoring import load_features
 
-        return load_features(self.engine, self.model, version, first, last)
+        return load_features(self.reading, self.model, version, first, last)
 
 
 class Increment(NamedTuple):
@@ -199,7 +213,7 @@ class DayStatesDataset(OfStore, AbstractDataset["dict[str, DayState]", "dict[str
 
 
 class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "VerdictRow | None"]):
-    """The verdict of a run, its scores, and the sums of scored months: rows of the store; loaded: the newest verdict."""
+    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the newest verdict."""
 
     def save(self, data: Conclusion) -> None:
         import msgspec
@@ -219,7 +233,7 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "VerdictRow | None"
         replace_scores(engine, model, evidence, data.scores, now)
         verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
         if evidence is Evidence.LOG:
-            watermark, last = load_watermark(engine, model).predictions, find_last_actual(engine)
+            watermark, last = load_watermark(engine, model).predictions, find_last_actual(store.reading)
             verdict = msgspec.structs.replace(verdict, watermark=watermark, last_actual=last)
         add_verdict(engine, verdict)
 

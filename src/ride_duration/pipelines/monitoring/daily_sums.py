@@ -44,14 +44,14 @@ PARTS_OF_DAY = {0: "night (0-6 h)", 6: "morning (6-10 h)", 10: "day (10-16 h)", 
 
 
 def sum_days(
-    scored_trips: dict[str, Callable[[], ir.Table]], logged_days: MonitoredStore, monitoring: Monitoring
+    scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring, logged_days: MonitoredStore | None = None
 ) -> pd.DataFrame:
     """Sum up every day of the window, of the time before it for comparison, and of the same window a year before.
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
-        logged_days: The store, which keeps the sums of what the service logged.
         monitoring: Says which window.
+        logged_days: The store, which keeps the sums of what the service logged; not asked for scored months.
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
@@ -60,7 +60,7 @@ def sum_days(
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
     """
-    if monitoring.is_of_log:
+    if monitoring.is_of_log and logged_days is not None:
         return _load_logged_days(logged_days, monitoring)
     return _sum_scored_months(scored_trips, monitoring)
 
@@ -113,7 +113,7 @@ def _find_model(scored: ir.Table) -> str | None:
 
 
 def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last: str, slice_: str = ALL) -> DailySums:
-    """Return the champion's rows of one version, moment and slice as arrays, with a row for every day from first to last.
+    """Return the champion's rows of one version, moment and slice as arrays, a row for every day from first to last.
 
     Days of which too little is known yet have rides, and no labelled ones: those that are reported first are the short
     ones.

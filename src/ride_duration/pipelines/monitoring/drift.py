@@ -63,10 +63,10 @@ class Reference(NamedTuple):
 
 def measure_drift(
     scored_trips: dict[str, Callable[[], ir.Table]],
-    logged_days: MonitoredStore,
     registered_packages: dict[int, Callable[[], ModelPackage]],
     daily_sums: pd.DataFrame,
     monitoring: Monitoring,
+    logged_days: MonitoredStore | None = None,
 ) -> pd.DataFrame:
     """Compare the rides of the last windows with the reference of the package that scored them.
 
@@ -74,10 +74,10 @@ def measure_drift(
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
-        logged_days: The store, which keeps what the logged rides of each day were like.
         registered_packages: For each version, a function that opens its package.
         daily_sums: Of `sum_days`, which says which version scored last.
-        monitoring: Says which months, and how.
+        monitoring: Says which window, and how.
+        logged_days: The store, which keeps what the logged rides of each day were like; not asked for scored months.
 
     Returns:
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
@@ -94,7 +94,7 @@ def measure_drift(
     limits = monitoring.drift_limits
     first = np.datetime64(monitoring.last_day) - np.timedelta64((limits.windows + 1) * limits.window_days - 1, "D")
     days = first + np.arange((limits.windows + 1) * limits.window_days)
-    if monitoring.is_of_log:
+    if monitoring.is_of_log and logged_days is not None:
         counts, values = _load_counts(logged_days, reference, days, version)
     else:
         counts, values = _count_rides(scored_trips, package, reference, days, version, monitoring)

@@ -70,9 +70,15 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[days.rides > 0][0]), "last": str(days.day[-1]),
-        "figures": measure(days.select(counted)) | {"labelled": [_rounded(days.labelled.sum() / days.rides.sum())] * 3},
+        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
         "drifted": drifted, "incidents": [str(day) for day in days.day[incidents]], "missing": missing,
     }  # fmt: skip
+
+
+def _find_labelled_share(days: DailySums) -> float | None:
+    """Return the share of the rides whose duration is known, on days of which enough is known."""
+    known = days.labelled > 0
+    return _rounded(days.labelled[known].sum() / days.rides[known].sum()) if known.any() else None
 
 
 def find_days(
@@ -114,8 +120,13 @@ _FIGURES: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
-def summarise_verdict(verdict: dict[str, Any]) -> str:
-    """The verdict as plain text: what is found and why, the figures, and what to do."""
+def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | None = None) -> str:
+    """The verdict as plain text: what is found and why, the figures, and what to do.
+
+    Args:
+        verdict: Of `judge_window`.
+        label_figures: Of `summarise_labels`; none for scored months.
+    """
     figures = verdict["figures"]
     simulated = ", simulated" if verdict["simulated"] else ""
     cause = "" if verdict["cause"] == "none" else f" (cause: {verdict['cause']})"
@@ -131,6 +142,8 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
         f"{'':<34}{'':>9}{'95 % by days':>18}",
         *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
     ]
+    if label_figures:
+        lines.append(describe_labels(label_figures))
     if verdict["incidents"]:
         lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
@@ -150,6 +163,22 @@ NAMES = {
     "within_5_minutes": "within 5 minutes",
     "labelled": "actual duration known and valid",
 }
+
+
+def describe_labels(figures: dict[str, Any]) -> str:
+    """Return a sentence about the reports of a window of the log."""
+    known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
+    days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
+    if figures["delay_p50"] is None:
+        return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
+    delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))
+    return (
+        f"Reports: of {known} of {figures['rides']:,} rides, at most {delays} after the drop-off; doubled "
+        f"{figures['doubled'] or 0:.1%}, corrected {figures['corrected'] or 0:.1%}; {days} (final "
+        f"{figures['patience']:g} h after their end)"
+    )
+
+
 SHARES = ("coverage", "within_5_minutes", "labelled")
 
 

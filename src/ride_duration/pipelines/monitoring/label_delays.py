@@ -79,25 +79,31 @@ def find_delay(labels: list[dict[str, Any]], quantile: float) -> float | None:
     return DELAY_EDGES[min(reached, len(DELAY_EDGES) - 1)]
 
 
-def note_day_states(prediction_rows: MonitoredStore, monitoring: Monitoring) -> dict[str, DayState]:
+def note_day_states(logged_days: MonitoredStore, monitoring: Monitoring) -> dict[str, DayState]:
     """Say how much is known of each day of the log, now; nothing where scored months are looked at."""
     if not monitoring.is_of_log:
         return {}
-    return find_states(prediction_rows.load_labels(), prediction_rows.now(), monitoring.log_limits)
+    return find_states(logged_days.load_labels(), logged_days.now(), monitoring.log_limits)
 
 
-def summarise_labels(labels: list[dict[str, Any]], monitoring: Monitoring) -> dict[str, Any]:
-    """Return the figures of the reports about the rides of a window.
+def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dict[str, Any]:
+    """Return the figures of the reports about the rides of a window; none where scored months are looked at.
 
     Args:
-        labels: Rows of `monitoring_labels` of all days.
+        logged_days: The store.
         monitoring: Says which days.
 
     Returns:
         `rides`, `labelled` share, `delay_p50`, `delay_p95` and `delay_p99` in hours, `doubled` and `corrected` shares,
-        `out_of_range` share, `hours`: the labelled share by hour of the day (24; None without rides), and how many days
-        are `open`, `labelled_days` and `final`.
+        `out_of_range` share, `hours`: the labelled share by hour of the day (24; None without rides), `patience`: hours
+        after its end when a day is final, and how many days are `open`, `labelled_days` and `final`.
     """
+    if not monitoring.is_of_log:
+        return {}
+    labels = logged_days.load_labels()
+    limits = monitoring.log_limits
+    now_known = find_states(labels, logged_days.now(), limits)
+    patience = find_delay(labels, limits.final_quantile)
     window = [row for row in labels if monitoring.first_day <= row["day"] <= monitoring.last_day]
     total = {
         name: sum(row[name] for row in window)
@@ -105,7 +111,7 @@ def summarise_labels(labels: list[dict[str, Any]], monitoring: Monitoring) -> di
     }
     hours = np.sum([row["hours"] for row in window], axis=0) if window else np.zeros((24, 2))
     delays = {quantile: find_delay(window, quantile) for quantile in (0.5, 0.95, 0.99)}
-    states = [row["state"] for row in window]
+    states = [now_known[row["day"]] for row in window]
     return {
         "rides": total["rides"],
         "labelled": _share(total["labelled"], total["rides"]),
@@ -113,6 +119,7 @@ def summarise_labels(labels: list[dict[str, Any]], monitoring: Monitoring) -> di
         "doubled": _share(total["doubled"], total["reports"]),
         "corrected": _share(total["corrected"], total["rides"]),
         **{f"delay_p{100 * q:.0f}": None if d is None else round(d / 3600, 2) for q, d in delays.items()},
+        "patience": None if patience is None else round(patience / 3600, 2),
         "hours": [_share(labelled, rides) for rides, labelled in hours.tolist()],
         "open": states.count(DayState.OPEN),
         "labelled_days": states.count(DayState.LABELLED),

@@ -117,9 +117,11 @@ def choose_rides(batches: list[LoggedRides], number: int) -> LoggedRides:
     """Return about so many rides, always the same ones of a day: those of the smallest hashes, without the shadow's."""
     shadow = VARIANTS.index(Variant.SHADOW)
     chosen = [_select(rides, rides.variant != shadow) for rides in batches]
-    together = LoggedRides._make(np.concatenate([np.empty(0), *values]) for values in zip(*chosen, strict=True)) if (
-        chosen
-    ) else LoggedRides._make(np.empty(0) for _ in LoggedRides._fields)
+    together = (
+        LoggedRides._make(np.concatenate([np.empty(0), *values]) for values in zip(*chosen, strict=True))
+        if (chosen)
+        else LoggedRides._make(np.empty(0) for _ in LoggedRides._fields)
+    )
     if len(together.predicted) <= number:
         return together
     hashes = _hash(together)
@@ -145,8 +147,8 @@ class _DaySums:
         borough = self._of_zone[np.where(known, rides.pickup_zone, len(self._of_zone) - 1).astype(np.intp)]
         cell = part * shape[1] + borough
         counted = [np.bincount(cell, column, minlength=shape[0] * shape[1]) for column in columns]
-        sums = np.stack(counted).reshape(len(columns), *shape)
-        self._sums[key] = self._sums.get(key, 0.0) + sums
+        sums: Numbers = np.array(counted, dtype=np.float64).reshape(len(columns), *shape)
+        self._sums[key] = self._sums[key] + sums if key in self._sums else sums
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return the rows of `monitoring_days`: of all rides, of each part of the day, and of each borough."""

@@ -77,9 +77,7 @@ class FeatureCounts:
                 continue
             known = values[name][~np.isnan(values[name])]
             quantiles = np.quantile(known, LEVELS).tolist() if len(known) else []
-            rows.append(
-                {"version": self._version, "feature": name, "counts": counts.tolist(), "quantiles": quantiles}
-            )
+            rows.append({"version": self._version, "feature": name, "counts": counts.tolist(), "quantiles": quantiles})
         return rows
 
     def _read(self, rides: LoggedRides) -> Columns:

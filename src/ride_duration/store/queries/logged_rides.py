@@ -170,23 +170,33 @@ def _copy(connection: Connection, question: Select[Any], rows: int) -> Iterator[
 
     table = question.subquery()
     known = select(*(func.coalesce(column, literal("NaN").cast(Double)) for column in table.c))
-    sql = str(known.compile(connection.engine, compile_kwargs={"literal_binds": True}))
+    sql = str(known.compile(connection.engine, compile_kwargs={"literal_binds": True})).replace("%%", "%")
     fields = len(table.c)
     row = np.dtype([("fields", ">i2"), ("values", [("length", ">i4"), ("value", ">f8")], (fields,))])
-    driver: Any = connection.connection.driver_connection
     rest = bytearray()
     skipped = 0
-    with driver.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
-        for block in copy:
-            rest += block
-            if not skipped and len(rest) >= _HEADER_BYTES:
-                del rest[:_HEADER_BYTES]
-                skipped = _HEADER_BYTES
-            if skipped and len(rest) >= _READ_BYTES:
-                whole = len(rest) // row.itemsize
-                yield _decode(bytes(rest[: whole * row.itemsize]), row)
-                del rest[: whole * row.itemsize]
+    for block in _receive(connection, f"COPY ({sql}) TO STDOUT (FORMAT binary)"):
+        rest += block
+        if not skipped and len(rest) >= _HEADER_BYTES:
+            del rest[:_HEADER_BYTES]
+            skipped = _HEADER_BYTES
+        if skipped and len(rest) >= _READ_BYTES:
+            whole = len(rest) // row.itemsize * row.itemsize
+            yield _decode(bytes(rest[:whole]), row)
+            del rest[:whole]
     yield _decode(bytes(rest[: len(rest) // row.itemsize * row.itemsize]), row)
+
+
+def _receive(connection: Connection, sql: str) -> Iterator[bytes]:
+    """Yield what COPY sends; the driver's errors become SQLAlchemy's, as those of other questions."""
+    from sqlalchemy.exc import OperationalError
+
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(sql) as copy:
+            yield from copy
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise OperationalError("COPY", None, error) from error
 
 
 def _decode(data: bytes, row: np.dtype[Any]) -> NDArray[np.float64]:

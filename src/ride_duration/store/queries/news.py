@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ride_duration.store.monitoring import Watermark, describe_failures
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
 
 class News(NamedTuple):
@@ -31,7 +31,7 @@ def find_news(engine: Engine, model: str, seen: Watermark) -> News:
     A new answer or report concerns every answer about its ride, whatever day that was for.
 
     Args:
-        engine: Of `store.monitoring.open_monitoring`.
+        engine: Of `database.engine_for_reading`.
         model: Name of the registered model.
         seen: The watermark of the rows. One that lies beyond the log, as after a restored backup, counts as none.
 
@@ -57,7 +57,6 @@ def find_news(engine: Engine, model: str, seen: Watermark) -> News:
         else:
             found = days.distinct()
         with engine.connect() as connection:
-            _allow_time(connection)
             rows = list(connection.execute(found))
     return News(tuple(sorted(str(row[0]) for row in rows)), seen, reached)
 
@@ -76,11 +75,3 @@ def _find_reached(engine: Engine) -> Watermark:
             connection.execute(text("LOCK TABLE predictions, actuals IN SHARE MODE"))
         newest = (connection.scalar(select(func.max(table.c.arrival))) or 0 for table in (predictions, actuals))
         return Watermark(*newest)
-
-
-def _allow_time(connection: Connection) -> None:
-    """Let PostgreSQL take the time that a long log needs."""
-    from sqlalchemy import text
-
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
