@@ -29,8 +29,8 @@ Numbers = NDArray[np.float64]
 
 AT_REQUEST_TIME, WITH_DISTANCE = "at_request_time", "with_distance"
 
-#: Sums that are not known where the package has no error model.
-_EXPECTED = SUMS.index("expected")
+#: So many days are a step worth a word to whoever waits.
+_STEP = 10
 
 _PART_STARTS = np.array([*PARTS_OF_DAY][1:])
 
@@ -61,8 +61,8 @@ def compute_increment(
 
     def compute() -> Iterator[DayEvidence]:
         for number, day in enumerate(news.days, 1):
-            if len(news.days) > 1:
-                log.info("day %d of %d with news: %s", number, len(news.days), day)
+            if number % _STEP == 1:
+                log.info("       day %d of %d with news: %s", number, len(news.days), day)
             rides = list(prediction_log.read_rides(day, monitoring.log_limits.rows))
             yield compute_day(day, rides, open_package, monitoring.log_limits.rides_of_a_day)
 
