@@ -95,3 +95,12 @@ Index(
     sqlite_where=rollouts.c.ended_at.is_(None),
     postgresql_where=rollouts.c.ended_at.is_(None),
 )
+
+#: What is true of the store as a whole. `identity` is drawn once, when the table is made; `checkpoints` counts how
+#: often the log has brought SQLite's write-ahead log into the file (`sqlite_content`).
+store_properties = Table(
+    "store_properties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
