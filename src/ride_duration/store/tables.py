@@ -250,8 +250,8 @@ monitoring_decisions = Table(
     Index(None, "model", "at"),
 )
 
-#: What is true of the store as a whole. `identity` is drawn once, when the table is made; `checkpoints` counts how
-#: often the log has brought SQLite's write-ahead log into the file (`sqlite_content`).
+#: What is true of the store as a whole: `identity` is drawn once, when the table is made; `clock` is real or simulated
+#: (`clock_mark`); `checkpoints` counts how often SQLite's write-ahead log was brought into the file (`sqlite_content`).
 store_properties = Table(
     "store_properties",
     metadata,
