@@ -361,7 +361,9 @@ def test_an_older_copy_of_the_same_database_is_noticed(
     until(lambda: forgetful.queue_depth == 0)
     forgetful.close()
     again = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
-    until(lambda: (content := read_content(database)) and content.checkpoints == 2)
+    file = again._file
+    assert file is not None
+    until(lambda: (content := file._content) and content.checkpoints == 2)
     shutil.copyfile(tmp_path / "backup.db", database)
     again.append([prediction("after")])
     until(lambda: again.account()[1:] and again.queue_depth == 0)
