@@ -97,7 +97,7 @@ def measure_drift(
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
         window = slice(end - limits.window_days, end)
-        if next(iter(counts.values()))[window].sum() == 0:
+        if not counts or next(iter(counts.values()))[window].sum() == 0:
             break
         tables.append(_compare(reference, days, counts, values, window, limits, number))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
