@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +65,8 @@ def start(
         stage = parse_plan(settings.rollout).stages[0]
         registry = chosen_registry(env, params)
         against = registry.challenged_by(version, approved=bool(by and why))
-        decider = by or author(registry.project)
-        open_rollouts(settings).begin(version, against, stage.share, time.time(), decider, why or NO_REASON)
+        decider, now = by or author(registry.project), settings.open_clock().now()
+        open_rollouts(settings).begin(version, against, stage.share, now, decider, why or NO_REASON)
         click.echo(f"Version {version} challenges version {against} now, beginning with the stage {stage.name}.")
         click.echo(f"Next: `kedro rollout status{same_choice(env, params)}` shows how it goes.")
 
@@ -101,7 +100,8 @@ def stop(by: str | None, why: str, env: str | None, params: dict[str, Any], trac
     """Stop the rollout: the champion serves all rides again."""
     with report_errors(traceback):
         settings = service_settings(env, params, {})
-        stopped = stop_rollout(open_rollouts(settings), by or author(settings.project_path), why)
+        decider, clock = by or author(settings.project_path), settings.open_clock()
+        stopped = stop_rollout(open_rollouts(settings), clock, decider, why)
         click.echo(f"Rollout stopped: version {stopped.against} serves all rides again within seconds.")
         click.echo(f"Next: `kedro rollout compare{same_choice(env, params)}` compares what both have answered.")
 
@@ -156,4 +156,5 @@ def _evaluate(settings: ServiceSettings, rollouts: Rollouts, last: Rollout) -> t
 
     champion = RegistryReader(settings.project_path, settings.tracking, settings.model).champion()
     evidence = collect_evidence(rollouts.engine, last, champion)
-    return evidence, decide_next_step(parse_plan(settings.rollout), to_state(last), evidence, datetime.now(UTC))
+    now = datetime.fromtimestamp(settings.open_clock().now(), UTC)
+    return evidence, decide_next_step(parse_plan(settings.rollout), to_state(last), evidence, now)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from ride_duration.cli.service import service_settings
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
+    from ride_duration.clock import Clock
     from ride_duration.registry import Decision
     from ride_duration.serving.settings import ServiceSettings
     from ride_duration.store.rollouts import Rollout, Rollouts
@@ -21,11 +21,12 @@ def open_rollouts(settings: ServiceSettings) -> Rollouts:
     return Rollouts(settings.store_url, settings.model)
 
 
-def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
+def stop_rollout(rollouts: Rollouts, clock: Clock, by: str, why: str) -> Rollout:
     """End the rollout that goes on.
 
     Args:
         rollouts: Of the model.
+        clock: Of the store.
         by: Who decides.
         why: In their words.
 
@@ -41,12 +42,12 @@ def stop_rollout(rollouts: Rollouts, by: str, why: str) -> Rollout:
             raise RideDurationError("there was no rollout yet; `kedro rollout start VERSION` begins one")
         if last.ended_at is not None:
             raise RideDurationError("no rollout goes on; `kedro rollout status` shows how the last one ended")
-        if last.status == RolloutStatus.PROMOTING and time.time() - last.since < TIMEOUT_SECONDS:
+        if last.status == RolloutStatus.PROMOTING and clock.now() - last.since < TIMEOUT_SECONDS:
             raise RideDurationError(
                 f"version {last.version} has done all stages and is becoming champion right now; "
                 "`kedro models rollback` undoes that"
             )
-        stopped = rollouts.change(last, RolloutEvent(time.time(), RolloutStatus.STOPPED, last.share, by, why))
+        stopped = rollouts.change(last, RolloutEvent(clock.now(), RolloutStatus.STOPPED, last.share, by, why))
         if stopped is not None:
             return stopped
 
@@ -63,12 +64,14 @@ def describe_rollout(decision: Decision, env: str | None, params: dict[str, Any]
         params: As `--params` gives them.
     """
     try:
-        rollouts = open_rollouts(service_settings(env, params, {}))
+        settings = service_settings(env, params, {})
+        rollouts = open_rollouts(settings)
         last = rollouts.last()
         if last is None or last.ended_at is not None:
             return None
         if decision.kind == "rejection" and decision.version == last.version:
-            stop_rollout(rollouts, decision.by, f"version {last.version} is rejected: {decision.why}")
+            why = f"version {last.version} is rejected: {decision.why}"
+            stop_rollout(rollouts, settings.open_clock(), decision.by, why)
         elif decision.kind == "rejection" or decision.version == last.against:
             return None
     except RideDurationError:  # the service is not installed, or has not begun a prediction log

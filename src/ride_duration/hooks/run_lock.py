@@ -8,13 +8,13 @@ import os
 import shlex
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedro.framework.hooks import hook_impl
 
 from ride_duration.atomic import lock_folder
+from ride_duration.clock import local_time
 from ride_duration.errors import RideDurationError
 from ride_duration.in_use import RUNS, is_held, run_lock
 
@@ -52,7 +52,7 @@ class RunLockHook:
             self._check_others(own, reads, writes)
             self._held, self._path = os.open(own, os.O_RDWR | os.O_CREAT, 0o644), own
             fcntl.flock(self._held, fcntl.LOCK_EX)  # but for a moment, when another looks, it is free
-            run = f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}: {shlex.join(sys.argv)}"
+            run = f"process {os.getpid()}, since {local_time():%H:%M:%S}: {shlex.join(sys.argv)}"
             own.write_text(json.dumps({"run": run, "reads": sorted(reads), "writes": sorted(writes)}))
 
     @hook_impl(trylast=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ride_duration.clock import local_time
 from ride_duration.datasets.study import finished_trials
 from ride_duration.mlflow_store import KIND
 from ride_duration.pipelines.tuning.trials import FOLDS, HYPER_PARAMETERS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from optuna import Study
     from optuna.trial import FrozenTrial
 
@@ -49,4 +51,4 @@ def log_trial(parent_id: str, study: Study, trial: FrozenTrial) -> None:
 
 
 def _milliseconds(time: datetime | None) -> int:
-    return int((time or datetime.now()).timestamp() * 1000)
+    return int((time or local_time()).timestamp() * 1000)

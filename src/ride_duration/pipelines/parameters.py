@@ -3,11 +3,11 @@
 Here is what pipelines have in common; each pipeline's own stand in its `parameters.py`.
 """
 
-from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
+from ride_duration.clock import local_time
 from ride_duration.errors import RideDurationError
 from ride_duration.trips.months import parse_months
 from ride_duration.trips.records import TaxiType, find_taxi_type
@@ -95,6 +95,6 @@ def month_problems(text: str) -> list[str]:
         return [str(error)]
     if months[0] < _FIRST:
         return [f"{months[0]} lies before {_FIRST}, the first month that the TLC has published"]
-    if months[-1] > f"{(today := datetime.now().astimezone()):%Y-%m}":
+    if months[-1] > f"{(today := local_time()):%Y-%m}":
         return [f"{months[-1]} has not begun (today is {today:%Y-%m-%d}); name a month of the past"]
     return []

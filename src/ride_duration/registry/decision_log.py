@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.clock import local_time
 from ride_duration.registry.decisions import ALIAS_REMOVED, MOVING, Decision, champion_tenures
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class DecisionLog:
         self.decisions = sorted(made, key=lambda decision: (decision.number, decision.at))
         if (previous := self._recorded_champion()) != champion:
             kind, done = (ALIAS_REMOVED, "taken away") if champion is None else ("promotion", "set")
-            why, now = f"the alias `champion` was {done} by other means", datetime.now(UTC)
+            why, now = f"the alias `champion` was {done} by other means", local_time().astimezone(UTC)
             self.decisions.append(Decision(self._last + 1, kind, champion, previous, now, "unknown", why, "", None))
 
     def has_come_about(self, run: StoredRun) -> bool:

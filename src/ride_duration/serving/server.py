@@ -57,6 +57,7 @@ def serve(settings: ServiceSettings) -> None:
         RideDurationError: The port is taken, keys are missing, or the log cannot be written.
     """
     _allow_connections()
+    clock = settings.open_clock()
     with (
         _bind(settings) as listening,
         _mark_in_use(settings),
@@ -73,11 +74,12 @@ def serve(settings: ServiceSettings) -> None:
             counters,
             metrics,
             partial(_promote, settings),
+            clock.now,
         )
         reconciler = Reconciler(
             reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge
         )
-        predict = PredictHandler(reconciler, predictions, counters, metrics, worker)
+        predict = PredictHandler(reconciler, predictions, counters, metrics, worker, clock)
         operations = OperationsHandler(settings, reconciler, predictions, counters, metrics, controller)
         app = App(settings, predict, operations, metrics)
         config = uvicorn.Config(

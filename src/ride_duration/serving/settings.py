@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from ride_duration.clock import Clock, open_clock
 from ride_duration.errors import ConfigurationError
 
 #: Addresses that only this machine reaches.
@@ -48,6 +49,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         port: Port to listen on.
         instance: Name of this one among several services of the project; default: its port.
         store: Where predictions are kept, an SQLAlchemy URL; SQLite files are relative to the project.
+        clock: File of the simulated clock that times are on, relative to the project; empty: the machine's clock.
         folder: For the journal and the cache of packages; each instance has a sub-folder.
         durability: What an acknowledged prediction survives: nothing, kill -9, or a power cut.
         journal_bytes: Most bytes that wait in the journal while the database is away.
@@ -67,6 +69,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     port: Annotated[int, Meta(ge=1, le=65_535)] = 9696
     instance: str = ""
     store: str = "sqlite:///data/serving/predictions.db"
+    clock: str = ""
     folder: str = "data/serving"
     durability: Literal["memory", "journal", "sync"] = "journal"
     journal_bytes: Annotated[int, Meta(ge=1)] = 256_000_000
@@ -96,6 +99,14 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     def folder_path(self) -> Path:
         """For all instances."""
         return self.project_path / self.folder
+
+    def open_clock(self) -> Clock:
+        """Return the clock that times are on.
+
+        Raises:
+            ConfigurationError: It is a simulated one, and was not started.
+        """
+        return open_clock(self.project_path / self.clock if self.clock else None)
 
     @property
     def keys_path(self) -> Path:

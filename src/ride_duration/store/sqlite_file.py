@@ -10,11 +10,11 @@ import logging
 import os
 import sqlite3
 import stat
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.clock import local_time
 from ride_duration.store.writer.segment import free_name
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class SQLiteFile:
             log.error("the next start will not know of it: %s cannot be made (%s)", self._marker, failure.strerror)
 
     def _note(self, what: str) -> None:
-        self.events.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')}: {what}")
+        self.events.append(f"{local_time():%Y-%m-%d %H:%M:%S}: {what}")
         log.error("%s", what)
 
 

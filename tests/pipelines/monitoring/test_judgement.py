@@ -11,6 +11,7 @@ from ride_duration.model_package.reference import COUNTS, ROWS
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, measure_drift
 from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.trips.features import FEATURES
 from tests.support.monitoring import monitoring, partitions, scored_month
@@ -100,6 +101,28 @@ def test_other_rides_are_found_feature_by_feature() -> None:
     assert {"dropoff_x", "straight_distance"} <= set(drifted)
     assert set(missing) <= {"trip_distance", "detour"}, "distances that contradict the zones count as missing"
     assert ((scores["psi"] >= 0.02) | ~scores["beyond"]).all()
+
+
+def test_the_page_and_the_plots_show_which_features_moved() -> None:
+    trips = scored_month("2021-03", rides=200)
+    scores, asked = scored_by(package(), trips)
+    sums = sum_days(partitions(trips), asked)
+    verdict = judge_window(sums, scores, asked)
+    page = write_report(verdict, sums, scores, asked)
+    assert page.count("<svg") == 4 + 6
+    moved = scores[scores["first"] == scores["first"].max()].sort_values(["beyond", "psi"]).iloc[-1]
+    drawn = page.index(f"<figcaption>{moved['feature']} (other than the reference)")
+    assert drawn == page.index("<figcaption>", page.index("<h2>Which rides"))
+    assert sum(moved["share"]) == pytest.approx(1)
+    assert len(moved["share"]) == len(moved["share_in_reference"]) == len(moved["edges"]) + 2
+    assert f"{max(moved['share']):.1%} of the window" in page
+    figure = plot_monitored_features(verdict, scores)
+    assert sorted({name for bars in figure.data for name in bars.y}) == sorted(set(scores["feature"]))
+    assert "retrain" not in figure.layout.title.text
+    days = plot_monitored_days(verdict, sums, asked)
+    assert len(days.data) == 3 * 4
+    assert days.data[3].x[-1] == "2021-03-31"
+    assert days.data[3].y[-1] == pytest.approx(1.0, abs=0.2)
 
 
 def test_values_that_are_missing_are_named() -> None:

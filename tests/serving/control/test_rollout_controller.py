@@ -169,7 +169,7 @@ class Instance:
         self.metrics = Metrics(self.counters)
         self._city = city
         self.controller = RolloutController(
-            PLAN, city.opened(), self.counters, self.metrics, city.promote, lambda: city.time
+            PLAN, city.opened(), self.counters, self.metrics, city.promote, lambda: city.time, lambda: city.time
         )
         self.reconciler = Reconciler(city.reader, PackageCache(folder), self.controller.challenge)  # type: ignore[arg-type]
 

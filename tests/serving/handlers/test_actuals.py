@@ -125,7 +125,7 @@ def test_the_last_actual_of_all_instances_is_known_also_after_a_restart(
 
 def test_without_the_store_the_last_actual_stays_as_it_is(tmp_path: Path) -> None:
     told = Metrics(Counters())
-    told.observe_actual()
+    told.observe_actual(5.0)
     before = told.expose()
     note_last_actual(Rollouts(f"postgresql+psycopg://postgres@/rides?host={tmp_path}", "any"), told)
     assert told.expose() == before

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ride_duration.clock import local_time
 from ride_duration.datasets.release import FormerChampion
 from ride_duration.model_package import Answers, ModelPackage, golden_error, golden_rides
 from ride_duration.model_package.intervals import bucket_names, buckets
@@ -80,7 +81,7 @@ def gate_package(
         "no_improvement": None if failed else comparison.no_improvement,
         **{name: model_package.manifest[name] for name in (*facts, *_RMSE)},
         "baselines": {name: {measure: measures[measure] for measure in _RMSE} for name, measures in baselines.items()},
-        "evaluated_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "evaluated_at": f"{local_time().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "checks": [check._asdict() for check in checks],
     }
 

@@ -41,7 +41,7 @@ _STRAY = 0.05
 
 _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
-    "missing_in_reference", "p_value", "adjusted", "beyond",
+    "missing_in_reference", "p_value", "adjusted", "beyond", "edges", "share_in_reference", "share",
 )  # fmt: skip
 
 
@@ -78,9 +78,11 @@ def measure_drift(
         monitoring: Says which months, and how.
 
     Returns:
-        One row a window and feature: its days, the distances, both shares of missing values, the p-value, the same
-        adjusted for the number of features, and whether it is `beyond` all limits. Empty where the package has no
-        reference, as those of former programs. What was not recorded, or not asked for, is not compared.
+        One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
+        the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; `edges`, the
+        inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values). Empty
+        where the package has no reference, as those of former programs. What was not recorded, or not asked for, is
+        not compared.
     """
     version = find_version(daily_sums, monitoring)
     package = registered_packages[version]() if version in registered_packages else None
@@ -230,6 +232,9 @@ def _compare(
                 ),
                 "missing": now[-1] / max(now.sum(), 1.0), "missing_in_reference": total[-1] / max(total.sum(), 1.0),
                 "p_value": find_p_value(psi, reference.counts[name], drawn),
+                "edges": reference.edges[name].tolist(),
+                "share_in_reference": (total / max(total.sum(), 1.0)).tolist(),
+                "share": (now / max(now.sum(), 1.0)).tolist(),
             }
         )  # fmt: skip
     table = pd.DataFrame(rows)

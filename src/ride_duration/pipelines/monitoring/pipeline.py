@@ -6,6 +6,7 @@ from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
 from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
 
 TAG = "monitoring"
@@ -40,6 +41,18 @@ def create_pipeline() -> Pipeline:
             "monitoring_report",
             name="write_report",
         ),
+        node(
+            plot_monitored_days,
+            ["verdict", "daily_sums", "params:monitoring"],
+            "monitored_days_plot",
+            name="plot_monitored_days",
+        ),
+        node(
+            plot_monitored_features,
+            ["verdict", "drift_scores"],
+            "monitored_features_plot",
+            name="plot_monitored_features",
+        ),
         node(summarise_verdict, "verdict", "monitoring_summary", name="summarise_verdict"),
     ]
     return Pipeline(
@@ -47,7 +60,15 @@ def create_pipeline() -> Pipeline:
         namespace="monitoring",
         inputs={"scored_trips@table", "registered_packages"},
         parameters={"params:monitoring"},
-        outputs={"daily_sums", "drift_scores", "verdict", "monitoring_report", "monitoring_summary"},
+        outputs={
+            "daily_sums",
+            "drift_scores",
+            "verdict",
+            "monitoring_report",
+            "monitoring_summary",
+            "monitored_days_plot",
+            "monitored_features_plot",
+        },
         prefix_datasets_with_namespace=False,
         tags=TAG,
     )

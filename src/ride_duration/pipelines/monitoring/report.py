@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.pipelines.monitoring.charts import draw_days
+from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
 from ride_duration.pipelines.monitoring.judgement import NAMES, SHARES, find_days, measure
 from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.trend import compute_trends
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -25,10 +26,18 @@ div.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
 td,th{padding:.3rem .6rem;border-bottom:1px solid var(--grid);text-align:left;white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 figure{margin:1.2rem 0}figcaption{font-weight:600}svg{width:100%;height:auto}
-.grid{stroke:var(--grid)}.tick{font-size:11px;fill:var(--soft)}.line{fill:none;stroke:var(--line);stroke-width:2}
+.grid{stroke:var(--grid)}
+.tick{font-size:12px;fill:var(--soft)}.line{fill:none;stroke:var(--line);stroke-width:2}
 .dot{fill:var(--line)}.limit{stroke:var(--bad);stroke-dasharray:5 4}
-circle.incident{fill:none;stroke:var(--bad);stroke-width:2}.soft{color:var(--soft)}
+circle.incident{fill:none;stroke:var(--bad);stroke-width:2}.soft{color:var(--soft)}.band{fill:var(--line);opacity:.18}
+.then{fill:var(--soft)}.now{fill:var(--line)}.key::before{content:"";display:inline-block;width:.8em;height:.8em;
+margin-right:.4em;background:var(--line)}.key.past::before{background:var(--soft)}
+.grid-of{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(17rem,100%),1fr));gap:0 1rem}
+.grid-of.days{grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))}
 """
+
+#: Features whose spread is drawn; those that are beyond all limits first, then the largest PSI.
+_DRAWN = 6
 
 
 def write_report(
@@ -45,17 +54,15 @@ def write_report(
     days, incidents = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"])
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
     limits = monitoring.verdict_thresholds
+    trends = compute_trends(days, counted)
     with np.errstate(divide="ignore", invalid="ignore"):
-        level = np.where(counted, days.actual / days.predicted, np.nan)
-        ratio = np.where(counted, np.sqrt(days.squared / days.expected), np.nan)
-        coverage = np.where(counted, days.covered / days.labelled, np.nan)
         known = np.where(days.rides > 0, days.labelled / days.rides, np.nan)
     edge = float(np.exp(limits.log_level))
     charts = [
-        draw_days("Level by day: actual / predicted minutes", days.day, level, (1 / edge, edge), incidents),
-        draw_days("Realised by expected RMSE, by day", days.day, ratio, (limits.error_ratio,), incidents),
-        draw_days("Share of rides inside the 90 % interval, by day", days.day, coverage, (0.9,), incidents),
-        draw_days("Share of rides whose actual duration is known and valid, by day", days.day, known),
+        draw_days("Level: actual / predicted minutes", days.day, trends["level"], (1 / edge, edge), incidents),
+        draw_days("Realised / expected RMSE", days.day, trends["error_ratio"], (limits.error_ratio,), incidents),
+        draw_days("Share of rides inside the 90 % interval", days.day, trends["coverage"], (0.9,), incidents),
+        draw_days("Share of rides whose actual duration is known and valid", days.day, known),
     ]
     cause = "" if verdict["cause"] == "none" else f" <small>cause: {escape(verdict['cause'])}</small>"
     simulated = " · simulated" if verdict["simulated"] else ""
@@ -68,8 +75,11 @@ def write_report(
         f"<p class=soft>Version {verdict['version']}, {escape(verdict['taxi_type'])} taxis, {verdict['first']} to "
         f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
         f"<ul>{reasons}{missing}</ul><p><b>Next:</b> {_with_code(verdict['next'])}</p>"
-        f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2>{''.join(charts)}"
-        f"<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}<h2>Rides</h2>{_drift(drift_scores)}</html>\n"
+        f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
+        f"line is the week up to a day, its band 95 % of draws of whole days.</p>"
+        f"<div class='grid-of days'>{''.join(charts)}</div>"
+        f"<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
+        f"<h2>Which rides were asked for</h2>{_drift(drift_scores)}</html>\n"
     )
 
 
@@ -128,11 +138,29 @@ def _drift(scores: pd.DataFrame) -> str:
         for score in scores.to_dict("records")
     )
     return (
-        "<p class=soft>PSI against the validation days of the package, in its deciles; p-values by whole days drawn "
-        "again, adjusted for the number of features (Holm).</p>"
+        f"{_spread(scores)}<p class=soft>PSI against the validation days of the package, in its deciles; p-values by "
+        "whole days drawn again, adjusted for the number of features (Holm).</p>"
         "<div class=wide><table><tr><th>window<th>feature<th class=number>PSI<th class=number>PSI to the week before"
         "<th class=number>distance of quantiles<th class=number>missing (reference)<th class=number>p<th>"
         f"{rows}</table></div>"
+    )
+
+
+def _spread(scores: pd.DataFrame) -> str:
+    """Draw the values of the features that moved most in the newest window, over those of the reference."""
+    newest = scores[scores["first"] == scores["first"].max()]
+    ranked = newest.sort_values(["beyond", "psi"], ascending=False).head(_DRAWN)
+    charts = "".join(
+        draw_shares(
+            f"{score['feature']}{' (other than the reference)' if score['beyond'] else ''}",
+            *(np.asarray(score[name], dtype=np.float64).tolist() for name in ("edges", "share_in_reference", "share")),
+        )
+        for score in ranked.to_dict("records")
+    )
+    first, last = str(newest["first"].iloc[0])[:10], str(newest["last"].iloc[0])[:10]
+    return (
+        f"<p class=soft><span class=key>share of the rides of {first} to {last}</span>, by deciles of the <span "
+        f"class='key past'>reference</span>; the {len(ranked)} that moved most</p><div class=grid-of>{charts}</div>"
     )
 
 

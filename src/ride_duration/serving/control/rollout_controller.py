@@ -7,6 +7,7 @@ come to the same step one makes it; the others follow at their next look.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from ride_duration.clock import REAL_CLOCK
 from ride_duration.errors import DecisionRefused, NotFound, RegistryUnavailable, RideDurationError
 from ride_duration.rollout.evidence import collect_evidence, to_state
 from ride_duration.rollout.plan import format_share
@@ -53,7 +55,8 @@ class RolloutController:
         counters: Count failures of this instance.
         metrics: Observe steps.
         promote: Makes the challenger of a rollout champion, with the reason, as `run_decision` does.
-        now: The time (seconds since 1970-01-01 UTC).
+        now: The time of day (seconds since 1970-01-01 UTC), which stages are measured by.
+        elapsed: Seconds of the machine since any moment, for what is too long or too often whatever the time of day.
 
     Attributes:
         rollout: The one that goes on, as it was read last; None if none does.
@@ -67,7 +70,8 @@ class RolloutController:
         counters: Counters,
         metrics: Metrics,
         promote: Callable[[Rollout, str], object],
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = REAL_CLOCK.now,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan = plan
         self._rollouts = rollouts
@@ -75,8 +79,9 @@ class RolloutController:
         self._metrics = metrics
         self._promote = promote
         self._now = now
-        self._read_at = now()
-        self._next_look = 0.0
+        self._elapsed = elapsed
+        self._read_at = elapsed()
+        self._next_look = -math.inf
         self._counted: tuple[int, int] = (0, 0)
         self._waits_for = ""
         self.rollout: Rollout | None = None
@@ -85,7 +90,7 @@ class RolloutController:
     def challenge(self) -> Challenge | None:
         """Return the challenger; while the store is away the last known one, but not for ever."""
         rollout = self.rollout
-        if rollout is None or self._now() - self._read_at > MAX_UNWATCHED_SECONDS:
+        if rollout is None or self._elapsed() - self._read_at > MAX_UNWATCHED_SECONDS:
             return None
         return Challenge(rollout.version, rollout.share)
 
@@ -134,10 +139,10 @@ class RolloutController:
             return
         if self.problem and self.rollout is not None:
             log.warning("the store can be read again")
-        self.problem, self._read_at = None, self._now()
+        self.problem, self._read_at = None, self._elapsed()
         open_rollout = last if last is not None and last.ended_at is None else None
         if open_rollout is None or self.rollout is None or open_rollout.revision != self.rollout.revision:
-            self._next_look, self._waits_for = 0.0, ""
+            self._next_look, self._waits_for = -math.inf, ""
         if open_rollout is not None and open_rollout.number != self._counted[0]:
             # failures of the version in an earlier rollout are no failures of this one
             self._counted = (open_rollout.number, self._counters.failures(open_rollout.version))
@@ -159,11 +164,11 @@ class RolloutController:
             self._retry_promotion(rollout, reconciler)
             return
         elif step.kind == "stay":
-            if self._now() < self._next_look:
+            if self._elapsed() < self._next_look:
                 return
             began = time.perf_counter()
             step = self._step(rollout, collect_evidence(self._rollouts.engine, rollout, champion))
-            self._next_look = self._now() + (time.perf_counter() - began) / _BUSY
+            self._next_look = self._elapsed() + (time.perf_counter() - began) / _BUSY
         self._waits_for = step.why
         self._apply(rollout, step, reconciler)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.clock import REAL_CLOCK
 from ride_duration.errors import DecisionRefused
 from ride_duration.rollout.plan import format_share
 from ride_duration.serving.control.registry_process import run_decision
@@ -217,14 +217,14 @@ class OperationsHandler:
 
     def _age(self) -> float:
         deployment = self._reconciler.deployment
-        return time.time() - deployment.champion.released_at if deployment else math.nan
+        return REAL_CLOCK.now() - deployment.champion.released_at if deployment else math.nan
 
 
 def _report_champion(model: Model) -> status.LiveModel:
     return status.LiveModel(
         version=model.label,
         distance="required" if model.needs_distance else "optional",
-        age_days=round((time.time() - model.released_at) / 86_400, 3),
+        age_days=round((REAL_CLOCK.now() - model.released_at) / 86_400, 3),
         **_read_facts(model),
     )
 

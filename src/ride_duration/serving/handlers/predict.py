@@ -9,6 +9,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.clock import REAL_CLOCK
 from ride_duration.serving.inference.deployment import Deployment
 from ride_duration.serving.inference.parsing import (
     RideRequest,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
+    from ride_duration.clock import Clock
     from ride_duration.serving.control.reconciler import Reconciler
     from ride_duration.serving.inference.counters import Counters
     from ride_duration.serving.inference.deployment import Model
@@ -77,6 +79,7 @@ class PredictHandler:
         counters: Count scored rides and failures.
         metrics: Observe scored rides and actuals.
         worker: Takes what would hold up single rides.
+        clock: Of the times that are logged.
     """
 
     def __init__(
@@ -86,12 +89,14 @@ class PredictHandler:
         counters: Counters,
         metrics: Metrics,
         worker: ThreadPoolExecutor,
+        clock: Clock = REAL_CLOCK,
     ) -> None:
         self._reconciler = reconciler
         self._log = predictions
         self._counters = counters
         self._metrics = metrics
         self._worker = worker
+        self._clock = clock
         self._new_id = make_id_source()
 
     @property
@@ -124,7 +129,7 @@ class PredictHandler:
 
     async def _score(self, ride: Ride) -> ScoredRide:
         started, deployment = time.perf_counter(), self.deployment
-        request = parse_ride(ride, deployment, self._new_id())
+        request = parse_ride(ride, deployment, self._new_id(), self._clock)
         try:
             scored = score_ride(request, deployment, started)
         except Exception:
@@ -152,9 +157,13 @@ class PredictHandler:
         return Predictions([one.to_prediction() for one in scored])
 
     def _parse_rides(self, rides: list[Ride], deployment: Deployment) -> list[RideRequest]:
-        return [
-            _parse_ride_at(f"rides[{number}]", ride, deployment, self._new_id()) for number, ride in enumerate(rides)
-        ]
+        return [self._parse_ride_at(f"rides[{number}]", ride, deployment) for number, ride in enumerate(rides)]
+
+    def _parse_ride_at(self, place: str, ride: Ride, deployment: Deployment) -> RideRequest:
+        try:
+            return parse_ride(ride, deployment, self._new_id(), self._clock)
+        except InvalidRequest as invalid:
+            raise invalid.below(place) from None
 
     async def _score_many(self, requests: list[RideRequest], deployment: Deployment) -> list[ScoredRide]:
         result: ScoringResult = await self._in_worker(score_rides, requests, deployment)
@@ -189,7 +198,7 @@ class PredictHandler:
             try:
                 sent = decode_body(_unwrap(record.kinesis.data), StreamRide)
                 sent.ride.ride_id = sent.ride_id
-                requests.append(_parse_ride_at("ride", sent.ride, deployment, self._new_id()))
+                requests.append(self._parse_ride_at("ride", sent.ride, deployment))
             except InvalidRequest as problem:
                 where = f"{problem.field}: " if problem.field else ""
                 refused.append(StreamRefused(number, f"{where}{problem.detail}"))
@@ -200,18 +209,18 @@ class PredictHandler:
         sent = decode_reports(body)
         many = isinstance(sent, Actuals)
         reports = sent.actuals if isinstance(sent, Actuals) else [sent]
-        now, records = time.time(), []
+        now, records = self._clock.now(), []
         for number, report in enumerate(reports):
             try:
                 records.append(_parse_actual(report, self._new_id(), now))
             except InvalidRequest as invalid:
                 raise invalid.below(f"actuals[{number}]" if many else "") from None
         await self._keep(records)
-        self._metrics.observe_actual()
+        self._metrics.observe_actual(now)
         return Accepted(len(records))
 
     async def _keep_predictions(self, scored: list[ScoredRide]) -> None:
-        now = time.time()
+        now = self._clock.now()
         await self._keep([one.to_record(now) for one in scored])
         for one in scored:
             self._counters.count_scored(one.model.version, one.variant)
@@ -227,13 +236,6 @@ class PredictHandler:
 
     async def _in_worker(self, call: Callable[..., Any], *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._worker, call, *values)
-
-
-def _parse_ride_at(place: str, ride: Ride, deployment: Deployment, prediction_id: str) -> RideRequest:
-    try:
-        return parse_ride(ride, deployment, prediction_id)
-    except InvalidRequest as invalid:
-        raise invalid.below(place) from None
 
 
 def _unwrap(data: str) -> bytes:

@@ -161,9 +161,9 @@ class Metrics:
         """Observe a step of the rollout that this instance made."""
         self._rollout_steps.labels(kind).inc()
 
-    def observe_actual(self) -> None:
-        """Observe that an actual came."""
-        self._actual_here = time.time()
+    def observe_actual(self, at: float) -> None:
+        """Observe that an actual came (seconds since 1970-01-01 UTC)."""
+        self._actual_here = at
 
     def set_last_actual(self, at: float) -> None:
         """Note when the newest actual in the store came, of all instances (seconds since 1970-01-01 UTC)."""

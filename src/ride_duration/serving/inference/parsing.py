@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
+from ride_duration.clock import REAL_CLOCK, Clock
 from ride_duration.serving.inference.deployment import Deployment, Model
 from ride_duration.serving.schemas.prediction import YEARS, Position, Ride
 from ride_duration.serving.schemas.problems import InvalidRequest
@@ -64,13 +64,13 @@ class RideRequest(NamedTuple):
 
 def make_id_source() -> Callable[[], str]:
     """Return a source of ids that no other process, and no other start of this one, gives."""
-    start = f"{time.time_ns() // 1_000_000:x}-{os.urandom(4).hex()}"
+    start = f"{int(1000 * REAL_CLOCK.now()):x}-{os.urandom(4).hex()}"
     numbers = count(1)
     return lambda: f"{start}-{next(numbers):x}"
 
 
-def parse_ride(ride: Ride, deployment: Deployment, prediction_id: str) -> RideRequest:
-    """Parse a ride.
+def parse_ride(ride: Ride, deployment: Deployment, prediction_id: str, clock: Clock = REAL_CLOCK) -> RideRequest:
+    """Parse a ride; one without a pick-up time begins now.
 
     Raises:
         InvalidRequest: An end is missing, given twice or outside the city, the time is out of range, or the model
@@ -79,7 +79,7 @@ def parse_ride(ride: Ride, deployment: Deployment, prediction_id: str) -> RideRe
     given, champion = ride.pickup_datetime, deployment.champion
     pickup_at: float | None
     if given is None:
-        now = pickup_at = time.time() // 1
+        now = pickup_at = clock.now() // 1
         when = to_wall_clock(datetime.fromtimestamp(now, NEW_YORK))
     else:
         when, pickup_at = to_wall_clock(given), to_instant(given)

@@ -1,0 +1,70 @@
+"""Daily sums -> figures of the days and of the week up to each of them, as reports and plots show them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ride_duration.pipelines.monitoring.evidence import DailySums
+
+#: Days that a point of the line is of: a whole week levels out weekdays.
+WEEK = 7
+
+_DRAWS, _SEED = 500, 1
+
+Numbers = NDArray[np.float64]
+
+
+class Trend(NamedTuple):
+    """One figure by day; all arrays have the shape (n,), with NaN where it is not known.
+
+    Attributes:
+        of_day: Of the day alone.
+        of_week: Of the week that ends on the day, from the days of it that count, half of them at least.
+        low: 2.5 % of the draws of whole days of that week lie below it.
+        high: 2.5 % lie above it.
+    """
+
+    of_day: Numbers
+    of_week: Numbers
+    low: Numbers
+    high: Numbers
+
+
+def compute_trends(days: DailySums, counted: NDArray[np.bool_]) -> dict[str, Trend]:
+    """Compute the trend of each figure that is shown by day.
+
+    Args:
+        days: Every day of the window and, for the first weeks, of the time before it.
+        counted: Which days (n,) have labelled rides enough to count.
+
+    Returns:
+        `level` (actual / predicted), `error_ratio` (realised / expected RMSE) and `coverage` (share of the rides inside
+        their interval).
+    """
+    return {
+        "level": _follow(days.actual, days.predicted, counted),
+        "error_ratio": Trend._make(np.sqrt(values) for values in _follow(days.squared, days.expected, counted)),
+        "coverage": _follow(days.covered, days.labelled, counted),
+    }
+
+
+def _follow(numerator: Numbers, denominator: Numbers, counted: NDArray[np.bool_]) -> Trend:
+    """Follow the ratio of two sums."""
+    known = counted & ~np.isnan(numerator) & (denominator > 0)
+    of_day, of_week, low, high = np.full((4, len(known)), np.nan)
+    of_day[known] = numerator[known] / denominator[known]
+    rng = np.random.default_rng(_SEED)
+    for last in np.flatnonzero(known).tolist():
+        first = max(0, last - WEEK + 1)
+        week = first + np.flatnonzero(known[first : last + 1])
+        if 2 * len(week) < WEEK:
+            continue
+        drawn = rng.choice(week, (_DRAWS, len(week)))
+        of_week[last] = numerator[week].sum() / denominator[week].sum()
+        low[last], high[last] = np.percentile(
+            numerator[drawn].sum(axis=1) / denominator[drawn].sum(axis=1), [2.5, 97.5]
+        )
+    return Trend(of_day, of_week, low, high)
