@@ -16,6 +16,7 @@ from ride_duration.alerting.configuration import WebhookSettings
 from ride_duration.alerting.decisions import list_alerts
 from ride_duration.alerting.delivery import Deliveries, deliver_due
 from ride_duration.alerting.outbox import Outbox
+from ride_duration.store.database import engine_for_writing
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 from tests.support.alerting.webhook_receiver import WebhookReceiver
 from tests.support.ports import free_port
@@ -27,7 +28,6 @@ START = 1_700_000_000.0
 @pytest.fixture
 def outbox(store_url: str) -> Iterator[Outbox]:
     made = Outbox(store_url, make_settings("webhook"))
-    made.make_tables()
     yield made
     made.close()
 
@@ -171,7 +171,6 @@ def test_an_unforeseen_error_of_a_channel_is_a_failed_attempt(outbox: Outbox) ->
 
 def test_the_log_is_a_channel(store_url: str, caplog: pytest.LogCaptureFixture) -> None:
     outbox = Outbox(store_url, make_settings("log"))
-    outbox.make_tables()
     outbox.report(MODEL, NAMES, [make_alert("incident", Severity.PAGE)], START)
     caplog.set_level("INFO", "ride_duration")
     assert deliver_due(outbox.engine, make_channels(outbox.settings), lambda: START) == (1, 0)
@@ -190,8 +189,8 @@ def test_no_claim_is_shorter_than_an_attempt() -> None:
 
 
 def test_a_store_without_alerts_has_none(store_url: str, tmp_path: Path) -> None:
-    outbox = Outbox(store_url, make_settings("webhook"))
-    with outbox.engine.begin() as connection:
+    engine = engine_for_writing(store_url)
+    with engine.begin() as connection:
         connection.execute(text("SELECT 1"))
-    assert list_alerts(outbox.engine, START) == []
-    outbox.close()
+    assert list_alerts(engine, START) == []
+    engine.dispose()

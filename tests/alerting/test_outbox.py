@@ -41,7 +41,6 @@ class Desk:
 
     def __init__(self, store_url: str) -> None:
         self.outbox = Outbox(store_url, make_settings("webhook"))
-        self.outbox.make_tables()
         self.channel = Memory()
         self.now = 1_700_000_000.0
 

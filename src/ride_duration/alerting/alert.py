@@ -47,6 +47,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         how_bad: The numbers.
         evidence: Where to read more: an address, or a file.
         next_command: What to do.
+        version: Of the model that it is about; 0 where it is about none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     how_bad: str
     evidence: str
     next_command: str
+    version: int = 0
 
     @property
     def fingerprint(self) -> str:

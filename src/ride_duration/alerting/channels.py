@@ -11,7 +11,6 @@ import os
 import smtplib
 import ssl
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -33,6 +32,7 @@ from ride_duration.alerting.configuration import (
     WebhookSettings,
     fill_template,
 )
+from ride_duration.clock import REAL_CLOCK
 from ride_duration.errors import RideDurationError
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class WebhookChannel:
         headers = {
             "Content-Type": "application/json", "User-Agent": "ride-duration",
             "Idempotency-Key": notification.key, "webhook-id": notification.key,
-            "webhook-timestamp": str(int(time.time())),
+            "webhook-timestamp": str(int(REAL_CLOCK.now())),
         }  # fmt: skip
         if settings.secret_variable:
             secret = self._environment.get(settings.secret_variable, "")

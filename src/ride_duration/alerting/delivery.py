@@ -7,7 +7,6 @@ killed between sending and marking leaves a claim that ends, and the notificatio
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,7 +41,7 @@ class Deliveries(NamedTuple):
     failed: int
 
 
-def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Callable[[], float] = time.time) -> Deliveries:
+def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Callable[[], float]) -> Deliveries:
     """Send every notification that is due, in the order in which they were made.
 
     A channel that is away is left alone until the next time, so that one that hangs keeps nobody waiting long.

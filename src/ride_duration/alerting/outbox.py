@@ -40,20 +40,17 @@ class Outbox:
 
     @cached_property
     def engine(self) -> Engine:
-        """For reading and writing."""
-        return engine_for_writing(self._url)
-
-    def make_tables(self) -> None:
-        """Bring the tables of the store to their newest form.
-
-        Raises:
-            RideDurationError: The store cannot be reached.
-        """
-        with explain_store_errors():
-            migrate(self.engine)
+        """For reading and writing, on tables of the newest form."""
+        return open_store(self._url)
 
     def report(
-        self, subject: str, names: Collection[str], alerts: Iterable[Alert], now: float, keep: Collection[str] = ()
+        self,
+        subject: str,
+        names: Collection[str],
+        alerts: Iterable[Alert],
+        now: float,
+        keep: Collection[str] = (),
+        version: int = 0,
     ) -> None:
         """Note which alerts of a subject there are now: raises what is new, resolves what is over.
 
@@ -63,6 +60,7 @@ class Outbox:
             alerts: Those that were found, each with this subject and one of these names.
             now: Seconds since 1970-01-01 UTC.
             keep: Names about which nothing can be said now; open alerts of them stay open.
+            version: Of the model that was looked at; open alerts about another one are over in any case.
 
         Raises:
             RideDurationError: The store cannot be reached.
@@ -71,8 +69,8 @@ class Outbox:
         for name in names:
             if name in found:
                 self._raise(found[name], now)
-            elif name not in keep:
-                self._resolve(subject, name, now)
+            else:
+                self._resolve(subject, name, now, version if name in keep else None)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -137,7 +135,7 @@ class Outbox:
             if overdue:
                 self._notify(connection, number, Event.REMINDER, alert, now, now, [channel])
 
-    def _resolve(self, subject: str, name: str, now: float) -> None:
+    def _resolve(self, subject: str, name: str, now: float, kept_version: int | None) -> None:
         from sqlalchemy import select, update
 
         from ride_duration.store.tables import alerts
@@ -148,6 +146,8 @@ class Outbox:
             )
             for row in connection.execute(question).mappings().all():
                 number, alert = row["number"], msgspec.json.decode(row["body"], type=Alert)
+                if alert.version == kept_version:
+                    continue
                 done = connection.execute(
                     update(alerts)
                     .where(alerts.c.number == number, alerts.c.resolved_at.is_(None))
@@ -189,6 +189,18 @@ class Outbox:
                         key=uuid4().hex, body=body, at=now, next_attempt_at=due,
                     )
                 )  # fmt: skip
+
+
+def open_store(store_url: str) -> Engine:
+    """Return an engine for reading and writing alerts; tables that are missing are made.
+
+    Raises:
+        RideDurationError: The store cannot be reached.
+    """
+    engine = engine_for_writing(store_url)
+    with explain_store_errors():
+        migrate(engine)
+    return engine
 
 
 def is_silenced(connection: Connection, alert: Alert, now: float) -> bool:
