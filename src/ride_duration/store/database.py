@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import NotFound, RideDurationError
 from ride_duration.postgresql import patient
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def engine_for_reading(store_url: str) -> Engine:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
 
     Raises:
-        RideDurationError: There is no such store, or it cannot be reached.
+        NotFound: There is no such store yet, or none with tables that can be read.
+        RideDurationError: It cannot be reached.
     """
     from sqlalchemy import NullPool, QueuePool, create_engine, inspect
     from sqlalchemy.exc import OperationalError
@@ -83,7 +84,7 @@ def engine_for_reading(store_url: str) -> Engine:
     url = _url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(url.database or "").is_file():
-        raise RideDurationError(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
+        raise NotFound(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
     arguments = {"timeout": _SECONDS} if sqlite else patient(url)
     # A file of SQLite is opened for each question, so that it is the one that has the name at that time.
     pool = NullPool if sqlite else QueuePool
@@ -94,7 +95,7 @@ def engine_for_reading(store_url: str) -> Engine:
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
     if "source" not in {column["name"] for column in columns}:  # the newest
-        raise RideDurationError(
+        raise NotFound(
             f"{url.render_as_string()} keeps no predictions yet, or those of an older version; "
             "`kedro service start` makes its tables"
         )

@@ -58,6 +58,7 @@ class ActualRecord(msgspec.Struct, frozen=True, array_like=True, tag="actual", g
         dropoff_datetime: New York wall clock, naive; None if `duration` says it.
         dropoff_at: The drop-off in seconds since 1970-01-01 UTC; None if the wall clock alone does not tell, or
             `duration` was given.
+        trip_distance: Miles as the meter recorded them, if reported.
     """
 
     actual_id: str
@@ -66,6 +67,7 @@ class ActualRecord(msgspec.Struct, frozen=True, array_like=True, tag="actual", g
     duration: float | None = None
     dropoff_datetime: datetime | None = None
     dropoff_at: float | None = None
+    trip_distance: float | None = None
 
 
 Record = PredictionRecord | ActualRecord

@@ -1,0 +1,66 @@
+"""What the monitoring keeps in the store, written and read: sums of days, scores, verdicts, incidents, decisions.
+
+Every function takes an engine: `open_monitoring` gives one that has the newest tables.
+"""
+
+from ride_duration.store.monitoring.day_rows import (
+    DELAY_EDGES,
+    DayEvidence,
+    DayState,
+    Evidence,
+    Watermark,
+    load_days,
+    load_features,
+    load_labels,
+    load_watermark,
+    move_watermark,
+    replace_days,
+    set_states,
+)
+from ride_duration.store.monitoring.opening import describe_failures, open_monitoring, read_monitoring
+from ride_duration.store.monitoring.operator_rows import (
+    DecisionRow,
+    IncidentDay,
+    add_decision,
+    add_incident_days,
+    load_decisions,
+    load_incident_days,
+)
+from ride_duration.store.monitoring.verdict_rows import (
+    VerdictRow,
+    add_verdict,
+    load_newest_verdict,
+    load_scores,
+    load_verdicts,
+    replace_scores,
+)
+
+__all__ = [
+    "DELAY_EDGES",
+    "DayEvidence",
+    "DayState",
+    "DecisionRow",
+    "Evidence",
+    "IncidentDay",
+    "VerdictRow",
+    "Watermark",
+    "add_decision",
+    "add_incident_days",
+    "add_verdict",
+    "describe_failures",
+    "load_days",
+    "load_decisions",
+    "load_features",
+    "load_incident_days",
+    "load_labels",
+    "load_newest_verdict",
+    "load_scores",
+    "load_verdicts",
+    "load_watermark",
+    "move_watermark",
+    "open_monitoring",
+    "read_monitoring",
+    "replace_days",
+    "replace_scores",
+    "set_states",
+]

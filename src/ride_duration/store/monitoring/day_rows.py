@@ -1,0 +1,210 @@
+"""Rows of New York days: sums, reports of actual durations, features; and up to where the log is computed.
+
+A day is replaced as a whole, in one transaction. The watermark moves once all days with news up to it are replaced, and
+only from where the computation began: of two computations at once, one moves it, and the next run computes the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ride_duration.store.monitoring.opening import describe_failures
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Table
+
+#: Any number: it tells those who write days from other users of PostgreSQL's advisory locks.
+_WRITING_DAYS = 7_239_416_605
+
+#: Delays from the drop-off to its first report, in seconds: a minute, then about a sixth more each, up to 64 days.
+DELAY_EDGES: tuple[float, ...] = tuple(60.0 * 2 ** (step / 4) for step in range(67))
+
+
+class Evidence(StrEnum):
+    """Where rows come from."""
+
+    LOG = "log"
+    SCORED = "scored"
+
+
+class DayState(StrEnum):
+    """How much is known of a day.
+
+    OPEN: fewer actual durations than usual are reported yet. LABELLED: at least 90 % of the usual share. FINAL: nearly
+    all that will be reported has been; what comes later is still counted.
+    """
+
+    OPEN = "open"
+    LABELLED = "labelled"
+    FINAL = "final"
+
+
+class Watermark(NamedTuple):
+    """The newest records that the rows are computed from.
+
+    Attributes:
+        predictions: Arrival of a prediction.
+        actuals: Arrival of a report.
+    """
+
+    predictions: int = 0
+    actuals: int = 0
+
+
+class DayEvidence(NamedTuple):
+    """All that is known of one day.
+
+    Attributes:
+        day: For instance 2021-02-01.
+        sums: Rows of `monitoring_days`: version, variant, moment, slice and the sums; None for what is unknown.
+        labels: The row of `monitoring_labels`, with `delays` and `hours` as lists; None for scored months.
+        features: Rows of `monitoring_features`: version, feature, and `counts` and `quantiles` as lists.
+    """
+
+    day: str
+    sums: Sequence[dict[str, Any]]
+    labels: dict[str, Any] | None = None
+    features: Sequence[dict[str, Any]] = ()
+
+
+def replace_days(engine: Engine, model: str, evidence: Evidence, days: Iterable[DayEvidence], at: float) -> None:
+    """Replace all rows of days, each in one transaction.
+
+    Args:
+        engine: Of `open_monitoring`.
+        model: Name of the registered model.
+        evidence: Where they come from.
+        days: What holds from now on; a day is computed only when its turn has come.
+        at: Now (seconds since 1970-01-01 UTC).
+
+    Raises:
+        RideDurationError: The store cannot be written; the days before are replaced, the others as they were.
+    """
+    from ride_duration.store.tables import monitoring_days, monitoring_features, monitoring_labels
+
+    own = {"model": model, "computed_at": at}
+    for day in days:
+        rows: list[tuple[Table, dict[str, Any], list[dict[str, Any]]]] = [
+            (monitoring_days, {"evidence": str(evidence)}, list(day.sums))
+        ]
+        if evidence is Evidence.LOG:
+            labels = [] if day.labels is None else [_with_json(day.labels, "delays", "hours")]
+            features = [_with_json(row, "counts", "quantiles") for row in day.features]
+            rows += [(monitoring_labels, {}, labels), (monitoring_features, {}, features)]
+        with describe_failures(engine), engine.begin() as connection:
+            _exclude_others(connection)
+            for table, key, values in rows:
+                where = [table.c[name] == value for name, value in (key | {"model": model, "day": day.day}).items()]
+                connection.execute(table.delete().where(*where))
+                if values:
+                    connection.execute(table.insert(), [own | key | {"day": day.day} | row for row in values])
+
+
+def load_days(
+    engine: Engine, model: str, evidence: Evidence, first: str = "", last: str = "9999"
+) -> list[dict[str, Any]]:
+    """Return the rows of `monitoring_days` from the first to the last day, in their order."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import monitoring_days as table
+
+    wanted = [table.c.model == model, table.c.evidence == str(evidence), table.c.day.between(first, last)]
+    order = [table.c[name] for name in ("day", "version", "variant", "moment", "slice")]
+    return _load(engine, select(table).where(*wanted).order_by(*order))
+
+
+def load_labels(engine: Engine, model: str, first: str = "", last: str = "9999") -> list[dict[str, Any]]:
+    """Return the rows of `monitoring_labels` from the first to the last day, `delays` and `hours` as lists."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import monitoring_labels as table
+
+    wanted = [table.c.model == model, table.c.day.between(first, last)]
+    rows = _load(engine, select(table).where(*wanted).order_by(table.c.day))
+    return [row | {name: json.loads(row[name]) for name in ("delays", "hours")} for row in rows]
+
+
+def load_features(
+    engine: Engine, model: str, version: int, first: str = "", last: str = "9999"
+) -> list[dict[str, Any]]:
+    """Return the rows of `monitoring_features` of a version, `counts` and `quantiles` as lists."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import monitoring_features as table
+
+    wanted = [table.c.model == model, table.c.version == version, table.c.day.between(first, last)]
+    rows = _load(engine, select(table).where(*wanted).order_by(table.c.day, table.c.feature))
+    return [row | {name: json.loads(row[name]) for name in ("counts", "quantiles")} for row in rows]
+
+
+def set_states(engine: Engine, model: str, states: dict[str, DayState]) -> None:
+    """Note how much is known of days of the log."""
+    from sqlalchemy import bindparam
+
+    from ride_duration.store.tables import monitoring_labels as table
+
+    if not states:
+        return
+    change = table.update().where(table.c.model == model, table.c.day == bindparam("of_day"))
+    rows = [{"of_day": day, "state": str(state)} for day, state in states.items()]
+    with describe_failures(engine), engine.begin() as connection:
+        connection.execute(change, rows)
+
+
+def load_watermark(engine: Engine, model: str) -> Watermark:
+    """Return up to where the log is computed."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import monitoring_watermarks as table
+
+    question = select(table.c.predictions, table.c.actuals).where(table.c.model == model)
+    with describe_failures(engine), engine.connect() as connection:
+        row = connection.execute(question).mappings().first()
+    return Watermark() if row is None else Watermark(**row)
+
+
+def move_watermark(engine: Engine, model: str, seen: Watermark, to: Watermark, at: float) -> bool:
+    """Move the watermark, unless another computation has moved it since it was read.
+
+    Args:
+        engine: Of `open_monitoring`.
+        model: Name of the registered model.
+        seen: Where it was when the computation began.
+        to: Where it is now.
+        at: Now (seconds since 1970-01-01 UTC).
+
+    Returns:
+        Whether it was moved.
+    """
+    from ride_duration.store.tables import monitoring_watermarks as table
+
+    values = {**to._asdict(), "computed_at": at}
+    where = [table.c.model == model, table.c.predictions == seen.predictions, table.c.actuals == seen.actuals]
+    with describe_failures(engine), engine.begin() as connection:
+        _exclude_others(connection)
+        if connection.execute(table.update().where(*where).values(values)).rowcount:
+            return True
+        if connection.execute(table.select().where(table.c.model == model)).first() is not None:
+            return False
+        connection.execute(table.insert().values(model=model, **values))
+        return True
+
+
+def _exclude_others(connection: Connection) -> None:
+    """Let one transaction after the other write days; SQLite does so by itself."""
+    from sqlalchemy import text
+
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITING_DAYS})
+
+
+def _with_json(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return row | {name: json.dumps(row[name]) for name in names}
+
+
+def _load(engine: Engine, question: Any) -> list[dict[str, Any]]:
+    with describe_failures(engine), engine.connect() as connection:
+        return [dict(row) for row in connection.execute(question).mappings()]

@@ -1,0 +1,64 @@
+"""An engine for the rows of the monitoring, and one sentence for each failure of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ride_duration.errors import NotFound, RideDurationError
+from ride_duration.storage_errors import describe_storage_failure
+from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def open_monitoring(store_url: str) -> Engine:
+    """Return an engine that writes, on tables that are there and of the newest form; they are made if they are missing.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+
+    Raises:
+        RideDurationError: The store cannot be reached or written.
+    """
+    engine = engine_for_writing(store_url)
+    with describe_failures(engine):
+        migrate(engine)
+    return engine
+
+
+def read_monitoring(store_url: str) -> Engine | None:
+    """Return an engine that reads alone; None while there is no store, or none that has rows of the monitoring.
+
+    Raises:
+        RideDurationError: The store cannot be reached.
+    """
+    from sqlalchemy import inspect
+
+    try:
+        engine = engine_for_reading(store_url)
+    except NotFound:
+        return None
+    with describe_failures(engine):
+        if inspect(engine).has_table("monitoring_verdicts"):
+            return engine
+    engine.dispose()
+    return None
+
+
+@contextmanager
+def describe_failures(engine: Engine) -> Iterator[None]:
+    """Raise what a database says as one sentence, with what to do.
+
+    Raises:
+        RideDurationError: In place of an error of SQLAlchemy.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise RideDurationError(describe_storage_failure(cause, engine.url.render_as_string())) from error

@@ -1,0 +1,112 @@
+"""Rows of incident days, which leave training and correction out, and of decisions of people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ride_duration.store.monitoring.opening import describe_failures
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+class IncidentDay(msgspec.Struct, frozen=True):
+    """A day on which something broke.
+
+    Attributes:
+        day: For instance 2021-03-01.
+        kind: What broke, for instance level or doubled.
+        source: Where, for instance a zone group; empty: everywhere.
+        since: When it was found (seconds since 1970-01-01 UTC).
+        by: Who or what found it.
+    """
+
+    day: str
+    kind: str
+    source: str
+    since: float
+    by: str
+
+
+class DecisionRow(msgspec.Struct, frozen=True):
+    """What somebody decided about the monitoring.
+
+    Attributes:
+        version: That was evaluated then.
+        kind: For instance rebase.
+        at: Seconds since 1970-01-01 UTC.
+        by: Who decided.
+        why: In their words.
+        accepted: What holds from then on.
+    """
+
+    version: int
+    kind: str
+    at: float
+    by: str
+    why: str
+    accepted: dict[str, Any]
+
+
+def add_incident_days(engine: Engine, model: str, incidents: Sequence[IncidentDay]) -> None:
+    """Mark days; one that is marked already keeps its `since` and `by`."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import incident_days as table
+
+    key = (table.c.day, table.c.kind, table.c.source)
+    with describe_failures(engine), engine.begin() as connection:
+        known = {tuple(row) for row in connection.execute(select(*key).where(table.c.model == model))}
+        rows = [
+            {"model": model, **msgspec.structs.asdict(one)}
+            for one in incidents
+            if (one.day, one.kind, one.source) not in known
+        ]
+        if rows:
+            connection.execute(table.insert(), rows)
+
+
+def load_incident_days(engine: Engine, model: str, first: str = "", last: str = "9999") -> list[IncidentDay]:
+    """Return the marked days from the first to the last, in their order."""
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import incident_days as table
+
+    columns = [table.c[name] for name in IncidentDay.__struct_fields__]
+    wanted = [table.c.model == model, table.c.day.between(first, last)]
+    question = select(*columns).where(*wanted).order_by(*columns[:3])
+    with describe_failures(engine), engine.connect() as connection:
+        return [IncidentDay(**row) for row in connection.execute(question).mappings()]
+
+
+def add_decision(engine: Engine, model: str, decision: DecisionRow) -> None:
+    """Keep a decision."""
+    from ride_duration.store.tables import monitoring_decisions as table
+
+    values = msgspec.structs.asdict(decision) | {"accepted": json.dumps(decision.accepted)}
+    with describe_failures(engine), engine.begin() as connection:
+        connection.execute(table.insert().values(model=model, **values))
+
+
+def load_decisions(engine: Engine, model: str, kind: str | None = None) -> list[DecisionRow]:
+    """Return the decisions about a model, the newest first.
+
+    Args:
+        engine: Of `open_monitoring` or `read_monitoring`.
+        model: Name of the registered model.
+        kind: Only of this kind.
+    """
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import monitoring_decisions as table
+
+    columns = [table.c[name] for name in DecisionRow.__struct_fields__]
+    wanted = [table.c.model == model, *([] if kind is None else [table.c.kind == kind])]
+    question = select(*columns).where(*wanted).order_by(table.c.at.desc(), table.c.number.desc())
+    with describe_failures(engine), engine.connect() as connection:
+        rows = [dict(row) for row in connection.execute(question).mappings()]
+    return [DecisionRow(**row | {"accepted": json.loads(row["accepted"])}) for row in rows]

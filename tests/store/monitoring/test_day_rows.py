@@ -1,0 +1,82 @@
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from ride_duration.errors import RideDurationError
+from ride_duration.store.monitoring import (
+    DayEvidence,
+    DayState,
+    Evidence,
+    Watermark,
+    load_days,
+    load_features,
+    load_labels,
+    load_watermark,
+    move_watermark,
+    open_monitoring,
+    replace_days,
+    set_states,
+)
+
+SUMS = ("rides", "labelled", "actual", "predicted", "absolute", "squared", "product", "actual_squared",
+        "predicted_squared", "expected", "covered", "width", "within_5")  # fmt: skip
+LABELS = {
+    "rides": 9, "labelled": 8, "out_of_range": 0, "reports": 9, "doubled": 1, "corrected": 0, "delays": [1, 7],
+    "hours": [[9, 8]], "state": "open",
+}  # fmt: skip
+
+
+@pytest.fixture
+def engine(store_url: str) -> Iterator[Engine]:
+    opened = open_monitoring(store_url)
+    yield opened
+    opened.dispose()
+
+
+def row(slice_: str = "all", rides: float = 10.0) -> dict[str, object]:
+    key = {"version": 1, "variant": "champion", "moment": "at_request_time", "slice": slice_}
+    return key | dict.fromkeys(SUMS, 1.0) | {"rides": rides, "expected": None}
+
+
+def test_a_day_is_replaced_as_a_whole_and_other_models_and_evidence_stay(engine: Engine) -> None:
+    first = DayEvidence("2021-03-01", [row(), row("late")], LABELS, [
+        {"version": 1, "feature": "hour", "counts": [1, 2], "quantiles": [0.5]},
+    ])  # fmt: skip
+    replace_days(engine, "green", Evidence.LOG, [first, DayEvidence("2021-03-02", [row()])], at=1.0)
+    replace_days(engine, "green", Evidence.SCORED, [DayEvidence("2021-03-01", [row(rides=7.0)])], at=1.0)
+    replace_days(engine, "yellow", Evidence.LOG, [DayEvidence("2021-03-01", [row(rides=8.0)])], at=1.0)
+    replace_days(engine, "green", Evidence.LOG, [DayEvidence("2021-03-01", [row(rides=11.0)], LABELS)], at=2.0)
+    found = load_days(engine, "green", Evidence.LOG)
+    assert [(day["day"], day["slice"], day["rides"], day["expected"]) for day in found] == [
+        ("2021-03-01", "all", 11.0, None),
+        ("2021-03-02", "all", 10.0, None),
+    ]
+    assert [day["rides"] for day in load_days(engine, "green", Evidence.SCORED)] == [7.0]
+    assert [day["rides"] for day in load_days(engine, "yellow", Evidence.LOG, "2021-03-01", "2021-03-01")] == [8.0]
+    [labels] = load_labels(engine, "green")
+    assert (labels["delays"], labels["hours"], labels["computed_at"]) == ([1, 7], [[9, 8]], 2.0)
+    assert load_features(engine, "green", 1) == []
+
+
+def test_what_a_failing_day_would_replace_stays_as_it_was(engine: Engine) -> None:
+    replace_days(engine, "green", Evidence.LOG, [DayEvidence("2021-03-01", [row()])], at=1.0)
+    with pytest.raises(RideDurationError):
+        replace_days(engine, "green", Evidence.LOG, [DayEvidence("2021-03-01", [row(), row()])], at=2.0)
+    assert [day["computed_at"] for day in load_days(engine, "green", Evidence.LOG)] == [1.0]
+
+
+def test_states_are_noted(engine: Engine) -> None:
+    replace_days(engine, "green", Evidence.LOG, [DayEvidence("2021-03-01", [row()], LABELS)], at=1.0)
+    set_states(engine, "green", {"2021-03-01": DayState.FINAL, "2021-03-02": DayState.OPEN})
+    assert [labels["state"] for labels in load_labels(engine, "green")] == ["final"]
+
+
+def test_of_two_computations_at_once_one_moves_the_watermark(engine: Engine) -> None:
+    assert load_watermark(engine, "green") == Watermark(0, 0)
+    begun = load_watermark(engine, "green")
+    assert move_watermark(engine, "green", begun, Watermark(10, 5), at=1.0)
+    assert not move_watermark(engine, "green", begun, Watermark(12, 6), at=2.0)
+    assert load_watermark(engine, "green") == Watermark(10, 5)
+    assert move_watermark(engine, "green", Watermark(10, 5), Watermark(12, 6), at=2.0)
+    assert load_watermark(engine, "yellow") == Watermark(0, 0)
