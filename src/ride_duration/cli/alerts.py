@@ -1,4 +1,4 @@
-"""`kedro monitor alerts | acknowledge | silence`: what was found, who was notified, and what people decided about it."""
+"""`kedro monitor alerts | acknowledge | silence`: what was found, who was notified, and what people decided."""
 
 from __future__ import annotations
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
-
-import numpy as np
 
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import Cause, Finding
@@ -25,7 +23,7 @@ _WHAT = {
 }
 
 
-def describe_alerts(verdict: dict[str, Any], monitoring: Monitoring) -> dict[str, Any]:
+def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring) -> dict[str, Any]:
     """Say which alerts a verdict raises, and about which nothing can be said.
 
     `retrain` is over only once a verdict is `ok`, or another version is evaluated; a few labels, or an incident, say
@@ -33,12 +31,14 @@ def describe_alerts(verdict: dict[str, Any], monitoring: Monitoring) -> dict[str
 
     Args:
         verdict: Of `judge_window`.
+        report: The page that alerts refer to, which so is written before they are sent.
         monitoring: Says how long windows are.
 
     Returns:
         `version`; `names`, all that were looked for; `alerts`, those found (at most one), each with the fields of an
         `Alert` but its subject and severity; `keep`, the names of those that stay open.
     """
+    del report
     finding = verdict["verdict"]
     name = _name_alert(verdict)
     alerts = []
@@ -77,16 +77,14 @@ def _name_alert(verdict: dict[str, Any]) -> str:
 
 def _find_since(name: str, verdict: dict[str, Any], monitoring: Monitoring) -> float:
     """Return the beginning of the evidence: midnight in New York, as seconds since 1970-01-01 UTC."""
-    last = np.datetime64(verdict["last"], "D")
     limits, drift = monitoring.verdict_thresholds, monitoring.drift_limits
     if name == "incident" and verdict["incidents"]:
-        day = np.datetime64(min(verdict["incidents"]), "D")
-    elif name == "drift":
-        day = last - np.timedelta64(drift.windows * drift.window_days - 1, "D")
+        first = date.fromisoformat(min(verdict["incidents"]))
     else:
-        day = last - np.timedelta64(limits.windows * limits.window_days - 1, "D")
-    first = max(day, np.datetime64(verdict["first"], "D"))
-    instant = find_instant(datetime.fromisoformat(str(first)))
+        days = drift.windows * drift.window_days if name == "drift" else limits.windows * limits.window_days
+        first = date.fromisoformat(verdict["last"]) - timedelta(days=days - 1)
+    first = max(first, date.fromisoformat(verdict["first"]))
+    instant = find_instant(datetime.combine(first, time()))
     if instant is None:
         raise ValueError(f"midnight of {first} is not one instant")
     return instant

@@ -52,11 +52,15 @@ def create_pipeline() -> Pipeline:
             plot_monitored_features,
             ["verdict", "drift_scores"],
             "monitored_features_plot",
-            "alerts",
             name="plot_monitored_features",
         ),
         node(summarise_verdict, "verdict", "monitoring_summary", name="summarise_verdict"),
-        node(describe_alerts, ["verdict", "params:monitoring"], "alerts", name="describe_alerts"),
+        node(
+            describe_alerts,
+            ["verdict", "monitoring_report", "params:monitoring"],
+            "alerts",
+            name="describe_alerts",
+        ),
     ]
     return Pipeline(
         nodes,
