@@ -15,6 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from ride_duration.alerting.alert import Alert, Event, Severity
+from ride_duration.clock import ClockKind
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_writing, migrate
 
@@ -32,16 +33,18 @@ class Outbox:
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
         settings: Say which channels there are, and how often one alert is notified.
+        clock: Which clock the times of the store are on.
     """
 
-    def __init__(self, store_url: str, settings: AlertingSettings) -> None:
+    def __init__(self, store_url: str, settings: AlertingSettings, clock: ClockKind = ClockKind.REAL) -> None:
         self._url = store_url
+        self._clock = clock
         self.settings = settings
 
     @cached_property
     def engine(self) -> Engine:
         """For reading and writing, on tables of the newest form."""
-        return open_store(self._url)
+        return open_store(self._url, self._clock)
 
     def report(
         self,
@@ -191,15 +194,16 @@ class Outbox:
                 )  # fmt: skip
 
 
-def open_store(store_url: str) -> Engine:
+def open_store(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
     """Return an engine for reading and writing alerts; tables that are missing are made.
 
     Raises:
+        ConfigurationError: The store is on the other clock.
         RideDurationError: The store cannot be reached.
     """
     engine = engine_for_writing(store_url)
     with explain_store_errors():
-        migrate(engine)
+        migrate(engine, clock)
     return engine
 
 

@@ -142,7 +142,7 @@ def _deliver(settings: ServiceSettings) -> int:
 def _reading(settings: ServiceSettings) -> Iterator[Engine]:
     from ride_duration.store.database import engine_for_reading
 
-    engine = engine_for_reading(settings.store_url)
+    engine = engine_for_reading(settings.store_url, settings.open_clock().kind)
     try:
         yield engine
     finally:
@@ -153,7 +153,7 @@ def _reading(settings: ServiceSettings) -> Iterator[Engine]:
 def _writing(settings: ServiceSettings) -> Iterator[Engine]:
     from ride_duration.alerting.outbox import open_store
 
-    engine = open_store(settings.store_url)
+    engine = open_store(settings.store_url, settings.open_clock().kind)
     try:
         yield engine
     finally:

@@ -16,6 +16,7 @@ from ride_duration.registry import model_name
 if TYPE_CHECKING:
     from ride_duration.alerting.alert import Alert
     from ride_duration.alerting.configuration import AlertingSettings
+    from ride_duration.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +70,12 @@ class AlertOutboxDataset(AbstractDataset["dict[str, Any]", "list[dict[str, Any]]
         from ride_duration.alerting.delivery import deliver_due
         from ride_duration.alerting.outbox import Outbox
 
-        now = self._clock().now
-        outbox = Outbox(self._store_url, self._settings)
+        clock = self._clock()
+        outbox = Outbox(self._store_url, self._settings, clock.kind)
         try:
             alerts = [self._alert(found, self._settings) for found in data["alerts"]]
-            outbox.report(self._model, data["names"], alerts, now(), data["keep"], data["version"])
-            deliver_due(outbox.engine, make_channels(self._settings), now)
+            outbox.report(self._model, data["names"], alerts, clock.now(), data["keep"], data["version"])
+            deliver_due(outbox.engine, make_channels(self._settings), clock.now)
         finally:
             outbox.close()
 
@@ -86,9 +87,10 @@ class AlertOutboxDataset(AbstractDataset["dict[str, Any]", "list[dict[str, Any]]
         from ride_duration.alerting.decisions import list_alerts
         from ride_duration.store.database import engine_for_reading
 
-        engine = engine_for_reading(self._store_url)
+        clock = self._clock()
+        engine = engine_for_reading(self._store_url, clock.kind)
         try:
-            return [msgspec.to_builtins(one.alert) for one in list_alerts(engine, self._clock().now())]
+            return [msgspec.to_builtins(one.alert) for one in list_alerts(engine, clock.now())]
         finally:
             engine.dispose()
 
@@ -101,7 +103,7 @@ class AlertOutboxDataset(AbstractDataset["dict[str, Any]", "list[dict[str, Any]]
         except (KeyError, TypeError):
             raise ConfigurationError("serving.store is missing; name a store under serving") from None
 
-    def _clock(self) -> Any:
+    def _clock(self) -> Clock:
         clock = self._serving.get("clock")
         return open_clock(self._project / clock if clock else None)
 

@@ -250,6 +250,15 @@ monitoring_decisions = Table(
     Index(None, "model", "at"),
 )
 
+#: What is true of the store as a whole: `identity` is drawn once, when the table is made; `clock` is real or simulated
+#: (`clock_mark`).
+store_properties = Table(
+    "store_properties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 #: Alerts, one row from when one is raised until it is resolved; times are seconds since 1970-01-01 UTC. `body` is JSON,
 #: an `alerting.Alert`.
 alerts = Table(
