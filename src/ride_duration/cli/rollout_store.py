@@ -18,7 +18,7 @@ def open_rollouts(settings: ServiceSettings) -> Rollouts:
     """The rollouts of the model that the settings choose."""
     from ride_duration.store.rollouts import Rollouts
 
-    return Rollouts(settings.store_url, settings.model)
+    return Rollouts(settings.store_url, settings.model, settings.clock_kind)
 
 
 def stop_rollout(rollouts: Rollouts, clock: Clock, by: str, why: str) -> Rollout:

@@ -35,6 +35,7 @@ from ride_duration.serving.http.protocol import make_timeout_protocol
 from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.store import PredictionLog
+from ride_duration.store.database import check_clock
 from ride_duration.store.queries.ground_truth import find_last_actual
 from ride_duration.store.rollouts import Rollout, Rollouts
 
@@ -67,7 +68,7 @@ def serve(settings: ServiceSettings) -> None:
         counters = Counters()
         metrics = Metrics(counters)
         reader = _open_reader(settings)
-        rollouts = Rollouts(settings.store_url, settings.model)
+        rollouts = Rollouts(settings.store_url, settings.model, clock.kind)
         controller = RolloutController(
             parse_plan(settings.rollout) if settings.rollout else None,
             rollouts,
@@ -154,12 +155,14 @@ def _mark_in_use(settings: ServiceSettings) -> Iterator[None]:
 
 @contextmanager
 def _open_log(settings: ServiceSettings) -> Iterator[PredictionLog]:
+    check_clock(settings.store_url, settings.clock_kind)
     predictions = PredictionLog(
         settings.store_url,
         settings.folder_path,
         settings.durability,
         settings.name,
         journal_bytes=settings.journal_bytes,
+        clock=settings.clock_kind,
     )
     try:
         yield predictions

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from ride_duration.clock import Clock, open_clock
+from ride_duration.clock import Clock, ClockKind, open_clock
 from ride_duration.errors import ConfigurationError
 
 #: Addresses that only this machine reaches.
@@ -99,6 +99,11 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     def folder_path(self) -> Path:
         """For all instances."""
         return self.project_path / self.folder
+
+    @property
+    def clock_kind(self) -> ClockKind:
+        """Which clock times are on."""
+        return ClockKind.SIMULATED if self.clock else ClockKind.REAL
 
     def open_clock(self) -> Clock:
         """Return the clock that times are on.

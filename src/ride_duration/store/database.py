@@ -10,8 +10,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ride_duration.errors import NotFound, RideDurationError
+from ride_duration.clock import ClockKind
+from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
 from ride_duration.postgresql import patient
+from ride_duration.store.clock_mark import check_mark, set_mark
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -68,14 +70,16 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open
     return engine
 
 
-def engine_for_reading(store_url: str) -> Engine:
+def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
     """An engine for questions to a store that a service has written to; it blocks no writer.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        clock: Which clock whoever asks is on.
 
     Raises:
         NotFound: There is no such store yet, or none with tables that can be read.
+        ConfigurationError: Its times are on the other clock.
         RideDurationError: It cannot be reached.
     """
     from sqlalchemy import NullPool, QueuePool, create_engine, inspect
@@ -90,8 +94,11 @@ def engine_for_reading(store_url: str) -> Engine:
     pool = NullPool if sqlite else QueuePool
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite, poolclass=pool)
     try:
-        there = inspect(engine)
-        columns = there.get_columns("predictions") if there.has_table("predictions") else []
+        with engine.connect() as connection:
+            there = inspect(connection)
+            columns = there.get_columns("predictions") if there.has_table("predictions") else []
+            if columns:
+                check_mark(connection, clock)
     except OperationalError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
     if "source" not in {column["name"] for column in columns}:  # the newest
@@ -100,6 +107,20 @@ def engine_for_reading(store_url: str) -> Engine:
             "`kedro service start` makes its tables"
         )
     return engine
+
+
+def check_clock(store_url: str, clock: ClockKind) -> None:
+    """Refuse a store whose times are on the other clock; one that is away now is asked as soon as it is written to.
+
+    Raises:
+        ConfigurationError: They are.
+    """
+    try:
+        engine_for_reading(store_url, clock).dispose()
+    except ConfigurationError:
+        raise
+    except RideDurationError:  # there is nothing yet, or it cannot be reached
+        return
 
 
 def name_store(store_url: str, folder: Path) -> str:
@@ -122,16 +143,20 @@ def name_store(store_url: str, folder: Path) -> str:
     return f"{url.get_backend_name()}-{blake2b(str(place).encode(), digest_size=6).hexdigest()}"
 
 
-def migrate(engine: Engine) -> bool:
+def migrate(engine: Engine, clock: ClockKind = ClockKind.REAL) -> bool:
     """Bring the tables to their newest form; of two processes at once, one waits for the other.
 
     Tables that a newer program made are left as they are: each migration only adds, so that this one can write to them.
 
     Args:
         engine: Of `engine_for_writing`.
+        clock: Which clock the times are on; new tables are marked with it.
 
     Returns:
         Whether there were no tables yet.
+
+    Raises:
+        ConfigurationError: There are tables whose times are on the other clock; nothing was changed.
     """
     from alembic import command
     from alembic.config import Config
@@ -147,12 +172,16 @@ def migrate(engine: Engine) -> bool:
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None:
+            check_mark(connection, clock)
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if present is not None and present not in known:
             log.warning("the prediction log's tables, %s, are newer than this program; they stay as they are", present)
             return False
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if present is None:
+            set_mark(connection, clock)
     return present is None
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ride_duration.clock import ClockKind
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing
 
@@ -102,11 +103,13 @@ class Rollouts:
     Args:
         store_url: Of the prediction log.
         model: Name of the registered model.
+        clock: Which clock the times are on.
     """
 
-    def __init__(self, store_url: str, model: str) -> None:
+    def __init__(self, store_url: str, model: str, clock: ClockKind = ClockKind.REAL) -> None:
         self._url = store_url
         self._model = model
+        self._clock = clock
         self._reading: Engine | None = None
 
     @property
@@ -117,7 +120,7 @@ class Rollouts:
             RideDurationError: There is no store yet, or it cannot be reached.
         """
         if self._reading is None:
-            self._reading = engine_for_reading(self._url)
+            self._reading = engine_for_reading(self._url, self._clock)
         return self._reading
 
     @cached_property

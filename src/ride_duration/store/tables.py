@@ -249,3 +249,12 @@ monitoring_decisions = Table(
     Column("accepted", Text, nullable=False),
     Index(None, "model", "at"),
 )
+
+#: What is true of the store as a whole: `identity` is drawn once, when the table is made; `clock` is real or simulated
+#: (`clock_mark`).
+store_properties = Table(
+    "store_properties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

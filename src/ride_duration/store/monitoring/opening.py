@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ride_duration.clock import ClockKind
 from ride_duration.errors import NotFound, RideDurationError
 from ride_duration.storage_errors import describe_storage_failure
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
@@ -14,31 +15,38 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def open_monitoring(store_url: str) -> Engine:
+def open_monitoring(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
     """Return an engine that writes, on tables that are there and of the newest form; they are made if they are missing.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        clock: Which clock the times are on.
 
     Raises:
+        ConfigurationError: The store is on the other clock.
         RideDurationError: The store cannot be reached or written.
     """
     engine = engine_for_writing(store_url)
     with describe_failures(engine):
-        migrate(engine)
+        migrate(engine, clock)
     return engine
 
 
-def read_monitoring(store_url: str) -> Engine | None:
+def read_monitoring(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine | None:
     """Return an engine that reads alone; None while there is no store, or none that has rows of the monitoring.
 
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        clock: Which clock the times are on.
+
     Raises:
+        ConfigurationError: The store is on the other clock.
         RideDurationError: The store cannot be reached.
     """
     from sqlalchemy import inspect
 
     try:
-        engine = engine_for_reading(store_url)
+        engine = engine_for_reading(store_url, clock)
     except NotFound:
         return None
     with describe_failures(engine):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from ride_duration.clock import ClockKind
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import Record
 from ride_duration.store.sqlite_file import SQLiteFile
@@ -48,6 +49,7 @@ class PredictionLog:
             the same store when it was killed is inherited.
         capacity: Most records that wait in `memory`.
         journal_bytes: Most bytes that wait in the journal.
+        clock: Which clock the records' times are on; a database on the other one gets none of them.
 
     Attributes:
         queue_depth: Records that are not in the database yet.
@@ -67,7 +69,9 @@ class PredictionLog:
         instance: str = "default",
         capacity: int = 100_000,
         journal_bytes: int = 256_000_000,
+        clock: ClockKind = ClockKind.REAL,
     ) -> None:
+        self._clock = clock
         self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL", kept_open=True)
         own, self._lock = take_folder(folder, instance, store_url)
         self._file = SQLiteFile(self._engine, own) if self._engine.dialect.name == "sqlite" else None
@@ -252,7 +256,7 @@ class PredictionLog:
                 time.sleep(_BACK_OFF[0])
 
     def _make_tables(self) -> None:
-        made = migrate(self._engine)
+        made = migrate(self._engine, self._clock)
         if made:  # it may have been another database before
             self._backlog.rewind()
         if self._file is not None:
