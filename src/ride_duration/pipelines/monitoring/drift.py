@@ -220,8 +220,8 @@ def _take_rides(
     features = {name: batches for name, batches in values.items() if name not in ANSWERS and batches}
     day = np.concatenate([day for day, _ in next(iter(features.values()))])
     columns = {name: np.concatenate([numbers for _, numbers in batches]) for name, batches in features.items()}
-    rides = pd.DataFrame({"day": days[day], **columns})
-    return rides[(day >= window.start) & (day < window.stop)]
+    within = (day >= window.start) & (day < window.stop)
+    return pd.DataFrame({name: kept[within] for name, kept in ({"day": days[day]} | columns).items()})
 
 
 def compare_window(

@@ -142,10 +142,8 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
         lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
     if verdict["separation"] is not None:
-        lines.append(
-            f"A classifier tells the last week's rides from the reference's with an AUC of {verdict['separation']:.2f}"
-        )
-        lines[-1] += " (0.5: not at all; 1: always)"
+        auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
+        lines.append(f"A classifier tells the last week's rides from the reference's with an AUC of {auc}")
     lines += [f"Not looked at: {what}" for what in verdict["missing"]]
     return "\n".join([*lines, "", f"Next: {verdict['next']}."])
 
