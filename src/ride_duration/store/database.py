@@ -61,6 +61,9 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
         _write_ahead(connection)
+        # The log checkpoints, once it has seen that the file is still its own; else the last connection that closes.
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("PRAGMA journal_size_limit=0")
         connection.execute(f"PRAGMA synchronous={synchronous}")
 
     @event.listens_for(engine, "begin")

@@ -251,7 +251,7 @@ monitoring_decisions = Table(
 )
 
 #: What is true of the store as a whole: `identity` is drawn once, when the table is made; `clock` is real or simulated
-#: (`clock_mark`).
+#: (`clock_mark`); `checkpoints` counts how often SQLite's write-ahead log was brought into the file (`sqlite_content`).
 store_properties = Table(
     "store_properties",
     metadata,
