@@ -144,7 +144,8 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
         tables.append(table.assign(moment=moment))
     if not tables:
         return pd.DataFrame()
-    return pd.concat(tables, ignore_index=True).merge(_check_records(rides, pickup), on="day", how="left")
+    rows: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return rows.merge(_check_records(rides, pickup), on="day", how="left")
 
 
 def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
@@ -163,7 +164,7 @@ def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
         records=rides.count().cast("float64"), valid=valid.fill_null(False).sum().cast("float64")
     )
     different = rides.select(*key).distinct().group_by("day").aggregate(different=ibis._.count().cast("float64"))
-    checks = by_day.to_pandas().merge(different.to_pandas(), on="day")
+    checks: pd.DataFrame = by_day.to_pandas().merge(different.to_pandas(), on="day")
     hours = rides.group_by(["day", "part"]).aggregate().to_pandas()
     silent = hours.groupby("day")["part"].agg(find_silent_hours).rename("silent_hours").reset_index()
     checks = checks.assign(
