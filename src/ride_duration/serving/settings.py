@@ -60,6 +60,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         behind_proxy: Whether X-Forwarded-For of this machine's proxy is trusted.
         limits: How much may be requested.
         rollout: The plan by which a challenger takes over; None: no rollouts.
+        alerting: Which alerts are raised, and how they are sent; None: none.
     """
 
     project: str
@@ -80,6 +81,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     behind_proxy: bool = False
     limits: RequestLimits = RequestLimits()
     rollout: dict[str, Any] | None = None
+    alerting: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:

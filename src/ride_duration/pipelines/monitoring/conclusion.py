@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.datasets.prediction_log import Conclusion, MonitoredStore
-from ride_duration.pipelines.monitoring.daily_sums import ALL, SUMS
+from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
@@ -71,7 +71,9 @@ def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str,
 
 def _split_days(daily_sums: pd.DataFrame) -> Iterator[DayEvidence]:
     columns = ["version", "variant", "moment", "slice", *SUMS]
-    for day, rows in daily_sums.groupby("day"):
+    # A slice without labelled rides adds nothing; what the package cannot tell stays unknown.
+    filled = daily_sums.fillna({name: 0.0 for name in SUMS if name not in MAY_BE_UNKNOWN})
+    for day, rows in filled.groupby("day"):
         sums = [{str(name): _known(value) for name, value in row.items()} for row in rows[columns].to_dict("records")]
         yield DayEvidence(str(np.datetime64(pd.Timestamp(str(day)), "D")), sums)
 

@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
+from ride_duration.pipelines.monitoring.alerts import describe_alerts
 from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
@@ -72,6 +73,12 @@ def create_pipeline() -> Pipeline:
             name="plot_monitored_features",
         ),
         node(summarise_verdict, ["verdict", "label_figures"], "monitoring_summary", name="summarise_verdict"),
+        node(
+            describe_alerts,
+            ["verdict", "monitoring_report", "monitored"],
+            "alerts",
+            name="describe_alerts",
+        ),
     ]
     return Pipeline(
         nodes,
@@ -90,6 +97,7 @@ def create_pipeline() -> Pipeline:
             "monitoring_summary",
             "monitored_days_plot",
             "monitored_features_plot",
+            "alerts",
         },
         prefix_datasets_with_namespace=False,
         tags=TAG,
