@@ -1,0 +1,114 @@
+"""Plays a timetable: moves the clock, asks the service about rides, and reports what really happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ride_duration.playback.plan import PlaybackPlan
+from ride_duration.playback.timetable import PlayedReport, PlayedRide, Timetable
+from ride_duration.trips.rides import find_distance_problem
+
+if TYPE_CHECKING:
+    from ride_duration.clock import SimulatedClock
+    from ride_duration.playback.service_process import ServiceProcess
+
+#: The service takes as many rides, or reports, in one request.
+_MANY = 1000
+
+
+class Sent(NamedTuple):
+    """What the log has of the step that a simulation was interrupted in: ids of rides."""
+
+    rides: set[str]
+    reports: set[str]
+
+
+class Progress(NamedTuple):
+    """How far it is.
+
+    Attributes:
+        at: The simulated time (seconds since 1970-01-01 UTC).
+        rides: That were asked about since this call began.
+        reports: That were sent since then.
+        rollout: The rollout that goes on, as the service reports it.
+    """
+
+    at: float
+    rides: int
+    reports: int
+    rollout: dict[str, Any] | None
+
+
+def play(
+    plan: PlaybackPlan,
+    clock: SimulatedClock,
+    service: ServiceProcess,
+    find_sent: Callable[[float], Sent],
+    note: Callable[[Progress], None],
+) -> Progress:
+    """Play from the time that the clock shows to the end.
+
+    The step that the clock shows may have been interrupted: what the log has of it is not sent again.
+
+    Args:
+        plan: What is played.
+        clock: Is moved.
+        service: Is asked.
+        find_sent: Returns what the log has since a time.
+        note: Is told how far it is, once for each day that has ended.
+    """
+    resumed = clock.now()
+    timetable = Timetable(plan, plan.simulate())
+    timetable.take(resumed - plan.step)
+    sent = find_sent(resumed - plan.step)
+    needs_distance = service.get("/live")["model"]["distance"] == "required"
+    rides = reports = 0
+    for at in _iterate_steps(plan, resumed):
+        clock.advance(at)
+        due = timetable.take(at)
+        asked = [ride for ride in due.rides if ride.ride_id not in sent.rides]
+        if needs_distance:
+            asked = [ride for ride in asked if _has_valid_distance(ride)]
+        told = [report for report in due.reports if report.ride_id not in sent.reports]
+        sent = Sent(set(), set())
+        for first in range(0, len(asked), _MANY):
+            service.post("/predict/batch", {"rides": [_write(ride, needs_distance) for ride in asked[first:][:_MANY]]})
+        for group in _batch_reports(told):
+            service.post("/actuals", {"actuals": [report.body for report in group]})
+        rides, reports = rides + len(asked), reports + len(told)
+        if (at - plan.begins_at) // 86_400 > (at - plan.step - plan.begins_at) // 86_400:
+            note(Progress(at, rides, reports, service.get("/models")["rollout"]))
+    service.wait_for_log()
+    return Progress(clock.now(), rides, reports, service.get("/models")["rollout"])
+
+
+def _iterate_steps(plan: PlaybackPlan, resumed: float) -> Iterator[float]:
+    """Yield the times that the clock is moved to, beginning with the one that it shows."""
+    at = resumed
+    while at < plan.ends_at:
+        yield at
+        at = plan.begins_at + ((at - plan.begins_at) // plan.step + 1) * plan.step
+    yield plan.ends_at
+
+
+def _write(ride: PlayedRide, needs_distance: bool) -> dict[str, Any]:
+    return {**ride.body, "trip_distance": ride.miles} if needs_distance else ride.body
+
+
+def _has_valid_distance(ride: PlayedRide) -> bool:
+    return find_distance_problem(ride.body["PULocationID"], ride.body["DOLocationID"], ride.miles) is None
+
+
+def _batch_reports(reports: Sequence[PlayedReport]) -> Iterator[list[PlayedReport]]:
+    """Yield requests of reports; those about one ride go together, so that a kill leaves none of them or all."""
+    batch: list[PlayedReport] = []
+    for _, of_ride in groupby(sorted(reports, key=lambda report: report.ride_id), key=lambda report: report.ride_id):
+        group = list(of_ride)
+        if batch and len(batch) + len(group) > _MANY:
+            yield batch
+            batch = []
+        batch += group
+    if batch:
+        yield batch
