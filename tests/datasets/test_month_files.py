@@ -79,6 +79,17 @@ def test_a_month_that_is_there_keeps_its_bytes_and_its_time(tmp_path: Path) -> N
     assert not (tmp_path / MANIFEST).exists()
 
 
+def test_a_month_of_a_former_program_is_kept_and_this_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dataset = MonthFilesDataset(str(tmp_path))
+    dataset.save({JANUARY: made(month)})
+    before = (tmp_path / f"{JANUARY}.parquet").stat().st_mtime_ns
+    dataset.save({JANUARY: MadeFile(never, "otherwise", former="simulated")})
+    assert (tmp_path / f"{JANUARY}.parquet").stat().st_mtime_ns == before
+    assert "is of a former program (simulated) and is kept; delete it to have it otherwise" in caplog.text
+    with pytest.raises(DatasetError, match="delete it and run again"):
+        dataset.save({JANUARY: MadeFile(never, "otherwise", former="another way")})
+
+
 def test_a_month_that_cannot_be_made_harms_no_other_and_is_not_entered(tmp_path: Path) -> None:
     dataset = MonthFilesDataset(str(tmp_path))
     with pytest.raises(DatasetError) as told:

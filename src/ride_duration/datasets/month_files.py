@@ -39,10 +39,12 @@ class MadeFile:
     Attributes:
         make: Computes the month's pyarrow table.
         origin: How, in a few words; another origin would have made another file.
+        former: How former programs made it, with the same settings: such a file is kept, and this is said.
     """
 
     make: Callable[[], Any]
     origin: str
+    former: str = ""
 
 
 #: What a month is made from.
@@ -93,7 +95,13 @@ class MonthFilesDataset(AbstractDataset[dict[str, MonthSource], dict[str, Callab
 
     def _check_origin(self, path: Path, source: MonthSource) -> None:
         made = self._entries().get(path.name, {}).get("origin")
-        if made and isinstance(source, MadeFile) and made != source.origin:
+        if not made or not isinstance(source, MadeFile) or made == source.origin:
+            return
+        if made == source.former:
+            log.warning(
+                "%s is of a former program (%s) and is kept; delete it to have it %s", path, made, source.origin
+            )
+        else:
             raise RideDurationError(
                 f"{path} was made otherwise ({made}) than now asked for ({source.origin}); "
                 "delete it and run again to make it again"

@@ -3,13 +3,17 @@
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from ride_duration.datasets.month_files import RemoteFile
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import NotFound, RideDurationError
 from ride_duration.pipelines.ingestion.parameters import Simulation
 from ride_duration.pipelines.ingestion.raw_months import fingerprint_months, source_months
+from ride_duration.trips.simulation import Kind, Scenario
+from tests.conftest import REPOSITORY
 from tests.support.trips import raw_months
 
 SIMULATED = {"source": "simulated", "sources": {"simulated": None}}
@@ -42,6 +46,42 @@ def test_simulated_months_are_functions_of_month_and_seed() -> None:
 def test_a_seed_is_not_negative() -> None:
     with pytest.raises(ValidationError, match="seed"):
         Simulation(seed=-1)
+
+
+def test_days_and_months_that_differ_make_other_files_and_former_ones_are_known() -> None:
+    [plain, _] = source_months(raw_months(**SIMULATED), Simulation(seed=7)).values()
+    differing = Simulation(seed=7, day_spread=0.04, day_correlation=0.3, month_spread=0.02)
+    [differs, _] = source_months(raw_months(**SIMULATED), differing).values()
+    assert plain.origin == differs.former == "simulated with seed 7"
+    assert differs.origin == "simulated with seed 7, days of spread 0.04 (correlation 0.3), months of spread 0.02"
+    assert not plain.make().equals(differs.make())
+
+
+def test_scenarios_are_configured_and_placed_in_time() -> None:
+    simulation = Simulation(seed=7, scenarios={"winter": {"start": 3, "end": 9, "strength": 0.1}})
+    placed = simulation.place_scenario("winter", np.datetime64("2021-03-30"))
+    assert placed == Scenario(Kind.WINTER, np.datetime64("2021-04-02"), np.datetime64("2021-04-08"), 0.1)
+    with pytest.raises(NotFound, match=r"unknown scenario 'speed_limit'; simulation.scenarios has winter"):
+        simulation.place_scenario("speed_limit", np.datetime64("2021-03-30"))
+
+
+def test_every_kind_is_configured() -> None:
+    configured = yaml.safe_load((REPOSITORY / "conf/base/parameters_ingestion.yml").read_text())["simulation"]
+    assert list(Simulation(**configured).scenarios) == list(Kind)
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "message"),
+    [
+        ({"flood": {"start": 1, "strength": 0.1}}, "unknown scenario 'flood'; there are speed_limit"),
+        ({"winter": {"start": 9, "end": 9, "strength": 0.1}}, "end is 9, which is not after the start"),
+        ({"silent_source": {"start": 9, "strength": 1.5}}, "it is a share, at most 1"),
+        ({"winter": {"start": 9, "strength": 0}}, "strength"),
+    ],
+)
+def test_scenarios_that_cannot_be_are_refused(scenarios: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Simulation(seed=1, scenarios=scenarios)
 
 
 def test_the_months_of_the_run_are_fingerprinted_and_no_others() -> None:

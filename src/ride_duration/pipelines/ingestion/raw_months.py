@@ -8,6 +8,7 @@ from ride_duration.datasets.month_files import MadeFile, MonthSource, RemoteFile
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.ingestion.parameters import Simulation
 from ride_duration.pipelines.parameters import RawMonths
+from ride_duration.trips.simulation import CommonEffects, default_city, simulate_month
 
 
 def source_months(raw_months: RawMonths, simulation: Simulation) -> dict[str, MonthSource]:
@@ -30,10 +31,16 @@ def _source_of(month: str, raw_months: RawMonths, simulation: Simulation) -> Mon
             raise RideDurationError(
                 f"sources.{raw_months.source} is '{pattern}'; its blanks may be {{taxi_type}} and {{month}} only"
             ) from error
-    from ride_duration.trips.simulation import default_city, simulate_month
+    make = partial(simulate_month, month, default_city(), simulation.seed, simulation.effects)
+    former = f"simulated with seed {simulation.seed}"
+    return MadeFile(make, former + _describe(simulation.effects), former)
 
-    make = partial(simulate_month, month, default_city(), simulation.seed)
-    return MadeFile(make, f"simulated with seed {simulation.seed}")
+
+def _describe(effects: CommonEffects) -> str:
+    """What is said of days and months that differ: nothing where they do not, as former programs made them."""
+    days = f", days of spread {effects.day_spread:g} (correlation {effects.day_correlation:g})"
+    months = f", months of spread {effects.month_spread:g}"
+    return (days if effects.day_spread else "") + (months if effects.month_spread else "")
 
 
 def fingerprint_months(raw_files: dict[str, Callable[[], dict[str, Any]]], raw_months: RawMonths) -> dict[str, Any]:

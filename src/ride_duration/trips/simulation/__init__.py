@@ -5,6 +5,18 @@ the city's knobs were fitted and what it does not show.
 """
 
 from ride_duration.trips.simulation.city import City, default_city
+from ride_duration.trips.simulation.days_of_rides import DayOfRides, simulate_days
+from ride_duration.trips.simulation.effects import CommonEffects
 from ride_duration.trips.simulation.months_of_rides import simulate_month
+from ride_duration.trips.simulation.scenarios import Kind, Scenario
 
-__all__ = ["City", "default_city", "simulate_month"]
+__all__ = [
+    "City",
+    "CommonEffects",
+    "DayOfRides",
+    "Kind",
+    "Scenario",
+    "default_city",
+    "simulate_days",
+    "simulate_month",
+]

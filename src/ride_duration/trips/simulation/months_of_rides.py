@@ -2,18 +2,20 @@
 
 Rides are made the way a city makes them: people ask (Poisson arrivals by hour and zone), go somewhere (gravity), by a
 way with a detour, at the speed of the hour and the streets; then the meter, the clock and the vendor's file add
-their dirt. Every random draw comes from (seed, month) and from the city's own character, so that months may be made
-in any order. No number that comes out of here says anything about real traffic.
+their dirt. Every random draw comes from (seed, month), from (seed, day) and from the city's own character, so that
+months may be made in any order. No number that comes out of here says anything about real traffic.
 """
 
 import calendar
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from ride_duration.errors import RideDurationError
 from ride_duration.trips.simulation.city import City, Curve, Faults, Fleet, Pace
+from ride_duration.trips.simulation.effects import NO_EFFECTS, CommonEffects, draw_log_factors
 from ride_duration.trips.simulation.ground import (
     MANHATTAN,
     NEAREST,
@@ -26,6 +28,14 @@ from ride_duration.trips.simulation.ground import (
     pair_character,
 )
 from ride_duration.trips.simulation.raw_records import Rides, hour_and_weekend, price, records
+from ride_duration.trips.simulation.scenarios import (
+    Scenario,
+    count_records,
+    find_broken_meters,
+    make_generator,
+    move_origins,
+    open_zone,
+)
 
 UNKNOWN_ID, OUTSIDE_ID = 264, 265
 HOUR = 3600
@@ -35,13 +45,17 @@ WALKING = 3.0
 SPEED_TRAIT, DETOUR_TRAIT = 2, 3
 
 
-def simulate_month(month: str, city: City, seed: int) -> pa.Table:
+def simulate_month(
+    month: str, city: City, seed: int, effects: CommonEffects = NO_EFFECTS, scenario: Scenario | None = None
+) -> pa.Table:
     """Make one *simulated* month of green-taxi records.
 
     Args:
         month: Calendar month as "YYYY-MM".
         city: The knobs, e.g. `default_city()`.
         seed: Any integer from 0; each month has a stream of its own, so the order of making months is free.
+        effects: What rides of a day, and of a month, have in common.
+        scenario: Trouble on some days; rides and records of other days stay the same.
 
     Returns:
         60 to 80 thousand rows in `SCHEMA` with the shipped knobs. Times are New York local time, distances miles,
@@ -57,13 +71,47 @@ def simulate_month(month: str, city: City, seed: int) -> pa.Table:
         raise RideDurationError(f"The simulated city cannot use the seed {seed}: give an integer from 0.")
     year, number = int(month[:4]), int(month[5:])
     rng = np.random.default_rng(np.random.SeedSequence([seed, year, number]))
-    return pa.concat_tables([_fleet_month(year, number, city, fleet, rng) for fleet in (city.hailed, city.dispatched)])
+    days = _MonthOfDays.draw(month, seed, effects, scenario)
+    return pa.concat_tables(
+        [_fleet_month(year, number, city, fleet, days, rng) for fleet in (city.hailed, city.dispatched)]
+    )
 
 
-def _fleet_month(year: int, number: int, city: City, fleet: Fleet, rng: np.random.Generator) -> pa.Table:
+class _MonthOfDays(NamedTuple):
+    """What the days of a month do to its rides, on top of what the city does every month.
+
+    Attributes:
+        first: Its first day.
+        log_factors: Logarithm of the factor on the durations of each day (days,).
+        seed: Of the city.
+        scenario: Trouble, if there is any.
+    """
+
+    first: np.datetime64
+    log_factors: Floats
+    seed: int
+    scenario: Scenario | None
+
+    @classmethod
+    def draw(cls, month: str, seed: int, effects: CommonEffects, scenario: Scenario | None) -> "_MonthOfDays":
+        begin = np.datetime64(month, "M")
+        first, end = begin.astype("datetime64[D]"), (begin + 1).astype("datetime64[D]")
+        days = first + np.arange((end - first).astype(int))
+        log_factors = draw_log_factors(days, effects, seed)
+        return cls(first, log_factors + (scenario.slow_down(days) if scenario else 0.0), seed, scenario)
+
+
+def _fleet_month(
+    year: int, number: int, city: City, fleet: Fleet, days: _MonthOfDays, rng: np.random.Generator
+) -> pa.Table:
     hour = _ride_hours(year, number, fleet, rng)
-    origin = _origins(hour, fleet, rng)
+    day = days.first + hour // 24
+    part = _part_of_day(hour, fleet)
+    origin = draw_columns(np.array(fleet.demand.pickups), part, rng)
+    trouble = make_generator(days.scenario, days.seed, year, number, int(fleet.terminal is None))
+    origin = move_origins(origin, part, day, fleet, days.scenario, trouble)
     destination = draw_columns(flow(city, fleet), origin, rng)
+    destination = open_zone(destination, day, days.scenario, trouble)
     rides = Rides(
         pickup=calendar.timegm((year, number, 1, 0, 0, 0)) + hour * HOUR + rng.integers(0, HOUR, len(hour)),
         seconds=np.zeros(len(hour)),
@@ -74,13 +122,18 @@ def _fleet_month(year: int, number: int, city: City, fleet: Fleet, rng: np.rando
         miles=_metered(city, fleet, origin, destination, rng),
     )
     _leave_city(rides, fleet.faults, rng)
-    rides.seconds = _ride_seconds(rides, city, fleet, rng)
+    rides.seconds = _ride_seconds(rides, city, fleet, rng) * np.exp(days.log_factors[hour // 24])
     _cancel(rides, fleet.faults, rng)
     dollars = price(rides, city, fleet, rng)
     _spoil_meter(rides, fleet.faults, rng)
+    broken = find_broken_meters(ground().borough[rides.origin], day, days.scenario)
+    rides.seconds[broken] *= 1 + days.scenario.strength if days.scenario else 1
     _spoil_clock(rides, fleet, rng)
     _stray(rides, year, number, fleet.faults, rng)
-    return records(rides, dollars, fleet, rng)
+    made = records(rides, dollars, fleet, rng)
+    recorded = made["lpep_pickup_datetime"].to_numpy().astype("datetime64[D]")
+    times = count_records(recorded, days.scenario, trouble)
+    return made.take(np.repeat(np.arange(len(recorded)), times)) if (times != 1).any() else made
 
 
 def _ride_hours(year: int, number: int, fleet: Fleet, rng: np.random.Generator) -> Integers:
@@ -94,10 +147,9 @@ def _ride_hours(year: int, number: int, fleet: Fleet, rng: np.random.Generator) 
     return np.repeat(np.arange(days * 24), rides.ravel())
 
 
-def _origins(hour: Integers, fleet: Fleet, rng: np.random.Generator) -> Integers:
+def _part_of_day(hour: Integers, fleet: Fleet) -> Integers:
     parts = fleet.demand.parts
-    part = (np.searchsorted(parts, hour % 24, side="right") - 1) % len(parts)
-    return draw_columns(np.array(fleet.demand.pickups), part, rng)
+    return np.asarray((np.searchsorted(parts, hour % 24, side="right") - 1) % len(parts), dtype=np.int64)
 
 
 def flow(city: City, fleet: Fleet) -> Floats:

@@ -34,6 +34,8 @@ SCHEMA = pa.schema(
         ("congestion_surcharge", pa.float64()),
     ]
 )
+#: The columns that say which ride a record is of: when, from where to where, and how far.
+RECORDED = ("lpep_pickup_datetime", "lpep_dropoff_datetime", "PULocationID", "DOLocationID", "trip_distance")
 #: The TLC's codes and fixed amounts (dollars).
 RATE_STANDARD, RATE_JFK, RATE_NEGOTIATED = 1.0, 2.0, 5.0
 JFK_FARE, MTA_TAX, IMPROVEMENT_SURCHARGE = 52.0, 0.5, 0.3
