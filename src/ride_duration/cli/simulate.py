@@ -166,13 +166,18 @@ def _make_plan(
         RideDurationError: An option or a parameter cannot be used, or there is no champion to play it to.
     """
     import numpy as np
+    from pydantic import ValidationError
 
     from ride_duration.pipelines.ingestion.parameters import Simulation
     from ride_duration.playback.beginning import check_playback, find_start
     from ride_duration.playback.plan import QUIET, Days, PlaybackPlan, Trouble, parse_delay
 
     parameters = load_context(env, params).config_loader["parameters"]
-    simulation = Simulation.model_validate(parameters["simulation"])
+    try:
+        simulation = Simulation.model_validate(parameters["simulation"])
+    except ValidationError as error:
+        said = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise ConfigurationError("\n  ".join(f"simulation.{one}" for one in said)) from error
     playback = check_playback(parameters["playback"])
     name = given["scenario"] or QUIET
     trouble = None
@@ -236,7 +241,7 @@ class _Reporter:
     """Says how far it is: once for each simulated week, and whenever a rollout makes a step."""
 
     def __init__(self) -> None:
-        self._began, self._days = time.monotonic(), 0
+        self._began = time.monotonic()
         self._rollout: tuple[Any, ...] | None = None
 
     @property
@@ -245,14 +250,13 @@ class _Reporter:
         return time.monotonic() - self._began
 
     def __call__(self, progress: Progress) -> None:
-        self._days += 1
         rollout = progress.rollout
         state = rollout and (rollout["version"], rollout["status"], rollout["stage"])
         if state != self._rollout:
             said = f"version {state[0]}: {state[1]}, {state[2]}" if state else "it has ended"
             click.echo(f"  {_describe(progress.at)}  rollout of {said}")
             self._rollout = state
-        if self._days % 7 == 0:
+        if progress.days % 7 == 0:
             click.echo(
                 f"  {_describe(progress.at)}  {progress.rides:,} rides, {progress.reports:,} reports "
                 f"({self.seconds:.0f} s)"

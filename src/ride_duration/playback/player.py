@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.playback.plan import PlaybackPlan
+from ride_duration.playback.plan import PlaybackPlan, find_midnight
 from ride_duration.playback.timetable import PlayedReport, PlayedRide, Timetable
 from ride_duration.trips.rides import find_distance_problem
 
@@ -29,12 +29,14 @@ class Progress(NamedTuple):
     """How far it is.
 
     Attributes:
+        days: That have ended since the first; at the end one more.
         at: The simulated time (seconds since 1970-01-01 UTC).
         rides: That were asked about since this call began.
         reports: That were sent since then.
         rollout: The rollout that goes on, as the service reports it.
     """
 
+    days: int
     at: float
     rides: int
     reports: int
@@ -47,7 +49,7 @@ def play(
     service: ServiceProcess,
     find_sent: Callable[[float], Sent],
     note: Callable[[Progress], None],
-) -> Progress:
+) -> None:
     """Play from the time that the clock shows to the end.
 
     The step that the clock shows may have been interrupted: what the log has of it is not sent again.
@@ -57,7 +59,7 @@ def play(
         clock: Is moved.
         service: Is asked.
         find_sent: Returns what the log has since a time.
-        note: Is told how far it is, once for each day that has ended.
+        note: Is told how far it is, once for each day that has ended, and at the end.
     """
     resumed = clock.now()
     timetable = Timetable(plan, plan.simulate())
@@ -65,7 +67,10 @@ def play(
     sent = find_sent(resumed - plan.step)
     needs_distance = service.get("/live")["model"]["distance"] == "required"
     rides = reports = 0
-    for at in _iterate_steps(plan, resumed):
+    day = 1
+    while find_midnight(plan.start, day) <= resumed:
+        day += 1
+    for at in iterate_steps(plan, resumed):
         clock.advance(at)
         due = timetable.take(at)
         asked = [ride for ride in due.rides if ride.ride_id not in sent.rides]
@@ -75,16 +80,17 @@ def play(
         sent = Sent(set(), set())
         for first in range(0, len(asked), _MANY):
             service.post("/predict/batch", {"rides": [_write(ride, needs_distance) for ride in asked[first:][:_MANY]]})
-        for group in _batch_reports(told):
+        for group in batch_reports(told):
             service.post("/actuals", {"actuals": [report.body for report in group]})
         rides, reports = rides + len(asked), reports + len(told)
-        if (at - plan.begins_at) // 86_400 > (at - plan.step - plan.begins_at) // 86_400:
-            note(Progress(at, rides, reports, service.get("/models")["rollout"]))
+        if find_midnight(plan.start, day) <= at:
+            note(Progress(day, at, rides, reports, service.get("/models")["rollout"]))
+            day += 1
     service.wait_for_log()
-    return Progress(clock.now(), rides, reports, service.get("/models")["rollout"])
+    note(Progress(day, clock.now(), rides, reports, service.get("/models")["rollout"]))
 
 
-def _iterate_steps(plan: PlaybackPlan, resumed: float) -> Iterator[float]:
+def iterate_steps(plan: PlaybackPlan, resumed: float) -> Iterator[float]:
     """Yield the times that the clock is moved to, beginning with the one that it shows."""
     at = resumed
     while at < plan.ends_at:
@@ -101,7 +107,7 @@ def _has_valid_distance(ride: PlayedRide) -> bool:
     return find_distance_problem(ride.body["PULocationID"], ride.body["DOLocationID"], ride.miles) is None
 
 
-def _batch_reports(reports: Sequence[PlayedReport]) -> Iterator[list[PlayedReport]]:
+def batch_reports(reports: Sequence[PlayedReport]) -> Iterator[list[PlayedReport]]:
     """Yield requests of reports; those about one ride go together, so that a kill leaves none of them or all."""
     batch: list[PlayedReport] = []
     for _, of_ride in groupby(sorted(reports, key=lambda report: report.ride_id), key=lambda report: report.ride_id):
