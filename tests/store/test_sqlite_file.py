@@ -3,6 +3,7 @@
 import resource
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from ride_duration.serving.settings import ServiceSettings
 from ride_duration.store import PredictionLog
 from ride_duration.store.database import engine_for_reading
 from ride_duration.store.queries.ground_truth import joined
+from ride_duration.store.sqlite_content import CHECKPOINT_BYTES, read_content, read_stamp
 from tests.support.serving.service import Running
 from tests.support.store.samples import kept, prediction, predictions, until
 
@@ -291,3 +293,146 @@ def test_a_folder_that_was_away_for_a_moment_leaves_nothing_unsaved(log: Predict
     assert file.check()
     assert not file.unsaved
     assert not file._marker.exists()
+
+
+def checkpointed(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def unwatched(log: PredictionLog) -> Iterator[None]:
+    """Let the log look at its file only when all is done to it."""
+    file, waits, go_on = log._file, threading.Event(), threading.Event()
+    assert file is not None
+    check = file.check
+
+    def wait(**given: bool) -> bool:
+        waits.set()
+        go_on.wait()
+        return check(**given)
+
+    file.check = wait  # type: ignore[method-assign]
+    waits.wait()
+    yield
+    file.check = check  # type: ignore[method-assign]
+    go_on.set()
+
+
+def files_beside(database: Path) -> dict[str, Path]:
+    return {path.name.removeprefix(database.name): path for path in database.parent.iterdir() if path != database}
+
+
+@pytest.mark.parametrize("without_log", [False, True], ids=["copied over", "log deleted, then copied over"])
+def test_a_database_that_is_overwritten_in_place_is_not_mixed_with_what_was_open(
+    log: PredictionLog, database: Path, tmp_path: Path, without_log: bool
+) -> None:
+    other = PredictionLog(f"sqlite:///{tmp_path}/other.db", tmp_path / "other")
+    other.append(predictions(500, "other"))
+    other.close()
+    inode = database.stat().st_ino
+    with unwatched(log):
+        if without_log:
+            database.with_name("predictions.db-wal").unlink()
+            database.with_name("predictions.db-shm").unlink()
+        shutil.copyfile(tmp_path / "other.db", database)
+        log.append([prediction("after")])
+    until(lambda: "is overwriting" in str(log.last_error))
+    assert database.read_bytes() == (tmp_path / "other.db").read_bytes()
+    until(lambda: log.last_error is None and log.queue_depth == 0)
+    assert database.stat().st_ino == inode
+    log.close()
+    assert in_file(database) == sorted([*ALL, *(f"other{i}" for i in range(500))])  # the journal still had ours
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    first, *more = log.account()
+    assert first == "the database may lack predictions that were acknowledged."
+    assert "has overwritten the database" in " ".join(more)
+    assert "is written to from now on" in " ".join(more)
+    assert len(more) == 1
+
+
+def test_an_older_copy_of_the_same_database_is_noticed(
+    forgetful: PredictionLog, database: Path, tmp_path: Path
+) -> None:
+    checkpointed(database)
+    shutil.copyfile(database, tmp_path / "backup.db")
+    forgetful.append(predictions(3, "later"))
+    until(lambda: forgetful.queue_depth == 0)
+    forgetful.close()
+    again = PredictionLog(f"sqlite:///{database}", tmp_path / "journal")
+    file = again._file
+    assert file is not None
+    until(lambda: (content := file._content) and content.checkpoints == 2)
+    shutil.copyfile(tmp_path / "backup.db", database)
+    again.append([prediction("after")])
+    until(lambda: again.account()[1:] and again.queue_depth == 0)
+    again.close()
+    assert in_file(database) == ALL
+    assert again.account()[0] == "the database may lack predictions that were acknowledged."
+
+
+def test_what_is_not_a_database_is_set_aside(log: PredictionLog, database: Path) -> None:
+    database.write_text("nothing of ours" * 1000)
+    log.append([prediction("after")])
+    until(lambda: log.account()[1:] and log.queue_depth == 0)
+    log.close()
+    assert in_file(database) == ALL  # the journal still had them
+    beside = files_beside(database)
+    assert beside[".damaged"].read_text() == "nothing of ours" * 1000
+    assert beside["-wal.replaced"].stat().st_size > 0
+    assert f"is set aside as {beside['.damaged']}" in log.account()[1]
+
+
+def test_a_database_that_is_overwritten_at_the_end_gets_nothing_of_ours(
+    log: PredictionLog, database: Path, tmp_path: Path
+) -> None:
+    log._stop.set()
+    log._thread.join()
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE notes (note TEXT)")
+    shutil.copyfile(tmp_path / "other.db", database)
+    log.close()
+    assert database.read_bytes() == (tmp_path / "other.db").read_bytes()
+    assert log.account()[0] == "the database may lack predictions that were acknowledged."
+    assert "10 records are not in the database yet (it was replaced)" in log.account()[1]
+
+
+def test_checkpoints_of_others_are_not_taken_for_other_content(log: PredictionLog, database: Path) -> None:
+    for turn in range(5):
+        log.append(predictions(200, f"{turn}-"))
+        until(lambda: log.queue_depth == 0)
+        checkpointed(database)
+    database.chmod(0o600)
+    until(lambda: log._file._stamp == read_stamp(database))  # type: ignore[union-attr]
+    log.close()
+    assert log.account() == ["every prediction that was acknowledged is kept."]
+    assert len(in_file(database)) == 1010
+
+
+def test_the_write_ahead_log_is_brought_into_the_file_before_it_grows(log: PredictionLog, database: Path) -> None:
+    sizes = []
+    for turn in range(60):
+        log.append(predictions(1000, f"{turn}-"))
+        until(lambda: log.queue_depth == 0)
+        sizes.append(database.with_name("predictions.db-wal").stat().st_size)
+    content = read_content(database)
+    assert content is not None
+    assert content.checkpoints > 2
+    assert max(sizes) < 2 * CHECKPOINT_BYTES
+    log.close()
+
+
+def test_a_store_has_one_identity(tmp_path: Path) -> None:
+    def identity(name: str) -> str:
+        log = PredictionLog(f"sqlite:///{tmp_path}/{name}.db", tmp_path / "journal")
+        log.append(predictions(1))
+        log.close()
+        content = read_content(tmp_path / f"{name}.db")
+        assert content is not None
+        return content.identity
+
+    first = identity("a")
+    assert len(first) == 32
+    assert identity("a") == first
+    assert identity("b") != first

@@ -27,7 +27,7 @@ Examples:
 """
 
 #: Settings of the service that other files of `conf/` and options give.
-_NOT_OF_SERVING = ("project", "model", "tracking", "rollout")
+_NOT_OF_SERVING = ("project", "model", "tracking", "rollout", "alerting")
 
 _KEYS_EXAMPLES = """\b
 Examples:
@@ -134,12 +134,14 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     """
     if importlib.util.find_spec("msgspec") is None or importlib.util.find_spec("uvicorn") is None:
         raise RideDurationError("the web service is not installed; `pip install 'ride_duration[serving]'` brings it")
+    from ride_duration.alerting.configuration import parse_alerting
     from ride_duration.rollout.plan import parse_plan
     from ride_duration.serving.settings import ServiceSettings, check_settings
 
     context = load_context(env, params)
     parameters = context.config_loader["parameters"]
     parse_plan(parameters["rollout"])
+    parse_alerting(parameters["alerting"])
     if not isinstance(parameters["serving"], dict):
         names = ", ".join(name for name in ServiceSettings.__struct_fields__ if name not in _NOT_OF_SERVING)
         raise ConfigurationError(f"serving is {parameters['serving']!r}; write {names} under it")
@@ -149,6 +151,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "model": chosen_model(context),
             "tracking": context.config_loader["globals"]["tracking"],
             "rollout": parameters["rollout"],
+            "alerting": parameters["alerting"],
             **parameters["serving"],
             **given,
         }

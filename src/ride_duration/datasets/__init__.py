@@ -1,5 +1,6 @@
 """What the catalog needs and kedro-datasets lacks: months as files, streams, studies, packages, and whole saves."""
 
+from ride_duration.datasets.alert_outbox import AlertOutboxDataset
 from ride_duration.datasets.month_files import MonthFilesDataset
 from ride_duration.datasets.month_tables import MonthTablesDataset
 from ride_duration.datasets.parquet_stream import ParquetStreamDataset
@@ -18,6 +19,7 @@ from ride_duration.datasets.whole_files import (
 )
 
 __all__ = [
+    "AlertOutboxDataset",
     "CSVDataset",
     "ChampionDataset",
     "FileDataset",

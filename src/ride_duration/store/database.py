@@ -61,6 +61,9 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
         _write_ahead(connection)
+        # The log checkpoints, once it has seen that the file is still its own; else the last connection that closes.
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("PRAGMA journal_size_limit=0")
         connection.execute(f"PRAGMA synchronous={synchronous}")
 
     @event.listens_for(engine, "begin")
@@ -141,6 +144,25 @@ def name_store(store_url: str, folder: Path) -> str:
     query = {name: value for name, value in url.query.items() if name in _PLACE}
     place = URL.create(url.drivername, host=url.host, port=url.port, database=database, query=query)
     return f"{url.get_backend_name()}-{blake2b(str(place).encode(), digest_size=6).hexdigest()}"
+
+
+def locate_store(store_url: str, project: Path) -> str:
+    """Return the URL of a store, with the file of SQLite by its absolute path.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        project: Folder that files are relative to.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(store_url)
+    except ArgumentError:  # whoever opens it says what is wrong
+        return store_url
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return store_url
+    return url.set(database=str(project / url.database)).render_as_string(hide_password=False)
 
 
 def migrate(engine: Engine, clock: ClockKind = ClockKind.REAL) -> bool:

@@ -99,6 +99,9 @@ def test_other_rides_are_found_feature_by_feature() -> None:
     assert len(scores) == 3 * scores["feature"].nunique()
     drifted, missing = find_drifted(scores, asked.drift_limits)
     assert {"dropoff_x", "straight_distance"} <= set(drifted)
+    newest = scores["first"] == scores["first"].max()
+    assert (scores.loc[newest, "separation"] > 0.95).all()
+    assert scores.loc[~newest, "separation"].isna().all()
     assert set(missing) <= {"trip_distance", "detour"}, "distances that contradict the zones count as missing"
     assert ((scores["psi"] >= 0.02) | ~scores["beyond"]).all()
 
@@ -109,6 +112,9 @@ def test_the_page_and_the_plots_show_which_features_moved() -> None:
     sums = sum_days(partitions(trips), asked)
     verdict = judge_window(sums, scores, asked)
     page = write_report(verdict, sums, scores, asked)
+    auc = f"{scores['separation'].max():.2f}"
+    assert f"with an AUC of <b>{auc}</b>" in page
+    assert f"with an AUC of {auc} (0.5: not at all; 1: always)" in summarise_verdict(verdict)
     assert page.count("<svg") == 4 + 6
     moved = scores[scores["first"] == scores["first"].max()].sort_values(["beyond", "psi"]).iloc[-1]
     drawn = page.index(f"<figcaption>{moved['feature']} (other than the reference)")

@@ -2,8 +2,10 @@
 
 import math
 import select
+import shutil
+import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +16,7 @@ from ride_duration.serving.schemas.problems import hide_details
 from ride_duration.trips.zones import zones as zone_table
 from tests.serving.conftest import Models
 from tests.support.serving.service import Running
-from tests.support.store.samples import until
+from tests.support.store.samples import kept, until
 
 RIDE = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
 
@@ -135,3 +137,25 @@ def test_a_database_that_is_gone_and_cannot_be_saved_makes_the_service_not_ready
     assert str(running.folder) not in said
     database.rmdir()
     until(lambda: running.get("/ready").status == 200)
+
+
+def test_a_database_that_is_copied_over_under_the_service_keeps_every_answer_of_the_journal(
+    models: Models, started: Callable[..., Running]
+) -> None:
+    running = started(models.champion())
+    until(lambda: running.get("/ready").status == 200)
+    database = running.folder / "predictions.db"
+    assert running.post("/predict", RIDE).status == 200
+    until(lambda: running.get("/live").json["queue_depth"] == 0)
+    with closing(sqlite3.connect(running.folder / "other.db")) as other:
+        other.execute("CREATE TABLE notes (note TEXT)")
+    shutil.copyfile(running.folder / "other.db", database)
+    assert [running.post("/predict", RIDE).status for _ in range(3)] == [200] * 3
+    until(lambda: "has overwritten the database" in running.said)
+    until(lambda: running.get("/live").json["queue_depth"] == 0)
+    assert running.get("/ready").status == 200
+    assert running.end() == 0
+    assert "the database may lack predictions that were acknowledged." in running.said
+    assert len(kept(f"sqlite:///{database}")) == 4
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM notes").fetchone() == (0,)

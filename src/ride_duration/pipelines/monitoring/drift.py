@@ -18,6 +18,7 @@ from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.batch_scoring.streams import batches_of
 from ride_duration.pipelines.monitoring.parameters import DriftLimits, Monitoring
+from ride_duration.pipelines.monitoring.separation import measure_separation
 from ride_duration.stats.binning import count_by_day, find_bins
 from ride_duration.stats.drift import (
     adjust_for_number,
@@ -42,6 +43,7 @@ _STRAY = 0.05
 _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
     "missing_in_reference", "p_value", "adjusted", "beyond", "edges", "share_in_reference", "share",
+    "separation",
 )  # fmt: skip
 
 
@@ -80,9 +82,9 @@ def measure_drift(
     Returns:
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
         the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; `edges`, the
-        inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values). Empty
-        where the package has no reference, as those of former programs. What was not recorded, or not asked for, is
-        not compared.
+        inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values);
+        `separation` of all features together, of the newest window alone. Empty where the package has no reference, as
+        those of former programs. What was not recorded, or not asked for, is not compared.
     """
     version = find_version(daily_sums, monitoring)
     package = registered_packages[version]() if version in registered_packages else None
@@ -99,7 +101,10 @@ def measure_drift(
         window = slice(end - limits.window_days, end)
         if next(iter(counts.values()))[window].sum() == 0:
             break
-        tables.append(_compare(reference, days, counts, values, window, limits, number))
+        table = compare_window(reference, days, counts, values, window, limits, number)
+        rides = _take_rides(days, values, window) if number == 0 else None
+        separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
+        tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
 
 
@@ -206,7 +211,20 @@ def _make_features(batch: pa.RecordBatch, package: ModelPackage) -> pd.DataFrame
     return table.assign(**{name: known[column] for name, column in answers.items() if column in known})
 
 
-def _compare(
+def _take_rides(
+    days: NDArray[np.datetime64],
+    values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]],
+    window: slice,
+) -> pd.DataFrame:
+    """Return the features of the rides of a window whose values were kept, and their days."""
+    features = {name: batches for name, batches in values.items() if name not in ANSWERS and batches}
+    day = np.concatenate([day for day, _ in next(iter(features.values()))])
+    columns = {name: np.concatenate([numbers for _, numbers in batches]) for name, batches in features.items()}
+    within = (day >= window.start) & (day < window.stop)
+    return pd.DataFrame({name: kept[within] for name, kept in ({"day": days[day]} | columns).items()})
+
+
+def compare_window(
     reference: Reference,
     days: NDArray[np.datetime64],
     counts: dict[str, NDArray[np.float64]],
@@ -215,6 +233,20 @@ def _compare(
     limits: DriftLimits,
     seed: int,
 ) -> pd.DataFrame:
+    """Compare the days of one window with the reference.
+
+    Args:
+        reference: Of the package.
+        days: All days that were counted (n,).
+        counts: Rides of each feature by day and bin (n, bins).
+        values: Of some rides of each feature: the number of the day, and the value, by batch.
+        window: Which of the days.
+        limits: When a feature counts as other than in the reference.
+        seed: Of the draws.
+
+    Returns:
+        The rows of `measure_drift` for the window, without `separation`.
+    """
     drawn = draw_days(_weekdays(reference.days), _weekdays(days[window]), limits.draws, seed)
     before = slice(window.start - limits.window_days, window.start)
     rows = []
@@ -241,7 +273,7 @@ def _compare(
     adjusted = adjust_for_number(dict(zip(table["feature"], table["p_value"], strict=True)))
     table["adjusted"] = [adjusted[name] for name in table["feature"]]
     table["beyond"] = (table["adjusted"] <= limits.alpha) & (table["psi"] >= limits.psi)
-    return table[list(_SCORE_COLUMNS)]
+    return table
 
 
 def _quantiles(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

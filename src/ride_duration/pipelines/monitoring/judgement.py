@@ -40,7 +40,8 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
 
     Returns:
         `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
-        window, each with its day bounds; `drifted` features; `incidents`, days; `missing`, what could not be looked at.
+        window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
+        days; `missing`, what could not be looked at.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
@@ -68,7 +69,8 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[days.rides > 0][0]), "last": str(days.day[-1]),
         "figures": measure(days.select(counted)) | {"labelled": [_rounded(days.labelled.sum() / days.rides.sum())] * 3},
-        "drifted": drifted, "incidents": [str(day) for day in days.day[incidents]], "missing": missing,
+        "drifted": drifted, "separation": find_separation(drift_scores),
+        "incidents": [str(day) for day in days.day[incidents]], "missing": missing,
     }  # fmt: skip
 
 
@@ -112,6 +114,13 @@ _FIGURES: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
+def find_separation(drift_scores: pd.DataFrame) -> float | None:
+    """Return the AUC of a classifier of the newest window's rides against the reference's; None if not known."""
+    if "separation" not in drift_scores or drift_scores["separation"].isna().all():
+        return None
+    return round(float(drift_scores["separation"].dropna().iloc[0]), 4)
+
+
 def summarise_verdict(verdict: dict[str, Any]) -> str:
     """The verdict as plain text: what is found and why, the figures, and what to do."""
     figures = verdict["figures"]
@@ -132,6 +141,9 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
     if verdict["incidents"]:
         lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
+    if verdict["separation"] is not None:
+        auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
+        lines.append(f"A classifier tells the last week's rides from the reference's with an AUC of {auc}")
     lines += [f"Not looked at: {what}" for what in verdict["missing"]]
     return "\n".join([*lines, "", f"Next: {verdict['next']}."])
 

@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
+from ride_duration.pipelines.monitoring.alerts import describe_alerts
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
 from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
@@ -54,6 +55,12 @@ def create_pipeline() -> Pipeline:
             name="plot_monitored_features",
         ),
         node(summarise_verdict, "verdict", "monitoring_summary", name="summarise_verdict"),
+        node(
+            describe_alerts,
+            ["verdict", "monitoring_report", "params:monitoring"],
+            "alerts",
+            name="describe_alerts",
+        ),
     ]
     return Pipeline(
         nodes,
@@ -68,6 +75,7 @@ def create_pipeline() -> Pipeline:
             "monitoring_summary",
             "monitored_days_plot",
             "monitored_features_plot",
+            "alerts",
         },
         prefix_datasets_with_namespace=False,
         tags=TAG,

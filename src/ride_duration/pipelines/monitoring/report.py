@@ -10,7 +10,7 @@ import pandas as pd
 
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.judgement import NAMES, SHARES, find_days, measure
+from ride_duration.pipelines.monitoring.judgement import NAMES, SHARES, find_days, find_separation, measure
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 
@@ -138,8 +138,9 @@ def _drift(scores: pd.DataFrame) -> str:
         for score in scores.to_dict("records")
     )
     return (
-        f"{_spread(scores)}<p class=soft>PSI against the validation days of the package, in its deciles; p-values by "
-        "whole days drawn again, adjusted for the number of features (Holm).</p>"
+        f"{_spread(scores)}{_separation(scores)}"
+        "<p class=soft>PSI against the validation days of the package, in its deciles; p-values by whole days drawn "
+        "again, adjusted for the number of features (Holm).</p>"
         "<div class=wide><table><tr><th>window<th>feature<th class=number>PSI<th class=number>PSI to the week before"
         "<th class=number>distance of quantiles<th class=number>missing (reference)<th class=number>p<th>"
         f"{rows}</table></div>"
@@ -161,6 +162,16 @@ def _spread(scores: pd.DataFrame) -> str:
     return (
         f"<p class=soft><span class=key>share of the rides of {first} to {last}</span>, by deciles of the <span "
         f"class='key past'>reference</span>; the {len(ranked)} that moved most</p><div class=grid-of>{charts}</div>"
+    )
+
+
+def _separation(scores: pd.DataFrame) -> str:
+    auc = find_separation(scores)
+    if auc is None:
+        return ""
+    return (
+        f"<p>A small classifier tells the rides of the newest window from those of the reference, by all features "
+        f"together and on days that it has not seen, with an AUC of <b>{auc:.2f}</b> (0.5: not at all; 1: always).</p>"
     )
 
 

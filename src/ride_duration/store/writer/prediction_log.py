@@ -165,7 +165,7 @@ class PredictionLog:
             log.warning("%d records are not in the database yet: %s", self.queue_depth, self.last_error)
             return
         try:
-            if not self._database_as_left():
+            if self._file and not self._file.check(last=True):
                 self._backlog.rewind()
                 self.last_error = "it was replaced"
             if self._file:
@@ -230,6 +230,9 @@ class PredictionLog:
                 self._lock.check()
                 if not self._backlog.check():
                     self._backlog.rewind()
+                if not self._database_as_left():
+                    self._backlog.rewind()
+                    migrated = False
                 if not migrated:
                     self._make_tables()
                     migrated = True

@@ -1,0 +1,42 @@
+"""One figure of whether rides can be told from those of the reference."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ride_duration.pipelines.monitoring.separation import measure_separation
+
+
+def rides_of(days: int, seed: int, shift: float = 0.0, a_day: int = 100) -> pd.DataFrame:
+    """Rides of two features that move together by the day, one of them shifted."""
+    rng = np.random.default_rng(seed)
+    mood = np.repeat(rng.normal(0, 0.5, days), a_day)
+    day = np.repeat(np.datetime64("2021-03-01") + np.arange(days), a_day)
+    x, y = rng.normal(size=(2, days * a_day))
+    return pd.DataFrame({"day": day, "x": x + mood, "y": x + y + shift, "z": np.nan})
+
+
+def test_rides_of_one_city_cannot_be_told_apart_though_days_differ() -> None:
+    found = [measure_separation(rides_of(28, seed), rides_of(28, seed + 100)) for seed in range(4)]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+
+
+def test_other_rides_can_be_told_apart_by_features_together() -> None:
+    assert measure_separation(rides_of(28, 1), rides_of(28, 2, shift=2.0)) > 0.85
+
+
+def test_what_is_missing_in_the_window_tells_nothing() -> None:
+    known = rides_of(14, 1).assign(z=1.0)
+    unknown = rides_of(14, 2)
+    assert measure_separation(known, unknown) == pytest.approx(
+        measure_separation(known[["day", "x", "y"]], unknown[["day", "x", "y"]])
+    )
+
+
+def test_too_few_days_tell_nothing() -> None:
+    assert np.isnan(measure_separation(rides_of(28, 1), rides_of(3, 2)))
+
+
+def test_many_rides_are_sampled_the_same_way_each_time() -> None:
+    many, others = rides_of(30, 3, a_day=500), rides_of(14, 4, a_day=900)
+    assert measure_separation(many, others) == measure_separation(many, others)
