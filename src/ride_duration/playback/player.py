@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The service takes as many rides, or reports, in one request.
 _MANY = 1000
+#: Seconds that the service may take for a step of a rollout, for instance while a version becomes champion.
+_PATIENCE, _LOOK = 60.0, 0.02
 
 
 class Sent(NamedTuple):
@@ -84,10 +88,10 @@ def play(
             service.post("/actuals", {"actuals": [report.body for report in group]})
         rides, reports = rides + len(asked), reports + len(told)
         if find_midnight(plan.start, day) <= at:
-            note(Progress(day, at, rides, reports, service.get("/models")["rollout"]))
+            note(Progress(day, at, rides, reports, _wait_for_rollout(service, at)))
             day += 1
     service.wait_for_log()
-    note(Progress(day, clock.now(), rides, reports, service.get("/models")["rollout"]))
+    note(Progress(day, clock.now(), rides, reports, _wait_for_rollout(service, clock.now())))
 
 
 def iterate_steps(plan: PlaybackPlan, resumed: float) -> Iterator[float]:
@@ -97,6 +101,19 @@ def iterate_steps(plan: PlaybackPlan, resumed: float) -> Iterator[float]:
         yield at
         at = plan.begins_at + ((at - plan.begins_at) // plan.step + 1) * plan.step
     yield plan.ends_at
+
+
+def _wait_for_rollout(service: ServiceProcess, at: float) -> dict[str, Any] | None:
+    """Return the rollout that goes on, once the service has decided its next step at this time or later."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        rollout: dict[str, Any] | None = service.get("/models")["rollout"]
+        if rollout is None or time.monotonic() > until:
+            return rollout
+        looked_at = rollout["looked_at"]
+        if looked_at is not None and datetime.fromisoformat(looked_at).timestamp() >= at // 1:
+            return rollout
+        time.sleep(_LOOK)
 
 
 def _write(ride: PlayedRide, needs_distance: bool) -> dict[str, Any]:
