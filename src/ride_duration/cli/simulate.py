@@ -251,7 +251,7 @@ class _Reporter:
 
     def __call__(self, progress: Progress) -> None:
         rollout = progress.rollout
-        state = rollout and (rollout["version"], rollout["status"], rollout["stage"])
+        state = (rollout["version"], rollout["status"], rollout["stage"]) if rollout else None
         if state != self._rollout:
             said = f"version {state[0]}: {state[1]}, {state[2]}" if state else "it has ended"
             click.echo(f"  {_describe(progress.at)}  rollout of {said}")

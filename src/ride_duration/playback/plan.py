@@ -17,7 +17,8 @@ from ride_duration.trips.clock import NEW_YORK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ride_duration.trips.simulation import City, CommonEffects, DayOfRides, Scenario
+    from ride_duration.trips.simulation import City, DayOfRides
+    from ride_duration.trips.simulation.city import Fleet
 
 #: The scenario without any trouble.
 QUIET = "none"
@@ -88,36 +89,29 @@ class PlaybackPlan(msgspec.Struct, frozen=True):
         """Yield the rides of each day, also of those on which the last ones are reported; reads no clock."""
         import numpy as np
 
-        from ride_duration.trips.simulation import CommonEffects, default_city, simulate_days
+        from ride_duration.trips.simulation import CommonEffects, Scenario, default_city, simulate_days
 
-        first = np.datetime64(self.start, "D")
-        effects: CommonEffects = CommonEffects(**msgspec.structs.asdict(self.effects))
+        first, trouble = np.datetime64(self.start, "D"), self.trouble
+        scenario = None
+        if trouble is not None:
+            scenario = Scenario.begin_at(first, self.scenario, trouble.start, trouble.end, trouble.strength)
+        effects = CommonEffects(**msgspec.structs.asdict(self.effects))
         more = int(-(-self.label_delay // _DAY))
-        return simulate_days(
-            first, self.days + more, _resize(default_city(), self.rides_per_day), self.seed, effects, self._place(first)
-        )
-
-    def _place(self, first: object) -> Scenario | None:
-        from ride_duration.trips.simulation import Scenario
-
-        if self.trouble is None:
-            return None
-        trouble = self.trouble
-        return Scenario.begin_at(first, self.scenario, trouble.start, trouble.end, trouble.strength)  # type: ignore[arg-type]
+        city = _resize(default_city(), self.rides_per_day)
+        return simulate_days(first, self.days + more, city, self.seed, effects, scenario)
 
 
 def _resize(city: City, rides_per_day: int | None) -> City:
     """Return the city with another number of rides, the mix of which stays the same."""
     if rides_per_day is None:
         return city
-    fleets = {"hailed": city.hailed, "dispatched": city.dispatched}
-    present = sum(sum(map(sum, fleet.demand.rides)) for fleet in fleets.values()) / 7
-    factor = rides_per_day / present
-    resized = {}
-    for name, fleet in fleets.items():
-        rides = tuple(tuple(factor * hour for hour in day) for day in fleet.demand.rides)
-        resized[name] = replace(fleet, demand=replace(fleet.demand, rides=rides))
-    return replace(city, **resized)
+    present = sum(sum(map(sum, fleet.demand.rides)) for fleet in (city.hailed, city.dispatched)) / 7
+
+    def resize(fleet: Fleet) -> Fleet:
+        rides = tuple(tuple(rides_per_day / present * hour for hour in day) for day in fleet.demand.rides)
+        return replace(fleet, demand=replace(fleet.demand, rides=rides))
+
+    return replace(city, hailed=resize(city.hailed), dispatched=resize(city.dispatched))
 
 
 def find_midnight(day: str, later: int = 0) -> float:
