@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.atomic import lock_folder, write_private
-from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
+from ride_duration.cli.context import chosen, chosen_model, load_context, read_values, same_choice
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.tables import printable
 from ride_duration.errors import ConfigurationError, RideDurationError
@@ -139,7 +139,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     from ride_duration.serving.settings import ServiceSettings, check_settings
 
     context = load_context(env, params)
-    parameters = context.config_loader["parameters"]
+    parameters = read_values(context)
     parse_plan(parameters["rollout"])
     parse_alerting(parameters["alerting"])
     if not isinstance(parameters["serving"], dict):
