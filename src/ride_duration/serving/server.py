@@ -78,7 +78,7 @@ def serve(settings: ServiceSettings) -> None:
             counters,
             metrics,
             partial(_promote, settings),
-            clock.now,
+            clock,
         )
         reconciler = Reconciler(
             reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge

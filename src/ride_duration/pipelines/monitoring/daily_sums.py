@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import ibis
 import ibis.expr.types as ir
@@ -14,7 +14,7 @@ from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.registry import model_name
-from ride_duration.trips.records import DURATION
+from ride_duration.trips.records import DISTANCE, DURATION
 from ride_duration.trips.zones import read_zones, zone_table
 
 #: The sums, in the order of `DailySums`, after the day.
@@ -22,6 +22,13 @@ SUMS = DailySums._fields[1:]
 
 #: The slice of all rides.
 ALL = "all"
+
+#: How the name of the slice of a borough of pick-ups begins.
+FROM = "from "
+
+#: What is known of all records of a day, whichever version answered, beside the sums: how many there are, how many
+#: repeat another one or are out of range, and the longest run of whole hours without any.
+CHECKS = ("records", "doubled", "out_of_range", "silent_hours")
 
 #: When an answer is given: with the metered distance, or at request time without it. For each, the columns of scored
 #: trips that hold the answer, its bounds and the squared error to be expected.
@@ -47,7 +54,8 @@ def sum_days(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monito
         monitoring: Says which months.
 
     Returns:
-        One row a day, version, moment and slice: `day`, `version`, `moment`, `slice`, and the sums of `DailySums`.
+        One row a day, version, moment and slice: `day`, `version`, `moment`, `slice`, the sums of `DailySums`, and
+        what was checked of the day's records, `CHECKS`.
 
     Raises:
         NotFound: A month has not been scored.
@@ -92,6 +100,21 @@ def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last:
     )
 
 
+def select_checks(rows: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
+    """Return `CHECKS` of every day from first to last; NaN for what is unknown.
+
+    A day without records between others is silent; days before the first record are not known.
+    """
+    days = pd.date_range(first, last, freq="D")
+    if not set(CHECKS) <= set(rows.columns):  # rows of a former program
+        return pd.DataFrame(np.nan, index=days, columns=list(CHECKS))
+    known = rows.assign(day=pd.DatetimeIndex(rows["day"])).groupby("day")[list(CHECKS)].max().reindex(days)
+    empty = known["records"].isna() & known["records"].notna().cummax()
+    known.loc[empty, "records"] = 0.0
+    known.loc[empty, "silent_hours"] = 24.0
+    return known
+
+
 def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
     pickup = next(name for name in scored.columns if "pickup" in name)
     boroughs = {location: zone.borough for location, zone in read_zones(zone_table()).items()}
@@ -116,10 +139,44 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
             found["part"], [*_PARTS_OF_DAY, 24], labels=list(_PARTS_OF_DAY.values()), right=False
         ).astype(str)
         slices = [found.assign(slice=ALL), found.assign(slice=found["part"])]
-        slices.append(found.assign(slice="from " + found["borough"].replace("N/A", "no known zone")))
+        slices.append(found.assign(slice=FROM + found["borough"].replace("N/A", "no known zone")))
         table = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[list(SUMS)].sum(min_count=1)
         tables.append(table.assign(moment=moment))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    if not tables:
+        return pd.DataFrame()
+    rows: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return rows.merge(_check_records(rides, pickup), on="day", how="left")
+
+
+def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
+    """Check the records of each day, those that were not answered included."""
+    ends = [rides[name] for name in ("PULocationID", "DOLocationID")]
+    known = [location for location, zone in read_zones(zone_table()).items() if not np.isnan(zone.x)]
+    valid = rides["actual_duration"].between(*DURATION)
+    for end in ends:
+        valid &= end.isin(known)
+    key = ["day", pickup, "PULocationID", "DOLocationID", "actual_duration"]
+    if "trip_distance" in rides.columns:
+        low, high = DISTANCE
+        valid &= (rides["trip_distance"] > low) & (rides["trip_distance"] <= high)
+        key.append("trip_distance")
+    by_day = rides.group_by("day").aggregate(
+        records=rides.count().cast("float64"), valid=valid.fill_null(False).sum().cast("float64")
+    )
+    different = rides.select(*key).distinct().group_by("day").aggregate(different=ibis._.count().cast("float64"))
+    checks: pd.DataFrame = by_day.to_pandas().merge(different.to_pandas(), on="day")
+    hours = rides.group_by(["day", "part"]).aggregate().to_pandas()
+    silent = hours.groupby("day")["part"].agg(find_silent_hours).rename("silent_hours").reset_index()
+    checks = checks.assign(
+        doubled=checks["records"] - checks["different"], out_of_range=checks["records"] - checks["valid"]
+    )
+    return checks.merge(silent, on="day")[["day", *CHECKS]]
+
+
+def find_silent_hours(hours: Iterable[int]) -> float:
+    """Return the longest run of hours of a day (0 to 23) that are not among these."""
+    known = np.array([-1, *sorted(hours), 24])
+    return float(np.diff(known).max() - 1)
 
 
 def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:

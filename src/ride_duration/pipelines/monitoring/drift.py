@@ -99,7 +99,7 @@ def measure_drift(
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
         window = slice(end - limits.window_days, end)
-        if next(iter(counts.values()))[window].sum() == 0:
+        if not counts or next(iter(counts.values()))[window].sum() == 0:
             break
         table = compare_window(reference, days, counts, values, window, limits, number)
         rides = _take_rides(days, values, window) if number == 0 else None

@@ -12,7 +12,7 @@ from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.incidents import find_level_incidents
+from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import Finding, decide
 from ride_duration.stats.bootstrap import resample_days
@@ -41,11 +41,17 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     Returns:
         `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
         window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days; `missing`, what could not be looked at.
+        days, and what broke on them, `broken`; `missing`, what could not be looked at.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
     days, incidents = find_days(daily_sums, monitoring, version, moment)
+    begin = f"{monitoring.month_before}-01"
+    broken = [
+        incident
+        for incident in find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
+        if incident.day >= np.datetime64(monitoring.first_day)
+    ]
     drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
     verdict = decide(
@@ -57,6 +63,7 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         _find_year_before(year_before, moment, version, monitoring),
     )
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
+    share = days.labelled.sum() / max(days.rides.sum(), 1.0)
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
@@ -67,25 +74,24 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
-        "version": version, "moment": moment, "first": str(days.day[days.rides > 0][0]), "last": str(days.day[-1]),
-        "figures": measure(days.select(counted)) | {"labelled": [_rounded(days.labelled.sum() / days.rides.sum())] * 3},
+        "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
+        "last": str(days.day[-1]),
+        "figures": measure(days.select(counted)) | {"labelled": [_rounded(share)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
-        "incidents": [str(day) for day in days.day[incidents]], "missing": missing,
+        "incidents": [str(day) for day in days.day[incidents]],
+        "broken": describe_incidents(broken), "missing": missing,
     }  # fmt: skip
 
 
 def find_days(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> tuple[DailySums, np.ndarray]:
-    """Return the days of the window, and which of them (n,) are incidents by their level."""
+    """Return the days of the window, and which of them (n,) are incidents: days on which something broke."""
     begin = f"{monitoring.month_before}-01"
     days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
-    enough = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
-    levels = np.where(enough, days.actual / np.maximum(days.predicted, 1e-9), np.nan)
-    limits = monitoring.verdict_thresholds
-    incidents = find_level_incidents(levels, limits.incident_level, limits.incident_days_before)
-    within = days.day >= np.datetime64(monitoring.first_day)
-    return days.select(within), incidents[within]
+    within = days.select(days.day >= np.datetime64(monitoring.first_day))
+    found = find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
+    return within, mark_days(within.day, found)
 
 
 def measure(days: DailySums) -> dict[str, list[float | None]]:
@@ -139,7 +145,7 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
         *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
     ]
     if verdict["incidents"]:
-        lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
+        lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
     if verdict["separation"] is not None:
         auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"

@@ -61,6 +61,26 @@ class Thresholds(Parameters):
     cusum: CusumLimits
 
 
+class IncidentLimits(Parameters):
+    """Where an incident begins, beside the level of a day (`Thresholds.incident_level`).
+
+    Attributes:
+        group_level: Largest relative deviation of a group's level from the rest, against its usual difference.
+        min_rides_of_a_group: A group with fewer labelled rides a day is not compared.
+        times_usual: How often the usual share, or silence, may be exceeded.
+        least_doubled: Share of repeated records that is never an incident.
+        least_out_of_range: Share of records out of range that is never an incident.
+        least_silent_hours: Whole hours without a record at which a silence may be an incident.
+    """
+
+    group_level: float = Field(gt=0)
+    min_rides_of_a_group: int = Field(ge=1)
+    times_usual: float = Field(gt=1)
+    least_doubled: float = Field(ge=0, lt=1)
+    least_out_of_range: float = Field(ge=0, lt=1)
+    least_silent_hours: int = Field(ge=1, le=24)
+
+
 class DriftLimits(Parameters):
     """When the rides of a window count as other rides than the reference's, see `stats.drift`.
 
@@ -99,12 +119,14 @@ class Monitoring(TripSource):
         window: Months that were scored, as `parse_months` reads them.
         monitored_moment: Which answers are evaluated: `at_request_time`, as users get them, or `with_distance`.
         verdict_thresholds: Of the verdict.
+        incident_limits: Of incidents.
         drift_limits: Of other rides.
     """
 
     window: str
     monitored_moment: Literal["at_request_time", "with_distance"]
     verdict_thresholds: Thresholds
+    incident_limits: IncidentLimits
     drift_limits: DriftLimits
 
     @field_validator("window", mode="before")

@@ -70,6 +70,7 @@ class RolloutReport(Struct):
     since: Annotated[str, Meta(description="RFC 3339 (UTC).", examples=["2021-02-03T08:30:00+00:00"])]
     next: Annotated[str | None, Meta(description="What the next step waits for.")]
     problem: Annotated[str | None, Meta(description="Why it stands still; null if it does not.")]
+    looked_at: Annotated[str | None, Meta(description="When the next step was decided last, RFC 3339 (UTC).")] = None
 
 
 class Models(Struct):
