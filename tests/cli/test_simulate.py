@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import mlflow
 import pytest
@@ -24,22 +25,32 @@ from tests.support.store.postgres import Postgres
 from tests.support.store.samples import until
 
 #: Few rides, which are all that a test needs.
-FEW = ("--start", "2021-04-10", "--rides-per-day", "150", "--seed", "7")
+FEW = ("--start", "2021-04-10", "--rides-per-day", "400", "--seed", "7")
+
+Log = tuple[list[Any], list[Any]]
 
 
 @pytest.fixture(scope="module")
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    """One for all tests, each of which begins with --fresh."""
+    """One for all tests, which find in it what the one before has left."""
     yield Theatre(tmp_path_factory.mktemp("theatre") / "project")
     mlflow.set_tracking_uri(None)
 
 
-def test_rides_are_asked_about_as_they_begin_and_reported_a_day_after_they_ended(theatre: Theatre) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(theatre: Theatre) -> Log:
+    """The log of two days that nothing has interrupted."""
     said = theatre.simulate("--days", "2", *FEW, "--fresh")
     assert "Playing 2 days from 2021-04-10 to 2021-04-11 (simulated, scenario none)" in said
     assert "The clock shows 2021-04-12 23:59." in said
-    answers, reports = theatre.log
-    assert 300 < len(answers) < 600
+    return theatre.log
+
+
+def test_rides_are_asked_about_as_they_begin_and_reported_a_day_after_they_ended(
+    theatre: Theatre, undisturbed: Log
+) -> None:
+    answers, reports = undisturbed
+    assert 900 < len(answers) < 1_500
     begun = {ride: pickup_at for ride, _, pickup_at, *_ in answers}
     assert len(begun) == len(answers)
     for _, asked_at, pickup_at, _, variant in answers:
@@ -54,12 +65,7 @@ def test_rides_are_asked_about_as_they_begin_and_reported_a_day_after_they_ended
     assert not theatre.data("serving").exists(), "the user's own log is not touched"
 
 
-def test_the_first_day_is_the_one_after_the_champions_months(theatre: Theatre) -> None:
-    said = theatre.simulate("--days", "1", "--rides-per-day", "20", "--label-delay", "0h", "--fresh")
-    assert "Playing 1 day from 2021-04-01 to 2021-04-01" in said
-
-
-def test_a_second_call_says_what_is_there_and_goes_on_only_if_told_to(theatre: Theatre) -> None:
+def test_a_second_call_says_what_is_there_and_goes_on_only_if_told_to(theatre: Theatre, undisturbed: Log) -> None:
     theatre.simulate("--days", "1", *FEW, "--fresh")
     before = theatre.log
     said = theatre.refused("service", "simulate", "--days", "1")
@@ -72,23 +78,17 @@ def test_a_second_call_says_what_is_there_and_goes_on_only_if_told_to(theatre: T
     assert theatre.log == before
 
     theatre.simulate("--days", "2", "--continue", "--seed", "7")
-    continued = theatre.log
-    assert continued[0][: len(before[0])] == before[0]
-    theatre.simulate("--days", "2", *FEW, "--fresh")
-    for played_on, at_once in zip(continued, theatre.log, strict=True):
+    assert theatre.log[0][: len(before[0])] == before[0]
+    for played_on, at_once in zip(theatre.log, undisturbed, strict=True):
         assert [row[0] for row in played_on] == [row[0] for row in at_once]
 
 
-def test_after_a_kill_or_ctrl_c_it_goes_on_as_if_nothing_had_happened(theatre: Theatre) -> None:
-    choice = ("--start", "2021-04-10", "--seed", "7", "--days", "2", "--rides-per-day", "1000")
-    theatre.simulate(*choice, "--fresh")
-    expected = theatre.log
-
-    killed = theatre.begin(*choice, "--fresh")
+def test_after_a_kill_or_ctrl_c_it_goes_on_as_if_nothing_had_happened(theatre: Theatre, undisturbed: Log) -> None:
+    killed = theatre.begin("--days", "2", *FEW, "--fresh")
     killed.kill()
     killed.communicate()
     until(lambda: not theatre.is_serving)
-    said = theatre.refused("service", "simulate", *choice)
+    said = theatre.refused("service", "simulate", "--days", "2")
     assert "was interrupted at 2021-04-1" in said
     assert "--continue goes on" in said
 
@@ -101,7 +101,7 @@ def test_after_a_kill_or_ctrl_c_it_goes_on_as_if_nothing_had_happened(theatre: T
     assert not theatre.is_serving
 
     theatre.simulate("--continue")
-    assert theatre.log == expected
+    assert theatre.log == undisturbed
 
 
 def test_one_simulation_at_a_time(theatre: Theatre) -> None:
@@ -110,7 +110,8 @@ def test_one_simulation_at_a_time(theatre: Theatre) -> None:
 
 
 def test_a_stage_of_seven_days_passes_in_seconds(theatre: Theatre) -> None:
-    theatre.simulate("--days", "1", *FEW, "--fresh")
+    said = theatre.simulate("--days", "1", "--rides-per-day", "150", "--fresh")
+    assert "Playing 1 day from 2021-04-01" in said, "the day after the months that the champion knows"
     began = SimulatedClock(theatre.data("simulated/clock")).now()
     real = time.time()
     theatre.succeed("rollout", "start", "2", "--by", "Ana", "--why", "trained on March", "--env", "simulated")
@@ -129,8 +130,8 @@ def test_a_stage_of_seven_days_passes_in_seconds(theatre: Theatre) -> None:
     theatre.registry.rollback("Ana", "the other tests begin with version 1")
 
 
+@pytest.mark.usefixtures("undisturbed")
 def test_each_clock_refuses_the_store_of_the_other(theatre: Theatre) -> None:
-    theatre.simulate("--days", "1", *FEW, "--fresh")
     simulated = "--params=serving.store=sqlite:///data/simulated/predictions.db"
     says = "has the times of a simulation, and this is the machine's clock; choose the simulation's environment"
     for command in (["status"], ["compare"], ["stop", "--why", "rain"], ["start", "2", "--by", "Ana", "--why", "new"]):
@@ -181,8 +182,8 @@ def test_without_a_champion_nothing_is_made(project: Project) -> None:
     assert [path.name for path in project.data("simulated").iterdir()] == [".simulate.lock"]
 
 
+@pytest.mark.usefixtures("undisturbed")
 def test_a_store_whose_plan_is_gone_is_not_played_on(theatre: Theatre) -> None:
-    theatre.simulate("--days", "1", *FEW, "--fresh")
     before = theatre.log
     theatre.data("simulated/simulation.json").unlink()
     said = theatre.refused("service", "simulate", "--days", "1", *FEW)
