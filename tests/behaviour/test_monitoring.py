@@ -1,6 +1,7 @@
 """`kedro monitor`: scored months are judged, as text, data, report and exit code."""
 
 import json
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +30,14 @@ def slow_down(project: Project, factor: float) -> None:
     pq.write_table(table.set_column(table.column_names.index("actual_duration"), "actual_duration", longer), path)
 
 
+def list_alerts(project: Project, *options: str) -> list[dict[str, Any]]:
+    """The alerts that are open."""
+    ended = project.kedro("monitor", "alerts", "--json", "--env=test", *options)
+    assert ended.code == 0, ended.err
+    listed: list[dict[str, Any]] = json.loads(ended.out)
+    return listed
+
+
 def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None:
     assert (
         "there is no verdict about green taxis (simulated) here" in scored.kedro("monitor", "status", "--env=test").err
@@ -39,6 +48,7 @@ def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None
     assert "simulated" in ended.out
     verdict = json.loads(scored.data("08_reporting/verdict.json").read_text())
     assert (verdict["verdict"], verdict["drifted"], verdict["missing"]) == ("ok", [], [])
+    assert list_alerts(scored) == []
     assert verdict["figures"]["error_ratio"][0] == pytest.approx(1.0, abs=0.08)
     page = scored.data("08_reporting/monitoring_report.html").read_text()
     assert "<h1 class=ok>ok" in page
@@ -48,9 +58,19 @@ def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None
     assert ended.code == 3, ended.err
     assert ended.out.startswith("Verdict: retrain (cause: level)")
     assert "Next: train on newer months" in ended.out
+    (alert,) = list_alerts(scored)
+    assert (alert["name"], alert["severity"], alert["cause"]) == ("retrain", "ticket", "level")
+    assert (alert["delivered"], alert["pending"], alert["resolved_at"]) == (["log"], {}, None)
+    assert alert["what"] == "The model needs retraining: version 1 on green taxis (cause: level)"
     again = scored.kedro("monitor", "status", "--env=test", "--exit-code")
     assert again.code == 3
     assert again.out.strip() in ended.out
+
+    slow_down(scored, 1 / 1.12)
+    ended = scored.kedro("monitor", "run", "--window=2021-02", "--env=test")
+    assert ended.code == 0, ended.err
+    assert list_alerts(scored) == []
+    assert [alert["resolved_at"] is None for alert in list_alerts(scored, "--all")] == [False]
 
 
 @pytest.mark.parametrize(

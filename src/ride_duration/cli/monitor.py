@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ride_duration.cli.alerts import acknowledge, alerts, silence
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.run import run as run_pipelines
@@ -66,6 +67,10 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
         click.echo(load_context(env).catalog.load("monitoring_summary"))
     if exit_code:
         _end(env, traceback)
+
+
+for command in (alerts, acknowledge, silence):
+    monitor.add_command(command)
 
 
 def _load_verdict(env: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from ride_duration.clock import Clock, ClockKind, open_clock
 from ride_duration.errors import ConfigurationError
+from ride_duration.store.database import locate_store
 
 #: Addresses that only this machine reaches.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -54,11 +55,13 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         durability: What an acknowledged prediction survives: nothing, kill -9, or a power cut.
         journal_bytes: Most bytes that wait in the journal while the database is away.
         registry_seconds: Between looks at the registry.
+        monitoring_seconds: Between looks at what the monitoring found, and at alerts to be sent.
         api_keys: File of API keys; they are required as soon as the host is not this machine's own.
         require_keys: Require them in any case, for instance behind a proxy.
         behind_proxy: Whether X-Forwarded-For of this machine's proxy is trusted.
         limits: How much may be requested.
         rollout: The plan by which a challenger takes over; None: no rollouts.
+        alerting: Which alerts are raised, and how they are sent; None: none.
     """
 
     project: str
@@ -74,11 +77,13 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     durability: Literal["memory", "journal", "sync"] = "journal"
     journal_bytes: Annotated[int, Meta(ge=1)] = 256_000_000
     registry_seconds: Annotated[float, Meta(gt=0)] = 2.0
+    monitoring_seconds: Annotated[float, Meta(gt=0)] = 15.0
     api_keys: str = "conf/local/api_keys.json"
     require_keys: bool = False
     behind_proxy: bool = False
     limits: RequestLimits = RequestLimits()
     rollout: dict[str, Any] | None = None
+    alerting: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -126,16 +131,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     @property
     def store_url(self) -> str:
         """Where predictions are kept, SQLite files by absolute path."""
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError
-
-        try:
-            url = make_url(self.store)
-        except ArgumentError:  # whoever opens it says what is wrong
-            return self.store
-        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-            return self.store
-        return url.set(database=str(self.project_path / url.database)).render_as_string(hide_password=False)
+        return locate_store(self.store, self.project_path)
 
 
 def read_settings(path: Path) -> ServiceSettings:

@@ -146,6 +146,25 @@ def name_store(store_url: str, folder: Path) -> str:
     return f"{url.get_backend_name()}-{blake2b(str(place).encode(), digest_size=6).hexdigest()}"
 
 
+def locate_store(store_url: str, project: Path) -> str:
+    """Return the URL of a store, with the file of SQLite by its absolute path.
+
+    Args:
+        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        project: Folder that files are relative to.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(store_url)
+    except ArgumentError:  # whoever opens it says what is wrong
+        return store_url
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return store_url
+    return url.set(database=str(project / url.database)).render_as_string(hide_password=False)
+
+
 def migrate(engine: Engine, clock: ClockKind = ClockKind.REAL) -> bool:
     """Bring the tables to their newest form; of two processes at once, one waits for the other.
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ride_duration.pipelines.monitoring.incidents import find_level_incidents
+from ride_duration.pipelines.monitoring.incidents import find_excesses, find_level_incidents
 
 
 def test_a_day_far_from_the_days_before_is_an_incident() -> None:
@@ -23,3 +23,10 @@ def test_broken_days_do_not_become_usual_unless_they_last() -> None:
     assert np.flatnonzero(find_level_incidents(levels, 0.25, 28)).tolist() == [*range(28, 38)]
     for_good = np.concatenate([np.ones(28), np.full(40, 1.6)])
     assert np.flatnonzero(find_level_incidents(for_good, 0.25, 28)).tolist() == [*range(28, 42)]
+
+
+def test_an_excess_is_many_times_what_is_usual_and_more_than_the_least() -> None:
+    values = np.array([*[0.02] * 10, 0.05, 0.07, np.nan, 0.02])
+    assert np.flatnonzero(find_excesses(values, 3, 0.01, 28)).tolist() == [11]
+    assert not find_excesses(values, 3, 0.1, 28).any()
+    assert np.flatnonzero(find_excesses(np.array([*[0.0] * 8, 0.02]), 3, 0.01, 28)).tolist() == [8]

@@ -12,10 +12,11 @@ from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.incidents import find_level_incidents
+from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import Finding, decide
 from ride_duration.stats.bootstrap import resample_days
+from ride_duration.store.monitoring import Evidence
 from ride_duration.trips.features import FEATURES
 
 _SEED = 1
@@ -41,11 +42,17 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     Returns:
         `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
         window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days; `missing`, what could not be looked at.
+        days, and what broke on them, `broken`; `missing`, what could not be looked at.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
     days, incidents = find_days(daily_sums, monitoring, version, moment)
+    begin = monitoring.day_before
+    broken = [
+        incident
+        for incident in find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
+        if incident.day >= np.datetime64(monitoring.first_day)
+    ]
     drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
     verdict = decide(
@@ -60,32 +67,39 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
-        missing.append(f"drift of {', '.join(lacking)}: not among the scored trips")
+        where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
+        missing.append(f"drift of {', '.join(lacking)}: {where}")
     if np.isnan(days.expected[counted]).all():
         missing.append("expected error: the package has no error model (released by a former version)")
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
+        "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
-        "version": version, "moment": moment, "first": str(days.day[days.rides > 0][0]), "last": str(days.day[-1]),
-        "figures": measure(days.select(counted)) | {"labelled": [_rounded(days.labelled.sum() / days.rides.sum())] * 3},
+        "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
+        "last": str(days.day[-1]),
+        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
-        "incidents": [str(day) for day in days.day[incidents]], "missing": missing,
+        "incidents": [str(day) for day in days.day[incidents]],
+        "broken": describe_incidents(broken), "missing": missing,
     }  # fmt: skip
+
+
+def _find_labelled_share(days: DailySums) -> float | None:
+    """Return the share of the rides whose duration is known, on days of which enough is known."""
+    known = days.labelled > 0
+    return _rounded(days.labelled[known].sum() / days.rides[known].sum()) if known.any() else None
 
 
 def find_days(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> tuple[DailySums, np.ndarray]:
-    """Return the days of the window, and which of them (n,) are incidents by their level."""
-    begin = f"{monitoring.month_before}-01"
+    """Return the days of the window, and which of them (n,) are incidents: days on which something broke."""
+    begin = monitoring.day_before
     days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
-    enough = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
-    levels = np.where(enough, days.actual / np.maximum(days.predicted, 1e-9), np.nan)
-    limits = monitoring.verdict_thresholds
-    incidents = find_level_incidents(levels, limits.incident_level, limits.incident_days_before)
-    within = days.day >= np.datetime64(monitoring.first_day)
-    return days.select(within), incidents[within]
+    within = days.select(days.day >= np.datetime64(monitoring.first_day))
+    found = find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
+    return within, mark_days(within.day, found)
 
 
 def measure(days: DailySums) -> dict[str, list[float | None]]:
@@ -121,8 +135,13 @@ def find_separation(drift_scores: pd.DataFrame) -> float | None:
     return round(float(drift_scores["separation"].dropna().iloc[0]), 4)
 
 
-def summarise_verdict(verdict: dict[str, Any]) -> str:
-    """The verdict as plain text: what is found and why, the figures, and what to do."""
+def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | None = None) -> str:
+    """The verdict as plain text: what is found and why, the figures, and what to do.
+
+    Args:
+        verdict: Of `judge_window`.
+        label_figures: Of `summarise_labels`; none for scored months.
+    """
     figures = verdict["figures"]
     simulated = ", simulated" if verdict["simulated"] else ""
     cause = "" if verdict["cause"] == "none" else f" (cause: {verdict['cause']})"
@@ -138,8 +157,10 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
         f"{'':<34}{'':>9}{'95 % by days':>18}",
         *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
     ]
+    if label_figures:
+        lines.append(describe_labels(label_figures))
     if verdict["incidents"]:
-        lines.append(f"Incidents: {', '.join(verdict['incidents'])}")
+        lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
     if verdict["separation"] is not None:
         auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
@@ -160,6 +181,22 @@ NAMES = {
     "within_5_minutes": "within 5 minutes",
     "labelled": "actual duration known and valid",
 }
+
+
+def describe_labels(figures: dict[str, Any]) -> str:
+    """Return a sentence about the reports of a window of the log."""
+    known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
+    days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
+    if figures["delay_p50"] is None:
+        return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
+    delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))
+    return (
+        f"Reports: of {known} of {figures['rides']:,} rides, at most {delays} after the drop-off; doubled "
+        f"{figures['doubled'] or 0:.1%}, corrected {figures['corrected'] or 0:.1%}; {days} (final "
+        f"{figures['patience']:g} h after their end)"
+    )
+
+
 SHARES = ("coverage", "within_5_minutes", "labelled")
 
 
@@ -179,17 +216,16 @@ def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring)
 
 
 def _find_year_before(rows: pd.DataFrame, moment: str, evaluated: int, monitoring: Monitoring) -> DailySums | None:
-    """Return the days of the same months a year before, by another version than the one that is evaluated."""
-    months = set(monitoring.months_of_the_year_before)
-    chosen = rows[rows["day"].astype(str).str[:7].isin(months) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
+    """Return the days of the same window a year before, by another version than the one that is evaluated."""
+    first, last = monitoring.year_before
+    day = rows["day"].astype(str)
+    chosen = rows[(day >= first) & (day <= last) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
     if chosen.empty:
         return None
     version = int(str(chosen.groupby("version")["labelled"].sum().idxmax()))
     if version == evaluated:  # what is old now was not fresh then
         return None
-    first, last = min(months), max(months)
-    end = str((np.datetime64(last, "M") + 1).astype("datetime64[D]") - 1)
-    return select_days(rows, version, moment, f"{first}-01", end)
+    return select_days(rows, version, moment, first, last)
 
 
 def _rounded(number: float) -> float | None:

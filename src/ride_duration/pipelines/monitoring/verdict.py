@@ -104,10 +104,11 @@ def decide(
     parts = split(days, usable, thresholds) if usable.any() else []
     looked_at = usable & (days.day >= parts[-1].first) if parts else usable
     gain = _estimate_gain(days.select(looked_at)) if looked_at.any() else 0.0
+    known = labelled | incidents
     if incidents.any() and (
-        incidents.sum() > thresholds.incident_share * labelled.sum() or incidents[np.flatnonzero(labelled)[-1]]
+        incidents.sum() > thresholds.incident_share * known.sum() or incidents[np.flatnonzero(known)[-1]]
     ):
-        broken = f"{incidents.sum()} of {labelled.sum()} days are incidents, the last on {days.day[incidents][-1]}"
+        broken = f"{incidents.sum()} of {known.sum()} days are incidents, the last on {days.day[incidents][-1]}"
         return Verdict(Finding.INCIDENT, Cause.DATA, (broken,), gain)
     rides = days.labelled[looked_at].sum()
     if not parts or looked_at.sum() < thresholds.min_days or rides < thresholds.min_rides:

@@ -1,0 +1,140 @@
+"""Days on which something broke: what is found in daily sums, and how it is said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ride_duration.pipelines.monitoring.daily_sums import find_silent_hours, select_checks, sum_days
+from ride_duration.pipelines.monitoring.incident_days import (
+    Incident,
+    compare_group,
+    describe_incidents,
+    find_incidents,
+)
+from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from tests.support.monitoring import monitoring, partitions, scored_month
+
+NO_DRIFT = pd.DataFrame({name: [] for name in ("feature", "beyond", "missing", "missing_in_reference")})
+RIDES = 900
+DAY = np.datetime64("2021-03-20")
+
+
+def found(*months: pd.DataFrame) -> list[Incident]:
+    asked = monitoring(window="2021-03")
+    sums = sum_days(partitions(*months), asked)
+    return find_incidents(sums, asked, 1, "at_request_time", "2021-02-01", "2021-03-31")
+
+
+def on(trips: pd.DataFrame, first: int, last: int = 31) -> pd.Series:
+    return trips["lpep_pickup_datetime"].dt.day.between(first, last)
+
+
+@pytest.fixture(scope="module")
+def february() -> pd.DataFrame:
+    return scored_month("2021-02", rides=RIDES)
+
+
+def test_quiet_months_have_no_incidents(february: pd.DataFrame) -> None:
+    assert found(february, scored_month("2021-03", rides=RIDES)) == []
+
+
+def test_a_group_that_is_far_from_the_others_is_named(february: pd.DataFrame) -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    manhattan = trips["PULocationID"].isin([74, 75])
+    trips.loc[on(trips, 20, 22) & manhattan, "actual_duration"] *= 1.3
+    incidents = found(february, trips)
+    assert {(incident.kind, str(incident.day)) for incident in incidents} == {
+        ("group", f"2021-03-{day}") for day in (20, 21, 22)
+    }
+    assert "from Manhattan took 1.3" in " ".join(describe_incidents(incidents))
+
+
+def test_repeated_records_are_an_incident_where_they_are_more_than_usual(february: pd.DataFrame) -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    twice = pd.concat([trips, trips[on(trips, 30)].iloc[::20]], ignore_index=True)
+    incidents = found(february, twice)
+    assert [(incident.kind, str(incident.day)) for incident in incidents] == [
+        ("doubled", "2021-03-30"), ("doubled", "2021-03-31"),
+    ]  # fmt: skip
+    assert describe_incidents(incidents) == [
+        "2021-03-30 to 2021-03-31, 2 days: on the last, 4.8% of the records repeat another one"
+    ]
+    few = pd.concat([trips, trips[on(trips, 30)].iloc[::200]], ignore_index=True)
+    assert found(february, few) == []
+
+
+def test_records_out_of_range_are_an_incident(february: pd.DataFrame) -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    trips.loc[on(trips, 20, 20), "DOLocationID"] = 264
+    trips.loc[on(trips, 21, 21), "actual_duration"] = np.nan
+    assert [(incident.kind, str(incident.day)[-2:]) for incident in found(february, trips)] == [
+        ("out_of_range", "20"), ("out_of_range", "21"),
+    ]  # fmt: skip
+
+
+def test_a_silent_source_is_an_incident_on_the_day_and_for_hours(february: pd.DataFrame) -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    hours = trips["lpep_pickup_datetime"].dt.hour
+    heard = trips[~(on(trips, 20, 20) & hours.between(8, 11)) & ~on(trips, 25, 26)].reset_index(drop=True)
+    incidents = found(february, heard)
+    assert {(incident.kind, str(incident.day)[-2:]) for incident in incidents} == {
+        ("silent", "20"), ("silent", "25"), ("silent", "26"),
+    }  # fmt: skip
+    assert incidents[0].text == "not one record for 4 hours"
+
+
+def test_silence_that_goes_on_is_the_verdict(february: pd.DataFrame) -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    asked = monitoring(window="2021-03", source="simulated")
+    sums = sum_days(partitions(february, trips[~on(trips, 28)].reset_index(drop=True)), asked)
+    verdict = judge_window(sums, NO_DRIFT, asked)
+    assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
+    assert verdict["incidents"] == ["2021-03-28", "2021-03-29", "2021-03-30", "2021-03-31"]
+    assert "2021-03-28 to 2021-03-31, 4 days: on the last, not one record for 24 hours" in summarise_verdict(verdict)
+
+
+def test_a_few_broken_days_leave_the_verdict_to_the_others(february: pd.DataFrame) -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    trips.loc[on(trips, 10, 12), "actual_duration"] *= 1.6
+    asked = monitoring(window="2021-03", source="simulated")
+    verdict = judge_window(sum_days(partitions(february, trips), asked), NO_DRIFT, asked)
+    assert (verdict["verdict"], len(verdict["incidents"])) == ("ok", 3)
+    assert "2021-03-10 to 2021-03-12, 3 days" in verdict["broken"][0]
+
+
+def test_rows_of_a_former_program_are_not_checked() -> None:
+    asked = monitoring(window="2021-03")
+    sums = sum_days(partitions(scored_month("2021-03", rides=10)), asked)
+    former = sums.drop(columns=["records", "doubled", "out_of_range", "silent_hours"])
+    assert select_checks(former, "2021-03-01", "2021-03-31").isna().all(axis=None)
+    assert find_incidents(former, asked, 1, "at_request_time", "2021-03-01", "2021-03-31") == []
+
+
+def test_days_before_the_first_record_are_not_silent() -> None:
+    asked = monitoring(window="2021-03")
+    trips = scored_month("2021-03", rides=10)
+    sums = sum_days(partitions(trips[on(trips, 10)].reset_index(drop=True)), asked)
+    checks = select_checks(sums, "2021-02-01", "2021-03-31")
+    assert checks["records"].first_valid_index() == pd.Timestamp("2021-03-10")
+
+
+@pytest.mark.parametrize(("hours", "silent"), [([], 24), (range(24), 0), ([0, 5, 23], 17), ([3], 20)])
+def test_silent_hours(hours: list[int], silent: float) -> None:
+    assert find_silent_hours(hours) == silent
+
+
+def test_the_broken_one_of_several_groups_is_found_and_the_others_are_not() -> None:
+    rng = np.random.default_rng(3)
+    groups = np.exp(rng.normal(0, 0.03, (4, 60)))
+    groups[0, 40:50] *= 1.4
+    groups[3, ::3] = np.nan  # few rides on some days
+    for number, expected in enumerate([set(range(40, 50)), set(), set(), set()]):
+        others = [group for other, group in enumerate(groups) if other != number]
+        far, off = compare_group(groups[number], others, 0.15, 28)
+        assert set(np.flatnonzero(far)) == expected
+        assert off[far] == pytest.approx(1.4, abs=0.15)
+
+
+def test_a_group_alone_is_compared_with_nothing() -> None:
+    far, _ = compare_group(np.full(30, 2.0), [np.full(30, np.nan)], 0.15, 28)
+    assert not far.any()

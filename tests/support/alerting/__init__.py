@@ -1,0 +1,1 @@
+"""Receivers of alerts, which listen on this machine."""
