@@ -39,7 +39,7 @@ Examples:
 
 @click.group(epilog=_START_EXAMPLES)
 def service() -> None:
-    """Start the web service, and manage its API keys."""
+    """Start the web service, play simulated days to it, and manage its API keys."""
 
 
 @service.command(epilog=_START_EXAMPLES)
@@ -55,7 +55,7 @@ def start(host: str | None, port: int | None, env: str | None, params: dict[str,
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = service_settings(env, params, given)
         file = settings.own_folder / "settings.json"
-        _write(file, settings)
+        write_settings(file, settings)
         sys.stdout.flush()
         # In this process's place, and not in it: the service needs nothing of what Kedro has loaded here.
         os.execv(sys.executable, [sys.executable, "-m", "ride_duration.serving", "--settings", str(file)])  # noqa: S606 a path of our own
@@ -145,7 +145,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     if not isinstance(parameters["serving"], dict):
         names = ", ".join(name for name in ServiceSettings.__struct_fields__ if name not in _NOT_OF_SERVING)
         raise ConfigurationError(f"serving is {parameters['serving']!r}; write {names} under it")
-    return check_settings(
+    settings = check_settings(
         {
             "project": str(context.project_path),
             "model": chosen_model(context),
@@ -157,6 +157,12 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             **given,
         }
     )
+    if settings.clock and parameters["sources"].get(parameters["source"]) is not None:
+        raise ConfigurationError(
+            f"source {parameters['source']} has real rides, and serving.clock is a simulated clock; it is for models "
+            "of the simulated city alone (source=simulated)"
+        )
+    return settings
 
 
 def _choose_model(params: dict[str, Any]) -> dict[str, Any]:
@@ -164,7 +170,12 @@ def _choose_model(params: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if not isinstance(value, dict)}
 
 
-def _write(file: Path, settings: ServiceSettings) -> None:
+def write_settings(file: Path, settings: ServiceSettings) -> None:
+    """Write the file that the service reads, for its owner alone.
+
+    Raises:
+        RideDurationError: It cannot be written.
+    """
     import msgspec
 
     try:
