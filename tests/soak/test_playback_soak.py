@@ -1,4 +1,4 @@
-"""Simulations that are killed again and again: the log is that of one that nothing has interrupted."""
+"""Simulations that are killed again and again; and whole months, with what the monitoring says about them."""
 
 import random
 import signal
@@ -9,6 +9,7 @@ import mlflow
 import pytest
 
 from ride_duration.clock import SimulatedClock
+from tests.conftest import Project
 from tests.support.playback import Theatre
 from tests.support.store.samples import until
 
@@ -40,3 +41,24 @@ def test_kills_at_random_points_lose_and_double_nothing(theatre: Theatre) -> Non
         arguments = ("--continue",)
     theatre.simulate("--continue")
     assert theatre.log == undisturbed
+
+
+@pytest.mark.parametrize(("scenario", "says"), [("none", "ok"), ("speed_limit", "retrain (cause: level)")])
+def test_a_month_ends_with_the_verdict_that_it_deserves(
+    scenario: str, says: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project = _train(tmp_path_factory.getbasetemp() / "trained")
+    ended = project.kedro("service", "simulate", "--days", "28", "--scenario", scenario, "--fresh")
+    assert ended.code == 0, ended.err
+    assert f"Verdict: {says}\n" in ended.out
+
+
+def _train(root: Path) -> Project:
+    """A project after `make run`, made once."""
+    if root.exists():
+        return Project.at(root)
+    root.mkdir()
+    project = Project(root)
+    ended = project.kedro("run")
+    assert ended.code == 0, ended.err
+    return project
