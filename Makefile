@@ -40,7 +40,7 @@ test-docs: $(VENV)/installed-dev ## Run the commands that the documentation show
 soak: $(VENV)/installed-dev ## Run the long tests: many kills, many seeds, thousands of cases
 	@$(BIN)/python -m pytest -m soak
 
-system-deps: ## Install the programs that some tests need, by apt-get: Chromium, curl, nginx, wrk
+system-deps: ## Install the programs that some tests need, by apt-get: Chromium, curl, nginx, Prometheus, wrk
 	@.ci/system-deps
 
 bench-serving: $(VENV)/installed-dev ## Measure the service beside MLflow's server and a bare one; needs wrk

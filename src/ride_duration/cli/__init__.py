@@ -9,6 +9,7 @@ from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
 from ride_duration.cli.service import service
 from ride_duration.cli.simulate import simulate
+from ride_duration.cli.store import store
 
 
 @click.group(name="ride_duration")
@@ -17,7 +18,7 @@ def cli() -> None:
 
 
 service.add_command(simulate)
-for command in (run, runs, models, rollout, service, monitor):
+for command in (run, runs, models, rollout, service, monitor, store):
     cli.add_command(command)
 
 __all__ = ["cli", "run"]
