@@ -1,11 +1,11 @@
 """A daily increment of the monitoring, and the report from its rows, on a long prediction log in a real PostgreSQL.
 
 Run `kedro run` first, whose package answers; then, in the folder of the project,
-`python benchmarks/measure_monitoring.py [--rows 10000000] [--days 100]`. The log has as many predictions a day, a report
-for each: 3 % up to ten days late, 1 % twice, 0.5 % corrected. All days but the last are taken as computed; the increment
-is what came in on the last one. Filling ten million rows takes some ten minutes and 5 GB of disk in the temporary folder.
-`--keep FILE` writes the address of the server there and keeps it running until Enter, to look at plans; `--store URL`
-measures again on it.
+`python benchmarks/measure_monitoring.py [--rows 10000000] [--days 100]`. The log has as many predictions every day, and
+a report for each: 3 % up to ten days late, 1 % twice, 0.5 % corrected. All days but the last are taken as computed; the
+increment is what came in on the last one. Filling ten million rows takes some ten minutes and 5 GB of disk in the
+temporary folder. `--keep FILE` writes the address of the server there and keeps it running until Enter, to look at
+plans; `--store URL` measures again on it.
 """
 
 import argparse
