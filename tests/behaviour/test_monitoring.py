@@ -148,7 +148,7 @@ def test_what_the_service_logged_is_judged_as_scored_months_are(scored: Project)
 
     assert scored.kedro("monitor", "status", "--env=test").out.strip() in ended.out
     history = json.loads(scored.kedro("monitor", "history", "--env=test", "--json").out)
-    assert [entry["evidence"] for entry in history] == ["log", "scored", "scored"]
+    assert (history[0]["evidence"], {entry["evidence"] for entry in history[1:]}) == ("log", {"scored"})
     assert (history[0]["window"], history[0]["verdict"]) == ("2021-02-01..2021-02-28", verdict["verdict"])
     assert history[-1]["verdict"] == "ok"
     assert "retrain" in scored.kedro("monitor", "history", "--env=test").out
