@@ -29,6 +29,7 @@ from ride_duration.store.monitoring.operator_rows import (
 from ride_duration.store.monitoring.verdict_rows import (
     VerdictRow,
     add_verdict,
+    find_newest_day,
     load_newest_verdict,
     load_scores,
     load_verdicts,
@@ -48,6 +49,7 @@ __all__ = [
     "add_incident_days",
     "add_verdict",
     "describe_failures",
+    "find_newest_day",
     "load_days",
     "load_decisions",
     "load_features",
