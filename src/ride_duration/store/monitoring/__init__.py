@@ -30,6 +30,7 @@ from ride_duration.store.monitoring.operator_rows import (
 from ride_duration.store.monitoring.verdict_rows import (
     VerdictRow,
     add_verdict,
+    find_newest_day,
     load_newest_verdict,
     load_scores,
     load_verdicts,
@@ -50,6 +51,7 @@ __all__ = [
     "add_verdict",
     "claim_log",
     "describe_failures",
+    "find_newest_day",
     "load_days",
     "load_decisions",
     "load_features",
