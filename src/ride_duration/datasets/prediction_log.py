@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from uuid import uuid4
 
 from kedro.io import AbstractDataset
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from ride_duration.store.monitoring import DayEvidence, DayState, VerdictRow
     from ride_duration.store.queries.logged_rides import LoggedRides
     from ride_duration.store.queries.news import News
+
+
+#: Who marks incident days, beside people.
+_FOUND_BY = "monitoring"
 
 
 class MonitoredStore:
@@ -96,6 +101,22 @@ class MonitoredStore:
 
         return load_labels(self.reading, self.model)
 
+    def load_verdicts(self) -> list[VerdictRow]:
+        """Return the verdicts about the model, the newest first; none where there is no store yet.
+
+        Raises:
+            RideDurationError: The store cannot be read, or is on another clock.
+        """
+        from ride_duration.store.monitoring import load_verdicts, read_monitoring
+
+        engine = read_monitoring(self._url, open_clock(self._clock).kind)
+        if engine is None:
+            return []
+        try:
+            return load_verdicts(engine, self.model, limit=1_000)
+        finally:
+            engine.dispose()
+
     def load_features(self, version: int, first: str, last: str) -> list[dict[str, Any]]:
         """Return what the logged rides of the days were like, in the bins of a version's reference."""
         from ride_duration.store.monitoring import load_features
@@ -122,11 +143,31 @@ class Conclusion(NamedTuple):
         verdict: As a row; `computed_at`, `watermark` and `last_actual` are filled in when it is kept.
         scores: Rows of `monitoring_scores`.
         scored_days: Of scored months.
+        incidents: Day, kind and source of what broke in the window.
+        window: First and last day.
     """
 
     verdict: VerdictRow
     scores: list[dict[str, Any]]
     scored_days: Iterable[DayEvidence] = ()
+    incidents: Sequence[tuple[str, str, str]] = ()
+    window: tuple[str, str] = ("", "")
+
+
+def keep_increment(store: MonitoredStore, increment: Increment) -> None:
+    """Keep the rows of an increment day by day, and then how far they reach.
+
+    Raises:
+        RideDurationError: Another run computes the log meanwhile, or the store cannot be written.
+    """
+    if increment.news is None or increment.news.seen == increment.news.reached:
+        return
+    from ride_duration.store.monitoring import Evidence, claim_log, move_watermark, replace_days
+
+    run = uuid4().hex
+    claim_log(store.engine, store.model, run, increment.news.seen)
+    replace_days(store.engine, store.model, Evidence.LOG, increment.days, store.now(), run)
+    move_watermark(store.engine, store.model, run, increment.news.reached, store.now())
 
 
 class OfStore:
@@ -181,14 +222,7 @@ class MonitoringRowsDataset(OfStore, AbstractDataset[Increment, MonitoredStore])
     """
 
     def save(self, data: Increment) -> None:
-        if data.news is None:
-            return
-        from ride_duration.store.monitoring import Evidence, move_watermark, replace_days
-
-        store = self._store
-        replace_days(store.engine, store.model, Evidence.LOG, data.days, store.now())
-        if data.news.seen != data.news.reached:
-            move_watermark(store.engine, store.model, data.news.seen, data.news.reached, store.now())
+        keep_increment(self._store, data)
 
     def load(self) -> MonitoredStore:
         return self._store
@@ -212,17 +246,19 @@ class DayStatesDataset(OfStore, AbstractDataset["dict[str, DayState]", "dict[str
         return {row["day"]: DayState(row["state"]) for row in self._store.load_labels()}
 
 
-class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "VerdictRow | None"]):
-    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the newest verdict."""
+class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]):
+    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts."""
 
     def save(self, data: Conclusion) -> None:
         import msgspec
 
         from ride_duration.store.monitoring import (
             Evidence,
+            IncidentDay,
             add_verdict,
             load_watermark,
             replace_days,
+            replace_incident_days,
             replace_scores,
         )
         from ride_duration.store.queries.ground_truth import find_last_actual
@@ -231,13 +267,13 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "VerdictRow | None"
         engine, model, now = store.engine, store.model, store.now()
         replace_days(engine, model, Evidence.SCORED, data.scored_days, now)
         replace_scores(engine, model, evidence, data.scores, now)
+        incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
+        replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
         verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
         if evidence is Evidence.LOG:
             watermark, last = load_watermark(engine, model).predictions, find_last_actual(store.reading)
             verdict = msgspec.structs.replace(verdict, watermark=watermark, last_actual=last)
         add_verdict(engine, verdict)
 
-    def load(self) -> VerdictRow | None:
-        from ride_duration.store.monitoring import load_newest_verdict
-
-        return load_newest_verdict(self._store.engine, self._store.model)
+    def load(self) -> list[VerdictRow]:
+        return self._store.load_verdicts()
