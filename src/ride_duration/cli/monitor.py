@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ride_duration.cli.alerts import acknowledge, alerts, silence
+from ride_duration.cli.calibration import calibrate
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.run import run as run_pipelines
@@ -69,7 +70,7 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
         _end(env, traceback)
 
 
-for command in (alerts, acknowledge, silence):
+for command in (alerts, acknowledge, silence, calibrate):
     monitor.add_command(command)
 
 
