@@ -150,7 +150,7 @@ def test_a_clock_that_is_started_again_leaves_those_that_were_opened(tmp_path: P
 
 
 def test_a_file_that_is_no_clock(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"clock cannot be read: No such file.*`kedro service simulate`"):
+    with pytest.raises(ConfigurationError, match=r"clock cannot be read: No such file.*kedro service simulate --fresh"):
         open_clock(tmp_path / "clock")
     for content in (b"", b"1234567", b"123456789", struct.pack("=d", float("nan"))):
         (tmp_path / "clock").write_bytes(content)

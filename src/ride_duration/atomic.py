@@ -47,3 +47,12 @@ def write_private(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)  # what a kill left may be readable to others
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file or folder another name, the next that is free: it is not deleted."""
+    number, free = 1, path.with_name(f"{path.name}.before-restore")
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}.before-restore.{number}")
+    return path.rename(free)

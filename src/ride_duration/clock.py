@@ -70,7 +70,8 @@ class SimulatedClock:
                 self._time = memoryview(mmap.mmap(file.fileno(), _BYTES)).cast("d") if size == _BYTES else None
         except OSError as error:
             raise ConfigurationError(
-                f"the simulated clock {path} cannot be read: {error.strerror}; `kedro service simulate` starts it"
+                f"the simulated clock {path} cannot be read: {error.strerror}; "
+                "`kedro service simulate --fresh` starts it"
             ) from None
         if self._time is None or not math.isfinite(self._time[0]):
             raise ConfigurationError(

@@ -6,7 +6,7 @@ import logging
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import get_close_matches
@@ -15,7 +15,6 @@ from yaml import MarkedYAMLError, YAMLError
 
 from ride_duration.errors import ConfigurationError
 from ride_duration.pipelines import find_modules
-from ride_duration.pipelines.data_science.model_choice import EarlyStopping, ModelChoice
 from ride_duration.pipelines.parameters import Parameters, TripSource
 
 #: Below these groups of a model any name may be given: the estimators know them, and check them.
@@ -39,6 +38,8 @@ class ConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._parameters: dict[str, Any] | None = None
+        self._values: dict[str, Any] | None = None
+        self._declared: dict[str, dict[str, Any]] = {}
         _check_literals(self.runtime_params or {})
         _rename_given(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
@@ -54,8 +55,17 @@ class ConfigLoader(OmegaConfigLoader):
             self._parameters = self._read_parameters()
         return copy.deepcopy(self._parameters)
 
+    def read_values(self) -> dict[str, Any]:
+        """Return the checked parameters without the groups for nodes, whose types take seconds to import."""
+        if self._values is None:
+            self._values = self._read_values()
+        return copy.deepcopy(self._values)
+
     def _read_dir_configs(self, conf_path: str, patterns: Any, *args: Any, **kwargs: Any) -> Any:
-        """Read the files of a folder as Kedro does, and name the file and the place of what cannot be read."""
+        """Read the files of a folder as Kedro does, and name the file and the place of what cannot be read.
+
+        What they declare is kept as it stands there: Kedro's merging changes it.
+        """
         try:
             found = super()._read_dir_configs(conf_path, patterns, *args, **kwargs)
         except Exception:
@@ -65,33 +75,53 @@ class ConfigLoader(OmegaConfigLoader):
         for path, config in found.items():
             if not isinstance(config, DictConfig):
                 check_file(Path(path))
+        if args[0] == "parameters":
+            declared: dict[str, Any] = {}
+            for config in found.values():
+                declared = _merge(declared, cast("dict[str, Any]", OmegaConf.to_container(config)))
+            self._declared[str(conf_path)] = declared
         return found
 
     def _read_parameters(self) -> dict[str, Any]:
+        values = self.read_values()
+        return values | _groups(values) | {"environment": self.env or self.default_run_env}
+
+    def _read_values(self) -> dict[str, Any]:
         values: dict[str, Any] = super().__getitem__("parameters")
         for former, name in _FORMER_NAMES.items():
             if former in values:
                 value = values.pop(former)
                 values[name] = (self.runtime_params or {}).get(name, value)
-        _check_names(dict.fromkeys(values), self._load(self.base_env))
+        declared = self._declared[self._get_conf_env_path(self.base_env)]
+        _check_names(dict.fromkeys(values), declared)
         if self.runtime_params:
-            _check_names(self.runtime_params, _with_all_fields(self._load(self.env or self.default_run_env)))
-        return values | _groups(values) | {"environment": self.env or self.default_run_env}
+            own = self._declared.get(self._get_conf_env_path(self.env or self.default_run_env), {})
+            _check_names(self.runtime_params, _with_all_fields(_resolve(_merge(declared, own), values)))
+        return values
 
-    def _load(self, env: str) -> dict[str, Any]:
-        """The parameters of the files alone."""
-        files = OmegaConfigLoader(
-            self.conf_source,
-            env=env,
-            base_env=self.base_env,
-            default_run_env=self.default_run_env,
-            merge_strategy=self.merge_strategy,
-        )
-        parameters = dict(files["parameters"])
-        # Resolvers are OmegaConf's, one for all: the other loader has taken `${globals:...}` for its own files.
-        self._register_globals_resolver()
-        self._register_runtime_params_resolver()
-        return parameters
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge two nested dictionaries; where both have a value that is not a group, the second one counts."""
+    both = {name: _merge(under[name], over[name]) for name in over if _are_groups(under.get(name), over[name])}
+    return under | over | both
+
+
+def _are_groups(*values: Any) -> bool:
+    return all(isinstance(value, dict) for value in values)
+
+
+def _resolve(declared: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Put the values in place of interpolations, which may stand for groups."""
+    resolved = {}
+    for name, value in declared.items():
+        if isinstance(value, str) and "${" in value:
+            resolved[name] = values.get(name)
+        elif isinstance(value, dict):
+            below = values.get(name)
+            resolved[name] = _resolve(value, below if isinstance(below, dict) else {})
+        else:
+            resolved[name] = value
+    return resolved
 
 
 def check_file(path: Path) -> None:
@@ -193,6 +223,8 @@ def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:
 
 def _with_all_fields(declared: dict[str, Any]) -> dict[str, Any]:
     """The parameters with every field that a model may have, also where its entry leaves some out."""
+    from ride_duration.pipelines.data_science.model_choice import EarlyStopping, ModelChoice  # costs 50 ms
+
     entry = dict.fromkeys(ModelChoice.model_fields) | {"early_stopping": dict.fromkeys(EarlyStopping.model_fields)}
     return declared | {"models": dict.fromkeys(declared["models"], entry)}
 

@@ -15,7 +15,7 @@ from ride_duration.alerting.channels import WebhookChannel, make_channels
 from ride_duration.alerting.configuration import WebhookSettings
 from ride_duration.alerting.decisions import list_alerts
 from ride_duration.alerting.delivery import Deliveries, deliver_due
-from ride_duration.alerting.outbox import Outbox
+from ride_duration.alerting.outbox import Outbox, open_store
 from ride_duration.store.database import engine_for_writing
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 from tests.support.alerting.webhook_receiver import WebhookReceiver
@@ -27,7 +27,7 @@ START = 1_700_000_000.0
 
 @pytest.fixture
 def outbox(store_url: str) -> Iterator[Outbox]:
-    made = Outbox(store_url, make_settings("webhook"))
+    made = Outbox(open_store(store_url), make_settings("webhook"))
     yield made
     made.close()
 
@@ -83,7 +83,7 @@ def test_two_processes_send_each_notification_once(outbox: Outbox, receiver: Web
         outbox.report(f"{MODEL}-{number}", NAMES, [make_alert(subject=f"{MODEL}-{number}")], START)
 
     def deliver(_: int) -> Deliveries:
-        other = Outbox(store_url, outbox.settings)
+        other = Outbox(open_store(store_url), outbox.settings)
         try:
             return deliver_due(other.engine, {"webhook": webhook(receiver.url)}, lambda: START)
         finally:
@@ -99,10 +99,10 @@ _SENDER = """
 import sys, time
 from ride_duration.alerting.channels import make_channels
 from ride_duration.alerting.delivery import deliver_due
-from ride_duration.alerting.outbox import Outbox
+from ride_duration.alerting.outbox import Outbox, open_store
 from tests.support.alerting.samples import make_settings
 
-outbox = Outbox(sys.argv[1], make_settings("webhook"))
+outbox = Outbox(open_store(sys.argv[1]), make_settings("webhook"))
 deliver_due(outbox.engine, make_channels(outbox.settings), lambda: float(sys.argv[2]))
 """
 
@@ -170,7 +170,7 @@ def test_an_unforeseen_error_of_a_channel_is_a_failed_attempt(outbox: Outbox) ->
 
 
 def test_the_log_is_a_channel(store_url: str, caplog: pytest.LogCaptureFixture) -> None:
-    outbox = Outbox(store_url, make_settings("log"))
+    outbox = Outbox(open_store(store_url), make_settings("log"))
     outbox.report(MODEL, NAMES, [make_alert("incident", Severity.PAGE)], START)
     caplog.set_level("INFO", "ride_duration")
     assert deliver_due(outbox.engine, make_channels(outbox.settings), lambda: START) == (1, 0)

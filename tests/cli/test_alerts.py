@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from ride_duration.alerting.alert import Severity
-from ride_duration.alerting.outbox import Outbox
+from ride_duration.alerting.outbox import Outbox, open_store
 from ride_duration.cli.alerts import read_until
 from ride_duration.clock import REAL_CLOCK
 from tests.conftest import Project
@@ -25,19 +25,14 @@ def store(project: Project) -> Iterator[Outbox]:
     local = project.root / "conf/local"
     local.mkdir(exist_ok=True)
     (local / "parameters_alerting.yml").write_text("alerting: {channels: {webhook: {enabled: true}}}\n")
-    outbox = Outbox(f"sqlite:///{project.data('serving/predictions.db')}", make_settings("log", "webhook"))
-    yield outbox
-    outbox.close()
+    engine = open_store(f"sqlite:///{project.data('serving/predictions.db')}")
+    yield Outbox(engine, make_settings("log", "webhook"))
+    engine.dispose()
 
 
 def test_alerts_are_listed_delivered_acknowledged_and_silenced(
     project: Project, store: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = project.kedro("monitor", "alerts")
-    assert ended.code == 1
-    assert "there is no prediction log" in ended.err
-
-    assert store.engine
     ended = project.kedro("monitor", "alerts")
     assert (ended.code, ended.out) == (0, "No alert is open.\nNext: `kedro monitor run` looks again.\n")
     now = REAL_CLOCK.now()
@@ -97,7 +92,9 @@ def test_a_mistake_gets_one_message(project: Project, store: Outbox, command: li
     assert "Traceback" not in ended.err
 
 
-def test_a_mistake_in_the_configuration_is_named(project: Project, store: Outbox) -> None:
+def test_a_mistake_in_the_configuration_is_named(project: Project) -> None:
+    assert "there is no prediction log" in project.kedro("monitor", "alerts").err
+    (project.root / "conf/local").mkdir(exist_ok=True)
     (project.root / "conf/local/parameters_alerting.yml").write_text("alerting: {severities: {drift: page}}\n")
     ended = project.kedro("monitor", "alerts")
     assert ended.code == 1

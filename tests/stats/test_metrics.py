@@ -1,6 +1,8 @@
 """Measures, beside those of scikit-learn."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,16 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from ride_duration.stats.metrics import MEASURES, rmse_interval, score, score_both
+from ride_duration.stats.metrics import (
+    MEASURES,
+    compute_bias,
+    compute_mae,
+    compute_rmse,
+    find_covered,
+    rmse_interval,
+    score,
+    score_both,
+)
 
 Minutes = NDArray[np.float64]
 
@@ -143,3 +154,19 @@ def test_too_few_days_give_no_bounds() -> None:
     assert rmse_interval(errors[:25], np.arange(25), seed=1) == (None, None)
     assert rmse_interval(errors, np.repeat(np.arange(5), 80), seed=1) != (None, None)
     assert rmse_interval(np.full(400, np.nan), np.repeat(np.arange(5), 80), seed=1) == (None, None)
+
+
+def test_formulas_by_hand() -> None:
+    errors = np.array([3.0, -4.0, 1.0, 0.0])
+    assert compute_rmse(errors) == math.sqrt(26 / 4)
+    assert compute_mae(errors) == 2.0
+    assert compute_bias(errors) == 0.0
+    actual, lower, upper = np.array([5.0, 5.0, 5.0, 5.0]), np.array([5.0, 6.0, 1.0, np.nan]), np.full(4, 6.0)
+    assert find_covered(actual, lower, upper).tolist() == [True, False, True, False]
+
+
+def test_formulas_stand_once() -> None:
+    source = Path(__file__).parents[2] / "src"
+    formula = re.compile(r"sqrt\((?:np\.)?mean\(|mean\(np\.abs\(|np\.abs\([^()]*\)\.mean\(\) */")
+    places = [path.name for path in source.rglob("*.py") for _ in formula.finditer(path.read_text())]
+    assert sorted(places) == ["drift.py", "metrics.py", "metrics.py"]  # the first is a distance of quantiles

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -31,20 +30,13 @@ class Outbox:
     """Keeps the alerts of a store.
 
     Args:
-        store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
+        engine: Of `open_store`.
         settings: Say which channels there are, and how often one alert is notified.
-        clock: Which clock the times of the store are on.
     """
 
-    def __init__(self, store_url: str, settings: AlertingSettings, clock: ClockKind = ClockKind.REAL) -> None:
-        self._url = store_url
-        self._clock = clock
+    def __init__(self, engine: Engine, settings: AlertingSettings) -> None:
+        self.engine = engine
         self.settings = settings
-
-    @cached_property
-    def engine(self) -> Engine:
-        """For reading and writing, on tables of the newest form."""
-        return open_store(self._url, self._clock)
 
     def report(
         self,
@@ -77,8 +69,7 @@ class Outbox:
 
     def close(self) -> None:
         """Let the connections go."""
-        if "engine" in self.__dict__:
-            self.engine.dispose()
+        self.engine.dispose()
 
     def _raise(self, alert: Alert, now: float) -> None:
         from sqlalchemy.exc import IntegrityError

@@ -8,6 +8,8 @@ from ride_duration.cli.rollout import rollout
 from ride_duration.cli.run import run
 from ride_duration.cli.runs import runs
 from ride_duration.cli.service import service
+from ride_duration.cli.simulate import simulate
+from ride_duration.cli.store import store
 
 
 @click.group(name="ride_duration")
@@ -15,7 +17,8 @@ def cli() -> None:
     """Commands of the project."""
 
 
-for command in (run, runs, models, rollout, service, monitor):
+service.add_command(simulate)
+for command in (run, runs, models, rollout, service, monitor, store):
     cli.add_command(command)
 
 __all__ = ["cli", "run"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from kedro.framework.cli.utils import _split_params
 
-from ride_duration.config_loader import check_literal
+from ride_duration.config_loader import ConfigLoader, check_literal
 from ride_duration.errors import ConfigurationError, RideDurationError
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ def load_context(env: str | None, params: dict[str, Any] | None = None) -> Kedro
         return cast("KedroSession", session).load_context()
 
 
+def read_values(context: KedroContext) -> dict[str, Any]:
+    """Return the checked parameters, without what only the nodes of pipelines need: that takes a second to import."""
+    return cast("ConfigLoader", context.config_loader).read_values()
+
+
 def chosen_model(context: KedroContext) -> str:
     """Name of the registered model that type of taxi and source choose.
 
@@ -90,7 +95,7 @@ def chosen_model(context: KedroContext) -> str:
     from ride_duration.pipelines.parameters import TripSource
     from ride_duration.registry import model_name
 
-    parameters = context.config_loader["parameters"]
+    parameters = read_values(context)
     try:
         chosen = TripSource.model_validate({name: parameters[name] for name in TripSource.model_fields})
     except ValidationError as error:

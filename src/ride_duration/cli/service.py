@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.atomic import lock_folder, write_private
-from ride_duration.cli.context import chosen, chosen_model, load_context, same_choice
+from ride_duration.cli.context import chosen, chosen_model, load_context, read_values, same_choice
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.tables import printable
 from ride_duration.errors import ConfigurationError, RideDurationError
@@ -39,7 +39,7 @@ Examples:
 
 @click.group(epilog=_START_EXAMPLES)
 def service() -> None:
-    """Start the web service, and manage its API keys."""
+    """Start the web service, play simulated days to it, and manage its API keys."""
 
 
 @service.command(epilog=_START_EXAMPLES)
@@ -55,7 +55,7 @@ def start(host: str | None, port: int | None, env: str | None, params: dict[str,
         given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = service_settings(env, params, given)
         file = settings.own_folder / "settings.json"
-        _write(file, settings)
+        write_settings(file, settings)
         sys.stdout.flush()
         # In this process's place, and not in it: the service needs nothing of what Kedro has loaded here.
         os.execv(sys.executable, [sys.executable, "-m", "ride_duration.serving", "--settings", str(file)])  # noqa: S606 a path of our own
@@ -139,13 +139,13 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     from ride_duration.serving.settings import ServiceSettings, check_settings
 
     context = load_context(env, params)
-    parameters = context.config_loader["parameters"]
+    parameters = read_values(context)
     parse_plan(parameters["rollout"])
     parse_alerting(parameters["alerting"])
     if not isinstance(parameters["serving"], dict):
         names = ", ".join(name for name in ServiceSettings.__struct_fields__ if name not in _NOT_OF_SERVING)
         raise ConfigurationError(f"serving is {parameters['serving']!r}; write {names} under it")
-    return check_settings(
+    settings = check_settings(
         {
             "project": str(context.project_path),
             "model": chosen_model(context),
@@ -156,9 +156,20 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             **given,
         }
     )
+    if settings.clock and parameters["sources"].get(parameters["source"]) is not None:
+        raise ConfigurationError(
+            f"source {parameters['source']} has real rides, and serving.clock is a simulated clock; it is for models "
+            "of the simulated city alone (source=simulated)"
+        )
+    return settings
 
 
-def _write(file: Path, settings: ServiceSettings) -> None:
+def write_settings(file: Path, settings: ServiceSettings) -> None:
+    """Write the file that the service reads, for its owner alone.
+
+    Raises:
+        RideDurationError: It cannot be written.
+    """
     import msgspec
 
     try:

@@ -68,10 +68,10 @@ class AlertOutboxDataset(AbstractDataset["dict[str, Any]", "list[dict[str, Any]]
             return
         from ride_duration.alerting.channels import make_channels
         from ride_duration.alerting.delivery import deliver_due
-        from ride_duration.alerting.outbox import Outbox
+        from ride_duration.alerting.outbox import Outbox, open_store
 
         clock = self._clock()
-        outbox = Outbox(self._store_url, self._settings, clock.kind)
+        outbox = Outbox(open_store(self._store_url, clock.kind), self._settings)
         try:
             alerts = [self._alert(found, self._settings) for found in data["alerts"]]
             outbox.report(self._model, data["names"], alerts, clock.now(), data["keep"], data["version"])

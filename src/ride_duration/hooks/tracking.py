@@ -33,7 +33,6 @@ from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat, owner_ta
 from ride_duration.pipelines.declarations import Tracked, find_tracked
 from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import UNKNOWN, author, code_at_hand, why_unknown
-from ride_duration.runs.ownership import close_interrupted_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,6 +175,8 @@ def _start(
 ) -> str:
     experiment_id = connect(project, settings, EXPERIMENT)
     import mlflow
+
+    from ride_duration.runs.ownership import close_interrupted_runs
 
     close_interrupted_runs(project, settings, experiment_id)
     run = mlflow.start_run(

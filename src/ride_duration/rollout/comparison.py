@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ride_duration.rollout.state_machine import Step
+from ride_duration.stats.metrics import compute_bias, compute_mae, compute_rmse, find_covered
 from ride_duration.stats.sequential import (
     FIRST_LOOK,
     LOSSES,
@@ -139,11 +140,11 @@ def _variant(answered: ComparedRides, name: Variant) -> dict[str, Any]:
     actual, lower, upper = answered.actual[joined], answered.lower[joined], answered.upper[joined]
     error = answered.duration[joined] - actual
     bounded = ~np.isnan(lower) & ~np.isnan(upper)
-    held = ((lower <= actual) & (actual <= upper))[bounded]
+    held = find_covered(actual, lower, upper)[bounded]
     return row | {
-        "mae": float(np.mean(np.abs(error))),
-        "rmse": float(np.sqrt(np.mean(error**2))),
-        "bias": float(np.mean(error)),
+        "mae": compute_mae(error),
+        "rmse": compute_rmse(error),
+        "bias": compute_bias(error),
         "coverage": float(np.mean(held)) if held.size else None,
     }
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +46,8 @@ def main(arguments: Sequence[str], program: str = "python -m ride_duration.servi
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = _read_settings(parsed)
+        if parsed.with_parent:
+            _end_with_parent()
         from ride_duration.serving.server import serve
 
         serve(settings)
@@ -52,6 +57,16 @@ def main(arguments: Sequence[str], program: str = "python -m ride_duration.servi
     except KeyboardInterrupt:  # before there was anything to drain
         return 0
     return 0
+
+
+def _end_with_parent() -> None:
+    """Stop as by SIGTERM as soon as the program is gone that holds the other end of standard input."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _make_parser(program: str) -> argparse.ArgumentParser:
@@ -69,6 +84,9 @@ def _make_parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, help="Port to listen on, with --package; default: 9696.")
     parser.add_argument(
         "--folder", metavar="DIR", type=Path, help="For the prediction log and API keys, with --package; default: here."
+    )
+    parser.add_argument(
+        "--with-parent", action="store_true", help="Stop when standard input ends: with the program that started it."
     )
     return parser
 

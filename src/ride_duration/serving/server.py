@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
+from ride_duration.alerting.configuration import parse_alerting
 from ride_duration.errors import RideDurationError
 from ride_duration.in_use import SERVICES, hold
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.rollout.plan import parse_plan
+from ride_duration.serving.control.alert_watch import AlertWatch
+from ride_duration.serving.control.monitoring_reader import MonitoringCollector, MonitoringReader
 from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.control.package_reader import PackageReader
 from ride_duration.serving.control.reconciler import Reconciler
@@ -75,13 +78,19 @@ def serve(settings: ServiceSettings) -> None:
             counters,
             metrics,
             partial(_promote, settings),
-            clock.now,
+            clock,
         )
         reconciler = Reconciler(
             reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge
         )
         predict = PredictHandler(reconciler, predictions, counters, metrics, worker, clock)
-        operations = OperationsHandler(settings, reconciler, predictions, counters, metrics, controller)
+        verdicts = MonitoringReader(settings.store_url, settings.model, clock.kind)
+        metrics.registry.register(MonitoringCollector(verdicts))
+        watch = None
+        if settings.alerting is not None:
+            alerting = parse_alerting(settings.alerting)
+            watch = AlertWatch(settings, alerting, verdicts, reconciler, predictions, rollouts, clock.now)
+        operations = OperationsHandler(settings, reconciler, predictions, counters, metrics, controller, verdicts)
         app = App(settings, predict, operations, metrics)
         config = uvicorn.Config(
             app,
@@ -100,7 +109,10 @@ def serve(settings: ServiceSettings) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers drain, and then hand on to these
             signal.signal(number, server.handle_exit)
         note = partial(note_last_actual, rollouts, metrics)
-        with _follow_in_background(controller, reconciler, note, settings.registry_seconds):
+        with (
+            _follow_in_background(controller, reconciler, note, settings.registry_seconds),
+            _watch_in_background(verdicts, watch, settings.monitoring_seconds),
+        ):
             _announce(settings, reconciler)
             server.run([listening])
     first, *more = predictions.account()
@@ -197,6 +209,34 @@ def _follow_in_background(
     finally:
         stop.set()
         follower.join(_GRACE)  # a decision of the registry that takes longer is noticed at the next start
+
+
+@contextmanager
+def _watch_in_background(verdicts: MonitoringReader, watch: AlertWatch | None, seconds: float) -> Iterator[None]:
+    """Look at the rows of the monitoring, and at alerts, from time to time; receivers may take their time."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.is_set():
+            try:
+                verdicts.read()
+                if watch is not None:
+                    watch.look()
+            except Exception:
+                log.exception("the monitoring could not be followed")
+            stop.wait(seconds)
+
+    follower = threading.Thread(target=follow, name="monitoring", daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        follower.join(_GRACE)  # what is being sent meanwhile is sent again under the same key
+        if not follower.is_alive():
+            verdicts.close()
+            if watch is not None:
+                watch.close()
 
 
 def note_last_actual(rollouts: Rollouts, metrics: Metrics) -> None:

@@ -55,6 +55,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         durability: What an acknowledged prediction survives: nothing, kill -9, or a power cut.
         journal_bytes: Most bytes that wait in the journal while the database is away.
         registry_seconds: Between looks at the registry.
+        monitoring_seconds: Between looks at what the monitoring found, and at alerts to be sent.
         api_keys: File of API keys; they are required as soon as the host is not this machine's own.
         require_keys: Require them in any case, for instance behind a proxy.
         behind_proxy: Whether X-Forwarded-For of this machine's proxy is trusted.
@@ -76,6 +77,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     durability: Literal["memory", "journal", "sync"] = "journal"
     journal_bytes: Annotated[int, Meta(ge=1)] = 256_000_000
     registry_seconds: Annotated[float, Meta(gt=0)] = 2.0
+    monitoring_seconds: Annotated[float, Meta(gt=0)] = 15.0
     api_keys: str = "conf/local/api_keys.json"
     require_keys: bool = False
     behind_proxy: bool = False

@@ -16,6 +16,29 @@ MOMENTS = {"": "with metered distance", "_without_distance": "at request time"}
 MEASURES = ("rmse", "mae", "mape", "r2", "bias", "p50_error", "p90_error", "within_5_minutes")
 
 
+def compute_rmse(errors: NDArray[np.float64]) -> float:
+    """Return the root of the mean squared error of errors (n,), n > 0, in their unit."""
+    return float(np.sqrt(np.mean(errors**2)))
+
+
+def compute_mae(errors: NDArray[np.float64]) -> float:
+    """Return the mean absolute error of errors (n,), n > 0, in their unit."""
+    return float(np.mean(np.abs(errors)))
+
+
+def compute_bias(errors: NDArray[np.float64]) -> float:
+    """Return the mean of errors (n,), n > 0, predicted minus actual, in their unit."""
+    return float(np.mean(errors))
+
+
+def find_covered(
+    actual: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return whether each interval (n,) holds the actual value, its bounds included; the mean is the coverage."""
+    covered: NDArray[np.bool_] = (lower <= actual) & (actual <= upper)
+    return covered
+
+
 def score(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:
     """Measures of one set of predictions.
 
@@ -31,11 +54,11 @@ def score(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[s
     absolute = np.abs(error)
     spread = float(np.sum((actual - actual.mean()) ** 2))
     values = {
-        "rmse": np.sqrt(np.mean(error**2)),
-        "mae": np.mean(absolute),
+        "rmse": compute_rmse(error),
+        "mae": compute_mae(error),
         "mape": np.mean(absolute / actual),
         "r2": 1 - np.sum(error**2) / spread if spread else np.nan,
-        "bias": np.mean(error),
+        "bias": compute_bias(error),
         "p50_error": np.percentile(absolute, 50),
         "p90_error": np.percentile(absolute, 90),
         "within_5_minutes": np.mean(absolute <= 5),
@@ -99,8 +122,7 @@ def score_interval(
     """
     if not len(actual) or np.isnan(lower).any():
         return {"coverage": None, "width": None}
-    held = (lower <= actual) & (actual <= upper)
     return {
-        "coverage": round(float(np.mean(held)), _DIGITS),
+        "coverage": round(float(np.mean(find_covered(actual, lower, upper))), _DIGITS),
         "width": round(float(np.mean(upper - lower)), _DIGITS),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 import time
 from hashlib import blake2b
 from pathlib import Path
@@ -26,6 +27,8 @@ _WRITING = 30  # seconds for a thousand rows in PostgreSQL, which take milliseco
 _PLACE = ("host", "hostaddr", "port", "dbname", "service", "options")
 #: Any number: it tells our migrations from other users of PostgreSQL's advisory locks.
 _MIGRATION_LOCK = 7_239_416_604
+#: Alembic keeps what it works on in global variables: one thread of a process at a time.
+_one_migration = threading.Lock()
 
 
 def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open: bool = False) -> Engine:
@@ -189,7 +192,7 @@ def migrate(engine: Engine, clock: ClockKind = ClockKind.REAL) -> bool:
     config = Config()
     config.set_main_option("script_location", "ride_duration.store:migrations")
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE keeps others out
+    with _one_migration, engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE keeps others out
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 
+from ride_duration.clock import ClockKind
 from ride_duration.errors import DecisionRefused, RegistryUnavailable, RideDurationError
 from ride_duration.model_package.files import write_folder
 from ride_duration.registry.reader import Released
@@ -168,8 +170,9 @@ class Instance:
         self.counters = Counters()
         self.metrics = Metrics(self.counters)
         self._city = city
+        clock = SimpleNamespace(kind=ClockKind.REAL, now=lambda: city.time)
         self.controller = RolloutController(
-            PLAN, city.opened(), self.counters, self.metrics, city.promote, lambda: city.time, lambda: city.time
+            PLAN, city.opened(), self.counters, self.metrics, city.promote, clock, lambda: city.time
         )
         self.reconciler = Reconciler(city.reader, PackageCache(folder), self.controller.challenge)  # type: ignore[arg-type]
 

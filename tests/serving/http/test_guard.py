@@ -79,7 +79,7 @@ def test_a_path_that_is_written_otherwise_gives_nobody_more(
     routes = [
         (path, method.upper()) for path, ways in service.get("/openapi.json").json["paths"].items() for method in ways
     ]
-    assert len(routes) == 13
+    assert len(routes) == 14
     assert not any("{" in path for path, _ in routes)
     for path, method in [*routes, ("/openapi.json", "GET"), ("/page/app.js", "GET")]:
         lesser = keys["predict" if "deployments" in path else "feedback"]

@@ -20,7 +20,7 @@ def test_made_up_requests_are_answered_as_documented(service: Running, tmp_path:
 def test_the_document_is_complete(service: Running) -> None:
     document = service.get("/openapi.json").json
     operations = {(path, method): told for path, on in document["paths"].items() for method, told in on.items()}
-    assert len(operations) == 13
+    assert len(operations) == 14
     for (path, method), told in operations.items():
         assert told["summary"], path
         assert {"403", "429", "500", "503"} <= set(told["responses"]), path

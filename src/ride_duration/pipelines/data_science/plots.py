@@ -9,6 +9,7 @@ import pandas as pd
 
 from ride_duration.pipelines.data_science.duration_model import DurationModel
 from ride_duration.pipelines.data_science.parameters import Experiment, Training
+from ride_duration.stats.metrics import compute_rmse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def _shuffled(rows: pd.DataFrame, name: str, order: NDArray[np.int64]) -> pd.Dat
 
 
 def _rmse(model: DurationModel, rows: pd.DataFrame) -> float:
-    return float(np.sqrt(np.mean((model.predict(rows) - rows["duration"].to_numpy()) ** 2)))
+    return compute_rmse(model.predict(rows) - rows["duration"].to_numpy())
 
 
 def plot_shap_values(

@@ -13,7 +13,7 @@ from ride_duration.pipelines.data_science.duration_model import without_distance
 from ride_duration.pipelines.model_release.gate_checks import columns_of
 from ride_duration.pipelines.model_release.parameters import Gate
 from ride_duration.stats.bootstrap import Difference, compare_rmse
-from ride_duration.stats.metrics import MOMENTS
+from ride_duration.stats.metrics import MOMENTS, compute_mae
 
 WITH_DISTANCE, AT_REQUEST = MOMENTS
 
@@ -58,6 +58,6 @@ def compare_errors(new: Errors, old: Errors, days: NDArray[Any], gate: Gate) -> 
 
 def describe_difference(suffix: str, difference: Difference, new: Errors, old: Errors) -> str:
     """Say how the RMSE differs and how much it may differ, with the MAE beside it."""
-    mae = np.abs(new[suffix]).mean() / max(np.abs(old[suffix]).mean(), 1e-12) - 1
+    mae = compute_mae(new[suffix]) / max(compute_mae(old[suffix]), 1e-12) - 1
     rmse = f"RMSE {difference.middle:+.2%} (at most {difference.high:+.2%})"
     return f"{rmse}, MAE {mae:+.2%} {MOMENTS[suffix]}"

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ride_duration.clock import local_time
 from ride_duration.datasets.release import FormerChampion
@@ -23,7 +22,7 @@ from ride_duration.pipelines.model_release.champion import compare_with_champion
 from ride_duration.pipelines.model_release.consistency_checks import refuse_other_trips
 from ride_duration.pipelines.model_release.gate_checks import REQUEST_TIME_CHECK, Check, columns_of
 from ride_duration.pipelines.model_release.parameters import Gate
-from ride_duration.stats.metrics import MOMENTS
+from ride_duration.stats.metrics import MOMENTS, compute_rmse, find_covered
 
 _TIMED_RIDES = 200
 
@@ -118,7 +117,7 @@ def _answers_at_request_time(package: ModelPackage, gate: Gate) -> list[Check]:
 
 def _beats_baselines(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers]) -> list[Check]:
     actual = val["duration"].to_numpy()
-    own = {suffix: _rmse(answered.duration, actual) for suffix, answered in answers.items()}
+    own = {suffix: compute_rmse(answered.duration - actual) for suffix, answered in answers.items()}
     checks = []
     for name, measures in package.read_json("metrics.json")["baselines"].items():
         theirs = {suffix: measures[f"rmse{suffix}"] for suffix in own}
@@ -141,10 +140,6 @@ def _answers(package: ModelPackage, rows: pd.DataFrame) -> dict[str, Answers]:
     return {suffix: package.answer_columns(columns_of(part)) for suffix, part in moments.items()}
 
 
-def _rmse(answers: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean((answers - actual) ** 2)))
-
-
 def _coverage(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answers], gate: Gate) -> list[Check]:
     low, high = gate.coverage
     edges = package.calibration.edges
@@ -153,7 +148,7 @@ def _coverage(package: ModelPackage, val: pd.DataFrame, answers: dict[str, Answe
     actual = val["duration"].to_numpy()
     checks = []
     for suffix, answered in answers.items():
-        held = (answered.lower <= actual) & (actual <= answered.upper)
+        held = find_covered(actual, answered.lower, answered.upper)
         shares = {
             names[number]: float(held[bucket == number].mean())
             for number in np.unique(bucket)

@@ -1,4 +1,4 @@
-"""Scored trips -> sums of each New York day, by version, moment and slice."""
+"""Scored trips, or rows of the log -> sums of each New York day, by version, variant, moment and slice."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from ride_duration.datasets.prediction_log import MonitoredStore
 from ride_duration.errors import NotFound
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.label_delays import find_states
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.registry import model_name
+from ride_duration.store.monitoring import DayState
+from ride_duration.store.variant import Variant
 from ride_duration.trips.records import DISTANCE, DURATION
 from ride_duration.trips.zones import read_zones, zone_table
 
 #: The sums, in the order of `DailySums`, after the day.
 SUMS = DailySums._fields[1:]
+
+#: Those of them that a package, or a former program, may not tell.
+MAY_BE_UNKNOWN = ("expected", "covered", "width")
 
 #: The slice of all rides.
 ALL = "all"
@@ -43,23 +50,61 @@ MOMENTS = {
 }
 
 #: Where parts of the day begin (hours, New York wall clock), and what they are called.
-_PARTS_OF_DAY = {0: "night (0-6 h)", 6: "morning (6-10 h)", 10: "day (10-16 h)", 16: "evening (16-20 h)", 20: "late"}
+PARTS_OF_DAY = {0: "night (0-6 h)", 6: "morning (6-10 h)", 10: "day (10-16 h)", 16: "evening (16-20 h)", 20: "late"}
 
 
-def sum_days(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring) -> pd.DataFrame:
-    """Sum up every day of the months that are looked at, and of the month before for comparison.
+def sum_days(
+    scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring, logged_days: MonitoredStore | None = None
+) -> pd.DataFrame:
+    """Sum up every day of the window, of the time before it for comparison, and of the same window a year before.
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
-        monitoring: Says which months.
+        monitoring: Says which window.
+        logged_days: The store, which keeps the sums of what the service logged; not asked for scored months.
 
     Returns:
-        One row a day, version, moment and slice: `day`, `version`, `moment`, `slice`, the sums of `DailySums`, and
-        what was checked of the day's records, `CHECKS`.
+        One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
+        (`DayState`), the sums of `DailySums`, and what was checked of the day's records, `CHECKS`.
 
     Raises:
-        NotFound: A month has not been scored.
+        NotFound: A month has not been scored, or nothing was logged.
     """
+    if monitoring.is_of_log and logged_days is not None:
+        return _load_logged_days(logged_days, monitoring)
+    return _sum_scored_months(scored_trips, monitoring)
+
+
+def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd.DataFrame:
+    spans = ((monitoring.day_before, monitoring.last_day), monitoring.year_before)
+    rows = pd.concat([logged_days.load_days(*span) for span in spans], ignore_index=True)
+    labels = logged_days.load_labels()
+    states = find_states(labels, logged_days.now(), monitoring.log_limits)
+    within = rows["day"].between(monitoring.first_day, monitoring.last_day) & (rows["variant"] == Variant.CHAMPION)
+    if not within.any():
+        days = sorted(states)
+        known = f"there are predictions from {days[0]} to {days[-1]}" if days else "there are none at all yet"
+        raise NotFound(
+            f"the service logged no predictions of {logged_days.model} for rides from {monitoring.first_day} to "
+            f"{monitoring.last_day}; {known}: name days with --window, or start the service with the same --env"
+        )
+    rows["state"] = rows["day"].map({day: str(state) for day, state in states.items()})
+    checks = [
+        (row["day"], row["rides"], row["doubled"], row["out_of_range"], _find_silence(row["hours"])) for row in labels
+    ]
+    rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
+    rows["day"] = pd.to_datetime(rows["day"])
+    rows = rows.drop_duplicates(["day", "version", "variant", "moment", "slice"])
+    kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *CHECKS]
+    return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
+
+
+def _find_silence(hours: list[list[int]]) -> float:
+    """Return the longest run of hours of a day without a logged ride."""
+    return find_silent_hours(hour for hour, (rides, _) in enumerate(hours) if rides)
+
+
+def _sum_scored_months(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring) -> pd.DataFrame:
     opened = {
         month: scored_trips[partition]()
         for month in (monitoring.month_before, *monitoring.months, *monitoring.months_of_the_year_before)
@@ -76,7 +121,8 @@ def sum_days(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monito
             f"--params=score_data={'+'.join(lacking)}` with the same --env first"
         )
     tables = [_sum_month(scored, month) for month, scored in found.items()]
-    return pd.concat(tables, ignore_index=True).sort_values(["version", "moment", "slice", "day"], ignore_index=True)
+    rows = pd.concat(tables, ignore_index=True).assign(variant=str(Variant.CHAMPION), state=str(DayState.FINAL))
+    return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)
 
 
 def _find_model(scored: ir.Table) -> str | None:
@@ -87,13 +133,19 @@ def _find_model(scored: ir.Table) -> str | None:
 
 
 def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last: str, slice_: str = ALL) -> DailySums:
-    """Return the rows of one version, moment and slice as arrays, with a row for every day from first to last."""
+    """Return the champion's rows of one version, moment and slice as arrays, a row for every day from first to last.
+
+    Days of which too little is known yet have rides, and no labelled ones: those that are reported first are the short
+    ones.
+    """
     chosen = rows[(rows["version"] == version) & (rows["moment"] == moment) & (rows["slice"] == slice_)]
+    chosen = chosen[chosen["variant"] == Variant.CHAMPION].copy()
+    chosen.loc[chosen["state"] == DayState.OPEN, list(SUMS[1:])] = 0.0
     days = pd.date_range(first, last, freq="D")
     table = chosen.set_index(pd.DatetimeIndex(chosen["day"]))[list(SUMS)].reindex(days)
-    counts = table.fillna({name: 0.0 for name in SUMS if name not in ("expected", "covered", "width")})
+    counts = table.fillna({name: 0.0 for name in SUMS if name not in MAY_BE_UNKNOWN})
     answered = counts["labelled"] > 0
-    for name in ("expected", "covered", "width"):  # a day without rides adds nothing; unknown stays unknown
+    for name in MAY_BE_UNKNOWN:  # a day without rides adds nothing; unknown stays unknown
         counts[name] = counts[name].where(answered, 0.0)
     return DailySums(
         days.to_numpy().astype("datetime64[D]"), *(counts[name].to_numpy(dtype=np.float64) for name in SUMS)
@@ -136,7 +188,7 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
         if found["answered"].sum() == 0:
             continue
         found["part"] = pd.cut(
-            found["part"], [*_PARTS_OF_DAY, 24], labels=list(_PARTS_OF_DAY.values()), right=False
+            found["part"], [*PARTS_OF_DAY, 24], labels=list(PARTS_OF_DAY.values()), right=False
         ).astype(str)
         slices = [found.assign(slice=ALL), found.assign(slice=found["part"])]
         slices.append(found.assign(slice=FROM + found["borough"].replace("N/A", "no known zone")))

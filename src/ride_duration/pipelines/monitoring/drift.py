@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ride_duration.datasets.prediction_log import MonitoredStore
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.batch_scoring.streams import batches_of
+from ride_duration.pipelines.monitoring.logged_features import LEVELS
 from ride_duration.pipelines.monitoring.parameters import DriftLimits, Monitoring
 from ride_duration.pipelines.monitoring.separation import measure_separation
 from ride_duration.stats.binning import count_by_day, find_bins
@@ -28,11 +30,9 @@ from ride_duration.stats.drift import (
     draw_days,
     find_p_value,
 )
+from ride_duration.store.variant import Variant
 from ride_duration.trips.features import METERED
 from ride_duration.trips.records import DURATION
-
-#: Levels of the quantiles that are compared in the feature's unit.
-_LEVELS = np.linspace(0.005, 0.995, 100)
 
 #: Rides that are read at a time, and those of them, at least, whose values quantiles are taken of.
 _ROWS, _SAMPLED = 200_000, 5_000
@@ -72,6 +72,7 @@ def measure_drift(
     registered_packages: dict[int, Callable[[], ModelPackage]],
     daily_sums: pd.DataFrame,
     monitoring: Monitoring,
+    logged_days: MonitoredStore | None = None,
 ) -> pd.DataFrame:
     """Compare the rides of the last windows with the reference of the package that scored them.
 
@@ -81,7 +82,8 @@ def measure_drift(
         scored_trips: For each partition, a function that opens it as a table.
         registered_packages: For each version, a function that opens its package.
         daily_sums: Of `sum_days`, which says which version scored last.
-        monitoring: Says which months, and how.
+        monitoring: Says which window, and how.
+        logged_days: The store, which keeps what the logged rides of each day were like; not asked for scored months.
 
     Returns:
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
@@ -98,7 +100,10 @@ def measure_drift(
     limits = monitoring.drift_limits
     first = np.datetime64(monitoring.last_day) - np.timedelta64((limits.windows + 1) * limits.window_days - 1, "D")
     days = first + np.arange((limits.windows + 1) * limits.window_days)
-    counts, values = _count_rides(scored_trips, package, reference, days, version, monitoring)
+    if monitoring.is_of_log and logged_days is not None:
+        counts, values = _load_counts(logged_days, reference, days, version)
+    else:
+        counts, values = _count_rides(scored_trips, package, reference, days, version, monitoring)
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
@@ -113,8 +118,10 @@ def measure_drift(
 
 
 def find_version(daily_sums: pd.DataFrame, monitoring: Monitoring) -> int:
-    """Return the version that scored most rides of the last day of the window."""
-    within = daily_sums[daily_sums["day"].astype(str) <= monitoring.last_day]
+    """Return the version that was champion for most rides of the last day of the window."""
+    within = daily_sums[
+        (daily_sums["day"].astype(str) <= monitoring.last_day) & (daily_sums["variant"] == Variant.CHAMPION)
+    ]
     last = within[within["day"] == within["day"].max()]
     return int(str(last.groupby("version")["rides"].sum().idxmax()))
 
@@ -143,6 +150,23 @@ def read_reference(package: ModelPackage) -> Reference:
         counts[str(feature)] = by_day.to_numpy(dtype=np.float64)
     days = np.array(by_day.index.to_numpy(), dtype="datetime64[D]")
     return Reference(days, edges, counts, pq.read_table(io.BytesIO(package.contents[ROWS])).to_pandas())
+
+
+def _load_counts(
+    logged_days: MonitoredStore, reference: Reference, days: NDArray[np.datetime64], version: int
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
+    """Return the same as `_count_rides` from the rows of the log: quantiles of each day stand for its values."""
+    counts: dict[str, NDArray[np.float64]] = {}
+    values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
+    for row in logged_days.load_features(version, str(days[0]), str(days[-1])):
+        name, number = row["feature"], int((np.datetime64(row["day"]) - days[0]).astype(int))
+        bins = len(reference.edges[name]) + 2 if name in reference.edges else 0
+        if bins != len(row["counts"]):
+            continue
+        counts.setdefault(name, np.zeros((len(days), bins)))[number] = row["counts"]
+        quantiles = np.array(row["quantiles"], dtype=np.float64)
+        values.setdefault(name, []).append((np.full(len(quantiles), number), quantiles))
+    return {name: counts[name] for name in reference.edges if name in counts}, values
 
 
 def _count_rides(
@@ -282,7 +306,7 @@ def compare_window(
 
 def _quantiles(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     known = numbers[~np.isnan(numbers)]
-    return np.quantile(known, _LEVELS) if len(known) else np.full(len(_LEVELS), np.nan)
+    return np.quantile(known, LEVELS) if len(known) else np.full(len(LEVELS), np.nan)
 
 
 def find_weekdays(days: NDArray[np.datetime64]) -> NDArray[np.int_]:

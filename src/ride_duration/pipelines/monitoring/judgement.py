@@ -16,6 +16,7 @@ from ride_duration.pipelines.monitoring.incident_days import describe_incidents,
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import Finding, decide
 from ride_duration.stats.bootstrap import resample_days
+from ride_duration.store.monitoring import Evidence
 from ride_duration.trips.features import FEATURES
 
 _SEED = 1
@@ -46,7 +47,7 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
     days, incidents = find_days(daily_sums, monitoring, version, moment)
-    begin = f"{monitoring.month_before}-01"
+    begin = monitoring.day_before
     broken = [
         incident
         for incident in find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
@@ -63,31 +64,38 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         _find_year_before(year_before, moment, version, monitoring),
     )
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
-    share = days.labelled.sum() / max(days.rides.sum(), 1.0)
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
-        missing.append(f"drift of {', '.join(lacking)}: not among the scored trips")
+        where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
+        missing.append(f"drift of {', '.join(lacking)}: {where}")
     if np.isnan(days.expected[counted]).all():
         missing.append("expected error: the package has no error model (released by a former version)")
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
+        "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
         "last": str(days.day[-1]),
-        "figures": measure(days.select(counted)) | {"labelled": [_rounded(share)] * 3},
+        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
         "broken": describe_incidents(broken), "missing": missing,
     }  # fmt: skip
 
 
+def _find_labelled_share(days: DailySums) -> float | None:
+    """Return the share of the rides whose duration is known, on days of which enough is known."""
+    known = days.labelled > 0
+    return _rounded(days.labelled[known].sum() / days.rides[known].sum()) if known.any() else None
+
+
 def find_days(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> tuple[DailySums, np.ndarray]:
     """Return the days of the window, and which of them (n,) are incidents: days on which something broke."""
-    begin = f"{monitoring.month_before}-01"
+    begin = monitoring.day_before
     days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
     within = days.select(days.day >= np.datetime64(monitoring.first_day))
     found = find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
@@ -127,8 +135,13 @@ def find_separation(drift_scores: pd.DataFrame) -> float | None:
     return round(float(drift_scores["separation"].dropna().iloc[0]), 4)
 
 
-def summarise_verdict(verdict: dict[str, Any]) -> str:
-    """The verdict as plain text: what is found and why, the figures, and what to do."""
+def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | None = None) -> str:
+    """The verdict as plain text: what is found and why, the figures, and what to do.
+
+    Args:
+        verdict: Of `judge_window`.
+        label_figures: Of `summarise_labels`; none for scored months.
+    """
     figures = verdict["figures"]
     simulated = ", simulated" if verdict["simulated"] else ""
     cause = "" if verdict["cause"] == "none" else f" (cause: {verdict['cause']})"
@@ -144,6 +157,8 @@ def summarise_verdict(verdict: dict[str, Any]) -> str:
         f"{'':<34}{'':>9}{'95 % by days':>18}",
         *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
     ]
+    if label_figures:
+        lines.append(describe_labels(label_figures))
     if verdict["incidents"]:
         lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
@@ -166,6 +181,22 @@ NAMES = {
     "within_5_minutes": "within 5 minutes",
     "labelled": "actual duration known and valid",
 }
+
+
+def describe_labels(figures: dict[str, Any]) -> str:
+    """Return a sentence about the reports of a window of the log."""
+    known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
+    days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
+    if figures["delay_p50"] is None:
+        return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
+    delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))
+    return (
+        f"Reports: of {known} of {figures['rides']:,} rides, at most {delays} after the drop-off; doubled "
+        f"{figures['doubled'] or 0:.1%}, corrected {figures['corrected'] or 0:.1%}; {days} (final "
+        f"{figures['patience']:g} h after their end)"
+    )
+
+
 SHARES = ("coverage", "within_5_minutes", "labelled")
 
 
@@ -185,17 +216,16 @@ def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring)
 
 
 def _find_year_before(rows: pd.DataFrame, moment: str, evaluated: int, monitoring: Monitoring) -> DailySums | None:
-    """Return the days of the same months a year before, by another version than the one that is evaluated."""
-    months = set(monitoring.months_of_the_year_before)
-    chosen = rows[rows["day"].astype(str).str[:7].isin(months) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
+    """Return the days of the same window a year before, by another version than the one that is evaluated."""
+    first, last = monitoring.year_before
+    day = rows["day"].astype(str)
+    chosen = rows[(day >= first) & (day <= last) & (rows["moment"] == moment) & (rows["slice"] == ALL)]
     if chosen.empty:
         return None
     version = int(str(chosen.groupby("version")["labelled"].sum().idxmax()))
     if version == evaluated:  # what is old now was not fresh then
         return None
-    first, last = min(months), max(months)
-    end = str((np.datetime64(last, "M") + 1).astype("datetime64[D]") - 1)
-    return select_days(rows, version, moment, f"{first}-01", end)
+    return select_days(rows, version, moment, first, last)
 
 
 def _rounded(number: float) -> float | None:

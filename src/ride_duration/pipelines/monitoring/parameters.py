@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -112,12 +113,32 @@ class DriftLimits(Parameters):
         return self
 
 
+class LogLimits(Parameters):
+    """How the log is read, and when enough is known of a day.
+
+    Attributes:
+        rows: Rides that are read at a time.
+        rides_of_a_day: Rides of a day whose values are compared, and that are answered again with the metered distance.
+        usual_days: How many of the last final days say which share of the rides is usually reported.
+        usual_share: What part of that share makes a day labelled.
+        final_quantile: Quantile of the label delay after which a day is final.
+    """
+
+    rows: int = Field(ge=1_000, le=2_000_000)
+    rides_of_a_day: int = Field(ge=100, le=100_000)
+    usual_days: int = Field(ge=1, le=366)
+    usual_share: float = Field(gt=0, le=1)
+    final_quantile: float = Field(gt=0.5, lt=1)
+
+
 class Monitoring(TripSource):
     """What is looked at, and where each finding begins.
 
     Attributes:
-        window: Months that were scored, as `parse_months` reads them.
+        window: Months that were scored, as `parse_months` reads them; or days of what the service logged, as `last_28d`
+            or `2021-03-01..2021-03-28`.
         monitored_moment: Which answers are evaluated: `at_request_time`, as users get them, or `with_distance`.
+        log_limits: How the log is read, and when enough is known of a day.
         verdict_thresholds: Of the verdict.
         incident_limits: Of incidents.
         drift_limits: Of other rides.
@@ -125,6 +146,7 @@ class Monitoring(TripSource):
 
     window: str
     monitored_moment: Literal["at_request_time", "with_distance"]
+    log_limits: LogLimits
     verdict_thresholds: Thresholds
     incident_limits: IncidentLimits
     drift_limits: DriftLimits
@@ -135,32 +157,92 @@ class Monitoring(TripSource):
         return "" if value is None else str(value)
 
     def _problems(self) -> list[str]:
-        return [*super()._problems(), *(f"window: {problem}" for problem in month_problems(self.window))]
+        return [*super()._problems(), *(f"window: {problem}" for problem in _find_window_problems(self.window))]
+
+    @property
+    def is_of_log(self) -> bool:
+        """Whether answers that the service logged are evaluated, and not scored months."""
+        return bool(_LAST_DAYS.fullmatch(self.window) or _DAYS.fullmatch(self.window))
+
+    def resolve(self, today: np.datetime64) -> Monitoring:
+        """Return the same with the days that `last_28d` and the like mean: those before today."""
+        match = _LAST_DAYS.fullmatch(self.window)
+        if not match:
+            return self
+        first = today - np.timedelta64(int(match[1]), "D")
+        return self.model_copy(update={"window": f"{first}..{today - np.timedelta64(1, 'D')}"})
 
     @property
     def months(self) -> tuple[str, ...]:
-        """The months of the window, in the order of time."""
-        return parse_months(self.window)
+        """The scored months of the window, in the order of time; none for the log."""
+        return () if self.is_of_log else parse_months(self.window)
 
     @property
     def month_before(self) -> str:
-        """The month before the window: what is usual for it."""
+        """The month before the scored months: what is usual for them."""
         return str(np.datetime64(self.months[0], "M") - 1)
 
     @property
     def months_of_the_year_before(self) -> tuple[str, ...]:
-        """The months of the window, a year before."""
+        """The scored months of the window, a year before."""
         return tuple(str(np.datetime64(month, "M") - 12) for month in self.months)
 
     @property
     def first_day(self) -> str:
         """The first day of the window."""
-        return f"{self.months[0]}-01"
+        return self._days[0] if self.is_of_log else f"{self.months[0]}-01"
 
     @property
     def last_day(self) -> str:
         """The last day of the window."""
-        return str((np.datetime64(self.months[-1], "M") + 1).astype("datetime64[D]") - 1)
+        return self._days[1] if self.is_of_log else _find_last_day(self.months[-1])
+
+    @property
+    def day_before(self) -> str:
+        """The first of the days before the window that say what is usual for it."""
+        if not self.is_of_log:
+            return f"{self.month_before}-01"
+        return str(np.datetime64(self.first_day) - np.timedelta64(self.verdict_thresholds.incident_days_before, "D"))
+
+    @property
+    def year_before(self) -> tuple[str, str]:
+        """The first and the last day of the same window a year before, of the log on the same weekdays."""
+        if self.is_of_log:
+            year = np.timedelta64(364, "D")
+            return str(np.datetime64(self.first_day) - year), str(np.datetime64(self.last_day) - year)
+        months = self.months_of_the_year_before
+        return f"{months[0]}-01", _find_last_day(months[-1])
+
+    @property
+    def _days(self) -> tuple[str, str]:
+        match = _DAYS.fullmatch(self.window)
+        if not match:
+            raise ValueError(f"{self.window} has no days before it is resolved")
+        return match[1], match[2] or match[1]
+
+
+#: The whole days before today, and days from the first to the last, of what the service logged.
+_LAST_DAYS = re.compile(r"last_([1-9][0-9]{0,2})d")
+_DAYS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.\.([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
+
+
+def _find_window_problems(window: str) -> list[str]:
+    if _LAST_DAYS.fullmatch(window):
+        return []
+    if match := _DAYS.fullmatch(window):
+        try:
+            first, last = np.datetime64(match[1], "D"), np.datetime64(match[2] or match[1], "D")
+        except ValueError:
+            return [f"'{window}' names a day that is not in the calendar"]
+        return [f"'{window}' ends before it begins"] if last < first else []
+    return [
+        f"{problem}; of what the service logged, write last_28d, or days as 2021-03-01..2021-03-28"
+        for problem in month_problems(window)
+    ]
+
+
+def _find_last_day(month: str) -> str:
+    return str((np.datetime64(month, "M") + 1).astype("datetime64[D]") - 1)
 
 
 #: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.

@@ -1,12 +1,15 @@
-"""Scored months -> daily sums, drift and incidents -> a verdict with its cause, and a report."""
+"""Scored months, or the prediction log -> daily sums, drift and incidents -> a verdict with its cause, and a report."""
 
 from kedro.pipeline import Pipeline, node
 
 from ride_duration.pipelines.declarations import EndedRun, Ending, Tracked
 from ride_duration.pipelines.monitoring.alerts import describe_alerts
+from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
 from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.label_delays import note_day_states, summarise_labels
+from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
 
@@ -26,25 +29,40 @@ ENDING = Ending("monitoring_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
-    """Judge the answers of the months in `window`, which `batch_scoring` has scored."""
+    """Judge the answers of a window: of months that `batch_scoring` has scored, or of what the service logged."""
     nodes = [
-        node(sum_days, ["scored_trips@table", "params:monitoring"], "daily_sums", name="sum_days"),
+        node(resolve_window, ["prediction_log", "params:monitoring"], "monitored", name="resolve_window"),
+        node(
+            compute_increment,
+            ["prediction_log", "registered_packages", "monitored"],
+            "logged_days@increment",
+            name="compute_increment",
+        ),
+        node(note_day_states, ["logged_days@rows", "monitored"], "day_states", name="note_day_states"),
+        node(summarise_labels, ["logged_days@rows", "monitored"], "label_figures", name="summarise_labels"),
+        node(sum_days, ["scored_trips@months", "monitored", "logged_days@rows"], "daily_sums", name="sum_days"),
         node(
             measure_drift,
-            ["scored_trips@table", "registered_packages", "daily_sums", "params:monitoring"],
+            ["scored_trips@months", "registered_packages", "daily_sums", "monitored", "logged_days@rows"],
             "drift_scores",
             name="measure_drift",
         ),
-        node(judge_window, ["daily_sums", "drift_scores", "params:monitoring"], "verdict", name="judge_window"),
+        node(judge_window, ["daily_sums", "drift_scores", "monitored"], "verdict", name="judge_window"),
+        node(
+            conclude,
+            ["verdict", "daily_sums", "drift_scores", "monitored", "params:monitoring"],
+            "conclusion",
+            name="conclude",
+        ),
         node(
             write_report,
-            ["verdict", "daily_sums", "drift_scores", "params:monitoring"],
+            ["verdict", "daily_sums", "drift_scores", "monitored", "label_figures"],
             "monitoring_report",
             name="write_report",
         ),
         node(
             plot_monitored_days,
-            ["verdict", "daily_sums", "params:monitoring"],
+            ["verdict", "daily_sums", "monitored"],
             "monitored_days_plot",
             name="plot_monitored_days",
         ),
@@ -54,10 +72,10 @@ def create_pipeline() -> Pipeline:
             "monitored_features_plot",
             name="plot_monitored_features",
         ),
-        node(summarise_verdict, "verdict", "monitoring_summary", name="summarise_verdict"),
+        node(summarise_verdict, ["verdict", "label_figures"], "monitoring_summary", name="summarise_verdict"),
         node(
             describe_alerts,
-            ["verdict", "monitoring_report", "params:monitoring"],
+            ["verdict", "monitoring_report", "monitored"],
             "alerts",
             name="describe_alerts",
         ),
@@ -65,12 +83,16 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         nodes,
         namespace="monitoring",
-        inputs={"scored_trips@table", "registered_packages"},
+        inputs={"scored_trips@months", "prediction_log", "registered_packages"},
         parameters={"params:monitoring"},
         outputs={
             "daily_sums",
+            "logged_days@increment",
+            "day_states",
+            "label_figures",
             "drift_scores",
             "verdict",
+            "conclusion",
             "monitoring_report",
             "monitoring_summary",
             "monitored_days_plot",

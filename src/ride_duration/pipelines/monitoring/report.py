@@ -10,7 +10,14 @@ import pandas as pd
 
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.judgement import NAMES, SHARES, find_days, find_separation, measure
+from ride_duration.pipelines.monitoring.judgement import (
+    NAMES,
+    SHARES,
+    describe_labels,
+    find_days,
+    find_separation,
+    measure,
+)
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 
@@ -41,7 +48,11 @@ _DRAWN = 6
 
 
 def write_report(
-    verdict: dict[str, Any], daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitoring
+    verdict: dict[str, Any],
+    daily_sums: pd.DataFrame,
+    drift_scores: pd.DataFrame,
+    monitoring: Monitoring,
+    label_figures: dict[str, Any] | None = None,
 ) -> str:
     """Write the report of a window as a web page.
 
@@ -50,6 +61,7 @@ def write_report(
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
         monitoring: Says which months.
+        label_figures: Of `summarise_labels`; none for scored months.
     """
     days, incidents = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"])
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
@@ -78,8 +90,23 @@ def write_report(
         f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
         f"line is the week up to a day, its band 95 % of draws of whole days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"
-        f"<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
+        f"{_labels(label_figures)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
         f"<h2>Which rides were asked for</h2>{_drift(drift_scores)}</html>\n"
+    )
+
+
+def _labels(figures: dict[str, Any] | None) -> str:
+    """Return the reports of actual durations: a sentence, and the labelled share by hour of the day."""
+    if not figures:
+        return ""
+    hours = "".join(
+        f"<tr><td>{hour} h<td class=number>{'n/a' if share is None else f'{share:.1%}'}"
+        for hour, share in enumerate(figures["hours"])
+    )
+    return (
+        f"<h2>Reports of actual durations</h2><p>{escape(describe_labels(figures))}</p><details><summary>By hour of "
+        f"the day: rides without a report may be other rides</summary><div class=wide><table><tr><th>pick-up"
+        f"<th class=number>labelled{hours}</table></div></details>"
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from ride_duration.clock import REAL_CLOCK
+from ride_duration.clock import REAL_CLOCK, Clock, ClockKind
 from ride_duration.errors import DecisionRefused, NotFound, RegistryUnavailable, RideDurationError
 from ride_duration.rollout.evidence import collect_evidence, to_state
 from ride_duration.rollout.plan import format_share
@@ -42,8 +42,9 @@ MAX_UNWATCHED_SECONDS = 300.0
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
-#: Looking at the evidence may take this share of the time: a long log is looked at less often.
-_BUSY = 0.05
+#: Looking at the evidence may take this part of the time that passes until the next look: a long log is looked at less
+#: often, unless days pass in seconds.
+_BUSY = {ClockKind.REAL: 0.05, ClockKind.SIMULATED: 1.0}
 
 
 class RolloutController:
@@ -55,12 +56,13 @@ class RolloutController:
         counters: Count failures of this instance.
         metrics: Observe steps.
         promote: Makes the challenger of a rollout champion, with the reason, as `run_decision` does.
-        now: The time of day (seconds since 1970-01-01 UTC), which stages are measured by.
+        clock: Which stages are measured by.
         elapsed: Seconds of the machine since any moment, for what is too long or too often whatever the time of day.
 
     Attributes:
         rollout: The one that goes on, as it was read last; None if none does.
         problem: Why the store cannot be read; None if it can.
+        looked_at: When the next step was decided last (seconds since 1970-01-01 UTC); None if never.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class RolloutController:
         counters: Counters,
         metrics: Metrics,
         promote: Callable[[Rollout, str], object],
-        now: Callable[[], float] = REAL_CLOCK.now,
+        clock: Clock = REAL_CLOCK,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan = plan
@@ -78,7 +80,7 @@ class RolloutController:
         self._counters = counters
         self._metrics = metrics
         self._promote = promote
-        self._now = now
+        self._now, self._busy = clock.now, _BUSY[clock.kind]
         self._elapsed = elapsed
         self._read_at = elapsed()
         self._next_look = -math.inf
@@ -86,6 +88,7 @@ class RolloutController:
         self._waits_for = ""
         self.rollout: Rollout | None = None
         self.problem: str | None = None
+        self.looked_at: float | None = None
 
     def challenge(self) -> Challenge | None:
         """Return the challenger; while the store is away the last known one, but not for ever."""
@@ -105,9 +108,10 @@ class RolloutController:
             status=rollout.status.value,
             stage=format_share(rollout.share),
             share=rollout.share,
-            since=datetime.fromtimestamp(rollout.since, UTC).isoformat(timespec="seconds"),
+            since=_to_text(rollout.since),
             next=self._waits_for,
             problem=self.problem,
+            looked_at=None if self.looked_at is None else _to_text(self.looked_at),
         )
 
     def follow(self, reconciler: Reconciler) -> None:
@@ -155,22 +159,24 @@ class RolloutController:
         self.problem = reason
 
     def _advance(self, rollout: Rollout, reconciler: Reconciler) -> None:
-        rollout = self._add_failures(rollout)
+        looked_at, rollout = self._now(), self._add_failures(rollout)
         champion = _champion(rollout, reconciler)
         step = self._step(rollout, Evidence(_NEVER, champion))
         if step.kind == "stay" and reconciler.challenger_problem:
             step = Step("rollback", reconciler.challenger_problem, None)
         elif step.kind == "stay" and rollout.status == RolloutStatus.PROMOTING:
             self._retry_promotion(rollout, reconciler)
+            self.looked_at = looked_at
             return
         elif step.kind == "stay":
             if self._elapsed() < self._next_look:
                 return
             began = time.perf_counter()
             step = self._step(rollout, collect_evidence(self._rollouts.engine, rollout, champion))
-            self._next_look = self._elapsed() + (time.perf_counter() - began) / _BUSY
+            self._next_look = self._elapsed() + (time.perf_counter() - began) / self._busy
         self._waits_for = step.why
         self._apply(rollout, step, reconciler)
+        self.looked_at = looked_at
 
     def _step(self, rollout: Rollout, evidence: Evidence) -> Step:
         if self._plan is None:
@@ -236,6 +242,10 @@ class RolloutController:
         self._metrics.observe_rollout_step(kind)
         log.info("rollout of version %d, %s: %s", rollout.version, kind, why)
         return True
+
+
+def _to_text(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def _champion(rollout: Rollout, reconciler: Reconciler) -> int | None:

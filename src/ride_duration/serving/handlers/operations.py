@@ -19,6 +19,7 @@ from ride_duration.trips.zones import SQUARE_KM_PER_SQUARE_MILE, zones
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ride_duration.serving.control.monitoring_reader import MonitoringReader
     from ride_duration.serving.control.reconciler import Reconciler
     from ride_duration.serving.control.rollout_controller import RolloutController
     from ride_duration.serving.inference.counters import Counters
@@ -44,6 +45,7 @@ class OperationsHandler:
         counters: Are reported.
         metrics: Are reported.
         controller: Knows the rollout.
+        verdicts: Knows what the monitoring has found.
     """
 
     def __init__(
@@ -54,7 +56,9 @@ class OperationsHandler:
         counters: Counters,
         metrics: Metrics,
         controller: RolloutController,
+        verdicts: MonitoringReader,
     ) -> None:
+        self._verdicts = verdicts
         self._settings = settings
         self._controller = controller
         self._reconciler = reconciler
@@ -152,6 +156,25 @@ class OperationsHandler:
                 for name, model, share in (deployment.variants if deployment else ())
             ],
         )
+
+    def monitoring(self) -> status.Monitoring:
+        """Report what the monitoring has found, for the page."""
+        state = self._verdicts.state
+        if state is None:
+            return status.Monitoring(None, [])
+        verdict = state.verdict
+        found = status.MonitoringVerdict(
+            verdict=verdict.verdict,
+            cause=verdict.cause,
+            version=str(verdict.version),
+            first=verdict.first,
+            last=verdict.last,
+            computed_at=verdict.computed_at,
+            reasons=verdict.reasons,
+            next=verdict.next,
+            simulated=verdict.simulated,
+        )
+        return status.Monitoring(found, [status.MonitoredDay(*day) for day in state.days])
 
     def zones(self) -> status.ZoneReports:
         """Report the zones that have a place."""

@@ -30,6 +30,7 @@ _NEEDED = {
     "/deployments/rollback": OPERATE,
     "/models": _ANY,
     "/live": _ANY,
+    "/monitoring": _ANY,
     "/version": _ANY,
     "/metrics": _ANY,
 }

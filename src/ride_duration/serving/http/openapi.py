@@ -31,6 +31,7 @@ _COMPONENTS = (
     status.Versions,
     status.Models,
     status.Live,
+    status.Monitoring,
     status.ZoneReports,
 )
 

@@ -125,6 +125,7 @@ def _get_routes(operations: OperationsHandler) -> list[Route]:
         route("/version", "What runs here", status.Versions, operations.version),
         route("/models", "Who answers which share of the rides", status.Models, operations.models),
         route("/live", "How it goes at the moment", status.Live, operations.live),
+        route("/monitoring", "Whether the model is still right", status.Monitoring, operations.monitoring),
         route("/zones", "Where the taxi zones are", status.ZoneReports, operations.zones),
         Route(
             Operation("GET", "/metrics", "For Prometheus", str), metrics, b"text/plain; version=0.0.4; charset=utf-8"

@@ -70,6 +70,7 @@ class RolloutReport(Struct):
     since: Annotated[str, Meta(description="RFC 3339 (UTC).", examples=["2021-02-03T08:30:00+00:00"])]
     next: Annotated[str | None, Meta(description="What the next step waits for.")]
     problem: Annotated[str | None, Meta(description="Why it stands still; null if it does not.")]
+    looked_at: Annotated[str | None, Meta(description="When the next step was decided last, RFC 3339 (UTC).")] = None
 
 
 class Models(Struct):
@@ -118,6 +119,37 @@ class Live(Struct):
     queue_depth: Annotated[int, Meta(ge=0, description="Records that are not in the database yet.")]
     model: LiveModel | None
     variants: list[LiveVariant]
+
+
+class MonitoringVerdict(Struct):
+    """Whether the model is still right, and if not, why."""
+
+    verdict: Annotated[str, Meta(description="ok, watch, retrain, incident or insufficient.", examples=["ok"])]
+    cause: Annotated[str, Meta(description="none, level, structure, mix, data or season.", examples=["none"])]
+    version: Label
+    first: Annotated[str, Meta(description="First day of the window.", examples=["2021-03-01"])]
+    last: Annotated[str, Meta(description="Last day of the window.", examples=["2021-03-28"])]
+    computed_at: Annotated[float, Meta(description="Seconds since 1970 (UTC).")]
+    reasons: Annotated[list[str], Meta(description="With the numbers that decided.")]
+    next: Annotated[str, Meta(description="What to do.")]
+    simulated: bool
+
+
+class MonitoredDay(Struct):
+    """A New York day of the version that the verdict is about."""
+
+    day: Annotated[str, Meta(examples=["2021-03-28"])]
+    rides: Count
+    labelled: Annotated[int, Meta(ge=0, description="Rides whose actual duration is known.")]
+    level: Annotated[float | None, Meta(description="Actual by predicted minutes.", examples=[1.02])]
+    incident: Annotated[bool, Meta(description="Whether something was broken on it.")]
+
+
+class Monitoring(Struct):
+    """The newest verdict, and the days before it; null, and none, where there was no monitoring yet."""
+
+    verdict: MonitoringVerdict | None
+    days: list[MonitoredDay]
 
 
 class ZoneReport(Struct):

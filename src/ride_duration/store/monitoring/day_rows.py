@@ -71,7 +71,7 @@ class DayEvidence(NamedTuple):
 
 
 def replace_days(engine: Engine, model: str, evidence: Evidence, days: Iterable[DayEvidence], at: float) -> None:
-    """Replace all rows of days, each in one transaction.
+    """Replace all rows of days, each in one transaction; of scored months, those of the same versions.
 
     Args:
         engine: Of `open_monitoring`.
@@ -98,6 +98,8 @@ def replace_days(engine: Engine, model: str, evidence: Evidence, days: Iterable[
             _exclude_others(connection)
             for table, key, values in rows:
                 where = [table.c[name] == value for name, value in (key | {"model": model, "day": day.day}).items()]
+                if evidence is Evidence.SCORED:
+                    where.append(table.c.version.in_({row["version"] for row in values}))
                 connection.execute(table.delete().where(*where))
                 if values:
                     connection.execute(table.insert(), [own | key | {"day": day.day} | row for row in values])

@@ -84,7 +84,14 @@ def join_actuals() -> Join:
     """Predictions, each with the report about its ride that holds, if there is one."""
     from ride_duration.store.tables import actuals, predictions
 
-    return predictions.outerjoin(actuals, actuals.c.arrival == _newest(actuals, actuals.c.received_at, _same_ride))
+    return predictions.outerjoin(actuals, actuals.c.arrival == find_newest_report())
+
+
+def find_newest_report() -> ColumnElement[int]:
+    """Return the arrival of the report about a prediction's ride that holds; NULL if there is none."""
+    from ride_duration.store.tables import actuals
+
+    return _newest(actuals, actuals.c.received_at, _same_ride)
 
 
 def actual_minutes() -> ColumnElement[float]:

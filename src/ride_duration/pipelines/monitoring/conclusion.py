@@ -1,0 +1,83 @@
+"""Which window is looked at, and what is kept of it in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ride_duration.datasets.prediction_log import Conclusion, MonitoredStore
+from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
+from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
+from ride_duration.store.variant import Variant
+from ride_duration.trips.clock import NEW_YORK
+
+#: Statistics of drift; the p-value stands beside the PSI, which it is of.
+_STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference")
+
+
+def resolve_window(prediction_log: MonitoredStore, monitoring: Monitoring) -> Monitoring:
+    """Return the parameters with the days of the window: `last_28d` ends before today, on the store's clock."""
+    if not monitoring.is_of_log:
+        return monitoring
+    now = datetime.fromtimestamp(prediction_log.now(), NEW_YORK)
+    return monitoring.resolve(np.datetime64(now.date()))
+
+
+def conclude(
+    verdict: dict[str, Any],
+    daily_sums: pd.DataFrame,
+    drift_scores: pd.DataFrame,
+    monitored: Monitoring,
+    monitoring: Monitoring,
+) -> Conclusion:
+    """Return what is kept of a run: the verdict, every score, and the sums of scored months.
+
+    Args:
+        verdict: Of `judge_window`.
+        daily_sums: Of `sum_days`.
+        drift_scores: Of `measure_drift`.
+        monitored: Says which days.
+        monitoring: Says how the window was asked for.
+    """
+    row = VerdictRow(
+        model="", evidence=Evidence(verdict["evidence"]), window=monitoring.window, first=verdict["first"],
+        last=verdict["last"], computed_at=0.0, version=verdict["version"], variant=str(Variant.CHAMPION),
+        moment=verdict["moment"], verdict=verdict["verdict"], cause=verdict["cause"], gain=verdict["gain"],
+        reasons=verdict["reasons"], figures=verdict["figures"], next=verdict["next"], simulated=verdict["simulated"],
+        details=verdict,
+    )  # fmt: skip
+    days = () if monitored.is_of_log else _split_days(daily_sums)
+    return Conclusion(row, list(_list_scores(drift_scores, verdict["version"])), days)
+
+
+def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str, Any]]:
+    for score in drift_scores.to_dict("records"):
+        key = {"version": version, "slice": ALL, "feature": score["feature"]}
+        key |= {name: str(np.datetime64(score[name], "D")) for name in ("first", "last")}
+        for statistic in _STATISTICS:
+            tested = statistic == "psi"
+            yield key | {
+                "statistic": statistic,
+                "value": _known(score[statistic]),
+                "p_value": _known(score["p_value"]) if tested else None,
+                "adjusted": _known(score["adjusted"]) if tested else None,
+            }
+
+
+def _split_days(daily_sums: pd.DataFrame) -> Iterator[DayEvidence]:
+    columns = ["version", "variant", "moment", "slice", *SUMS]
+    # A slice without labelled rides adds nothing; what the package cannot tell stays unknown.
+    filled = daily_sums.fillna({name: 0.0 for name in SUMS if name not in MAY_BE_UNKNOWN})
+    for day, rows in filled.groupby("day"):
+        sums = [{str(name): _known(value) for name, value in row.items()} for row in rows[columns].to_dict("records")]
+        yield DayEvidence(str(np.datetime64(pd.Timestamp(str(day)), "D")), sums)
+
+
+def _known(value: Any) -> Any:
+    """Return None for NaN."""
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,0 +1,151 @@
+"""When actual durations are reported: how long it takes, for which share of the rides, and when a day is known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.pipelines.monitoring.parameters import LogLimits, Monitoring
+from ride_duration.store.monitoring import DELAY_EDGES, DayState
+from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
+from ride_duration.store.variant import Variant
+from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.records import DURATION
+
+_DAY = 86_400.0
+
+
+def describe_labels(batches: list[LoggedRides]) -> dict[str, Any]:
+    """Count the reports about the rides of a day: each ride once, whichever versions answered it.
+
+    Returns:
+        The row of `monitoring_labels`: `doubled` reports say what another one says, `corrected` rides have reports that
+        differ; `delays` counts the time from the drop-off to the first report, between `DELAY_EDGES`, the first bin
+        below and the last above them; `hours` are the rides and the labelled rides of each hour of the day.
+    """
+    counts = dict.fromkeys(("rides", "labelled", "out_of_range", "reports", "doubled", "corrected"), 0)
+    delays = np.zeros(len(DELAY_EDGES) + 1, dtype=np.int64)
+    hours = np.zeros((24, 2), dtype=np.int64)
+    for batch in batches:
+        rides = LoggedRides._make(values[batch.variant != VARIANTS.index(Variant.SHADOW)] for values in batch)
+        reported = ~np.isnan(rides.actual)
+        labelled = (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
+        counts["rides"] += len(reported)
+        counts["labelled"] += int(labelled.sum())
+        counts["out_of_range"] += int((reported & ~labelled).sum())
+        counts["reports"] += int(rides.reports.sum())
+        counts["doubled"] += int((rides.reports - rides.values).sum())
+        counts["corrected"] += int((rides.values > 1).sum())
+        delay = rides.reported_at - (_find_instants(rides) + 60 * rides.actual)
+        known = delay[~np.isnan(delay)]
+        delays += np.bincount(np.searchsorted(DELAY_EDGES, known, side="right"), minlength=len(delays))
+        hour = (rides.wall_clock % _DAY // 3600).astype(np.intp)
+        hours[:, 0] += np.bincount(hour, minlength=24)
+        hours[:, 1] += np.bincount(hour[labelled], minlength=24)
+    return {**counts, "delays": delays.tolist(), "hours": hours.tolist(), "state": str(DayState.OPEN)}
+
+
+def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> dict[str, DayState]:
+    """Say how much is known of each day of the log.
+
+    Args:
+        labels: Rows of `monitoring_labels`, in the order of their days.
+        now: On the store's clock (seconds since 1970-01-01 UTC).
+        limits: When a day is labelled, and when it is final.
+    """
+    patience = find_delay(labels, limits.final_quantile)
+    ends = {row["day"]: _end_of(row["day"]) for row in labels}
+    final = [row for row in labels if patience is not None and now >= ends[row["day"]] + patience]
+    # What is usual is not known before a day is final: then all rides are waited for.
+    shares = [row["labelled"] / row["rides"] for row in final[-limits.usual_days :] if row["rides"]]
+    usual = float(np.median(shares)) if shares else 1.0
+    states = {}
+    for row in labels:
+        enough = row["labelled"] > 0 and row["labelled"] >= limits.usual_share * usual * row["rides"]
+        states[row["day"]] = DayState.LABELLED if enough and now >= ends[row["day"]] else DayState.OPEN
+    return states | {row["day"]: DayState.FINAL for row in final}
+
+
+def find_delay(labels: list[dict[str, Any]], quantile: float) -> float | None:
+    """Return the delay of reports (seconds) that this share of them does not exceed; None if there are none."""
+    delays = np.sum([row["delays"] for row in labels], axis=0) if labels else np.zeros(1)
+    if not delays.sum():
+        return None
+    reached = int(np.searchsorted(np.cumsum(delays), quantile * delays.sum()))
+    return DELAY_EDGES[min(reached, len(DELAY_EDGES) - 1)]
+
+
+def note_day_states(logged_days: MonitoredStore, monitoring: Monitoring) -> dict[str, DayState]:
+    """Say how much is known of each day of the log, now; nothing where scored months are looked at."""
+    if not monitoring.is_of_log:
+        return {}
+    return find_states(logged_days.load_labels(), logged_days.now(), monitoring.log_limits)
+
+
+def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dict[str, Any]:
+    """Return the figures of the reports about the rides of a window; none where scored months are looked at.
+
+    Args:
+        logged_days: The store.
+        monitoring: Says which days.
+
+    Returns:
+        `rides`, `labelled` share, `delay_p50`, `delay_p95` and `delay_p99` in hours, `doubled` and `corrected` shares,
+        `out_of_range` share, `hours`: the labelled share by hour of the day (24; None without rides), `patience`: hours
+        after its end when a day is final, and how many days are `open`, `labelled_days` and `final`.
+    """
+    if not monitoring.is_of_log:
+        return {}
+    labels = logged_days.load_labels()
+    limits = monitoring.log_limits
+    now_known = find_states(labels, logged_days.now(), limits)
+    patience = find_delay(labels, limits.final_quantile)
+    window = [row for row in labels if monitoring.first_day <= row["day"] <= monitoring.last_day]
+    total = {
+        name: sum(row[name] for row in window)
+        for name in ("rides", "labelled", "out_of_range", "reports", "doubled", "corrected")
+    }
+    hours = np.sum([row["hours"] for row in window], axis=0) if window else np.zeros((24, 2))
+    delays = {quantile: find_delay(window, quantile) for quantile in (0.5, 0.95, 0.99)}
+    states = [now_known[row["day"]] for row in window]
+    return {
+        "rides": total["rides"],
+        "labelled": _share(total["labelled"], total["rides"]),
+        "out_of_range": _share(total["out_of_range"], total["rides"]),
+        "doubled": _share(total["doubled"], total["reports"]),
+        "corrected": _share(total["corrected"], total["rides"]),
+        **{f"delay_p{100 * q:.0f}": None if d is None else round(d / 3600, 2) for q, d in delays.items()},
+        "patience": None if patience is None else round(patience / 3600, 2),
+        "hours": [_share(labelled, rides) for rides, labelled in hours.tolist()],
+        "open": states.count(DayState.OPEN),
+        "labelled_days": states.count(DayState.LABELLED),
+        "final": states.count(DayState.FINAL),
+    }
+
+
+def _share(part: float, of_all: float) -> float | None:
+    return round(part / of_all, 4) if of_all else None
+
+
+def _find_instants(rides: LoggedRides) -> NDArray[np.float64]:
+    """Return the pick-ups (n,) in seconds since 1970-01-01 UTC: as they are logged, else by New York's clocks."""
+    unknown = np.isnan(rides.pickup_at)
+    if not unknown.any():
+        return rides.pickup_at
+    hours, of_hour = np.unique(rides.wall_clock[unknown] // 3600, return_inverse=True)
+    offsets = []
+    for hour in hours.tolist():
+        shown = datetime.fromisoformat(str(np.datetime64(int(hour), "h").astype("datetime64[s]")))
+        offsets.append(shown.replace(tzinfo=NEW_YORK).timestamp() - hour * 3600)
+    found = rides.pickup_at.copy()
+    found[unknown] = rides.wall_clock[unknown] + np.array(offsets)[of_hour]
+    return found
+
+
+def _end_of(day: str) -> float:
+    """Return when a New York day ends, in seconds since 1970-01-01 UTC."""
+    return (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=NEW_YORK).timestamp()

@@ -1,0 +1,251 @@
+"""The prediction log -> sums, reports and features of the New York days about which anything has come in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ride_duration.datasets.prediction_log import Increment, MonitoredStore
+from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.model_package.expected_error import ExpectedError, has_error_model
+from ride_duration.pipelines.monitoring.daily_sums import ALL, PARTS_OF_DAY, SUMS
+from ride_duration.pipelines.monitoring.label_delays import describe_labels
+from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
+from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.store.monitoring import DayEvidence
+from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
+from ride_duration.store.variant import Variant
+from ride_duration.trips.records import DURATION
+from ride_duration.trips.zones import read_zones, zone_table
+
+log = logging.getLogger(__name__)
+
+Numbers = NDArray[np.float64]
+
+AT_REQUEST_TIME, WITH_DISTANCE = "at_request_time", "with_distance"
+
+#: So many days are a step worth a word to whoever waits.
+_STEP = 10
+
+_PART_STARTS = np.array([*PARTS_OF_DAY][1:])
+
+
+def compute_increment(
+    prediction_log: MonitoredStore,
+    registered_packages: dict[int, Callable[[], ModelPackage]],
+    monitoring: Monitoring,
+) -> Increment:
+    """Find the days of the log about which anything has come in since the last run, and compute each when it is kept.
+
+    Args:
+        prediction_log: The store.
+        registered_packages: For each version, a function that opens its package.
+        monitoring: Says whether the log is looked at, and how it is read.
+
+    Returns:
+        The days, and what they come from; none where scored months are looked at.
+    """
+    if not monitoring.is_of_log:
+        return Increment()
+    news = prediction_log.find_news()
+
+    @cache
+    def open_package(version: int) -> MonitoredPackage | None:
+        opened = registered_packages[version]() if version in registered_packages else None
+        return None if opened is None else MonitoredPackage(opened)
+
+    def compute() -> Iterator[DayEvidence]:
+        for number, day in enumerate(news.days, 1):
+            if number % _STEP == 1:
+                log.info("       day %d of %d with news: %s", number, len(news.days), day)
+            rides = list(prediction_log.read_rides(day, monitoring.log_limits.rows))
+            yield compute_day(day, rides, open_package, monitoring.log_limits.rides_of_a_day)
+
+    return Increment(compute(), news)
+
+
+class MonitoredPackage:
+    """A package that has answered rides, with its error model, if it has one."""
+
+    def __init__(self, package: ModelPackage) -> None:
+        self.package = package
+        self._errors = ExpectedError(package) if has_error_model(package) else None
+
+    def expect_squares(self, rides: Rides, predicted: Numbers) -> Numbers:
+        """Return the squared errors (n,) to be expected of answers about rides (n); NaN without an error model."""
+        if self._errors is None or not len(predicted):
+            return np.full(len(predicted), np.nan)
+        return self._errors.expect_squares(self.package.columns(rides), predicted)
+
+
+def compute_day(
+    day: str, batches: list[LoggedRides], open_package: Callable[[int], MonitoredPackage | None], rides_of_a_day: int
+) -> DayEvidence:
+    """Compute all that is kept of one day.
+
+    Args:
+        day: For instance 2021-02-01.
+        batches: The day's answers.
+        open_package: Returns the package of a version; None where it is not registered here.
+        rides_of_a_day: Rides whose values are compared, and that are answered again with the metered distance.
+    """
+    sums = _DaySums()
+    chosen = choose_rides(batches, rides_of_a_day)
+    for rides in batches:
+        for version in np.unique(rides.version).tolist():
+            _add(sums, _select(rides, rides.version == version), int(version), open_package(int(version)))
+    champion = VARIANTS.index(Variant.CHAMPION)
+    features = []
+    for version in sorted({int(v) for rides in batches for v in np.unique(rides.version[rides.variant == champion])}):
+        package = open_package(version)
+        if package is None:
+            continue
+        _answer_again(sums, chosen, version, package)
+        counts = FeatureCounts(package.package, version)
+        for rides in batches:
+            counts.add(rides)
+        features += counts.to_rows(chosen)
+    return DayEvidence(day, sums.to_rows(), describe_labels(batches), features)
+
+
+def choose_rides(batches: list[LoggedRides], number: int) -> LoggedRides:
+    """Return about so many rides, always the same ones of a day: those of the smallest hashes, without the shadow's."""
+    shadow = VARIANTS.index(Variant.SHADOW)
+    chosen = [_select(rides, rides.variant != shadow) for rides in batches]
+    together = (
+        LoggedRides._make(np.concatenate([np.empty(0), *values]) for values in zip(*chosen, strict=True))
+        if (chosen)
+        else LoggedRides._make(np.empty(0) for _ in LoggedRides._fields)
+    )
+    if len(together.predicted) <= number:
+        return together
+    hashes = _hash(together)
+    return _select(together, hashes <= np.partition(hashes, number - 1)[number - 1])
+
+
+class _DaySums:
+    """Sums by version, variant, moment, part of the day and borough."""
+
+    def __init__(self) -> None:
+        zones = read_zones(zone_table())
+        self._boroughs = sorted({zone.borough for zone in zones.values()} | {"Unknown"})
+        self._of_zone = np.full(max(zones) + 2, self._boroughs.index("Unknown"))
+        for location, zone in zones.items():
+            self._of_zone[location] = self._boroughs.index(zone.borough)
+        self._sums: dict[tuple[int, int, str], Numbers] = {}
+
+    def add(self, key: tuple[int, int, str], rides: LoggedRides, columns: list[Numbers]) -> None:
+        """Add rides (n) of one version, variant and moment; `columns` (n,) are the addends of `SUMS`."""
+        shape = (len(PARTS_OF_DAY), len(self._boroughs))
+        part = np.searchsorted(_PART_STARTS, rides.wall_clock % 86_400 / 3600, side="right")
+        known = (rides.pickup_zone >= 0) & (rides.pickup_zone < len(self._of_zone) - 1)
+        borough = self._of_zone[np.where(known, rides.pickup_zone, len(self._of_zone) - 1).astype(np.intp)]
+        cell = part * shape[1] + borough
+        counted = [np.bincount(cell, column, minlength=shape[0] * shape[1]) for column in columns]
+        sums: Numbers = np.array(counted, dtype=np.float64).reshape(len(columns), *shape)
+        self._sums[key] = self._sums[key] + sums if key in self._sums else sums
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the rows of `monitoring_days`: of all rides, of each part of the day, and of each borough."""
+        rows = []
+        for (version, variant, moment), sums in sorted(self._sums.items()):
+            slices = {ALL: sums.sum(axis=(1, 2))}
+            slices |= {name: sums[:, number].sum(axis=1) for number, name in enumerate(PARTS_OF_DAY.values())}
+            for number, borough in enumerate(self._boroughs):
+                slices[f"from {borough.replace('N/A', 'no known zone')}"] = sums[:, :, number].sum(axis=1)
+            key = {"version": version, "variant": str(VARIANTS[variant]), "moment": moment}
+            for name, values in slices.items():
+                if values[0]:
+                    numbers = [None if np.isnan(value) else float(value) for value in values]
+                    rows.append(key | {"slice": name} | dict(zip(SUMS, numbers, strict=True)))
+        return rows
+
+
+def _add(sums: _DaySums, rides: LoggedRides, version: int, package: MonitoredPackage | None) -> None:
+    """Add rides as they were answered: those with a distance in the request apart from the others."""
+    known = is_labelled(rides)
+    expected = np.full(len(known), np.nan)
+    if package is not None:
+        labelled = _select(rides, known)
+        expected[known] = package.expect_squares(_to_rides(labelled, labelled.trip_distance), labelled.predicted)
+    with_distance = ~np.isnan(rides.trip_distance)
+    columns = _addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
+    for variant in np.unique(rides.variant).astype(int).tolist():
+        for moment, of_moment in ((AT_REQUEST_TIME, ~with_distance), (WITH_DISTANCE, with_distance)):
+            wanted = (rides.variant == variant) & of_moment
+            if wanted.any():
+                group = [column[wanted] for column in columns]
+                sums.add((version, variant, moment), _select(rides, wanted), group)
+
+
+def _answer_again(sums: _DaySums, chosen: LoggedRides, version: int, package: MonitoredPackage) -> None:
+    """Add the champion's rides that were answered without a distance, answered again with the metered one."""
+    champion = VARIANTS.index(Variant.CHAMPION)
+    metered = (chosen.version == version) & (chosen.variant == champion) & ~np.isnan(chosen.metered)
+    rides = _select(chosen, metered & np.isnan(chosen.trip_distance) & is_labelled(chosen))
+    if not len(rides.actual):
+        return
+    with_distance = _to_rides(rides, rides.metered)
+    answers = package.package.answer(with_distance)
+    expected = package.expect_squares(with_distance, answers.duration)
+    known = np.ones(len(rides.actual), dtype=bool)
+    columns = _addends(rides, known, answers.duration, answers.lower, answers.upper, expected)
+    sums.add((version, champion, WITH_DISTANCE), rides, columns)
+
+
+def _addends(
+    rides: LoggedRides, known: NDArray[np.bool_], answer: Numbers, lower: Numbers, upper: Numbers, expected: Numbers
+) -> list[Numbers]:
+    """Return what each ride (n,) adds to each of `SUMS`."""
+    actual = np.where(known, rides.actual, 0.0)
+    predicted = np.where(known, answer, 0.0)
+    error = predicted - actual
+    covered = known & (rides.actual >= lower) & (rides.actual <= upper)
+    columns = {
+        "rides": np.ones(len(actual)),
+        "labelled": known.astype(np.float64),
+        "actual": actual,
+        "predicted": predicted,
+        "absolute": np.abs(error),
+        "squared": error * error,
+        "product": predicted * actual,
+        "actual_squared": actual * actual,
+        "predicted_squared": predicted * predicted,
+        "expected": np.where(known, expected, 0.0),
+        "covered": covered.astype(np.float64),
+        "width": np.where(known, upper - lower, 0.0),
+        "within_5": (known & (np.abs(error) <= 5)).astype(np.float64),
+    }
+    return [columns[name] for name in SUMS]
+
+
+def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
+    """Return which rides (n,) have a valid actual duration."""
+    return (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
+
+
+def _to_rides(rides: LoggedRides, distance: Numbers) -> Rides:
+    return Rides(rides.pickup_zone, rides.dropoff_zone, rides.wall_clock.astype("datetime64[s]"), distance)
+
+
+def _select(rides: LoggedRides, chosen: NDArray[np.bool_]) -> LoggedRides:
+    return LoggedRides._make(values[chosen] for values in rides)
+
+
+def _hash(rides: LoggedRides) -> NDArray[np.uint64]:
+    """Return a number (n,) for each ride that depends on nothing but what was asked and answered.
+
+    See G. Steele et al., "Fast splittable pseudorandom number generators" (2014), for the mixing.
+    """
+    mixed = np.zeros(len(rides.predicted), dtype=np.uint64)
+    for values in (rides.wall_clock, rides.pickup_zone, rides.dropoff_zone, rides.predicted):
+        mixed ^= values.view(np.uint64)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed

@@ -1,0 +1,150 @@
+"""Raises alerts about the service itself, and sends what the outbox holds: also what a monitoring run could not."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ride_duration.alerting.alert import Alert, format_time
+from ride_duration.alerting.channels import make_channels
+from ride_duration.alerting.delivery import deliver_due
+from ride_duration.alerting.outbox import Outbox
+from ride_duration.errors import NotFound, RideDurationError
+from ride_duration.store.database import engine_for_reading, engine_for_writing
+from ride_duration.store.rollouts import RolloutStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ride_duration.alerting.configuration import AlertingSettings
+    from ride_duration.serving.control.monitoring_reader import MonitoringReader
+    from ride_duration.serving.control.reconciler import Reconciler
+    from ride_duration.serving.settings import ServiceSettings
+    from ride_duration.store import PredictionLog
+    from ride_duration.store.rollouts import Rollouts
+
+log = logging.getLogger(__name__)
+
+#: Seconds that another model may take to be served.
+_DEPLOYING = 120.0
+
+#: Seconds for which a rollout that was rolled back is news.
+_NEWS = 7 * 86_400.0
+
+#: Seconds after which what has not changed is reported again.
+_REFRESH = 600.0
+
+
+class AlertWatch:
+    """Looks at the service from time to time.
+
+    Args:
+        settings: Of the service.
+        alerting: Of the alerts.
+        reader: Knows when the monitoring ran last.
+        reconciler: Knows whether the right model is served.
+        predictions: The log.
+        rollouts: Kept in the store.
+        now: Seconds since 1970-01-01 UTC, on the store's clock.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        alerting: AlertingSettings,
+        reader: MonitoringReader,
+        reconciler: Reconciler,
+        predictions: PredictionLog,
+        rollouts: Rollouts,
+        now: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._alerting = alerting
+        self._channels = make_channels(alerting)
+        self._reader = reader
+        self._reconciler = reconciler
+        self._log = predictions
+        self._rollouts = rollouts
+        self._now = now
+        self._outbox: Outbox | None = None
+        self._wrong_since: float | None = None
+        self._reported: tuple[frozenset[tuple[str, str]], float] = (frozenset(), 0.0)
+        self._problem = ""
+
+    def look(self) -> None:
+        """Raise and resolve what concerns the service, and send what is due; nothing while the store is away."""
+        try:
+            if self._outbox is None:
+                self._outbox = self._open()
+            now = self._now()
+            about_instance, about_model = self._find_of_instance(now), self._find_of_model(now)
+            found = frozenset((alert.name, alert.how_bad) for alert in (*about_instance, *about_model))
+            if found != self._reported[0] or abs(now - self._reported[1]) >= _REFRESH:
+                self._outbox.report(self._instance, ("deployment", "log"), about_instance, now)
+                self._outbox.report(self._settings.model, ("rollback", "monitoring_stale"), about_model, now)
+                self._reported = (found, now)
+            deliver_due(self._outbox.engine, self._channels, self._now)
+        except NotFound:  # the log has not made its tables yet
+            return
+        except RideDurationError as error:
+            if not self._problem:
+                log.warning("alerts can neither be raised nor sent: %s", error)
+            self._problem = str(error)
+        else:
+            self._problem = ""
+
+    def close(self) -> None:
+        """Let the connections go."""
+        if self._outbox is not None:
+            self._outbox.close()
+
+    @property
+    def _instance(self) -> str:
+        return f"{self._settings.model}, instance {self._settings.name}"
+
+    def _open(self) -> Outbox:
+        """Open the tables that the log has made: this makes none, so that a database that is gone stays gone."""
+        engine_for_reading(self._settings.store_url, self._settings.clock_kind).dispose()
+        return Outbox(engine_for_writing(self._settings.store_url), self._alerting)
+
+    def _find_of_instance(self, now: float) -> list[Alert]:
+        found = []
+        problem = self._reconciler.problem
+        self._wrong_since = None if problem is None else now if self._wrong_since is None else self._wrong_since
+        if problem is not None and self._wrong_since is not None and now - self._wrong_since >= _DEPLOYING:
+            what = "Another model should be serving, and cannot"
+            found.append(self._alert("deployment", what, self._wrong_since, problem, "kedro models list"))
+        trouble = self._log.unsaved or ("" if self._log.writable else "it takes no more records")
+        if self._log.refused:
+            trouble = trouble or f"the database refused {self._log.refused} records since the start"
+        if trouble:
+            command = "read the service's log; refused records lie in a file beside the journal"
+            found.append(self._alert("log", "The prediction log is in trouble", now, trouble, command))
+        return found
+
+    def _find_of_model(self, now: float) -> list[Alert]:
+        found = []
+        model = self._settings.model
+        last = self._rollouts.last()
+        if last is not None and last.status == RolloutStatus.ROLLED_BACK and now - (last.ended_at or 0.0) < _NEWS:
+            what = f"The rollout of version {last.version} was rolled back; version {last.against} serves all rides"
+            why = last.history[-1].why
+            found.append(
+                self._alert("rollback", what, last.ended_at or now, why, "kedro rollout status", model, last.version)
+            )
+        state, limit = self._reader.state, self._alerting.monitoring_hours * 3600
+        if state is not None and limit and now - state.verdict.computed_at > limit:
+            at = state.verdict.computed_at
+            since = f"the last run was at {format_time(at)}"
+            what = "The monitoring has not run: nothing is known of the model since"
+            found.append(self._alert("monitoring_stale", what, at, since, "kedro monitor run", model))
+        return found
+
+    def _alert(
+        self, name: str, what: str, since: float, how_bad: str, command: str, subject: str = "", version: int = 0
+    ) -> Alert:
+        return Alert(
+            name=name, subject=subject or self._instance, severity=self._alerting.severities[name], what=what,
+            since=since, how_bad=how_bad, evidence=str(self._settings.own_folder), next_command=command,
+            version=version,
+        )  # fmt: skip
