@@ -141,7 +141,7 @@ def sum_reference(reference: Reference, package: ModelPackage) -> DailySums:
     nothing = np.zeros(len(reference.days))
 
     def add(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return weight * np.array([values[by_day == day].sum() for day in reference.days])
+        return np.asarray(weight * np.array([values[by_day == day].sum() for day in reference.days]))
 
     return DailySums(
         reference.days, all_rides, add(np.ones(len(rows))), add(actual), add(predicted), add(np.abs(error)),
