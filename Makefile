@@ -11,13 +11,16 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-fast test-docs soak system-deps lint bench-serving ui viz notebook lock clean
+.PHONY: help run demo serve test test-fast test-docs soak system-deps lint bench-serving ui viz notebook lock clean
 
 help: ## List what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/installed ## Do the main job on the offline default: simulated months to an evaluated model
 	@$(BIN)/kedro run
+
+demo: $(VENV)/installed ## Play a month of slower streets to the champion of `make run`, and ask the monitoring what it says
+	@$(BIN)/kedro service simulate --days 28 --scenario speed_limit --label-delay 24h --fresh
 
 serve: $(VENV)/installed ## Answer rides on the current champion, with a page for people (http://127.0.0.1:9696)
 	@$(BIN)/kedro service start
@@ -37,7 +40,7 @@ test-docs: $(VENV)/installed-dev ## Run the commands that the documentation show
 soak: $(VENV)/installed-dev ## Run the long tests: many kills, many seeds, thousands of cases
 	@$(BIN)/python -m pytest -m soak
 
-system-deps: ## Install the programs that some tests need, by apt-get: Chromium, curl, nginx, wrk
+system-deps: ## Install the programs that some tests need, by apt-get: Chromium, curl, nginx, Prometheus, wrk
 	@.ci/system-deps
 
 bench-serving: $(VENV)/installed-dev ## Measure the service beside MLflow's server and a bare one; needs wrk

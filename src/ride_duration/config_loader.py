@@ -235,7 +235,7 @@ def _check_names(given: dict[str, Any], declared: dict[str, Any], above: str = "
             continue
         if name not in declared:
             close = get_close_matches(name, declared)
-            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
+            hint = f"did you mean '{above}{close[0]}'?" if close else f"there are: {', '.join(sorted(declared))}"
             raise ConfigurationError(f"unknown parameter '{above}{name}'; {hint}")
         if isinstance(value, dict):
             if not isinstance(declared[name], dict):

@@ -19,6 +19,7 @@ from ride_duration.storage_errors import describe_storage_failure
 
 #: Training runs.
 EXPERIMENT = "ride_duration"
+RELEASES = "releases"
 
 #: MLflow's tags of an experiment: its description, and what it is for.
 _DESCRIPTION, _EXPERIMENT_KIND = "mlflow.note.content", "mlflow.experimentKind"

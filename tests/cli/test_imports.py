@@ -44,7 +44,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         ("models list", "awaiting approval", set()),
         ("models history", "decision", set()),
         ("rollout status", "Next: `kedro rollout compare`", {"numpy", "sqlalchemy"}),
-        ("runs compare", "Next:", set()),
+        ("runs compare", "passed all 11 checks", set()),
     ],
 )
 def test_reading_commands_import_nothing_heavy(project: Project, command: str, says: str, needs: set[str]) -> None:

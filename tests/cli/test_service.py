@@ -20,6 +20,7 @@ def test_settings_with_passwords_are_the_owners_alone(project: Project, monkeypa
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     written = json.loads(file.read_text())
     assert (written["store"], written["instance"]) == (store, "blue")
+    assert written["release_command"] == "kedro run --env production"
 
 
 def test_settings_that_are_not_a_group_are_named(project: Project) -> None:

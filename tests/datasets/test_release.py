@@ -229,7 +229,7 @@ def test_ten_releases_each_a_little_worse_end_within_one_percent_of_the_best(rel
         else:
             assert outcome == "Not released; version 2 stays champion."
             assert releases.report["verdict"] == f"failed: {FORMER}"
-            assert "RMSE +0.80% (at most +0.80%), MAE " in releases.evidence
+            assert "RMSE +0.80% (95 % bound: at most +0.80%), MAE " in releases.evidence
             assert releases.evidence.endswith(" at request time than version 1")
     assert 1.004 <= ratio <= 1.01
 

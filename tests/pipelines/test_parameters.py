@@ -203,6 +203,8 @@ def test_training_knows_its_choice() -> None:
     [
         ({"model": "oracle"}, "unknown model 'oracle'; choose one of ridge, mean"),
         ({"baselines": ["mean", "tarot"]}, "unknown model 'tarot'"),
+        ({"model": "rigde"}, "unknown model 'rigde'; did you mean 'ridge'? choose one of ridge, mean"),
+        ({"model": "ridge_tuned"}, "tuning makes it: `kedro run --pipelines=tuning --params=model=ridge`, with the"),
         ({"feature_sets": {"other": {}}}, "models.ridge.features names 'some', but the feature sets are other"),
         ({"feature_sets": {"some": {"numerical": []}}}, "numerical"),
         ({"seed": "x"}, "valid integer"),

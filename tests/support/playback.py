@@ -43,7 +43,7 @@ class Theatre(Project):
 
     def simulate(self, *arguments: str) -> str:
         """What `kedro service simulate` says."""
-        return self.succeed("service", "simulate", *arguments)
+        return self.succeed("service", "simulate", "--no-monitor", *arguments)
 
     def succeed(self, *arguments: str) -> str:
         ended = self.kedro(*arguments)
@@ -59,7 +59,7 @@ class Theatre(Project):
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":
         """The command in a process of its own, which has begun to send rides."""
         began = self.played
-        process = self.start("kedro", "service", "simulate", *arguments)
+        process = self.start("kedro", "service", "simulate", "--no-monitor", *arguments)
         until(lambda: process.poll() is not None or self.played not in (began, 0), 60)
         assert process.poll() is None, process.communicate()
         return process

@@ -104,7 +104,16 @@ def chosen_model(context: KedroContext) -> str:
     return model_name(chosen.taxi_type, chosen.source)
 
 
+def join_params(params: dict[str, Any], above: str = "") -> str:
+    """Return parameters as `--params` takes them."""
+    parts = (
+        join_params(value, f"{above}{name}.") if isinstance(value, dict) else f"{above}{name}={value}"
+        for name, value in params.items()
+    )
+    return ",".join(parts)
+
+
 def same_choice(env: str | None, params: dict[str, Any]) -> str:
     """The options that choose the same again, to be added to a command that is proposed."""
-    given = ",".join(f"{name}={value}" for name, value in params.items())
+    given = join_params(params)
     return (f" --env {env}" if env else "") + (f" --params={given}" if given else "")

@@ -27,7 +27,7 @@ Examples:
 """
 
 #: Settings of the service that other files of `conf/` and options give.
-_NOT_OF_SERVING = ("project", "model", "tracking", "rollout", "alerting")
+_NOT_OF_SERVING = ("project", "model", "tracking", "rollout", "release_command", "alerting")
 
 _KEYS_EXAMPLES = """\b
 Examples:
@@ -152,6 +152,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "tracking": context.config_loader["globals"]["tracking"],
             "rollout": parameters["rollout"],
             "alerting": parameters["alerting"],
+            "release_command": f"kedro run{same_choice(env, _choose_model(params))}",
             **parameters["serving"],
             **given,
         }
@@ -162,6 +163,11 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "of the simulated city alone (source=simulated)"
         )
     return settings
+
+
+def _choose_model(params: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the parameters that choose the model, and not the service's settings."""
+    return {name: value for name, value in params.items() if not isinstance(value, dict)}
 
 
 def write_settings(file: Path, settings: ServiceSettings) -> None:

@@ -55,13 +55,15 @@ class RegistryReader:
         project: Folder of the project.
         settings: `uri` and `artifacts` of the tracking store.
         name: Of the registered model.
+        release_command: Releases a first version, for messages.
 
     Attributes:
         name: The same.
+        release_command: The same.
     """
 
-    def __init__(self, project: Path, settings: dict[str, str], name: str) -> None:
-        self.name = name
+    def __init__(self, project: Path, settings: dict[str, str], name: str, release_command: str = "kedro run") -> None:
+        self.name, self.release_command = name, release_command
         self._artifacts = locate_store(project, settings).own_artifacts
         self._tracking = settings["uri"]
         self._copied: tempfile.TemporaryDirectory[str] | None = None
@@ -75,7 +77,7 @@ class RegistryReader:
         """
         if not self._store.exists:
             raise RegistryUnavailable(
-                f"there is no registry at {self._tracking}; `kedro run` makes one, and a champion"
+                f"there is no registry at {self._tracking}; `{self.release_command}` makes one, and a champion"
             )
         return _reach(lambda: self._store.champion(self.name))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import DecisionRefused, IntegrityError, NotFound, RegistryUnavailable, RideDurationError
 from ride_duration.mlflow_reader import open_reader
-from ride_duration.mlflow_store import connect, locate_store, owner_tags
+from ride_duration.mlflow_store import RELEASES, connect, locate_store, owner_tags
 from ride_duration.registry.decision_lock import lock_decisions
 from ride_duration.registry.decision_log import DecisionLog, OpenDecisionLog
 from ride_duration.registry.decisions import (
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ride_duration.model_package import ModelPackage
 
 CHAMPION = "champion"
-RELEASES = "releases"
 
 
 def model_name(service: str, source: str) -> str:

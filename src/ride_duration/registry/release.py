@@ -102,10 +102,10 @@ def _register(registry: Registry, package: PackageFolder, gate: str, approval: s
 
 
 def _ask_for_approval(version: int, champion: int | None, finding: str | None, stays: str) -> str:
-    named = f'{version} --by NAME --why "..."`'
-    ask = f"`kedro models approve {named}"
+    named = f'{version} --by NAME --why "..."'
+    ask = f"`kedro models approve {named}`"
     if champion is not None:
-        ask += f", or `kedro rollout start {named} to try it on real rides first"
+        ask += f", or `kedro rollout start {named}` to try it on real rides first"
     found = f"{finding}. " if finding else ""
     return f"{found}Version {version} awaits approval: {ask}; {stays}."
 

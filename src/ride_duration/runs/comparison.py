@@ -55,8 +55,9 @@ def compare_runs(
     Returns:
         One row a run, newest first, named by the first eight characters of its id: status, start (UTC), model, months,
         metrics on the validation months (RMSE in minutes with a 95 % interval, by which the gate decides; MAE and bias
-        beside it), commit (`*` where files had been changed, `?` where that is not known), a fingerprint of the raw
-        files, and each parameter in which the runs differ. None where a run has no such figure or parameter.
+        beside it), what its gate found, commit (`*` where files had been changed, `?` where that is not known), a
+        fingerprint of the raw files, and each parameter in which the runs differ. None where a run has no such figure
+        or parameter.
 
     Raises:
         NotFound: There is no run, or none or several have an id that begins so.
@@ -64,15 +65,17 @@ def compare_runs(
     tracked = TrackedRuns(project, settings)
     found = tracked.find_all()
     chosen = [find_run(found, run_id) for run_id in run_ids] if run_ids else found[:last]
+    gates = tracked.find_gates()
     parameters = {run.run_id[:_SHORT]: _parameters(tracked, run) for run in chosen}
     differing = _differing(parameters)
     return {
-        run.run_id[:_SHORT]: _row(run) | {name: parameters[run.run_id[:_SHORT]].get(name) for name in differing}
+        run.run_id[:_SHORT]: _row(run, gates.get(run.run_id))
+        | {name: parameters[run.run_id[:_SHORT]].get(name) for name in differing}
         for run in chosen
     }
 
 
-def _row(run: StoredRun) -> dict[str, str | None]:
+def _row(run: StoredRun, gate: str | None) -> dict[str, str | None]:
     params, metrics, tags = run.params, run.metrics, run.tags
     return {
         "status": run.status.lower(),
@@ -85,6 +88,7 @@ def _row(run: StoredRun) -> dict[str, str | None]:
         "MAE": _number(metrics.get("val.mae")),
         "MAE at request time": _number(metrics.get("val.mae_without_distance")),
         "bias": _number(metrics.get("val.bias")),
+        "gate": gate,
         "commit": _commit(tags),
         "raw data": _fingerprint(tags),
     }

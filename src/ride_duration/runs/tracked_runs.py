@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ride_duration.errors import NotFound, RegistryUnavailable, RideDurationError
 from ride_duration.mlflow_reader import ServerReader, open_reader
-from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, is_address, locate_store
+from ride_duration.mlflow_store import EXPERIMENT, KIND, RELEASES, connect, is_address, locate_store
 from ride_duration.storage_errors import describe_storage_failure
 
 if TYPE_CHECKING:
@@ -53,6 +53,21 @@ class TrackedRuns:
             raise NotFound("no training run has been tracked yet; `kedro run` makes the first")
         return found
 
+    def find_gates(self) -> dict[str, str]:
+        """Return what the newest gate of each training run found, in words, by the run's id.
+
+        Raises:
+            RegistryUnavailable: The store cannot be read.
+        """
+        try:
+            decisions = self._store.runs(self._store.experiments(RELEASES))
+        except RideDurationError:
+            raise
+        except Exception as error:
+            raise RegistryUnavailable(describe_storage_failure(error, self._settings["uri"])) from error
+        gates = sorted((run for run in decisions if _is_gate(run)), key=lambda run: run.started)
+        return {run.tags["trained_by"]: run.tags.get("why", "") for run in gates if "trained_by" in run.tags}
+
     def read_parameters(self, run: StoredRun) -> dict[str, Any]:
         """Return all parameters of a run, as they were resolved.
 
@@ -84,6 +99,10 @@ class TrackedRuns:
             return mlflow.artifacts.load_text(f"{run.artifact_uri}/{_PARAMETERS}").encode()
         except mlflow.MlflowException as error:
             raise OSError(str(error)) from error
+
+
+def _is_gate(run: StoredRun) -> bool:
+    return run.status == "FINISHED" and run.tags.get("kind") == "gate"
 
 
 def find_run(runs: list[StoredRun], run_id: str) -> StoredRun:

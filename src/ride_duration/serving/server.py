@@ -130,7 +130,7 @@ def _allow_connections() -> None:
 def _open_reader(settings: ServiceSettings) -> RegistryReader | PackageReader:
     if settings.package:
         return PackageReader(Path(settings.package))
-    return RegistryReader(settings.project_path, settings.tracking, settings.model)
+    return RegistryReader(settings.project_path, settings.tracking, settings.model, settings.release_command)
 
 
 @contextmanager

@@ -62,6 +62,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         limits: How much may be requested.
         rollout: The plan by which a challenger takes over; None: no rollouts.
         alerting: Which alerts are raised, and how they are sent; None: none.
+        release_command: Releases a first version of the model, for messages.
     """
 
     project: str
@@ -84,6 +85,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     limits: RequestLimits = RequestLimits()
     rollout: dict[str, Any] | None = None
     alerting: dict[str, Any] | None = None
+    release_command: str = "kedro run"
 
     @property
     def name(self) -> str:

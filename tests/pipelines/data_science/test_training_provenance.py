@@ -15,9 +15,11 @@ def test_what_was_trained_knows_its_run_and_its_settings() -> None:
     asked = (simulated_features(500), training("xgboost"), experiment(), intervals())
     errors = ExpectedErrors(**CONFIGURED["expected_errors"])
     expected = Origin("a run", settings_hash(experiment(), training("xgboost"), intervals()))
-    assert train_model(*asked, errors, "a run").origin == expected
     assert train_intervals(*asked, "a run").origin == expected
-    assert train_model(*asked, errors, None).origin == expected._replace(run_id=None)
+    own = Origin("a run", settings_hash(experiment(), training("xgboost"), intervals(), errors))
+    assert own != expected
+    assert train_model(*asked, errors, "a run").origin == own
+    assert train_model(*asked, errors, None).origin == own._replace(run_id=None)
 
 
 def settings(months: dict[str, Any] | None = None, seed: int = 42, **hyper_parameters: Any) -> str:
@@ -47,6 +49,16 @@ def test_other_intervals_or_columns_are_other_settings() -> None:
         settings_hash(experiment(), zoo.model_copy(update={"feature_sets": {"stateless": fewer}}), intervals()),
     ]
     assert settings() not in others
+
+
+def test_other_expected_errors_are_other_settings() -> None:
+    errors = ExpectedErrors(**CONFIGURED["expected_errors"])
+    others = [
+        errors.model_copy(update={"share": errors.share / 2}),
+        errors.model_copy(update={"model": errors.model.model_copy(update={"hyper_parameters": {"max_depth": 1}})}),
+    ]
+    found = {settings_hash(experiment(), training("xgboost"), intervals(), given) for given in (errors, *others)}
+    assert len(found) == 3
 
 
 def test_what_a_model_does_not_depend_on_leaves_its_settings() -> None:

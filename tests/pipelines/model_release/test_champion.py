@@ -1,5 +1,6 @@
 """A package against the champion: paired, day by day, on a month after all that either was trained on."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -113,8 +114,8 @@ def test_a_package_is_not_worse_than_itself() -> None:
     assert in_all.passed
     assert in_slices.passed
     assert in_all.evidence == (
-        "on 2021-02, 4,000 trips: RMSE +0.00% (at most +0.00%), MAE +0.00% with metered distance; "
-        "RMSE +0.00% (at most +0.00%), MAE +0.00% at request time"
+        "on 2021-02, 4,000 trips: RMSE +0.00% (95 % bound: at most +0.00%), MAE +0.00% with metered distance; "
+        "RMSE +0.00% (95 % bound: at most +0.00%), MAE +0.00% at request time"
     )
     assert in_slices.evidence == "none on 2021-02, of 1 compared"
 
@@ -129,6 +130,17 @@ def test_a_worse_package_fails_with_how_much_worse_and_where() -> None:
         assert f"{name} +" in in_slices.evidence
     assert "hour " in in_slices.evidence
     assert "borough pair Queens - Queens" in in_slices.evidence
+
+
+def test_of_many_worse_slices_the_worst_three_are_named_in_brief() -> None:
+    _, in_slices = checks(package("mean"), package(), slice_trips=100)
+    *named, more = in_slices.brief.split("; ")
+    found = in_slices.evidence.split("; ")
+    assert named == found[:3]
+    assert more == f"and {len(found) - 3} more slices"
+    worse = [float(re.search(r"([+-][\d.]+)%", words)[1]) for words in found]  # type: ignore[index]
+    assert worse == sorted(worse, reverse=True)
+    assert all("(95 % bound: at least +" in words for words in found)
 
 
 def test_a_better_package_passes() -> None:

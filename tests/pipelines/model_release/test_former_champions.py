@@ -35,7 +35,7 @@ def test_the_best_is_found_for_each_answer_among_those_that_give_it() -> None:
     needing = packed(1.0, ["2021-02"], "2021-03", distance="required")
     passed, found = compare([entry(2, far), entry(1, needing)])
     assert not passed
-    assert found.startswith("on 2021-06, 1,000 trips: RMSE +1.00% (at most +1.00%), MAE ")
+    assert found.startswith("on 2021-06, 1,000 trips: RMSE +1.00% (95 % bound: at most +1.00%), MAE ")
     assert "with metered distance than version 1; RMSE -3.81% " in found
     assert found.endswith(" at request time than version 2")
 

@@ -232,4 +232,7 @@ def test_rows_are_columns_of_numbers_and_texts() -> None:
 
 
 def test_a_check_says_what_it_is() -> None:
-    assert Check("size", "at most 50 MB", True, "0.5 MB")._asdict().keys() == {"name", "demand", "passed", "evidence"}
+    assert Check("size", "at most 50 MB", True, "0.5 MB")._asdict().keys() == {
+        *("name", "demand", "passed", "evidence"),
+        "brief",
+    }

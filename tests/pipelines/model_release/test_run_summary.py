@@ -4,14 +4,17 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from ride_duration.pipelines.model_release.gate_checks import Check
 from ride_duration.pipelines.model_release.parameters import ExampleRide, ReleaseChoice
 from ride_duration.pipelines.model_release.run_summary import (
     answer_ride,
     release_package,
     write_summary,
 )
+from tests.conftest import REPOSITORY
 from tests.support.gate import judged
 from tests.support.models import CONFIGURED, MODELS
 from tests.support.packages import package, repacked
@@ -95,8 +98,26 @@ def test_a_model_that_is_not_released_for_want_of_the_distance_says_why_and_what
         "\n  answers at request time: this model needs the metered distance; `gate.request_time: false` allows it"
         in page
     )
-    assert "add gate.request_time=false to --params" in page
+    assert "or add gate.request_time=false to --params." in page
     assert "gate.request_time" not in summary()
+
+
+def test_where_the_champion_answers_at_request_time_no_parameter_is_advised() -> None:
+    page = write_summary("", judged(package("ridge"), package()), RELEASED, answer_ride(package("ridge"), ride()))
+    assert "this model needs the metered distance; the champion answers without it" in page
+    assert "Train one that answers without it, as the default model does." in page
+    assert "gate.request_time" not in page
+
+
+def test_long_findings_are_told_in_brief_and_the_page_has_all() -> None:
+    report = judged(package())
+    worse = Check("no slice worse", "none", False, "; ".join(f"hour {n} +9%" for n in range(30)), "hour 0; and 29 more")
+    page = write_summary("", {**report, "checks": [worse._asdict()]}, RELEASED, answer_ride(package(), ride()))
+    assert "\n  no slice worse: hour 0; and 29 more\n" in page
+    assert "The page data/08_reporting/gate_report.html shows all" in page
+    assert "gate_report.html" not in summary()
+    catalog = yaml.safe_load((REPOSITORY / "conf/base/catalog_model_release.yml").read_text())
+    assert catalog["gate_page"]["filepath"] == "data/08_reporting/gate_report.html"
 
 
 def test_a_distance_that_was_used_is_said() -> None:

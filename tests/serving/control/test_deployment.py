@@ -51,9 +51,9 @@ def test_a_new_champion_takes_over(models: Models, started: Start) -> None:
 
 def test_without_a_champion_rides_are_told_what_to_do_until_there_is_one(models: Models, started: Start) -> None:
     registry = models.store.new()
-    running = started(registry)
+    running = started(registry, release_command="kedro run --env tlc")
     for reply in (running.post("/predict", RIDE), running.get("/ready")):
-        assert "there is no champion yet; `kedro run` releases one" in refused(reply, 503)
+        assert "there is no champion yet; `kedro run --env tlc` releases one" in refused(reply, 503)
         assert reply.headers["retry-after"] == "2"
     assert running.get("/health").status == 200
     assert running.get("/models").json["variants"] == []

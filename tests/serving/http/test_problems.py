@@ -299,3 +299,19 @@ def test_actuals_are_refused_like_rides(service: Running) -> None:
 def test_what_is_wrong_with_a_text_is_said_with_its_place(service: Running, body: bytes, said: str) -> None:
     reply = service.post("/predict", body)
     assert (reply.status, reply.json["detail"][: len(said)]) == (422, said)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"PULocationID": 10, "DOLocationID": 5, "trip_distance": "4"}, "Expected a number or null, got text"),
+        (
+            {"PULocationID": 10, "DOLocationID": 5, "trip_distance": True},
+            "Expected a number or null, got true or false",
+        ),
+        ([], "Expected an object, got an array"),
+    ],
+)
+def test_types_are_said_as_a_person_does(service: Running, body: object, said: str) -> None:
+    reply = service.post("/predict", body)
+    assert (reply.status, reply.json["detail"]) == (422, said)

@@ -9,9 +9,11 @@ from ride_duration.pipelines.ingestion import pipeline as ingestion
 
 
 def _say_next_steps(run: EndedRun) -> str:
+    window = run.params.get("score_data", "MONTH")
     return (
         "The predictions are in data/07_model_output/scored_trips, one folder a month.\n"
-        "Next: look at them with `pandas.read_parquet` of that folder in `make notebook`, or score other months:\n"
+        f"Next: `kedro monitor run{run.env_option} --window {window}` says whether the model is still right;\n"
+        "      look at them with `pandas.read_parquet` of that folder in `make notebook`, or score other months:\n"
         f"      `kedro run{run.env_option} --pipelines=batch_scoring --params=score_data=2021-04..2021-06`."
     )
 

@@ -31,7 +31,10 @@ def summarise_scores(scored_trips: dict[str, Callable[[], ir.Table]], scoring: S
         rmse = "" if measures["rmse"] is None else f"{measures['rmse']:.2f}"
         lines.append(f"{month:<10}{measures['trips']:>12,}{measures['known']:>12,}{rmse:>8}{held:>13}")
     low, high = DURATION
-    lines.append(f"known: of {low:g} to {high:g} minutes; RMSE in minutes and intervals are evaluated on these")
+    metered = ", with the metered distance," if any(measures["metered"] for measures in months.values()) else ""
+    lines.append(
+        f"known: of {low:g} to {high:g} minutes; RMSE in minutes{metered} and intervals are evaluated on these"
+    )
     return "\n".join([*lines, ""])
 
 
@@ -43,6 +46,7 @@ def _measure(scored: ir.Table) -> dict[str, Any]:
         known=known.sum(),
         rmse=(scored["diff"] * scored["diff"]).mean(where=known).sqrt(),
         held=held.mean(where=known),
+        metered=(scored.predicted_duration != scored.predicted_without_distance).fill_null(True).any(),
         version=scored.model_version.max(),
     )
     return dict(measured.to_pyarrow().to_pylist()[0])

@@ -74,6 +74,10 @@ def _find_earlier(splits: dict[str, set[str]]) -> list[str]:
     ]
 
 
+#: What the name of a tuned model ends in.
+TUNED = "_tuned"
+
+
 class Training(Parameters):
     """The chosen model, the model configurations that it is chosen from, and the baselines that stand beside it."""
 
@@ -92,7 +96,7 @@ class Training(Parameters):
     def _check(self) -> "Training":
         for name in (self.model, *self.baselines):
             if name not in self.models:
-                raise ValueError(f"unknown model '{name}'; choose one of {', '.join(self.models)}")
+                raise ValueError(f"unknown model '{name}'; {self._suggest(name)}")
         for name in dict.fromkeys((self.model, *self.baselines)):
             if self.models[name].features not in self.feature_sets:
                 raise ValueError(
@@ -102,6 +106,16 @@ class Training(Parameters):
             self._check_distance(name)
             check_hyper_parameters(f"models.{name}", self.models[name])
         return self
+
+    def _suggest(self, name: str) -> str:
+        from kedro.utils import get_close_matches
+
+        base = name.removesuffix(TUNED)
+        if base != name and base in self.models:
+            return f"tuning makes it: `kedro run --pipelines=tuning --params=model={base}`, with the same --env, first"
+        close = get_close_matches(name, self.models)
+        meant = f"did you mean '{close[0]}'? " if close else ""
+        return f"{meant}choose one of {', '.join(self.models)}"
 
     def _check_distance(self, name: str) -> None:
         choice = self.models[name]

@@ -26,7 +26,7 @@ def train_model(
         RideDurationError: As `fit_with_errors`.
     """
     model = fit_with_errors(train_features, training, expected_errors)
-    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals))
+    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals, expected_errors))
     return model
 
 
@@ -47,14 +47,26 @@ def train_intervals(
     return model
 
 
-def settings_hash(experiment: Experiment, training: Training, intervals: Intervals) -> str:
-    """A hash (SHA-256) of every parameter that training depends on: the same for the same model."""
-    settings = {
+def settings_hash(
+    experiment: Experiment, training: Training, intervals: Intervals, expected_errors: ExpectedErrors | None = None
+) -> str:
+    """Return a hash (SHA-256) of every parameter that training depends on: the same for the same model.
+
+    Args:
+        experiment: Has the months.
+        training: The model and its features.
+        intervals: Of the model.
+        expected_errors: Of the model's errors; None for the intervals, and for models of programs that left it out.
+    """
+    settings: dict[str, object] = {
         "trips": [experiment.taxi_type, experiment.source, *experiment.splits["train"]],
         "seed": training.seed,
         "model": [training.model, *_of_choice(training.choice, training)],
         "intervals": [intervals.model_dump(mode="json", exclude={"model"}), *_of_choice(intervals.model, training)],
     }
+    if expected_errors is not None:
+        errors = expected_errors.model_dump(mode="json", exclude={"model"})
+        settings["expected_errors"] = [errors, *_of_choice(expected_errors.model, training)]
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 

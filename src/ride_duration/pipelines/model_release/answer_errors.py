@@ -59,5 +59,5 @@ def compare_errors(new: Errors, old: Errors, days: NDArray[Any], gate: Gate) -> 
 def describe_difference(suffix: str, difference: Difference, new: Errors, old: Errors) -> str:
     """Say how the RMSE differs and how much it may differ, with the MAE beside it."""
     mae = compute_mae(new[suffix]) / max(compute_mae(old[suffix]), 1e-12) - 1
-    rmse = f"RMSE {difference.middle:+.2%} (at most {difference.high:+.2%})"
+    rmse = f"RMSE {difference.middle:+.2%} (95 % bound: at most {difference.high:+.2%})"
     return f"{rmse}, MAE {mae:+.2%} {MOMENTS[suffix]}"

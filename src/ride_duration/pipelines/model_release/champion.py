@@ -29,6 +29,9 @@ from ride_duration.stats.metrics import MOMENTS
 
 _NONE_YET = "there is none yet"
 
+#: So many slices are named at the end of a run; the report has all.
+_NAMED = 3
+
 
 class Comparison(NamedTuple):
     """What a package is beside the champion and those before it.
@@ -77,7 +80,7 @@ def compare_with_champions(
     differences = compare_errors(own, theirs, days_of(rows), gate)
     checks = [
         Check(*in_all, *_compare_in_all(own, theirs, differences, rows, gate)),
-        Check(*in_slices, *_compare_slices(own, theirs, slices, rows, gate)),
+        _compare_slices(Check(*in_slices, True, ""), own, theirs, slices, rows, gate),
         former,
     ]
     return Comparison(checks, _find_no_improvement(package, champion, differences))
@@ -139,10 +142,10 @@ def _compare_in_all(
 
 
 def _compare_slices(
-    own: Errors, theirs: Errors, slices: dict[str, pd.Series[str]], rows: pd.DataFrame, gate: Gate
-) -> tuple[bool, str]:
-    """Each answer is sliced by what was known when it was given."""
-    days, worse = days_of(rows), []
+    check: Check, own: Errors, theirs: Errors, slices: dict[str, pd.Series[str]], rows: pd.DataFrame, gate: Gate
+) -> Check:
+    """Compare each slice, the worst first; each answer is sliced by what was known when it was given."""
+    days, found_worse = days_of(rows), []
     large, few_days = _find_large_slices(rows, slices, gate)
     for suffix in [suffix for suffix in MOMENTS if suffix in own and suffix in theirs]:
         new, old = own[suffix] ** 2, theirs[suffix] ** 2
@@ -152,11 +155,16 @@ def _compare_slices(
             difference = compare_rmse(new[inside], old[inside], days[inside], gate.seed)
             if difference.low > gate.slice_worse:
                 name = _name_slice(kind, value)
-                worse.append(f"{name} {difference.middle:+.1%} (at least {difference.low:+.1%}) {MOMENTS[suffix]}")
+                words = (
+                    f"{name} {difference.middle:+.1%} (95 % bound: at least {difference.low:+.1%}) {MOMENTS[suffix]}"
+                )
+                found_worse.append((difference.middle, words))
+    worse = [words for _, words in sorted(found_worse, key=lambda one: -one[0])]
     found = "; ".join(worse) or f"none on {_month_of(rows)}, of {len(large)} compared"
     if few_days:
         found += f"; not compared, since they have fewer than {MIN_DAYS} days to resample: {', '.join(few_days)}"
-    return not worse, found
+    brief = f"{'; '.join(worse[:_NAMED])}; and {len(worse) - _NAMED} more slices" if len(worse) > _NAMED else ""
+    return check._replace(passed=not worse, evidence=found, brief=brief)
 
 
 def _find_large_slices(

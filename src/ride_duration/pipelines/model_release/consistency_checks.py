@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -33,21 +33,21 @@ def refuse_other_metrics(metrics: dict[str, Any], experiment: Experiment, traini
             )
 
 
-def refuse_other_models(models: Iterable[DurationModel | IntervalModel], settings: str) -> None:
+def refuse_other_models(models: Iterable[DurationModel | IntervalModel], settings: Collection[str]) -> None:
     """Refuse models that were trained with other parameters.
 
     Args:
         models: As they were trained.
-        settings: The hash of the parameters at hand.
+        settings: Hashes of the parameters at hand, any of which may be theirs.
 
     Raises:
         RideDurationError: One was.
     """
     for model in models:
-        if model.origin is None or model.origin.settings != settings:
+        if model.origin is None or model.origin.settings not in settings:
             raise RideDurationError(
                 "the model that lies in data/ was trained with other parameters of the models, their features, the "
-                f"intervals, the seed or train_data; {_AGAIN}"
+                f"intervals, the expected errors, the seed or train_data; {_AGAIN}"
             )
 
 

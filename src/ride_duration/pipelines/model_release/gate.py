@@ -58,7 +58,7 @@ def gate_package(
     checks = [
         _data_quality(model_package, gate),
         _later_months(model_package),
-        *_answers_at_request_time(model_package, gate),
+        *_answers_at_request_time(model_package, champion_package, gate),
         *_beats_baselines(model_package, val_features, answers),
         *comparison.checks,
         *_coverage(model_package, val_features, answers, gate),
@@ -106,12 +106,14 @@ def _later_months(package: ModelPackage) -> Check:
     return Check("evaluated on later months", "val_data comes after train_data", max(train) < min(val), found)
 
 
-def _answers_at_request_time(package: ModelPackage, gate: Gate) -> list[Check]:
+def _answers_at_request_time(package: ModelPackage, champion: ModelPackage | None, gate: Gate) -> list[Check]:
     """A champion is asked for rides that have not begun, whose distance no meter has measured yet."""
     if not gate.request_time:
         return []
     needs = needs_distance(package)
-    found = "this model needs the metered distance; `gate.request_time: false` allows it" if needs else "it does"
+    allowed = champion is None or needs_distance(champion)
+    way_out = "`gate.request_time: false` allows it" if allowed else "the champion answers without it"
+    found = f"this model needs the metered distance; {way_out}" if needs else "it does"
     return [Check(REQUEST_TIME_CHECK, "answers without the metered distance", not needs, found)]
 
 

@@ -12,12 +12,13 @@ REQUEST_TIME_CHECK = "answers at request time"
 
 
 class Check(NamedTuple):
-    """One check: what must hold, whether it does, and what was found."""
+    """One check: what must hold, whether it does, and what was found; `brief` is that in a line, where it is long."""
 
     name: str
     demand: str
     passed: bool
     evidence: str
+    brief: str = ""
 
 
 def columns_of(rows: pd.DataFrame) -> dict[str, Any]:

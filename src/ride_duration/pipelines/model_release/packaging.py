@@ -72,7 +72,10 @@ def package_model(
     """
     facts = _facts(model, metrics, experiment)
     refuse_other_metrics(metrics, experiment, packaging)
-    refuse_other_models([model, interval_model], settings_hash(experiment, packaging, packaging.intervals))
+    without_errors = settings_hash(experiment, packaging, packaging.intervals)
+    settings = settings_hash(experiment, packaging, packaging.intervals, packaging.expected_errors)
+    refuse_other_models([model], {settings, without_errors})  # the latter of programs that left the errors out
+    refuse_other_models([interval_model], {without_errors})
     refuse_other_trips(facts, train=train_features, val=val_features)
     parts = {"duration": model, "lower": interval_model.lower or model, "upper": interval_model.upper or model}
     graphs = {OUTPUTS[output]: part for output, part in parts.items()}

@@ -4,12 +4,14 @@ from typing import Literal, Self
 
 from pydantic import Field, NaiveDatetime, model_validator
 
-from ride_duration.pipelines.data_science.parameters import Learning
+from ride_duration.pipelines.data_science.parameters import ExpectedErrors, Learning
 from ride_duration.pipelines.parameters import Parameters
 
 
 class Packaging(Learning):
     """The chosen model and the quantile estimator of its intervals, if both can be packaged."""
+
+    expected_errors: ExpectedErrors | None = None
 
     @model_validator(mode="after")
     def _check_package(self) -> Self:

@@ -11,6 +11,9 @@ from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.pipelines.model_release.gate_checks import REQUEST_TIME_CHECK
 from ride_duration.pipelines.model_release.parameters import ExampleRide, ReleaseChoice
 
+#: Where the page of the gate is, as the catalog says.
+_PAGE = "data/08_reporting/gate_report.html"
+
 #: The share that a person says in words.
 _NINE_IN_TEN = 0.9
 
@@ -58,12 +61,15 @@ def write_summary(
     metrics_summary: str, gate_report: dict[str, Any], released: dict[str, Any], example_answer: dict[str, Any]
 ) -> str:
     """What the run read, how well the model does, what the gate said, and one ride, as plain text."""
-    failed = [f"  {check['name']}: {check['evidence']}" for check in gate_report["checks"] if not check["passed"]]
-    gate = [f"Gate: {gate_report['verdict']}", *failed, released["outcome"]]
-    if any(check["name"] == REQUEST_TIME_CHECK and not check["passed"] for check in gate_report["checks"]):
-        gate.append(
-            "Train one that answers without it, as the default model does, or add gate.request_time=false to --params."
-        )
+    failed = [check for check in gate_report["checks"] if not check["passed"]]
+    lines = [f"  {check['name']}: {check.get('brief') or check['evidence']}" for check in failed]
+    gate = [f"Gate: {gate_report['verdict']}", *lines]
+    if failed:
+        gate.append(f"  The page {_PAGE} shows all that the gate found.")
+    gate.append(released["outcome"])
+    if needs := next((check["evidence"] for check in failed if check["name"] == REQUEST_TIME_CHECK), ""):
+        allowed = ", or add gate.request_time=false to --params" if "gate.request_time" in needs else ""
+        gate.append(f"Train one that answers without it, as the default model does{allowed}.")
     return "\n".join([metrics_summary, *gate, "", _ride(example_answer), ""])
 
 

@@ -9,8 +9,6 @@ from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import Cause, Finding
 from ride_duration.trips.clock import find_instant
 
-REPORT = "data/08_reporting/monitoring_report.html"
-
 #: All that are looked for.
 NAMES = ("incident", "retrain", "drift", "watch", "insufficient")
 
@@ -51,7 +49,7 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
                 "what": f"{_WHAT[name]}: version {verdict['version']} on {verdict['taxi_type']} taxis{cause}",
                 "since": _find_since(name, verdict, monitoring),
                 "how_bad": "; ".join(verdict["reasons"]),
-                "evidence": REPORT,
+                "evidence": monitoring.report,
                 "next_command": verdict["next"],
                 "version": verdict["version"],
             }

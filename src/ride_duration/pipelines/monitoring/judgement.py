@@ -42,7 +42,7 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     Returns:
         `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
         window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days, and what broke on them, `broken`; `missing`, what could not be looked at.
+        days, and what broke on them, `broken`; `missing`, what could not be looked at; the page about it, `report`.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
@@ -81,7 +81,7 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
-        "broken": describe_incidents(broken), "missing": missing,
+        "broken": describe_incidents(broken), "missing": missing, "report": monitoring.report,
     }  # fmt: skip
 
 
@@ -166,7 +166,8 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
         auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
         lines.append(f"A classifier tells the last week's rides from the reference's with an AUC of {auc}")
     lines += [f"Not looked at: {what}" for what in verdict["missing"]]
-    return "\n".join([*lines, "", f"Next: {verdict['next']}."])
+    place = f"The days, slices and features behind this are in {verdict['report']}."
+    return "\n".join([*lines, "", f"Next: {verdict['next']}.", place])
 
 
 NAMES = {

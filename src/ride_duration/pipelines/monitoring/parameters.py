@@ -137,6 +137,7 @@ class Monitoring(TripSource):
     Attributes:
         window: Months that were scored, as `parse_months` reads them; or days of what the service logged, as `last_28d`
             or `2021-03-01..2021-03-28`.
+        report_folder: Where the verdict and its report go, below the project.
         monitored_moment: Which answers are evaluated: `at_request_time`, as users get them, or `with_distance`.
         log_limits: How the log is read, and when enough is known of a day.
         verdict_thresholds: Of the verdict.
@@ -145,6 +146,7 @@ class Monitoring(TripSource):
     """
 
     window: str
+    report_folder: str = "data/08_reporting"
     monitored_moment: Literal["at_request_time", "with_distance"]
     log_limits: LogLimits
     verdict_thresholds: Thresholds
@@ -158,6 +160,11 @@ class Monitoring(TripSource):
 
     def _problems(self) -> list[str]:
         return [*super()._problems(), *(f"window: {problem}" for problem in _find_window_problems(self.window))]
+
+    @property
+    def report(self) -> str:
+        """The page about the verdict, below the project."""
+        return f"{self.report_folder}/monitoring_report.html"
 
     @property
     def is_of_log(self) -> bool:

@@ -19,10 +19,7 @@ TRACKED = Tracked(TAG, "monitoring of {window}", ("window", "monitored_moment"),
 
 
 def _say_next_steps(run: EndedRun) -> str:
-    return (
-        "The days, slices and features behind this are in data/08_reporting/monitoring_report.html; "
-        f"`kedro monitor status{run.env_option}` shows this again."
-    )
+    return f"`kedro monitor status{run.env_option}` shows this again."
 
 
 ENDING = Ending("monitoring_summary", _say_next_steps)

@@ -6,10 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ride_duration.pipelines.data_science.parameters import Training
-
-#: What a tuned entry has behind the name of the model that it comes from.
-SUFFIX = "_tuned"
+from ride_duration.pipelines.data_science.parameters import TUNED, Training
 
 
 def write_tuned_entry(tuning_result: dict[str, Any], training: Training, environment: str) -> str:
@@ -25,7 +22,7 @@ def write_tuned_entry(tuning_result: dict[str, Any], training: Training, environ
     entry = training.choice.model_dump(mode="json", exclude={"search_space"})
     entry["hyper_parameters"] |= tuning_result["hyper_parameters"]
     entry = {name: value for name, value in entry.items() if value is not None}
-    name, best, first = training.model + SUFFIX, tuning_result["best"], tuning_result["first"]
+    name, best, first = training.model + TUNED, tuning_result["best"], tuning_result["first"]
     head = f"""\
 # Made by the command below, which overwrites it. Used by
 # `kedro run --env {environment} --params=model={name}`.
@@ -106,7 +103,7 @@ def summarise_tuning(tuning_result: dict[str, Any], training: Training) -> str:
         f"Tuned on {tuning_result['train_data']}: {tuning_result['service']} taxi, {trips}",
         f"{tuning_result['trials']} trials, {tuning_result['pruned']} of them stopped early",
         "",
-        _line("", training.model, training.model + SUFFIX),
+        _line("", training.model, training.model + TUNED),
         _line("RMSE with metered distance", *(f"{trial['rmse']:.3f}" for trial in (first, best))),
     ]
     if best["rmse_without_distance"] is not None:

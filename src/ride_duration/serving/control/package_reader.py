@@ -23,6 +23,7 @@ class PackageReader:
     """
 
     name = NAME
+    release_command = "kedro run"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -96,7 +96,7 @@ class Reconciler:
             wanted = self.champion or (present.version if present else self._cache.last_champion())
         look.champion = wanted
         if wanted is None:
-            look.problem = look.problem or "there is no champion yet; `kedro run` releases one"
+            look.problem = look.problem or f"there is no champion yet; `{self._reader.release_command}` releases one"
             return present
         if present is not None and _is(present, wanted, mark):
             return present

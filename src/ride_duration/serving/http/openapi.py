@@ -75,7 +75,8 @@ EXPLAIN = {
     "required": False,
     "schema": {"type": "boolean", "default": False},
     "example": True,
-    "description": "Whether to say what time of day, distance and place add.",
+    "description": "Whether to say what time of day, distance and place contribute, in minutes relative to a typical "
+    "ride.",
 }
 
 #: Statuses with which any request may be refused.

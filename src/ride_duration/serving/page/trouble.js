@@ -59,7 +59,7 @@ export function hasModel(has) {
 }
 
 function noModel() {
-  notice("No model yet", "The service runs, but no model has been released yet. `kedro run` releases one, and this page notices.");
+  notice("No model yet", "The service runs, but no model has been released yet. `kedro run`, with the service's --env, releases one, and this page notices.");
 }
 
 function notice(title, text) {

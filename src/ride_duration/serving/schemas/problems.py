@@ -16,6 +16,19 @@ _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 
+#: Types in what msgspec says, and the words for them.
+_TYPES = re.compile(r"`(.*?)`", re.DOTALL)
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "float64": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "an object",
+    "datetime": "a time",
+}
+
 #: Characters of a name or a message of msgspec that are shown, and that are looked at.
 _SHOWN, _SAID = 200, 1000
 
@@ -91,7 +104,12 @@ def explain_decode_error(error: Exception) -> InvalidRequest:
         return InvalidRequest(f"the body is not valid JSON: {_shorten(said)}", "body")
     found = _AT.match(said)
     what, where = (found[1], found[2]) if found else (said, None)
-    return InvalidRequest(_shorten(what.replace("`", "")), _shorten(where or "body"))
+    return InvalidRequest(_shorten(_TYPES.sub(_name_types, what)), _shorten(where or "body"))
+
+
+def _name_types(found: re.Match[str]) -> str:
+    """Say types as a person does: `float | null` is a number or null."""
+    return " or ".join(_WORDS.get(name, name) for name in found[1].split(" | "))
 
 
 def hide_details(reason: str) -> str:

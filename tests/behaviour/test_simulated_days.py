@@ -1,0 +1,44 @@
+"""Days played to the champion of a real run, and what the monitoring says about them, in a place of their own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Project
+
+
+@pytest.fixture(scope="module")
+def played(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.copy_of(finished, tmp_path_factory.mktemp("played") / "project")
+    ended = project.kedro("service", "simulate", "--days", "3", "--rides-per-day", "300")
+    assert ended.code == 0, ended.err
+    assert "Played 3 days from" in ended.out
+    assert "Verdict: insufficient" in ended.out
+    assert "data/simulated/reports/monitoring_report.html" in ended.out
+    assert "`kedro monitor status --env simulated` shows this again" in ended.out
+    return project
+
+
+def test_the_verdict_about_played_days_takes_the_place_of_no_other(played: Project) -> None:
+    verdict = json.loads(played.data("simulated/reports/verdict.json").read_text())
+    plan = json.loads(played.data("simulated/simulation.json").read_text())
+    assert (verdict["verdict"], verdict["evidence"], verdict["first"]) == ("insufficient", "log", plan["start"])
+    assert verdict["figures"]["labelled"][0] > 0.9
+    assert 0.8 < verdict["figures"]["level"][0] < 1.25
+    left = {path.name for path in played.data("08_reporting").iterdir()}
+    assert not left & {"verdict.json", "monitoring_report.html", "daily_sums.parquet", "monitored_days_plot.json"}
+    assert played.kedro("monitor", "status", "--env", "simulated", "--exit-code").code == 5
+    of_the_project = played.kedro("monitor", "status")
+    assert of_the_project.code == 1
+    assert "there is no verdict about green taxis (simulated) here" in of_the_project.err
+
+
+def test_the_monitoring_refuses_the_store_of_the_other_clock(played: Project) -> None:
+    store = f"serving.store=sqlite:///{played.data('simulated/predictions.db')}"
+    before = Path(played.data("simulated/predictions.db")).read_bytes()
+    ended = played.kedro("monitor", "run", "--window", "last_28d", "--params", store)
+    assert ended.code == 1
+    assert "has the times of a simulation, and this is the machine's clock" in ended.err
+    assert "Traceback" not in ended.err
+    assert played.data("simulated/predictions.db").read_bytes() == before

@@ -1,0 +1,253 @@
+"""Rules, Alertmanager's configuration and dashboards: valid, tested by their own tools, and about series that exist."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from ride_duration.store.database import locate_store
+from tests.conftest import REPOSITORY, program
+from tests.serving.conftest import Models
+from tests.support.alerting.webhook_receiver import WebhookReceiver
+from tests.support.ports import free_port
+from tests.support.serving.service import Running
+from tests.support.store.samples import until
+from tests.support.verdicts import write_verdict
+
+DEPLOY = REPOSITORY / "deploy"
+RULES = DEPLOY / "prometheus/rules.yml"
+DASHBOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
+
+Series = tuple[str, dict[str, str]]
+
+
+def read_rules() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+
+
+def check(*command: str) -> None:
+    ended = subprocess.run(
+        [program(command[0]), *command[1:]], check=False, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.needs("promtool", "amtool")
+def test_rules_and_configurations_are_valid() -> None:
+    check("promtool", "check", "config", str(DEPLOY / "prometheus/prometheus.yml"))  # reads the rules, too
+    check("promtool", "check", "rules", "--lint=all", "--lint-fatal", str(RULES))
+    check("amtool", "check-config", str(DEPLOY / "prometheus/alertmanager.yml"))
+
+
+@pytest.mark.needs("promtool")
+def test_rules_fire_and_are_silent_when_they_should() -> None:
+    check("promtool", "test", "rules", str(DEPLOY / "prometheus/rules_test.yml"))
+
+
+def test_every_rule_has_a_firing_and_a_silent_series() -> None:
+    tested: dict[str, set[bool]] = {}
+    tests = yaml.safe_load((DEPLOY / "prometheus/rules_test.yml").read_text())["tests"]
+    for test in tests:
+        for case in test.get("alert_rule_test", []):
+            tested.setdefault(case["alertname"], set()).add(bool(case["exp_alerts"]))
+    alerts = {rule["alert"]: rule for rule in read_rules() if "alert" in rule}
+    assert tested.pop("Watchdog") == {True}  # is never silent
+    assert tested == {name: {True, False} for name in alerts.keys() - {"Watchdog"}}
+    recorded = " ".join(case["expr"] for test in tests for case in test.get("promql_expr_test", []))
+    assert not [rule["record"] for rule in read_rules() if "record" in rule and rule["record"] not in recorded]
+    assert {rule["labels"]["severity"] for rule in alerts.values()} == {"page", "ticket", "info"}
+    assert alerts["RideDurationDrift"]["labels"]["severity"] == "ticket"
+
+
+def test_alertmanager_names_alerts_that_exist() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus/alertmanager.yml").read_text())
+    matchers = [
+        matcher for rule in config["inhibit_rules"] for matcher in (*rule["source_matchers"], *rule["target_matchers"])
+    ]
+    matchers += [matcher for route in config["route"]["routes"] for matcher in route["matchers"]]
+    named = {name for matcher in matchers if "alertname" in matcher for name in re.findall(r"\w+", matcher)} - {
+        "alertname"
+    }
+    assert named
+    assert named <= {rule["alert"] for rule in read_rules() if "alert" in rule}
+
+
+def test_dashboards_say_what_they_show_in_which_unit() -> None:
+    source = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
+    assert DASHBOARDS
+    for file in DASHBOARDS:
+        dashboard = json.loads(file.read_text())
+        assert dashboard["uid"]
+        assert dashboard["title"]
+        panels = dashboard["panels"]
+        assert len({panel["id"] for panel in panels}) == len(panels) > 5
+        for panel in panels:
+            assert panel["title"]
+            assert panel["description"].endswith("."), panel["title"]
+            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+            assert {target["datasource"]["uid"] for target in panel["targets"]} == {source["uid"]}
+        taken = [(x, y) for panel in panels for x, y in _cells(panel["gridPos"])]
+        assert len(taken) == len(set(taken)), "panels overlap"
+        assert max(x for x, _ in taken) < 24
+
+
+def _cells(place: dict[str, int]) -> Iterator[tuple[int, int]]:
+    for x in range(place["x"], place["x"] + place["w"]):
+        for y in range(place["y"], place["y"] + place["h"]):
+            yield x, y
+
+
+def find_selectors(expression: str) -> Iterator[Any]:
+    """All vector selectors of a PromQL expression."""
+
+    def visit(node: Any) -> Iterator[Any]:
+        if isinstance(node, promql_parser.VectorSelector):
+            yield node
+            return
+        for name in ("lhs", "rhs", "expr", "param", "vector_selector"):
+            child = getattr(node, name, None)
+            if isinstance(child, promql_parser.Expr) or child.__class__.__module__.startswith("promql_parser"):
+                yield from visit(child)
+        for child in getattr(node, "args", None) or []:
+            yield from visit(child)
+
+    return visit(promql_parser.parse(expression))
+
+
+def matches(selector: Any, series: list[Series]) -> bool:
+    tests = [(one.name, str(one.op), one.value) for one in selector.matchers.matchers]
+
+    def fits(labels: dict[str, str]) -> bool:
+        for name, op, value in tests:
+            have = labels.get(name, "")
+            equal = have == value if op in ("MatchOp.Equal", "MatchOp.NotEqual") else bool(re.fullmatch(value, have))
+            if equal == ("Not" in op):
+                return False
+        return True
+
+    return any(name == selector.name and fits(labels) for name, labels in series)
+
+
+def scrape(service: Running) -> list[Series]:
+    text = service.get("/metrics").content.decode()
+    return [(one.name, one.labels) for family in text_string_to_metric_families(text) for one in family.samples]
+
+
+@pytest.fixture(scope="module")
+def watched(models: Models) -> Iterator[Running]:
+    """A service that has refused to be ready, answered rides, and been monitored."""
+    registry = models.store.new()
+    with Running(models.project, registry.name, monitoring_seconds=0.05) as service:
+        assert service.get("/ready").status == 503
+        models.champion(registry=registry)
+        until(lambda: service.get("/ready").status == 200)
+        ride = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
+        assert service.post("/predict", ride).status == 200
+        assert service.post("/actuals", {"ride_id": "1", "duration": 9}).status == 202
+        write_verdict(locate_store(service.settings["store"], models.project), registry.name, at=time.time())
+        until(lambda: service.get("/monitoring").json["verdict"] is not None)
+        yield service
+
+
+def test_every_selector_of_rules_and_dashboards_matches_a_series_of_a_monitored_service(watched: Running) -> None:
+    series = scrape(watched)
+    series += [("up", {"job": "ride-duration"})]  # Prometheus' own
+    series += [(rule["record"], {}) for rule in read_rules() if "record" in rule]
+    expressions = [(RULES.name, rule["expr"]) for rule in read_rules()]
+    expressions += [
+        (file.name, target["expr"])
+        for file in DASHBOARDS
+        for panel in json.loads(file.read_text())["panels"]
+        for target in panel["targets"]
+    ]
+    found = [(place, one) for place, expression in expressions for one in find_selectors(expression)]
+    assert len(found) > 50
+    assert not {(place, one.name, str(one.matchers)) for place, one in found if not matches(one, series)}
+    for absent in ("ride_duration_gone", 'ride_duration_requests_total{status="299"}', 'up{job!="ride-duration"}'):
+        (selector,) = find_selectors(absent)
+        assert not matches(selector, series)
+
+
+@contextmanager
+def run_program(name: str, *arguments: str, folder: Path) -> Iterator[None]:
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen([program(name), *arguments], stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def hasten(text: str) -> str:
+    """The configuration with all waiting cut to a second; what is waited for stays."""
+    text = re.sub(r"\b(for|keep_firing_for|group_wait|group_interval): \w+", r"\1: 1s", text)
+    return re.sub(r"(scrape_interval|evaluation_interval): \w+", r"\1: 1s", text)
+
+
+def is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.mark.needs("prometheus", "prometheus-alertmanager")
+def test_an_incident_is_delivered_to_a_receiver_and_resolved(watched: Running, models: Models, tmp_path: Path) -> None:
+    receiver, manager, server = WebhookReceiver(), free_port(), free_port()
+    changes = {"127.0.0.1:9095": f"127.0.0.1:{receiver.port}", "127.0.0.1:9093": f"127.0.0.1:{manager}",
+               "127.0.0.1:9696": f"127.0.0.1:{watched.port}"}  # fmt: skip
+    for name in ("prometheus.yml", "alertmanager.yml", "rules.yml"):
+        text = hasten((DEPLOY / "prometheus" / name).read_text())
+        for before, after in changes.items():
+            text = text.replace(before, after)
+        (tmp_path / name).write_text(text)
+    store = locate_store(watched.settings["store"], models.project)
+
+    def received(path: str, alert: str, status: str) -> list[dict[str, Any]]:
+        return [
+            one
+            for request in list(receiver.requests)
+            for one in request.json["alerts"]
+            if request.json["receiver"] == path and one["labels"]["alertname"] == alert and one["status"] == status
+        ]
+
+    write_verdict(store, watched.settings["model"], "incident", "data", time.time())
+    until(lambda: watched.get("/monitoring").json["verdict"]["verdict"] == "incident")
+    with (
+        run_program(
+            "prometheus-alertmanager", f"--config.file={tmp_path / 'alertmanager.yml'}",
+            f"--storage.path={tmp_path / 'alertmanager'}", f"--web.listen-address=127.0.0.1:{manager}",
+            "--cluster.listen-address=", folder=tmp_path,
+        ),
+        run_program(
+            "prometheus", f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'data'}",
+            f"--web.listen-address=127.0.0.1:{server}",
+            "--rules.alert.resend-delay=2s",  # for what fires before Alertmanager is found
+            folder=tmp_path,
+        ),
+    ):  # fmt: skip
+        until(lambda: is_ready(manager) and is_ready(server), 60)
+        until(lambda: received("pages", "RideDurationIncident", "firing"), 60)
+        (alert, *_) = received("pages", "RideDurationIncident", "firing")
+        assert alert["labels"]["severity"] == "page"
+        assert alert["annotations"]["next"] == "kedro monitor status"
+        until(lambda: received("watchdog", "Watchdog", "firing"), 60)
+        write_verdict(store, watched.settings["model"], "ok", at=time.time())
+        until(lambda: received("pages", "RideDurationIncident", "resolved"), 60)
+        # the same drift was there all the time, and is a ticket now that nothing inhibits it
+        until(lambda: received("tickets", "RideDurationDrift", "firing"), 60)
+        drift = min(one["startsAt"] for one in received("tickets", "RideDurationDrift", "firing"))
+        assert drift < max(one["endsAt"] for one in received("pages", "RideDurationIncident", "resolved"))
+    receiver.stop()
