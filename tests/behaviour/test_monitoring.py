@@ -1,6 +1,7 @@
 """`kedro monitor`: scored months are judged, as text, data, report and exit code."""
 
 import json
+from datetime import UTC
 from typing import Any
 
 import pyarrow as pa
@@ -8,7 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from tests.conftest import Project
+from tests.support.logged_rides import LogWriter
 
 SCORED = "07_model_output/scored_trips/taxi_type=green/year=2021/month=02/part-0.parquet"
 
@@ -110,3 +113,59 @@ def test_calibration_prints_each_step_and_ends_by_what_it_found(finished: Projec
     empty = project.kedro("monitor", "calibrate", "--env=test")
     assert empty.code == 1
     assert "there is no champion whose reference could be drawn from; `kedro run --env test` releases" in empty.err
+
+
+LOG = ["--window=2021-02-01..2021-02-28", "--params=verdict_thresholds.min_rides=1000"]
+
+
+def write_log(project: Project) -> int:
+    """Log some of the scored trips as the service would have answered them, with reports an hour after the drop-off."""
+    trips = pq.read_table(project.data(SCORED), partitioning=None).to_pandas()
+    in_month = trips["lpep_pickup_datetime"].dt.strftime("%Y-%m") == "2021-02"
+    trips = trips[trips["actual_duration"].between(1, 60) & in_month].iloc[::20]
+    model = str(trips["model"].iloc[0])
+    records: list[PredictionRecord | ActualRecord] = []
+    for trip in trips.to_dict("records"):
+        ride, when = trip["ride_id"], trip["lpep_pickup_datetime"].to_pydatetime()
+        at = when.replace(tzinfo=UTC).timestamp() + 5 * 3600
+        answer = [float(trip[f"{name}_without_distance"]) for name in ("predicted", "lower", "upper")]
+        ends = (int(trip["PULocationID"]), int(trip["DOLocationID"]))
+        records.append(
+            PredictionRecord(f"p-{ride}", ride, at, when, *ends, None, *answer, 1, "champion", 0.5, model, at)
+        )
+        minutes, miles = float(trip["actual_duration"]), float(trip["trip_distance"])
+        records.append(ActualRecord(f"a-{ride}", ride, at + 60 * minutes + 3600, minutes, None, None, miles))
+    writer = LogWriter(f"sqlite:///{project.data('serving/predictions.db')}")
+    writer.write(records)
+    writer.close()
+    return len(trips)
+
+
+def test_what_the_service_logged_is_judged_as_scored_months_are(scored: Project) -> None:
+    before = scored.data("08_reporting/verdict.json").read_bytes()
+    nothing = scored.kedro("monitor", "run", "--env=test", *LOG)
+    assert nothing.code == 1
+    assert "the service logged no predictions of ride-duration-green-simulated for rides from 2021-02-01" in nothing.err
+    assert "Traceback" not in nothing.err
+    assert scored.data("08_reporting/verdict.json").read_bytes() == before
+
+    rides = write_log(scored)
+    ended = scored.kedro("monitor", "run", "--env=test", *LOG)
+    assert ended.code == 0, ended.err
+    assert "Version 1 on green taxis, 2021-02-01 to 2021-02-28, answers at request time, simulated" in ended.out
+    assert f"Reports: of 100.0% of {rides:,} rides, at most 1.07 h (p50)" in ended.out
+    assert "28 days final" in ended.out
+    verdict = json.loads(scored.data("08_reporting/verdict.json").read_text())
+    assert verdict["figures"]["expected_rmse"][0] > 3
+    assert verdict["missing"] == ["drift of predicted: not known of enough logged rides"]
+    assert "Reports of actual durations" in scored.data("08_reporting/monitoring_report.html").read_text()
+    sums = pq.read_table(scored.data("08_reporting/daily_sums.parquet")).to_pandas()
+    every = sums[sums["slice"] == "all"].groupby("moment")["labelled"].sum()
+    assert dict(every) == {"at_request_time": rides, "with_distance": rides}  # the metered distance came with reports
+
+    assert scored.kedro("monitor", "status", "--env=test").out.strip() in ended.out
+    history = json.loads(scored.kedro("monitor", "history", "--env=test", "--json").out)
+    assert (history[0]["evidence"], {entry["evidence"] for entry in history[1:]}) == ("log", {"scored"})
+    assert (history[0]["window"], history[0]["verdict"]) == ("2021-02-01..2021-02-28", verdict["verdict"])
+    assert history[-1]["verdict"] == "ok"
+    assert "retrain" in scored.kedro("monitor", "history", "--env=test").out

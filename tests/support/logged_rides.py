@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ride_duration.clock import ClockKind
-from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.datasets.prediction_log import MonitoredStore, keep_increment
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
-from ride_duration.store.monitoring import Evidence, move_watermark, replace_days
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.monitoring import monitoring
 
@@ -111,8 +110,7 @@ def run_increment(store: MonitoredStore, packages: dict | None = None, **changed
     """Compute what has news, keep it, and return the days."""
     increment = compute_increment(store, packages or {}, monitoring(window="last_28d", **changed))
     assert increment.news is not None
-    replace_days(store.engine, store.model, Evidence.LOG, increment.days, store.now())
-    move_watermark(store.engine, store.model, increment.news.seen, increment.news.reached, store.now())
+    keep_increment(store, increment)
     return increment.news.days
 
 

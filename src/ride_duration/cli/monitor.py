@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,14 +13,19 @@ from ride_duration.cli.calibration import calibrate
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.run import run as run_pipelines
+from ride_duration.cli.tables import local_time, print_table
 from ride_duration.errors import NotFound
+
+if TYPE_CHECKING:
+    from ride_duration.store.monitoring import VerdictRow
 
 #: What `--exit-code` makes of each verdict; errors end with 1, wrong options with 2.
 EXIT_CODES = {"ok": 0, "watch": 0, "retrain": 3, "incident": 4, "insufficient": 5}
 
 _RUN_EXAMPLES = """\b
 Examples:
-  kedro monitor run --window 2021-03
+  kedro monitor run --window last_28d
+  kedro monitor run --window 2021-03-01..2021-03-28
   kedro monitor run --window 2021-02..2021-03 --env tlc
   kedro monitor run --window 2021-03 --exit-code || echo "retrain, incident or insufficient"
 """
@@ -27,6 +34,12 @@ _STATUS_EXAMPLES = """\b
 Examples:
   kedro monitor status
   kedro monitor status --env tlc --exit-code
+"""
+
+_HISTORY_EXAMPLES = """\b
+Examples:
+  kedro monitor history
+  kedro monitor history --env tlc --json
 """
 
 _exit_code_option = click.option(
@@ -40,15 +53,16 @@ def monitor() -> None:
 
 
 @monitor.command(name="run", epilog=_RUN_EXAMPLES)
-@click.option("--window", help="Scored months, for instance 2021-03 or 2021-02..2021-03; default: the parameter.")
+@click.option("--window", help="Logged days: last_28d, 2021-03-01..2021-03-28; scored months: 2021-03.")
 @click.option("--params", default="", help="Other parameters, as `kedro run --params` takes them.")
-@click.option("--env", "-e", default=None, help="Environment whose scored months are meant.")
+@click.option("--env", "-e", default=None, help="Environment whose answers are meant.")
 @_exit_code_option
 @traceback_option
 def run(window: str | None, params: str, env: str | None, exit_code: bool, traceback: bool) -> None:
-    """Judge the answers of a window of scored months: level, error, coverage, drift; verdict and cause.
+    """Judge the answers of a window: level, error, coverage, drift; verdict and cause.
 
-    The same as `kedro run --pipelines=monitoring`. Score months first with `--pipelines=batch_scoring`.
+    A window is days of what the service logged, or months that `kedro run --pipelines=batch_scoring` has scored. The
+    same as `kedro run --pipelines=monitoring`.
     """
     given = ",".join(part for part in (f"window={window}" if window else "", params) if part)
     options = ["--pipelines=monitoring", *(["--env", env] if env else []), *([f"--params={given}"] if given else [])]
@@ -62,12 +76,66 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
 @_exit_code_option
 @traceback_option
 def status(env: str | None, exit_code: bool, traceback: bool) -> None:
-    """Show the last verdict again."""
+    """Show the newest verdict again."""
     with report_errors(traceback):
-        _load_verdict(env)
-        click.echo(load_context(env).catalog.load("monitoring_summary"))
+        verdict = _load_verdict(env)
+        from ride_duration.pipelines.monitoring.judgement import summarise_verdict
+
+        click.echo(summarise_verdict(verdict, verdict.get("labels")))
     if exit_code:
         _end(env, traceback)
+
+
+@monitor.command(epilog=_HISTORY_EXAMPLES)
+@click.option("--env", "-e", default=None, help="Environment whose verdicts are meant.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many, at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
+@traceback_option
+def history(env: str | None, limit: int, as_json: bool, traceback: bool) -> None:
+    """List the verdicts that the store keeps, the newest first."""
+    with report_errors(traceback):
+        verdicts = load_context(env).catalog.load("conclusion")[:limit]
+        if as_json:
+            click.echo(json.dumps([_to_entry(verdict) for verdict in verdicts], indent=2))
+            return
+        if not verdicts:
+            click.echo("There are no verdicts yet.", err=True)
+            click.echo("Next: `kedro monitor run --window last_28d` with the same --env makes one.", err=True)
+            return
+        columns = ("decided", "window", "days", "version", "verdict", "cause", "level", "RMSE / expected")
+        rows = [
+            [
+                local_time(datetime.fromtimestamp(verdict.computed_at, UTC)), verdict.window,
+                f"{verdict.first} to {verdict.last}", str(verdict.version), verdict.verdict, verdict.cause,
+                *(_show_figure(verdict, name) for name in ("level", "error_ratio")),
+            ]
+            for verdict in verdicts
+        ]  # fmt: skip
+        print_table(f"Verdicts about {verdicts[0].model}, the newest first", columns, rows)
+        click.echo("Next: `kedro monitor status` with the same --env shows the newest in full.", err=True)
+
+
+def _to_entry(verdict: VerdictRow) -> dict[str, Any]:
+    decided = datetime.fromtimestamp(verdict.computed_at, UTC).isoformat(timespec="seconds")
+    names = (
+        "model",
+        "evidence",
+        "window",
+        "first",
+        "last",
+        "version",
+        "verdict",
+        "cause",
+        "gain",
+        "reasons",
+        "figures",
+    )
+    return {"decided": decided} | {name: getattr(verdict, name) for name in names}
+
+
+def _show_figure(verdict: VerdictRow, name: str) -> str:
+    value = verdict.figures.get(name, [None])[0]
+    return "n/a" if value is None else f"{value:.3f}"
 
 
 for command in (alerts, acknowledge, silence, calibrate):
@@ -75,18 +143,22 @@ for command in (alerts, acknowledge, silence, calibrate):
 
 
 def _load_verdict(env: str | None) -> dict[str, Any]:
-    """Return the last verdict.
+    """Return the last verdict: of the store or, of a project whose store has none, of its files.
 
     Raises:
-        NotFound: There is none, or it is about months of another source or taxi type.
+        NotFound: There is none about the months or answers of this source and taxi type.
+        RideDurationError: The store cannot be read.
     """
     context = load_context(env)
+    kept = context.catalog.load("conclusion")
+    if kept:
+        return dict(kept[0].details)
     wanted = {name: context.params[name] for name in ("source", "taxi_type")}
     verdict = context.catalog.load("verdict") if context.catalog.exists("verdict") else {}
     if {name: verdict.get(name) for name in wanted} != wanted:
         raise NotFound(
             f"there is no verdict about {wanted['taxi_type']} taxis ({wanted['source']}) here; "
-            "run `kedro monitor run --window MONTH` with the same --env first"
+            "run `kedro monitor run --window WINDOW` with the same --env first"
         )
     return dict(verdict)
 

@@ -58,7 +58,7 @@ class AlertOutboxDataset(AbstractDataset["dict[str, Any]", "list[dict[str, Any]]
             self._settings = parse_alerting(_plain(alerting))
 
     def save(self, data: dict[str, Any]) -> None:
-        """Raise, resolve and send.
+        """Raise, resolve and send; an old window, looked at again, raises and resolves nothing.
 
         Args:
             data: Of `describe_alerts`.
@@ -69,12 +69,17 @@ class AlertOutboxDataset(AbstractDataset["dict[str, Any]", "list[dict[str, Any]]
         from ride_duration.alerting.channels import make_channels
         from ride_duration.alerting.delivery import deliver_due
         from ride_duration.alerting.outbox import Outbox, open_store
+        from ride_duration.store.monitoring import find_newest_day
 
         clock = self._clock()
         outbox = Outbox(open_store(self._store_url, clock.kind), self._settings)
         try:
-            alerts = [self._alert(found, self._settings) for found in data["alerts"]]
-            outbox.report(self._model, data["names"], alerts, clock.now(), data["keep"], data["version"])
+            newest = find_newest_day(outbox.engine, self._model)
+            if newest > data["last"]:
+                log.info("Alerts stay as they are: the days up to %s were monitored already.", newest)
+            else:
+                alerts = [self._alert(found, self._settings) for found in data["alerts"]]
+                outbox.report(self._model, data["names"], alerts, clock.now(), data["keep"], data["version"])
             deliver_due(outbox.engine, make_channels(self._settings), clock.now)
         finally:
             outbox.close()

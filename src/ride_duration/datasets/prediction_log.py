@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from uuid import uuid4
 
 from kedro.io import AbstractDataset
 
@@ -96,6 +97,22 @@ class MonitoredStore:
 
         return load_labels(self.reading, self.model)
 
+    def load_verdicts(self) -> list[VerdictRow]:
+        """Return the verdicts about the model, the newest first; none where there is no store yet.
+
+        Raises:
+            RideDurationError: The store cannot be read, or is on another clock.
+        """
+        from ride_duration.store.monitoring import load_verdicts, read_monitoring
+
+        engine = read_monitoring(self._url, open_clock(self._clock).kind)
+        if engine is None:
+            return []
+        try:
+            return load_verdicts(engine, self.model, limit=1_000)
+        finally:
+            engine.dispose()
+
     def load_features(self, version: int, first: str, last: str) -> list[dict[str, Any]]:
         """Return what the logged rides of the days were like, in the bins of a version's reference."""
         from ride_duration.store.monitoring import load_features
@@ -127,6 +144,22 @@ class Conclusion(NamedTuple):
     verdict: VerdictRow
     scores: list[dict[str, Any]]
     scored_days: Iterable[DayEvidence] = ()
+
+
+def keep_increment(store: MonitoredStore, increment: Increment) -> None:
+    """Keep the rows of an increment day by day, and then how far they reach.
+
+    Raises:
+        RideDurationError: Another run computes the log meanwhile, or the store cannot be written.
+    """
+    if increment.news is None or increment.news.seen == increment.news.reached:
+        return
+    from ride_duration.store.monitoring import Evidence, claim_log, move_watermark, replace_days
+
+    run = uuid4().hex
+    claim_log(store.engine, store.model, run, increment.news.seen)
+    replace_days(store.engine, store.model, Evidence.LOG, increment.days, store.now(), run)
+    move_watermark(store.engine, store.model, run, increment.news.reached, store.now())
 
 
 class OfStore:
@@ -181,14 +214,7 @@ class MonitoringRowsDataset(OfStore, AbstractDataset[Increment, MonitoredStore])
     """
 
     def save(self, data: Increment) -> None:
-        if data.news is None:
-            return
-        from ride_duration.store.monitoring import Evidence, move_watermark, replace_days
-
-        store = self._store
-        replace_days(store.engine, store.model, Evidence.LOG, data.days, store.now())
-        if data.news.seen != data.news.reached:
-            move_watermark(store.engine, store.model, data.news.seen, data.news.reached, store.now())
+        keep_increment(self._store, data)
 
     def load(self) -> MonitoredStore:
         return self._store
@@ -212,8 +238,8 @@ class DayStatesDataset(OfStore, AbstractDataset["dict[str, DayState]", "dict[str
         return {row["day"]: DayState(row["state"]) for row in self._store.load_labels()}
 
 
-class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "VerdictRow | None"]):
-    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the newest verdict."""
+class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]):
+    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts."""
 
     def save(self, data: Conclusion) -> None:
         import msgspec
@@ -237,7 +263,5 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "VerdictRow | None"
             verdict = msgspec.structs.replace(verdict, watermark=watermark, last_actual=last)
         add_verdict(engine, verdict)
 
-    def load(self) -> VerdictRow | None:
-        from ride_duration.store.monitoring import load_newest_verdict
-
-        return load_newest_verdict(self._store.engine, self._store.model)
+    def load(self) -> list[VerdictRow]:
+        return self._store.load_verdicts()

@@ -163,7 +163,7 @@ monitoring_features = Table(
     PrimaryKeyConstraint("model", "day", "version", "feature"),
 )
 
-#: Up to which arrivals the rows above are computed.
+#: Up to which arrivals the rows above are computed; `run` is the last one that began to.
 monitoring_watermarks = Table(
     "monitoring_watermarks",
     metadata,
@@ -171,6 +171,7 @@ monitoring_watermarks = Table(
     Column("predictions", Arrival, nullable=False),
     Column("actuals", Arrival, nullable=False),
     Column("computed_at", Double, nullable=False),
+    Column("run", Text, nullable=False, server_default=""),
 )
 
 #: Every score that was computed: one row a window (first to last day), feature, slice and statistic.

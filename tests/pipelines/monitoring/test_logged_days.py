@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -12,11 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.datasets.prediction_log import MonitoredStore, keep_increment
+from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.monitoring.daily_sums import SUMS
+from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
-from ride_duration.store.monitoring import Evidence, load_days
+from ride_duration.store.monitoring import Evidence, load_days, load_watermark
+from tests.support.killed_increments import SEED
 from tests.support.logged_rides import LogWriter, disturb, make_log, open_store, run_increment
+from tests.support.monitoring import monitoring
 
 KEY = ("day", "version", "variant", "moment", "slice")
 
@@ -77,3 +85,55 @@ def test_only_days_with_news_are_computed_again(store_url: str, writer: LogWrite
     writer.write([msgspec.structs.replace(first, prediction_id="again", **moved)], source="host/2")
     assert set(run_increment(store)) == {"2021-02-01", "2021-02-03"}
     store.close()
+
+
+def kill_increments(store_url: str, writer: LogWriter, points: list[int]) -> list[str]:
+    """Kill the computation at these points, compute once more, and compare with an undisturbed one."""
+    killed, clean = (open_store(store_url, f"{name}-{uuid4().hex}") for name in ("killed", "clean"))
+    command = [sys.executable, "-m", "tests.support.killed_increments", store_url, killed.model, *map(str, points)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    run_increment(killed)
+    writer.write([arrival.record for arrival in make_log(clean.model, days=4, rides=8, seed=SEED)])
+    run_increment(clean)
+    assert_same(killed, clean)
+    for store in (killed, clean):
+        store.close()
+    return ended.stdout.splitlines()
+
+
+def test_a_killed_increment_leaves_what_the_next_one_completes(store_url: str, writer: LogWriter) -> None:
+    found = kill_increments(store_url, writer, [8, 19, 31])
+    assert found[:2] == ["killed -9", "killed -9"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_at_any_point_the_rows_are_those_of_an_undisturbed_run(
+    store_url: str, writer: LogWriter, seed: int
+) -> None:
+    points = [random.Random(seed).randrange(1, 45) for _ in range(10)]
+    assert "killed -9" in kill_increments(store_url, writer, points)
+
+
+def test_two_increments_at_once_double_nothing_and_lose_nothing(store_url: str, writer: LogWriter) -> None:
+    clean, one = (open_store(store_url, f"{name}-{uuid4().hex}") for name in ("clean", "both"))
+    other = open_store(store_url, one.model)
+    for store in (clean, one):
+        log = make_log(store.model)
+        writer.write([arrival.record for arrival in log[: len(log) // 2]])
+        if store is one:
+            first = compute_increment(one, {}, monitoring(window="last_28d"))
+        writer.write([arrival.record for arrival in log[len(log) // 2 :]])
+    second = compute_increment(other, {}, monitoring(window="last_28d"))
+    assert first.news is not None
+    assert second.news is not None
+    keep_increment(other, second)
+    with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
+        keep_increment(one, first)  # it has seen less, and is written last
+    assert load_watermark(one.engine, one.model) == second.news.reached
+    run_increment(clean)
+    run_increment(one)
+    assert_same(one, clean)
+    for store in (clean, one, other):
+        store.close()

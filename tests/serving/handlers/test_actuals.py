@@ -47,6 +47,16 @@ def test_one_report_and_many(service: Running) -> None:
     assert reports(service, "many-999", 1) == [(999.0, None)]
 
 
+def test_a_report_may_bring_the_metered_distance(service: Running) -> None:
+    assert service.post("/actuals", {"ride_id": "metered", "duration": 12, "trip_distance": 2.4}).status == 202
+    assert service.post("/actuals", {"ride_id": "metered", "duration": 12, "trip_distance": -1}).status == 422
+    assert service.post("/actuals", {"ride_id": "metered", "duration": 12, "trip_distance": None}).status == 202
+    assert len(reports(service, "metered", 2)) == 2
+    with sqlite3.connect(service.folder / "predictions.db") as database:
+        question = "SELECT trip_distance FROM actuals WHERE ride_id = 'metered' ORDER BY arrival"
+        assert database.execute(question).fetchall() == [(2.4,), (None,)]
+
+
 def test_reports_that_are_late_repeated_corrected_or_of_unknown_rides_are_all_kept(service: Running) -> None:
     assert service.post("/actuals", {"ride_id": 4712, "dropoff_datetime": "2021-02-03T09:00:00"}).status == 202
     assert service.post("/predict", RIDE | {"ride_id": 4712}).status == 200

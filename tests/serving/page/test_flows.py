@@ -326,3 +326,38 @@ def test_the_distance_is_required_where_the_champion_needs_it(open_page: OpenPag
     expect(page.locator("#miles-error")).to_contain_text("This model needs the distance")
     page.locator("#miles").fill("17.4")
     expect(page.locator("#minutes")).to_be_visible()
+
+
+def monitored(finding: str, levels: list[float | None], **changes: Any) -> Callable[[Route], None]:
+    """An answer of /monitoring."""
+    verdict = {
+        "verdict": finding, "cause": "none", "version": "1", "first": "2021-03-04", "last": "2021-03-31",
+        "computed_at": 1.7e9, "reasons": [], "next": "nothing", "simulated": True,
+    }  # fmt: skip
+    days = [
+        {"day": f"2021-03-{4 + i:02d}", "rides": 9, "labelled": 9, "level": level, "incident": level == 1.4}
+        for i, level in enumerate(levels)
+    ]
+    return lambda route: route.fulfill(json={"verdict": verdict | changes, "days": days})
+
+
+def test_the_verdict_and_its_days_are_shown_once_there_is_one(open_page: OpenPage) -> None:
+    page = open_page()
+    expect(page.locator("#live-state")).to_contain_text("ride")
+    expect(page.locator("#monitored")).to_be_hidden()
+
+    page = open_page(routes={"monitoring": monitored("ok", [1.02] * 28)})
+    expect(page.locator("#verdict")).to_have_text("Model right")
+    expect(page.locator("#verdict-about")).to_have_text("Version 1, 2021-03-04 to 2021-03-31")
+    expect(page.locator("#levels circle")).to_have_count(28)
+
+    levels = [1.02, None, *[1.01] * 5, 1.4]
+    page = open_page(routes={"monitoring": monitored("incident", levels, cause="data")}, color_scheme="dark")
+    expect(page.locator("#verdict")).to_have_text("Model records are broken")
+    expect(page.locator("#verdict-about")).to_contain_text("cause: data")
+    expect(page.locator("#levels circle")).to_have_count(7)
+    assert page.locator("#levels .incident title").text_content() == "2021-03-11: 1.40, incident"
+
+    page = open_page(routes={"monitoring": monitored("insufficient", [None] * 3)})
+    expect(page.locator("#levels-text")).to_have_text("No actual durations yet")
+    expect(page.locator("#levels")).to_be_hidden()

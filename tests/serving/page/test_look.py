@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.serving.page.conftest import ARTIFACTS
-from tests.serving.page.test_flows import OpenAnswer
+from tests.serving.page.conftest import ARTIFACTS, OpenPage
+from tests.serving.page.test_flows import OpenAnswer, monitored
 
 pytestmark = [pytest.mark.needs("chromium")]
-LARGEST = 68_000  # bytes of all files together
+LARGEST = 72_000  # bytes of all files together
 CONTROLS = {"button", "textbox", "combobox", "link", "radio", "listbox", "image", "Date", "InputTime"}
 #: In the order of Tab; the browser and the live panel may have more.
 STOPS = ["pickup", "dropoff", "swap", "date", "time", "miles", "now"]
@@ -159,3 +159,16 @@ def test_the_page_is_small_and_speaks_of_no_other_host() -> None:
     page = contents["index.html"].decode()
     assert "<noscript>" in page
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_the_verdict_can_be_read(open_page: OpenPage, scheme: Any, width: int) -> None:
+    """In both schemes, on a desk and on a phone."""
+    answer = monitored("retrain", [1.01] * 20 + [1.1] * 7 + [1.4], cause="level")
+    page = open_page(routes={"monitoring": answer}, color_scheme=scheme, viewport={"width": width, "height": 900})
+    expect(page.locator("#levels circle")).to_have_count(28)
+    expect(page.locator("#live-state")).to_contain_text("ride")
+    assert low_contrast(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#live").screenshot(path=ARTIFACTS / f"verdict-{scheme}-{width}.png")

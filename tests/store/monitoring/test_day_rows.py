@@ -9,6 +9,7 @@ from ride_duration.store.monitoring import (
     DayState,
     Evidence,
     Watermark,
+    claim_log,
     load_days,
     load_features,
     load_labels,
@@ -72,11 +73,22 @@ def test_states_are_noted(engine: Engine) -> None:
     assert [labels["state"] for labels in load_labels(engine, "green")] == ["final"]
 
 
-def test_of_two_computations_at_once_one_moves_the_watermark(engine: Engine) -> None:
+def test_a_run_that_was_overtaken_writes_nothing_more(engine: Engine) -> None:
     assert load_watermark(engine, "green") == Watermark(0, 0)
-    begun = load_watermark(engine, "green")
-    assert move_watermark(engine, "green", begun, Watermark(10, 5), at=1.0)
-    assert not move_watermark(engine, "green", begun, Watermark(12, 6), at=2.0)
+    day = DayEvidence("2021-03-01", [row()])
+    claim_log(engine, "green", "first", Watermark(0, 0))
+    replace_days(engine, "green", Evidence.LOG, [day], 1.0, "first")
+    claim_log(engine, "green", "second", Watermark(0, 0))
+    for write in (
+        lambda: replace_days(engine, "green", Evidence.LOG, [DayEvidence("2021-03-02", [row()])], 2.0, "first"),
+        lambda: move_watermark(engine, "green", "first", Watermark(9, 9), 2.0),
+    ):
+        with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
+            write()
+    replace_days(engine, "green", Evidence.LOG, [day], 3.0, "second")
+    move_watermark(engine, "green", "second", Watermark(10, 5), 3.0)
+    with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
+        claim_log(engine, "green", "third", Watermark(0, 0))  # its news are older than the rows
     assert load_watermark(engine, "green") == Watermark(10, 5)
-    assert move_watermark(engine, "green", Watermark(10, 5), Watermark(12, 6), at=2.0)
     assert load_watermark(engine, "yellow") == Watermark(0, 0)
+    assert [day["computed_at"] for day in load_days(engine, "green", Evidence.LOG)] == [3.0]

@@ -19,7 +19,9 @@ zones = st.none() | st.integers(0, 265)
 records = st.builds(
     PredictionRecord, texts, texts, numbers, times, zones, zones, st.none() | numbers, numbers, numbers, numbers,
     st.integers(1, 2**31), st.sampled_from(["champion", "challenger", "shadow"]), numbers, texts,
-) | st.builds(ActualRecord, texts, texts, numbers, st.none() | numbers, st.none() | times)  # fmt: skip
+) | st.builds(
+    ActualRecord, texts, texts, numbers, st.none() | numbers, st.none() | times, st.none(), st.none() | numbers
+)  # fmt: skip
 
 
 @given(st.lists(st.lists(records, min_size=1, max_size=3), min_size=1, max_size=3))

@@ -33,8 +33,8 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
         monitoring: Says how long windows are.
 
     Returns:
-        `version`; `names`, all that were looked for; `alerts`, those found (at most one), each with the fields of an
-        `Alert` but its subject and severity; `keep`, the names of those that stay open.
+        `version`; `last` day; `names`, all that were looked for; `alerts`, those found (at most one), each with the
+        fields of an `Alert` but its subject and severity; `keep`, the names of those that stay open.
     """
     del report
     finding = verdict["verdict"]
@@ -62,7 +62,13 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
         Finding.INSUFFICIENT: ("incident", "retrain", "drift", "watch"),
     }[Finding(finding)]
     drifted = ("drift",) if verdict["drifted"] else ()
-    return {"version": verdict["version"], "names": list(NAMES), "alerts": alerts, "keep": sorted({*keep, *drifted})}
+    return {
+        "version": verdict["version"],
+        "last": verdict["last"],
+        "names": list(NAMES),
+        "alerts": alerts,
+        "keep": sorted({*keep, *drifted}),
+    }
 
 
 def _name_alert(verdict: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ def conclude(
     verdict: dict[str, Any],
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
+    label_figures: dict[str, Any],
     monitored: Monitoring,
     monitoring: Monitoring,
 ) -> Conclusion:
@@ -41,6 +42,7 @@ def conclude(
         verdict: Of `judge_window`.
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
+        label_figures: Of `summarise_labels`.
         monitored: Says which days.
         monitoring: Says how the window was asked for.
     """
@@ -49,7 +51,7 @@ def conclude(
         last=verdict["last"], computed_at=0.0, version=verdict["version"], variant=str(Variant.CHAMPION),
         moment=verdict["moment"], verdict=verdict["verdict"], cause=verdict["cause"], gain=verdict["gain"],
         reasons=verdict["reasons"], figures=verdict["figures"], next=verdict["next"], simulated=verdict["simulated"],
-        details=verdict,
+        details=verdict | {"labels": label_figures},
     )  # fmt: skip
     days = () if monitored.is_of_log else _split_days(daily_sums)
     return Conclusion(row, list(_list_scores(drift_scores, verdict["version"])), days)

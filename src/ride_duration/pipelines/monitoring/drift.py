@@ -111,7 +111,8 @@ def measure_drift(
         if not counts or next(iter(counts.values()))[window].sum() == 0:
             break
         table = compare_window(reference, days, counts, values, window, limits, number)
-        rides = _take_rides(days, values, window) if number == 0 else None
+        # Rows of the log keep quantiles of each feature, and no rides that could be told apart.
+        rides = None if number or monitoring.is_of_log else _take_rides(days, values, window)
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
         tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))

@@ -47,7 +47,7 @@ def create_pipeline() -> Pipeline:
         node(judge_window, ["daily_sums", "drift_scores", "monitored"], "verdict", name="judge_window"),
         node(
             conclude,
-            ["verdict", "daily_sums", "drift_scores", "monitored", "params:monitoring"],
+            ["verdict", "daily_sums", "drift_scores", "label_figures", "monitored", "params:monitoring"],
             "conclusion",
             name="conclude",
         ),

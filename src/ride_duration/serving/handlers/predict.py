@@ -249,5 +249,7 @@ def _parse_actual(report: Actual, actual_id: str, now: float) -> ActualRecord:
     duration, dropoff = report.duration, report.dropoff_datetime
     if (duration is None) == (dropoff is None):
         raise InvalidRequest("give either duration (minutes) or dropoff_datetime", "duration")
-    ended = (None, None) if dropoff is None else (to_wall_clock(dropoff, "dropoff_datetime"), to_instant(dropoff))
-    return ActualRecord(actual_id, str(normalize_ride_id(report.ride_id)), now, duration, *ended)
+    wall_clock = None if dropoff is None else to_wall_clock(dropoff, "dropoff_datetime")
+    instant = None if dropoff is None else to_instant(dropoff)
+    ride_id = str(normalize_ride_id(report.ride_id))
+    return ActualRecord(actual_id, ride_id, now, duration, wall_clock, instant, report.trip_distance)

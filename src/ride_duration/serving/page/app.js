@@ -7,6 +7,7 @@ import { combobox } from "./combobox.js";
 import { curve } from "./curve.js";
 import { part } from "./dom.js";
 import { watch } from "./live.js";
+import { watchMonitoring } from "./monitored.js";
 import { cityMap } from "./map.js";
 import { placeTip, point } from "./tip.js";
 import { clear, fault, hasModel, refused } from "./trouble.js";
@@ -50,6 +51,7 @@ async function begin() {
     });
   }
   restore();
+  watchMonitoring();
   return watch((live) => {
     part("simulated").hidden = !live.model?.simulated;
     part("taxis").textContent = TAXIS[live.model?.service] ?? "taxi";

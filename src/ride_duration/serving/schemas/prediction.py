@@ -147,6 +147,10 @@ class Actual(Struct, forbid_unknown_fields=True):
     ride_id: RideId
     duration: Minutes | None = None
     dropoff_datetime: Moment | None = None
+    trip_distance: Annotated[
+        Annotated[float, Meta(ge=0, le=1e6)] | None,
+        Meta(description="Miles as the meter recorded them; monitoring compares answers with them.", examples=[3.4]),
+    ] = None
 
 
 class Actuals(Struct, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """Rows of New York days: sums, reports of actual durations, features; and up to where the log is computed.
 
-A day is replaced as a whole, in one transaction. The watermark moves once all days with news up to it are replaced, and
-only from where the computation began: of two computations at once, one moves it, and the next run computes the rest.
+A day is replaced as a whole, in one transaction. The watermark moves once all days with news up to it are replaced. A
+run that begins while another one computes takes over: the other one, which has seen less, writes nothing more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ride_duration.errors import RideDurationError
 from ride_duration.store.monitoring.opening import describe_failures
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class DayEvidence(NamedTuple):
     features: Sequence[dict[str, Any]] = ()
 
 
-def replace_days(engine: Engine, model: str, evidence: Evidence, days: Iterable[DayEvidence], at: float) -> None:
+def replace_days(
+    engine: Engine, model: str, evidence: Evidence, days: Iterable[DayEvidence], at: float, run: str = ""
+) -> None:
     """Replace all rows of days, each in one transaction; of scored months, those of the same versions.
 
     Args:
@@ -79,9 +82,11 @@ def replace_days(engine: Engine, model: str, evidence: Evidence, days: Iterable[
         evidence: Where they come from.
         days: What holds from now on; a day is computed only when its turn has come.
         at: Now (seconds since 1970-01-01 UTC).
+        run: That began by `claim_log`, where the days are of the log.
 
     Raises:
-        RideDurationError: The store cannot be written; the days before are replaced, the others as they were.
+        RideDurationError: The store cannot be written, or another run has begun since; the days before are replaced,
+            the others as they were.
     """
     from ride_duration.store.tables import monitoring_days, monitoring_features, monitoring_labels
 
@@ -96,6 +101,8 @@ def replace_days(engine: Engine, model: str, evidence: Evidence, days: Iterable[
             rows += [(monitoring_labels, {}, labels), (monitoring_features, {}, features)]
         with describe_failures(engine), engine.begin() as connection:
             _exclude_others(connection)
+            if run and _find_run(connection, model) != run:
+                raise _overtaken()
             for table, key, values in rows:
                 where = [table.c[name] == value for name, value in (key | {"model": model, "day": day.day}).items()]
                 if evidence is Evidence.SCORED:
@@ -168,31 +175,66 @@ def load_watermark(engine: Engine, model: str) -> Watermark:
     return Watermark() if row is None else Watermark(**row)
 
 
-def move_watermark(engine: Engine, model: str, seen: Watermark, to: Watermark, at: float) -> bool:
-    """Move the watermark, unless another computation has moved it since it was read.
+def claim_log(engine: Engine, model: str, run: str, seen: Watermark) -> None:
+    """Let a run compute the log, and no other one that began before.
 
     Args:
         engine: Of `open_monitoring`.
         model: Name of the registered model.
-        seen: Where it was when the computation began.
-        to: Where it is now.
-        at: Now (seconds since 1970-01-01 UTC).
+        run: Its own id.
+        seen: The watermark that its news are since.
 
-    Returns:
-        Whether it was moved.
+    Raises:
+        RideDurationError: Another run has moved the watermark since, or the store cannot be written.
     """
     from ride_duration.store.tables import monitoring_watermarks as table
 
-    values = {**to._asdict(), "computed_at": at}
-    where = [table.c.model == model, table.c.predictions == seen.predictions, table.c.actuals == seen.actuals]
     with describe_failures(engine), engine.begin() as connection:
         _exclude_others(connection)
-        if connection.execute(table.update().where(*where).values(values)).rowcount:
-            return True
-        if connection.execute(table.select().where(table.c.model == model)).first() is not None:
-            return False
-        connection.execute(table.insert().values(model=model, **values))
-        return True
+        row = connection.execute(table.select().where(table.c.model == model)).mappings().first()
+        if row is None:
+            connection.execute(table.insert().values(model=model, **seen._asdict(), computed_at=0.0, run=run))
+        elif Watermark(row["predictions"], row["actuals"]) != seen:
+            raise _overtaken()
+        else:
+            connection.execute(table.update().where(table.c.model == model).values(run=run))
+
+
+def move_watermark(engine: Engine, model: str, run: str, to: Watermark, at: float) -> None:
+    """Note how far the rows reach, once all days with news are replaced.
+
+    Args:
+        engine: Of `open_monitoring`.
+        model: Name of the registered model.
+        run: That began by `claim_log`.
+        to: The newest records that were there when the news were looked for.
+        at: Now (seconds since 1970-01-01 UTC).
+
+    Raises:
+        RideDurationError: Another run has begun since, or the store cannot be written.
+    """
+    from ride_duration.store.tables import monitoring_watermarks as table
+
+    moved = table.update().where(table.c.model == model, table.c.run == run)
+    with describe_failures(engine), engine.begin() as connection:
+        _exclude_others(connection)
+        if not connection.execute(moved.values(**to._asdict(), computed_at=at)).rowcount:
+            raise _overtaken()
+
+
+def _find_run(connection: Connection, model: str) -> str | None:
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import monitoring_watermarks as table
+
+    return connection.scalar(select(table.c.run).where(table.c.model == model))
+
+
+def _overtaken() -> RideDurationError:
+    return RideDurationError(
+        "another run of the monitoring has begun to compute the log meanwhile, and goes on; run this one again when it "
+        "has ended"
+    )
 
 
 def _exclude_others(connection: Connection) -> None:

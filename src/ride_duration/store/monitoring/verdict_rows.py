@@ -107,6 +107,16 @@ def load_verdicts(engine: Engine, model: str, limit: int = 50, evidence: Evidenc
     return [_verdict(row) for row in rows]
 
 
+def find_newest_day(engine: Engine, model: str) -> str:
+    """Return the last day that any verdict about a model is about; empty if there is none."""
+    from sqlalchemy import func, select
+
+    from ride_duration.store.tables import monitoring_verdicts as table
+
+    with describe_failures(engine), engine.connect() as connection:
+        return str(connection.scalar(select(func.max(table.c.last)).where(table.c.model == model)) or "")
+
+
 def replace_scores(engine: Engine, model: str, evidence: Evidence, scores: Sequence[dict[str, Any]], at: float) -> None:
     """Keep scores; one that was computed before, of the same window, is replaced.
 
