@@ -95,4 +95,4 @@ class ExampleRide(Parameters):
 
 
 #: Groups of single parameters that are checked, and given to nodes, together: each takes the fields of its type.
-GROUPS: dict[str, type[Parameters]] = {"packaging": Learning}
+GROUPS: dict[str, type[Parameters]] = {"packaging": Packaging}
