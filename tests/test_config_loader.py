@@ -126,7 +126,8 @@ def test_two_environments_in_one_process_do_not_mix() -> None:
 
 def test_packaging_is_given_what_training_is() -> None:
     parameters = loader("test")["parameters"]
-    assert parameters["packaging"] == parameters["training"] | {"intervals": parameters["intervals"]}
+    of_the_release = {name: parameters[name] for name in ("intervals", "expected_errors")}
+    assert parameters["packaging"] == parameters["training"] | of_the_release
 
 
 def test_the_former_name_of_the_type_of_taxi_still_works_with_a_note(caplog: pytest.LogCaptureFixture) -> None:

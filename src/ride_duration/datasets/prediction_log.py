@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ride_duration.store.monitoring import DayEvidence, DayState, VerdictRow
     from ride_duration.store.queries.logged_rides import LoggedRides
     from ride_duration.store.queries.news import News
+
+
+#: Who marks incident days, beside people.
+_FOUND_BY = "monitoring"
 
 
 class MonitoredStore:
@@ -139,11 +143,15 @@ class Conclusion(NamedTuple):
         verdict: As a row; `computed_at`, `watermark` and `last_actual` are filled in when it is kept.
         scores: Rows of `monitoring_scores`.
         scored_days: Of scored months.
+        incidents: Day, kind and source of what broke in the window.
+        window: First and last day.
     """
 
     verdict: VerdictRow
     scores: list[dict[str, Any]]
     scored_days: Iterable[DayEvidence] = ()
+    incidents: Sequence[tuple[str, str, str]] = ()
+    window: tuple[str, str] = ("", "")
 
 
 def keep_increment(store: MonitoredStore, increment: Increment) -> None:
@@ -246,9 +254,11 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
 
         from ride_duration.store.monitoring import (
             Evidence,
+            IncidentDay,
             add_verdict,
             load_watermark,
             replace_days,
+            replace_incident_days,
             replace_scores,
         )
         from ride_duration.store.queries.ground_truth import find_last_actual
@@ -257,6 +267,8 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
         engine, model, now = store.engine, store.model, store.now()
         replace_days(engine, model, Evidence.SCORED, data.scored_days, now)
         replace_scores(engine, model, evidence, data.scores, now)
+        incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
+        replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
         verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
         if evidence is Evidence.LOG:
             watermark, last = load_watermark(engine, model).predictions, find_last_actual(store.reading)

@@ -8,7 +8,6 @@ from ride_duration.store.monitoring import (
     IncidentDay,
     VerdictRow,
     add_decision,
-    add_incident_days,
     add_verdict,
     load_decisions,
     load_incident_days,
@@ -17,6 +16,7 @@ from ride_duration.store.monitoring import (
     load_verdicts,
     open_monitoring,
     read_monitoring,
+    replace_incident_days,
     replace_scores,
 )
 
@@ -55,13 +55,20 @@ def test_a_score_of_the_same_window_is_replaced(store_url: str) -> None:
     engine.dispose()
 
 
-def test_a_marked_day_keeps_when_it_was_found(store_url: str) -> None:
+def test_a_marked_day_keeps_when_it_was_found_and_one_that_is_in_order_again_is_not_marked(store_url: str) -> None:
     engine = open_monitoring(store_url)
     first = IncidentDay("2021-03-02", "level", "", 1.0, "monitoring")
-    add_incident_days(engine, "green", [first])
+    before = msgspec.structs.replace(first, day="2021-02-02")
+    by_ana = msgspec.structs.replace(first, kind="blizzard", by="Ana")
+    replace_incident_days(engine, "green", "2021-02-01", "2021-02-28", "monitoring", [before])
+    replace_incident_days(engine, "green", "2021-03-01", "2021-03-31", "Ana", [by_ana])
+    window = ("2021-03-01", "2021-03-31", "monitoring")
+    replace_incident_days(engine, "green", *window, [first])
     other = msgspec.structs.replace(first, source="from Queens", since=2.0)
-    add_incident_days(engine, "green", [msgspec.structs.replace(first, since=2.0), other])
-    assert load_incident_days(engine, "green") == [first, other]
+    replace_incident_days(engine, "green", *window, [msgspec.structs.replace(first, since=2.0), other])
+    assert load_incident_days(engine, "green") == [before, by_ana, first, other]
+    replace_incident_days(engine, "green", *window, [other])
+    assert load_incident_days(engine, "green", "2021-03-01") == [by_ana, other]
     engine.dispose()
 
 

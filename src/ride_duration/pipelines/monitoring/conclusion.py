@@ -11,6 +11,7 @@ import pandas as pd
 
 from ride_duration.datasets.prediction_log import Conclusion, MonitoredStore
 from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
+from ride_duration.pipelines.monitoring.incident_days import find_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
@@ -36,7 +37,7 @@ def conclude(
     monitored: Monitoring,
     monitoring: Monitoring,
 ) -> Conclusion:
-    """Return what is kept of a run: the verdict, every score, and the sums of scored months.
+    """Return what is kept of a run: the verdict, every score, the incidents, and the sums of scored months.
 
     Args:
         verdict: Of `judge_window`.
@@ -54,7 +55,11 @@ def conclude(
         details=verdict | {"labels": label_figures},
     )  # fmt: skip
     days = () if monitored.is_of_log else _split_days(daily_sums)
-    return Conclusion(row, list(_list_scores(drift_scores, verdict["version"])), days)
+    window = (monitored.first_day, monitored.last_day)
+    begin = monitored.day_before
+    found = find_incidents(daily_sums, monitored, verdict["version"], verdict["moment"], begin, window[1])
+    incidents = [(str(one.day), one.kind, one.source) for one in found if str(one.day) >= window[0]]
+    return Conclusion(row, list(_list_scores(drift_scores, verdict["version"])), days, incidents, window)
 
 
 def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str, Any]]:

@@ -23,9 +23,9 @@ from ride_duration.store.monitoring.operator_rows import (
     DecisionRow,
     IncidentDay,
     add_decision,
-    add_incident_days,
     load_decisions,
     load_incident_days,
+    replace_incident_days,
 )
 from ride_duration.store.monitoring.verdict_rows import (
     VerdictRow,
@@ -47,7 +47,6 @@ __all__ = [
     "VerdictRow",
     "Watermark",
     "add_decision",
-    "add_incident_days",
     "add_verdict",
     "claim_log",
     "describe_failures",
@@ -65,6 +64,7 @@ __all__ = [
     "open_monitoring",
     "read_monitoring",
     "replace_days",
+    "replace_incident_days",
     "replace_scores",
     "set_states",
 ]

@@ -52,20 +52,33 @@ class DecisionRow(msgspec.Struct, frozen=True):
     accepted: dict[str, Any]
 
 
-def add_incident_days(engine: Engine, model: str, incidents: Sequence[IncidentDay]) -> None:
-    """Mark days; one that is marked already keeps its `since` and `by`."""
+def replace_incident_days(
+    engine: Engine, model: str, first: str, last: str, by: str, incidents: Sequence[IncidentDay]
+) -> None:
+    """Mark the days of a window on which something broke, and no others; what somebody else has marked stays.
+
+    Args:
+        engine: Of `open_monitoring`.
+        model: Name of the registered model.
+        first: First day of the window.
+        last: Last day of the window.
+        by: Who or what looked at it. What it found before, and finds again, keeps its `since`.
+        incidents: What is found now.
+    """
     from sqlalchemy import select
 
     from ride_duration.store.tables import incident_days as table
 
     key = (table.c.day, table.c.kind, table.c.source)
+    own = [table.c.model == model, table.c.day.between(first, last), table.c.by == by]
+    found = {(one.day, one.kind, one.source): one for one in incidents}
     with describe_failures(engine), engine.begin() as connection:
-        known = {tuple(row) for row in connection.execute(select(*key).where(table.c.model == model))}
-        rows = [
-            {"model": model, **msgspec.structs.asdict(one)}
-            for one in incidents
-            if (one.day, one.kind, one.source) not in known
-        ]
+        mine = {tuple(row) for row in connection.execute(select(*key).where(*own))}
+        every = {tuple(row) for row in connection.execute(select(*key).where(table.c.model == model))}
+        for day, kind, source in mine - found.keys():
+            over = [table.c.day == day, table.c.kind == kind, table.c.source == source]
+            connection.execute(table.delete().where(*own, *over))
+        rows = [{"model": model, **msgspec.structs.asdict(one)} for name, one in found.items() if name not in every]
         if rows:
             connection.execute(table.insert(), rows)
 
