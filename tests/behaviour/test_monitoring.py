@@ -98,6 +98,23 @@ def test_what_cannot_be_judged_is_said_in_one_message(scored: Project, options: 
     assert scored.data("08_reporting/verdict.json").read_bytes() == before
 
 
+def test_calibration_prints_each_step_and_ends_by_what_it_found(finished: Project, project: Project) -> None:
+    ended = finished.kedro("monitor", "calibrate", "--env=test", "--references=40", "--windows=40", "--check")
+    assert ended.code == 0, ended.out + ended.err
+    assert "and in enough windows" in ended.out
+    assert "All within bounds" in ended.out
+    assert "other rides: 40 of 40" in ended.err
+    strict = finished.kedro(
+        "monitor", "calibrate", "--env=test", "--references=20", "--windows=40", "--check",
+        "--params=verdict_thresholds.log_level=0.001,verdict_thresholds.min_gain=0.0",
+    )  # fmt: skip
+    assert strict.code == 1
+    assert "Out of bounds: retrain or incident is said of" in strict.out
+    empty = project.kedro("monitor", "calibrate", "--env=test")
+    assert empty.code == 1
+    assert "there is no champion whose reference could be drawn from; `kedro run --env test` releases" in empty.err
+
+
 LOG = ["--window=2021-02-01..2021-02-28", "--params=verdict_thresholds.min_rides=1000"]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import ibis
 import ibis.expr.types as ir
@@ -16,8 +19,10 @@ from ride_duration.pipelines.ingestion.parameters import Simulation
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
 from ride_duration.pipelines.monitoring.judgement import judge_window
-from ride_duration.trips.simulation import DayOfRides, Scenario, default_city, simulate_days
+from ride_duration.trips.simulation import DayOfRides, Kind, Scenario, default_city, simulate_days
 from tests.support.monitoring import monitoring
+
+_ENGINE = ibis.duckdb.connect()
 
 
 def score_days(days: Iterable[DayOfRides], package: ModelPackage) -> pd.DataFrame:
@@ -42,17 +47,60 @@ def score_days(days: Iterable[DayOfRides], package: ModelPackage) -> pd.DataFram
     )  # fmt: skip
 
 
-def evaluate(months: dict[str, pd.DataFrame], package: ModelPackage, **changed: Any) -> dict[str, Any]:
-    """Evaluate the last of some scored months by the nodes of the monitoring."""
-    asked = monitoring(window=max(months), **changed)
-    opened = {f"taxi_type=green/year={month[:4]}/month={month[5:]}": _open(table) for month, table in months.items()}
-    sums = sum_days(opened, asked)
-    return judge_window(sums, measure_drift(opened, {1: lambda: package}, sums, asked), asked)
+class Evaluated(NamedTuple):
+    """A window that was evaluated.
+
+    Attributes:
+        drift: Of `measure_drift`.
+        verdict: Of `judge_window`.
+    """
+
+    drift: pd.DataFrame
+    verdict: dict[str, Any]
+
+    @property
+    def found(self) -> tuple[str, str]:
+        """Verdict and cause."""
+        return self.verdict["verdict"], self.verdict["cause"]
 
 
-def _open(table: pd.DataFrame) -> Callable[[], ir.Table]:
-    opened = ibis.memtable(table)
-    return lambda: opened
+def sum_month(month: str, rides: pd.DataFrame) -> pd.DataFrame:
+    """Return the daily sums of a scored month."""
+    with _written(month, rides) as scored:
+        return sum_days(scored, monitoring(window=month, source="simulated"))
+
+
+def evaluate(
+    before: pd.DataFrame, month: str, rides: pd.DataFrame, package: ModelPackage, drift: pd.DataFrame | None = None
+) -> tuple[Evaluated, pd.DataFrame]:
+    """Evaluate a scored month by the nodes of the monitoring.
+
+    Args:
+        before: Daily sums of the month before.
+        month: Which one.
+        rides: Scored rides of the month.
+        package: That scored them.
+        drift: Of the same rides, where it is known already.
+
+    Returns:
+        What was found, and the month's daily sums.
+    """
+    asked = monitoring(window=month, source="simulated")
+    sums = sum_month(month, rides)
+    both = pd.concat([before, sums], ignore_index=True)
+    if drift is None:
+        with _written(month, rides) as scored:
+            drift = measure_drift(scored, {1: lambda: package}, both, asked)
+    return Evaluated(drift, judge_window(both, drift, asked)), sums
+
+
+@contextmanager
+def _written(month: str, rides: pd.DataFrame) -> Iterator[dict[str, Callable[[], ir.Table]]]:
+    """Give the month as the catalog hands it to nodes, from a file that lasts as long."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rides.parquet"
+        rides.to_parquet(path, index=False)
+        yield {f"taxi_type=green/year={month[:4]}/month={month[5:]}": lambda: _ENGINE.read_parquet(path)}
 
 
 def simulate_scored(
@@ -63,3 +111,17 @@ def simulate_scored(
     number = int((end - first).astype(int))
     city = default_city()
     return score_days(simulate_days(first, number, city, seed, simulation.effects, scenario), package)
+
+
+def is_right(kind: Kind, evaluated: Evaluated) -> bool:
+    """Whether verdict and cause are those of a scenario."""
+    verdict, cause = evaluated.found
+    match kind:
+        case Kind.SPEED_LIMIT:
+            return (verdict, cause) == ("retrain", "level")
+        case Kind.WINTER:
+            return verdict in ("watch", "retrain") and cause in ("level", "season")
+        case Kind.DEMAND_SHIFT | Kind.NEW_ZONE:
+            return (verdict, cause) == ("watch", "mix")
+        case _:
+            return (verdict, cause) == ("incident", "data")

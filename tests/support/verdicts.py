@@ -8,10 +8,10 @@ from ride_duration.store.monitoring import (
     Evidence,
     IncidentDay,
     VerdictRow,
-    add_incident_days,
     add_verdict,
     open_monitoring,
     replace_days,
+    replace_incident_days,
     replace_scores,
 )
 
@@ -30,7 +30,9 @@ def write_verdict(
     replace_days(engine, model, Evidence.LOG, [_day(str(day), level) for day in days], at)
     replace_scores(engine, model, Evidence.LOG, [_score(psi, feature) for feature, psi in DRIFT.items()], at)
     if finding == "incident":
-        add_incident_days(engine, model, [IncidentDay(str(LAST), "level", "", at, "monitoring")])
+        replace_incident_days(
+            engine, model, str(LAST), str(LAST), "monitoring", [IncidentDay(str(LAST), "level", "", at, "monitoring")]
+        )
     facts = {
         "evidence": Evidence.LOG, "window": "last_28d", "first": str(LAST - timedelta(days=27)), "last": str(LAST),
         "version": 1, "variant": "champion", "moment": "at_request_time", "gain": 0.0, "reasons": ["for a reason"],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.cli.alerts import acknowledge, alerts, silence
+from ride_duration.cli.calibration import calibrate
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.run import run as run_pipelines
@@ -137,7 +138,7 @@ def _show_figure(verdict: VerdictRow, name: str) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-for command in (alerts, acknowledge, silence):
+for command in (alerts, acknowledge, silence, calibrate):
     monitor.add_command(command)
 
 

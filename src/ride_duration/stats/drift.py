@@ -16,6 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 #: Added to the count of each bin, so that an empty one has a finite logarithm.
 _EMPTY = 0.5
 
+#: Numbers that vary by themselves among the bins of a feature on a day: by how much more is known of its variance.
+#: Chosen by `kedro monitor calibrate` on three references: without it 1.2 to 2.6 % of windows are below p = 1 %.
+_NUMBERS_A_DAY = 3
+
 Counts = NDArray[np.float64]
 
 
@@ -65,11 +69,15 @@ class Drawn(NamedTuple):
         reference: How often it stands in another reference, of the reference's own length.
         widen: What a PSI of both is multiplied by: of k days of a weekday that are drawn with replacement the totals
             vary by (k - 1) / k of what totals of new days do, and a PSI is proportional to that variance.
+        unsure: What a PSI is multiplied by on top (draws, 2), since n days say how much days vary with n - 7 degrees of
+            freedom only, so that it follows F rather than chi-squared: of counts of rides by weekday, one number a
+            weekday, and of other features, which have several numbers a day.
     """
 
     window: NDArray[np.float64]
     reference: NDArray[np.float64]
     widen: float
+    unsure: NDArray[np.float64]
 
 
 def draw_days(reference: NDArray[np.int_], window: NDArray[np.int_], draws: int, seed: int) -> Drawn:
@@ -85,7 +93,10 @@ def draw_days(reference: NDArray[np.int_], window: NDArray[np.int_], draws: int,
     days = np.bincount(reference, minlength=7)[window]
     days = np.where(days > 1, days, len(reference))
     widen = float(np.mean(days / np.maximum(days - 1, 1)))
-    return Drawn(_draw(reference, window, draws, rng), _draw(reference, reference, draws, rng), widen)
+    freedom = max(1, len(reference) - len(np.unique(reference)))
+    drawn = _draw(reference, window, draws, rng), _draw(reference, reference, draws, rng)
+    degrees = freedom * np.array([1, _NUMBERS_A_DAY])
+    return Drawn(*drawn, widen, degrees / rng.chisquare(degrees, (draws, 2)))
 
 
 def _draw(
@@ -100,16 +111,23 @@ def _draw(
     return times
 
 
-def find_p_value(observed: float, reference: Counts, drawn: Drawn) -> float:
+def find_p_value(observed: float, reference: Counts, drawn: Drawn, *, of_weekdays: bool = False) -> float:
     """Return how often days of the reference alone differ as much, by PSI: (1 + such draws) / (1 + draws).
 
     Args:
         observed: The PSI of the window.
         reference: Counts by day of the reference (n, bins).
         drawn: Of `draw_days`.
+        of_weekdays: Whether the bins tell weekdays apart, so that they count each weekday's rides and little else.
     """
-    psi = drawn.widen * compute_psi(drawn.reference @ reference, drawn.window @ reference)
+    psi = compute_null(reference, drawn, of_weekdays=of_weekdays)
     return float((1 + np.sum(psi >= observed)) / (1 + len(psi)))
+
+
+def compute_null(reference: Counts, drawn: Drawn, *, of_weekdays: bool = False) -> NDArray[np.float64]:
+    """Return the PSI (draws,) of windows in which nothing has changed; arguments as in `find_p_value`."""
+    psi = drawn.widen * compute_psi(drawn.reference @ reference, drawn.window @ reference)
+    return psi * drawn.unsure[:, 0 if of_weekdays else 1]
 
 
 def adjust_for_number(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -37,8 +37,12 @@ from ride_duration.trips.records import DURATION
 #: Rides that are read at a time, and those of them, at least, whose values quantiles are taken of.
 _ROWS, _SAMPLED = 200_000, 5_000
 
-#: A date with a smaller share of a usual day's rides is a stray one.
-_STRAY = 0.05
+#: A date with a smaller share of a usual day's rides is a stray one, or a day on which the city stood still: a blizzard
+#: in the reference would make every week without one look different.
+_STRAY = 1 / 3
+
+#: Features whose bins tell weekdays apart.
+OF_WEEKDAYS = ("weekday", "hour_of_week")
 
 _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
@@ -92,7 +96,7 @@ def measure_drift(
     package = registered_packages[version]() if version in registered_packages else None
     if package is None or COUNTS not in package.contents:
         return pd.DataFrame(columns=list(_SCORE_COLUMNS))
-    reference = _read_reference(package)
+    reference = read_reference(package)
     limits = monitoring.drift_limits
     first = np.datetime64(monitoring.last_day) - np.timedelta64((limits.windows + 1) * limits.window_days - 1, "D")
     days = first + np.arange((limits.windows + 1) * limits.window_days)
@@ -134,7 +138,7 @@ def find_drifted(drift_scores: pd.DataFrame, limits: DriftLimits) -> tuple[list[
     return drifted, [name for name in drifted if name in missing]
 
 
-def _read_reference(package: ModelPackage) -> Reference:
+def read_reference(package: ModelPackage) -> Reference:
     """Read the reference of a package; stray dates of some meter's clock are no days of it."""
     table = pq.read_table(io.BytesIO(package.contents[COUNTS])).to_pandas()
     edges, counts = {}, {}
@@ -272,7 +276,7 @@ def compare_window(
     Returns:
         The rows of `measure_drift` for the window, without `separation`.
     """
-    drawn = draw_days(_weekdays(reference.days), _weekdays(days[window]), limits.draws, seed)
+    drawn = draw_days(find_weekdays(reference.days), find_weekdays(days[window]), limits.draws, seed)
     before = slice(window.start - limits.window_days, window.start)
     rows = []
     for name, by_day in counts.items():
@@ -288,7 +292,7 @@ def compare_window(
                     _quantiles(reference.rows[name].to_numpy(dtype=np.float64)), _quantiles(np.concatenate(in_window))
                 ),
                 "missing": now[-1] / max(now.sum(), 1.0), "missing_in_reference": total[-1] / max(total.sum(), 1.0),
-                "p_value": find_p_value(psi, reference.counts[name], drawn),
+                "p_value": find_p_value(psi, reference.counts[name], drawn, of_weekdays=name in OF_WEEKDAYS),
                 "edges": reference.edges[name].tolist(),
                 "share_in_reference": (total / max(total.sum(), 1.0)).tolist(),
                 "share": (now / max(now.sum(), 1.0)).tolist(),
@@ -306,6 +310,6 @@ def _quantiles(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.quantile(known, LEVELS) if len(known) else np.full(len(LEVELS), np.nan)
 
 
-def _weekdays(days: NDArray[np.datetime64]) -> NDArray[np.int_]:
+def find_weekdays(days: NDArray[np.datetime64]) -> NDArray[np.int_]:
     """Return 0 for Monday; 1970-01-01 was a Thursday."""
     return np.asarray((days.astype("datetime64[D]").astype(int) + 3) % 7)
