@@ -8,6 +8,7 @@ import fcntl
 import os
 import sys
 import time
+import uuid
 from pathlib import Path
 
 #: A service holds it beside the lock of its own folder, which may lie elsewhere; several may do so at once.
@@ -15,6 +16,12 @@ SERVICES = ".services.lock"
 
 #: Each run locks a file of its own in this folder below `data/`, which says what it reads and writes.
 RUNS = ".runs"
+
+#: Tells this process from one of the same number in another container that has the same name.
+PROCESS = uuid.uuid4().hex[:12]
+
+#: File in that folder with what tells it from the same path on another machine, or in another container.
+_IDENTITY = "identity"
 
 #: Another process that looks at the same time holds the lock for a moment, too.
 _LOOKS = 5
@@ -47,9 +54,33 @@ def hold(data: Path, name: str) -> int:
     return fd
 
 
-def run_lock(data: Path, host: str, pid: str) -> Path:
-    """Path of the file that a run locks as long as its process lives."""
-    return data / RUNS / f"{host}-{pid}.lock"
+def run_lock(data: Path, host: str, pid: str, process: str = "") -> Path:
+    """Path of the file that a run locks as long as its process lives; earlier commits know no `process`."""
+    return data / RUNS / f"{host}-{pid}{f'-{process}' if process else ''}.lock"
+
+
+def folder_identity(data: Path, given: str = "") -> str:
+    """Return what tells a project's data from those at the same path elsewhere; it is drawn once, or given.
+
+    Args:
+        data: The project's folder of data.
+        given: Taken if there is none yet: runs in folders of their own belong to the project that started them.
+
+    Raises:
+        OSError: The file cannot be made.
+    """
+    path = data / RUNS / _IDENTITY
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn = path.with_name(f".{_IDENTITY}-{os.getpid()}-{PROCESS}")
+        drawn.write_text(given or uuid.uuid4().hex)
+        try:
+            os.link(drawn, path)
+        except FileExistsError:  # another process was quicker
+            pass
+        finally:
+            drawn.unlink()
+    return path.read_text()
 
 
 def find_locks(data: Path) -> "list[Path]":

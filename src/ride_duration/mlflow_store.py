@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ride_duration.atomic import lock_folder
 from ride_duration.errors import ConfigurationError, RegistryUnavailable
+from ride_duration.in_use import PROCESS, folder_identity
 from ride_duration.postgresql import SECONDS, patient
 from ride_duration.storage_errors import describe_storage_failure
 
@@ -99,8 +100,17 @@ def is_address(location: str) -> bool:
 
 
 def owner_tags(project: Path) -> dict[str, str]:
-    """Return the tags that tell which process runs: `host`, `project` (its folder) and `pid`."""
-    return {"host": socket.gethostname(), "project": str(project.resolve()), "pid": str(os.getpid())}
+    """Return the tags that tell which process runs: `host`, `project` (its folder) and `pid`.
+
+    Containers may share all three: `folder` tells folders of the same path apart, `process` processes of one number.
+    """
+    return {
+        "host": socket.gethostname(),
+        "project": str(project.resolve()),
+        "pid": str(os.getpid()),
+        "folder": folder_identity(project / "data"),
+        "process": PROCESS,
+    }
 
 
 def _place(folder: Path, artifacts: str) -> str:

@@ -118,7 +118,7 @@ def test_runs_that_write_nothing_in_common_go_side_by_side(tmp_path: Path, other
 
 def test_transcoded_names_are_one_dataset(tmp_path: Path, other_run: subprocess.Popen[str]) -> None:
     hook = enter(tmp_path, Pipeline([node(lambda table: 1, "scores@table", "report", name="read")]))
-    [own] = (tmp_path / "data" / RUNS).glob(f"*-{os.getpid()}.lock")
+    [own] = (tmp_path / "data" / RUNS).glob(f"*-{os.getpid()}-*.lock")
     assert json.loads(own.read_text())["reads"] == ["scores"]
     hook.after_pipeline_run()
 

@@ -16,7 +16,7 @@ from kedro.framework.hooks import hook_impl
 from ride_duration.atomic import lock_folder
 from ride_duration.clock import local_time
 from ride_duration.errors import RideDurationError
-from ride_duration.in_use import RUNS, is_held, run_lock
+from ride_duration.in_use import PROCESS, RUNS, is_held, run_lock
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -47,7 +47,7 @@ class RunLockHook:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         self._release()  # what a run in this process left when it was interrupted
         reads, writes = (_locked_names(names, catalog) for names in (pipeline.inputs(), pipeline.all_outputs()))
-        own = run_lock(self._data, socket.gethostname(), str(os.getpid()))
+        own = run_lock(self._data, socket.gethostname(), str(os.getpid()), PROCESS)
         with lock_folder(self._data / RUNS):
             self._check_others(own, reads, writes)
             self._held, self._path = os.open(own, os.O_RDWR | os.O_CREAT, 0o644), own

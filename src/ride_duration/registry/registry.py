@@ -288,7 +288,9 @@ class Registry:
             owner = owner_tags(self.project)
 
             def is_own(run: StoredRun) -> bool:  # whoever had the lock before has ended
-                return store.is_own or all(run.tags.get(name) == owner[name] for name in ("host", "project"))
+                same_folder = run.tags.get("folder") in (None, owner["folder"])
+                same_place = all(run.tags.get(name) == owner[name] for name in ("host", "project"))
+                return store.is_own or (same_place and same_folder)
 
             with self._reading():
                 runs, champion = self._decision_runs(), self._store.champion(self.name)

@@ -24,6 +24,7 @@ from omegaconf import OmegaConf
 
 import ride_duration
 from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
+from ride_duration.in_use import folder_identity
 from ride_duration.mlflow_store import EXPERIMENT, connect, locate_store
 from ride_duration.runs.tracked_runs import TrackedRuns
 
@@ -134,6 +135,7 @@ def execute(
         RideDurationError: The run failed.
     """
     compose_project(folder, code.root, project / "conf" / _DEFAULT_ENVIRONMENT, environment, parameters, tracking)
+    folder_identity(folder / "data", given=folder_identity(project / "data"))
     _link(raw_months, folder / "data/01_raw" / str(parameters["source"]))
     known = check_code(folder, code.source, environment)
     chosen = ",".join(name for name in pipelines if name in known)

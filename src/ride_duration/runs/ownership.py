@@ -33,7 +33,8 @@ def is_own_interrupted(run: StoredRun, project: Path, *, is_own_store: bool) -> 
     """Whether a run that was not ended belongs to the project, and its process has ended.
 
     A process holds the lock of its run as long as it lives (`ride_duration.in_use`), so that neither a reused process
-    id nor another host name of the same container deceives. In a project's own store, each run is its own.
+    id nor another host name of the same container deceives; nor does another container of the same name, whose folder
+    has another identity. In a project's own store, each run is its own. Runs of earlier commits have neither.
 
     Args:
         run: RUNNING, as the store says.
@@ -42,11 +43,12 @@ def is_own_interrupted(run: StoredRun, project: Path, *, is_own_store: bool) -> 
     """
     mine = owner_tags(project)
     tags = {name: run.tags.get(name, "") for name in mine}
-    if tags == mine:  # this process has no run yet: an earlier one had its id
+    if tags == mine:  # an earlier run of this process, which has none yet
         return True
     folder = Path(tags["project"])
-    is_ours = tags["host"] == mine["host"] and folder.is_relative_to(mine["project"])
+    is_same_folder = tags["folder"] in ("", mine["folder"])
+    is_ours = tags["host"] == mine["host"] and folder.is_relative_to(mine["project"]) and is_same_folder
     # A container may have the same project in another place.
     places = {folder / "data", project / "data"} if is_own_store else {folder / "data"}
-    locks = [run_lock(data, tags["host"], tags["pid"]) for data in places]
+    locks = [run_lock(data, tags["host"], tags["pid"], tags["process"]) for data in places]
     return (is_ours or is_own_store) and not any(map(is_held, locks))

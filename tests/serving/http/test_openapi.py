@@ -53,3 +53,26 @@ def test_the_document_takes_each_moment_of_its_years(service: Running) -> None:
     for no_moment in ("2023-02-29T10:00:00", "2021-04-31T00:00:00", "2021-01-01", "2021-01-01T24:00:00", "2040-01-01"):
         assert not re.search(pattern, no_moment)
         assert service.post("/predict", RIDE | {"pickup_datetime": no_moment}).status == 422, no_moment
+
+
+def test_the_docs_are_a_page_that_needs_no_network(service: Running) -> None:
+    reply = service.get("/docs")
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    page = reply.content.decode()
+    document = service.get("/openapi.json").json
+    for path, on in document["paths"].items():
+        for method, told in on.items():
+            assert f"<code>{method.upper()} {path}</code>" in page
+            assert f'id="{told["operationId"]}"' in page
+    for name, schema in document["components"]["schemas"].items():
+        assert f'<section id="{name}">' in page
+        assert all(f"<code>{field}</code>" in page for field in schema.get("properties", {}))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
+    linked = set(re.findall(r'(?:href|src)="([^"#]+)"', page))
+    assert linked == {"page/icon.svg", "page/docs.css", "openapi.json", "./"}
+    assert all(service.get(f"/{address.removeprefix('./')}").status == 200 for address in linked)
+    assert "<script" not in page
+    assert "style=" not in page
+    [example, *_] = re.findall(r"<pre>curl localhost:9696/predict -d '([^<]*)'</pre>", page.replace("&#x27;", "'"))
+    assert service.post("/predict", example.replace("&quot;", '"').encode()).status == 200

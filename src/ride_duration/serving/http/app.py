@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ride_duration.serving.http.docs_page import write_docs_page
 from ride_duration.serving.http.guard import UNLIMITED, BodyReader, ConcurrencyLimiter, Guard
 from ride_duration.serving.http.problem_details import HttpProblem, to_problem
-from ride_duration.serving.http.routes import Request, make_routes
+from ride_duration.serving.http.routes import Request, describe_routes, make_routes
 from ride_duration.serving.http.static_files import load_page_files
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class App:
         self._predict = predict.predict
         self._metrics = metrics
         self._routes = make_routes(predict, operations, keys_required=settings.keys_required)
-        self._page = load_page_files()
+        self._page = load_page_files(write_docs_page(describe_routes(self._routes, settings.keys_required)))
         self._guard = Guard(settings, self._routes.keys() | self._page.keys())
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -34,7 +34,7 @@ _NEEDED = {
     "/version": _ANY,
     "/metrics": _ANY,
 }
-_OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json")
+_OPEN = ("/", "/health", "/ready", "/zones", "/openapi.json", "/docs")
 _OPEN_BELOW = "/page/"
 
 #: Probes and Prometheus, whose requests are not limited.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ride_duration.serving.handlers.predict import PredictHandler
 
 _JSON = b"application/json"
+_DOCUMENT = "/openapi.json"
 
 
 class Request(NamedTuple):
@@ -63,13 +64,20 @@ def make_routes(predict: PredictHandler, operations: OperationsHandler, *, keys_
         keys_required: Whether all routes need a key, or those of operators alone.
     """
     routes = [*_post_routes(predict, operations), *_get_routes(operations)]
-    document = msgspec.json.encode(make_document([route.operation for route in routes], keys_required=keys_required))
+    named = {route.operation.path: route for route in routes}
+    document = msgspec.json.encode(describe_routes(named, keys_required))
 
     async def openapi(_: Request) -> bytes:
         return document
 
-    described = Route(Operation("GET", "/openapi.json", "", None), openapi)
-    return {route.operation.path: route for route in (*routes, described)}
+    described = Route(Operation("GET", _DOCUMENT, "", None), openapi)
+    return {**named, _DOCUMENT: described}
+
+
+def describe_routes(routes: dict[str, Route], keys_required: bool) -> dict[str, Any]:
+    """Return the OpenAPI document of routes."""
+    operations = [route.operation for path, route in routes.items() if path != _DOCUMENT]
+    return make_document(operations, keys_required=keys_required)
 
 
 def _post_routes(predict: PredictHandler, operations: OperationsHandler) -> list[Route]:

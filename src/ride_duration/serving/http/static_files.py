@@ -27,11 +27,16 @@ class PageFile(NamedTuple):
     headers: list[tuple[bytes, bytes]]
 
 
-def load_page_files() -> dict[str, PageFile]:
-    """All files of the page by the path at which they are served."""
+def load_page_files(docs: bytes) -> dict[str, PageFile]:
+    """Load all files of the page by the path at which they are served.
+
+    Args:
+        docs: The page /docs.
+    """
     folder = files("ride_duration.serving") / "page"
     named = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.is_file()}
-    return {"/" if name == "index.html" else f"/page/{name}": _file(name, content) for name, content in named.items()}
+    served = {"/" if name == "index.html" else f"/page/{name}": _file(name, content) for name, content in named.items()}
+    return {**served, "/docs": _file("docs.html", docs)}
 
 
 def _file(name: str, content: bytes) -> PageFile:
