@@ -151,3 +151,17 @@ def test_the_former_name_in_a_file_of_a_user_still_works(project: Project) -> No
 def test_both_names_of_one_parameter_are_refused() -> None:
     with pytest.raises(RideDurationError, match="'service' and 'taxi_type', which are the same"):
         loader("test", service="green", taxi_type="green")
+
+
+def test_a_release_is_given_the_settings_of_the_expected_errors() -> None:
+    parameters = loader(None)["parameters"]
+    assert parameters["packaging"]["expected_errors"] == parameters["expected_errors"]
+    assert parameters["expected_errors"]["share"] > 0
+
+
+def test_parameters_without_groups_are_the_same_but_for_those() -> None:
+    made = loader("tlc", model="mean")
+    values = made.read_values()
+    assert values["model"] == "mean"
+    assert made["parameters"].items() >= values.items()
+    assert "packaging" not in values
