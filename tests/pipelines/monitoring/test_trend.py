@@ -37,7 +37,7 @@ def test_what_is_not_known_stays_unknown() -> None:
 
 
 @given(st.floats(0.5, 2.0))
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 def test_the_level_scales_with_the_actual_durations(factor: float) -> None:
     counted = np.ones(28, dtype=bool)
     once = compute_trends(QUIET, counted)["level"]
