@@ -83,7 +83,7 @@ def _assert_one_message(ended: Ended, *words: str) -> None:
         ("train_data=2021-03", ["val_data 2021-02 is not later than 2021-03 in train_data"]),
         ("model=crystal_ball", ["unknown model 'crystal_ball'", "xgboost"]),
         ("trian_data=2021-01", ["Error: unknown parameter 'trian_data'", "'train_data'"]),
-        ("models.lasso.hyper_parameter.alpha=1", ["models.lasso.hyper_parameter", "'hyper_parameters'"]),
+        ("models.lasso.hyper_parameter.alpha=1", ["models.lasso.hyper_parameter", "'models.lasso.hyper_parameters'"]),
         ("models.xgboost.hyper_parameters.max_leaves=-3", ["models.xgboost.hyper_parameters.max_leaves", "negative"]),
         ("model=lasso,models.lasso.hyper_parameters.alpha=-1", ["models.lasso.hyper_parameters.alpha", "negative"]),
         ("models.xgboost.hyper_parameters.max_leafs=3", ["max_leafs", "max_leaves"]),

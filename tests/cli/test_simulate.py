@@ -92,7 +92,10 @@ def test_after_a_kill_or_ctrl_c_it_goes_on_as_if_nothing_had_happened(theatre: T
     assert "was interrupted at 2021-04-1" in said
     assert "--continue goes on" in said
 
-    stopped = theatre.begin("--continue")
+    theatre.simulate("--continue")
+    assert theatre.log == undisturbed
+
+    stopped = theatre.begin("--days", "2", *FEW, "--fresh")
     stopped.send_signal(signal.SIGINT)
     _, said = stopped.communicate(timeout=60)
     assert stopped.returncode == 1

@@ -141,7 +141,9 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     context = load_context(env, params)
     parameters = read_values(context)
     parse_plan(parameters["rollout"])
-    parse_alerting(parameters["alerting"])
+    alerting = parameters.get("alerting")  # a project whose conf/ is older than the program has none
+    if alerting is not None:
+        parse_alerting(alerting)
     if not isinstance(parameters["serving"], dict):
         names = ", ".join(name for name in ServiceSettings.__struct_fields__ if name not in _NOT_OF_SERVING)
         raise ConfigurationError(f"serving is {parameters['serving']!r}; write {names} under it")
@@ -151,7 +153,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "model": chosen_model(context),
             "tracking": context.config_loader["globals"]["tracking"],
             "rollout": parameters["rollout"],
-            "alerting": parameters["alerting"],
+            "alerting": alerting,
             "release_command": f"kedro run{same_choice(env, _choose_model(params))}",
             **parameters["serving"],
             **given,

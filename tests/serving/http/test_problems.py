@@ -225,7 +225,7 @@ def test_of_a_field_given_twice_the_last_counts(service: Running) -> None:
 
 
 def test_there_is_nothing_elsewhere(service: Running) -> None:
-    for path in ("/nothing", "/predict/", "/page/nothing.js", "/page/../settings.json", "//predict", "/docs", "/%00"):
+    for path in ("/nothing", "/predict/", "/page/nothing.js", "/page/../settings.json", "//predict", "/docs/", "/%00"):
         refused(service.get(path), 404)
         refused(service.post(path, RIDE), 404)
 
