@@ -49,10 +49,15 @@ def write_private(path: Path, content: bytes) -> None:
             file.write(content)
 
 
+def free_name(path: Path) -> Path:
+    """A name that no file has, as near to this one as possible."""
+    turn, free = 1, path
+    while os.path.lexists(free):
+        turn += 1
+        free = path.with_name(f"{path.name}.{turn}")
+    return free
+
+
 def set_aside(path: Path) -> Path:
     """Give a file or folder another name, the next that is free: it is not deleted."""
-    number, free = 1, path.with_name(f"{path.name}.before-restore")
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}.before-restore.{number}")
-    return path.rename(free)
+    return path.rename(free_name(path.with_name(f"{path.name}.before-restore")))

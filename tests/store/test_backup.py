@@ -11,7 +11,9 @@ from ride_duration.errors import ConfigurationError, DecisionRefused, NotFound
 from ride_duration.store import PredictionLog
 from ride_duration.store.backup import copy_journals, copy_store, put_journals_back
 from ride_duration.store.database import engine_for_reading, engine_for_writing
-from ride_duration.store.tables import metadata, monitoring_watermarks, rollouts
+from ride_duration.store.monitoring_tables import monitoring_watermarks
+from ride_duration.store.schema import load_metadata
+from ride_duration.store.tables import rollouts
 from tests.support.store.postgres import Postgres
 from tests.support.store.samples import actual, kept, predictions
 
@@ -41,7 +43,7 @@ def rows_of(store_url: str) -> dict[str, list[tuple]]:
     with engine.connect() as connection:
         found = {
             table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
-            for table in metadata.sorted_tables
+            for table in load_metadata().sorted_tables
             if table.name != "store_properties"
         }
     engine.dispose()

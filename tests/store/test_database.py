@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.queries.ground_truth import joined
-from ride_duration.store.tables import metadata
+from ride_duration.store.schema import load_metadata
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import prediction
 
@@ -38,7 +38,7 @@ def test_migrations_lead_from_nothing_to_the_tables(store_url: str) -> None:
     engine = engine_for_writing(store_url)
     migrate(engine)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), load_metadata()) == []
     migrate(engine)  # there is nothing left to do
     engine.dispose()
 

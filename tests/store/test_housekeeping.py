@@ -1,6 +1,6 @@
 """What is old is removed, and single rides on request; the rest stays, also while others write."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -8,13 +8,15 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from ride_duration.errors import DecisionRefused
 from ride_duration.store import PredictionLog
+from ride_duration.store.alert_tables import alert_deliveries, alert_silences, alerts
 from ride_duration.store.database import engine_for_writing
 from ride_duration.store.housekeeping import find_in_journals, prune_store, remove_ride
-from ride_duration.store.tables import incident_days, monitoring_watermarks, rollouts
+from ride_duration.store.monitoring_tables import incident_days, monitoring_watermarks
 from ride_duration.store.tables import predictions as logged
+from ride_duration.store.tables import rollouts
 from tests.support.store.samples import actual, kept, prediction, predictions
 
-JUNE_1 = datetime(2021, 6, 1, 4).timestamp()  # at midnight in New York; tests run in UTC
+JUNE_1 = datetime(2021, 6, 1, 4, tzinfo=UTC).timestamp()  # at midnight in New York
 
 
 @pytest.fixture
@@ -49,6 +51,23 @@ def test_days_before_are_removed_and_a_report_stays_with_its_ride(engine: Engine
     assert kept(store_url) == ["june0", "june1", "june2"]
     assert kept(store_url, "actuals") == ["june0", "june1", "late"], "a report that came in later is kept"
     assert sum(prune_store(engine, date(2021, 6, 1), dry_run=False).values()) == 0
+
+
+def test_alerts_that_are_over_go_with_their_notifications(engine: Engine) -> None:
+    alert = {"fingerprint": "f", "name": "retrain", "subject": "green", "severity": "ticket", "cause": "level"}
+    sent = {"fingerprint": "f", "channel": "log", "event": "raised", "body": "{}", "at": 1.0, "next_attempt_at": 1.0}
+    with engine.begin() as connection:
+        for number, (resolved, until) in enumerate([(JUNE_1 - 1, JUNE_1 - 1), (JUNE_1, JUNE_1), (None, JUNE_1)], 1):
+            row = alert | {"number": number, "body": "{}", "raised_at": 1.0, "seen_at": 1.0, "resolved_at": resolved}
+            connection.execute(insert(alerts).values(row | {"fingerprint": f"f{number}"}))
+            connection.execute(insert(alert_deliveries).values(sent | {"alert": number, "key": f"k{number}"}))
+            silence = {"matcher": "retrain", "at": 1.0, "until": until, "by": "ada", "why": "a test"}
+            connection.execute(insert(alert_silences).values(silence))
+    removed = prune_store(engine, date(2021, 6, 1), dry_run=False)
+    assert (removed["alerts"], removed["alert_deliveries"], removed["alert_silences"]) == (1, 1, 1)
+    with engine.connect() as connection:
+        assert list(connection.scalars(select(alerts.c.number))) == [2, 3]
+        assert list(connection.scalars(select(alert_deliveries.c.alert))) == [2, 3]
 
 
 def test_an_open_rollout_keeps_its_answers(engine: Engine, store_url: str) -> None:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from ride_duration.alerting.alert import FIELDS, Severity
 from ride_duration.errors import ConfigurationError
+from ride_duration.struct_settings import convert_settings
 
 #: Names of the alerts that this program raises.
 NAMES = (
@@ -91,7 +92,7 @@ class AlertingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         severities: Of each alert, by name.
         cool_down_hours: In which one alert that is resolved and raised again is not notified twice.
-        repeat_days: After which an open alert that nobody has acknowledged is notified again.
+        repeat_days: After which an open alert that has not been acknowledged is notified again.
         monitoring_hours: Without a monitoring run, after which the service raises an alert; 0: never.
         report_url: Where reports of the monitoring can be read; empty: the file.
         channels: By name.
@@ -116,18 +117,14 @@ def parse_alerting(given: object) -> AlertingSettings:
     Raises:
         ConfigurationError: A value cannot be used; names it.
     """
-    try:
-        settings = msgspec.convert(given, AlertingSettings, strict=False)
-    except msgspec.ValidationError as error:
-        said = str(error).replace("`$.", "`alerting.").replace("`", "").replace(" - at $", " - at alerting")
-        raise ConfigurationError(f"alerts cannot be configured so: {said}") from error
+    settings = convert_settings(given, AlertingSettings, "alerting", "alerts cannot be configured so")
     if missing := sorted(set(NAMES) ^ set(settings.severities)):
         raise ConfigurationError(
             f"alerting.severities: {', '.join(missing)}; give page, ticket or info for each of {', '.join(NAMES)}"
         )
     if settings.severities["drift"] is Severity.PAGE:
         raise ConfigurationError(
-            "alerting.severities.drift is page; other rides alone harm nobody tonight: write ticket or info"
+            "alerting.severities.drift is page; other rides alone do no harm tonight: write ticket or info"
         )
     for name, channel in settings.channels.items():
         if isinstance(channel, WebhookSettings) and channel.template is not None:

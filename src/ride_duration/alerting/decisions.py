@@ -8,14 +8,16 @@ import msgspec
 
 from ride_duration.alerting.alert import Alert
 from ride_duration.alerting.configuration import NAMES
-from ride_duration.alerting.outbox import explain_store_errors
+from ride_duration.alerting.outbox import AWAY
 from ride_duration.errors import NotFound, RideDurationError
+from ride_duration.store.database import explain_failures
+from ride_duration.store.monitoring import Cause
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 #: Causes of verdicts.
-CAUSES = ("level", "structure", "mix", "data", "season")
+CAUSES = tuple(cause for cause in Cause if cause is not Cause.NONE)
 
 
 class ListedAlert(NamedTuple):
@@ -25,7 +27,7 @@ class ListedAlert(NamedTuple):
         alert: As it was seen last.
         raised_at: Seconds since 1970-01-01 UTC.
         resolved_at: Seconds since 1970-01-01 UTC; None while it is open.
-        acknowledged_by: Who has seen it; empty: nobody yet.
+        acknowledged_by: Who has seen it; empty: not acknowledged yet.
         silenced_until: When its silence ends; None without one.
         delivered: Channels that have acknowledged everything.
         pending: Channels that have not, each with why, or an empty text.
@@ -48,11 +50,11 @@ def list_alerts(engine: Engine, now: float, include_resolved: bool = False) -> l
     """
     from sqlalchemy import inspect, select
 
-    from ride_duration.store.tables import alert_deliveries as deliveries
-    from ride_duration.store.tables import alert_silences as silences
-    from ride_duration.store.tables import alerts
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
+    from ride_duration.store.alert_tables import alert_silences as silences
+    from ride_duration.store.alert_tables import alerts
 
-    with explain_store_errors():
+    with explain_failures(AWAY):
         if not inspect(engine).has_table("alerts"):
             return []
         question = select(alerts).order_by(alerts.c.number.desc())
@@ -96,7 +98,7 @@ def acknowledge(engine: Engine, matcher: str, by: str, why: str, now: float) -> 
     """
     from sqlalchemy import update
 
-    from ride_duration.store.tables import alerts
+    from ride_duration.store.alert_tables import alerts
 
     found = [one.alert for one in list_alerts(engine, now) if one.resolved_at is None and is_meant(one.alert, matcher)]
     if not found:
@@ -104,7 +106,7 @@ def acknowledge(engine: Engine, matcher: str, by: str, why: str, now: float) -> 
             f"no open alert has the fingerprint, name or cause '{matcher}'; `kedro monitor alerts` lists them"
         )
     prints = [alert.fingerprint for alert in found]
-    with explain_store_errors(), engine.begin() as connection:
+    with explain_failures(AWAY), engine.begin() as connection:
         connection.execute(
             update(alerts)
             .where(alerts.c.fingerprint.in_(prints), alerts.c.resolved_at.is_(None))
@@ -130,7 +132,7 @@ def silence(engine: Engine, matcher: str, until: float, by: str, why: str, now: 
     """
     from sqlalchemy import insert
 
-    from ride_duration.store.tables import alert_silences
+    from ride_duration.store.alert_tables import alert_silences
 
     if until <= now:
         raise RideDurationError("the silence would end before it begins; name a time to come with --until")
@@ -140,7 +142,7 @@ def silence(engine: Engine, matcher: str, until: float, by: str, why: str, now: 
             f"no alert has the fingerprint '{matcher}', and it is not a name ({', '.join(NAMES)}) or a cause "
             f"({', '.join(CAUSES)}); `kedro monitor alerts --all` lists alerts"
         )
-    with explain_store_errors(), engine.begin() as connection:
+    with explain_failures(AWAY), engine.begin() as connection:
         connection.execute(insert(alert_silences).values(matcher=matcher, at=now, until=until, by=by, why=why))
 
 

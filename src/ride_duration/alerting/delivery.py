@@ -14,8 +14,9 @@ import msgspec
 
 from ride_duration.alerting.alert import Alert, Event, Notification
 from ride_duration.alerting.channels import Channel, ChannelUnavailable
-from ride_duration.alerting.outbox import explain_store_errors, is_silenced
+from ride_duration.alerting.outbox import AWAY, is_silenced
 from ride_duration.errors import RideDurationError
+from ride_duration.store.database import explain_failures
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine, RowMapping
@@ -44,7 +45,7 @@ class Deliveries(NamedTuple):
 def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Callable[[], float]) -> Deliveries:
     """Send every notification that is due, in the order in which they were made.
 
-    A channel that is away is left alone until the next time, so that one that hangs keeps nobody waiting long.
+    A channel that is away is left alone until the next time, so that one that hangs does not keep the others waiting.
 
     Args:
         engine: Of the store.
@@ -56,7 +57,7 @@ def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Callable[[
     """
     delivered = failed = 0
     away: set[str] = set()
-    with explain_store_errors():
+    with explain_failures(AWAY):
         for number in _find_due(engine, now()):
             claimed = _claim(engine, number, away, now())
             if claimed is None:
@@ -83,7 +84,7 @@ def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Callable[[
 
 
 def _is_pending() -> ColumnElement[bool]:
-    from ride_duration.store.tables import alert_deliveries as deliveries
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
 
     return deliveries.c.delivered_at.is_(None) & deliveries.c.cancelled_at.is_(None)
 
@@ -91,7 +92,7 @@ def _is_pending() -> ColumnElement[bool]:
 def _find_due(engine: Engine, now: float) -> list[int]:
     from sqlalchemy import select
 
-    from ride_duration.store.tables import alert_deliveries as deliveries
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
 
     due = _is_pending() & (deliveries.c.next_attempt_at <= now) & (deliveries.c.claimed_until <= now)
     with engine.connect() as connection:
@@ -102,8 +103,8 @@ def _claim(engine: Engine, number: int, away: set[str], now: float) -> RowMappin
     """Claim a notification for one attempt; None if it is not to be sent now, or somebody else does so."""
     from sqlalchemy import exists, select, update
 
-    from ride_duration.store.tables import alert_deliveries as deliveries
-    from ride_duration.store.tables import alerts
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
+    from ride_duration.store.alert_tables import alerts
 
     with engine.begin() as connection:
         row = connection.execute(select(deliveries).where(deliveries.c.number == number)).mappings().one()
@@ -145,7 +146,7 @@ def _mark(engine: Engine, claimed: RowMapping, values: dict[str, object]) -> Non
     """Note what came of an attempt, unless the claim has ended and another attempt was made since."""
     from sqlalchemy import update
 
-    from ride_duration.store.tables import alert_deliveries as deliveries
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
 
     ours = (deliveries.c.number == claimed["number"]) & (deliveries.c.attempts == claimed["attempts"] + 1)
     if "delivered_at" in values:  # acknowledged is acknowledged, whoever tries again

@@ -6,8 +6,7 @@ raised again while it is open makes no second alert.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,13 +14,15 @@ import msgspec
 
 from ride_duration.alerting.alert import Alert, Event, Severity
 from ride_duration.clock import ClockKind
-from ride_duration.errors import RideDurationError
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import engine_for_writing, explain_failures, migrate
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RowMapping
 
     from ride_duration.alerting.configuration import AlertingSettings
+
+#: What is said of a database that fails.
+AWAY = "the alerts in the store cannot be reached"
 
 _HOUR, _DAY = 3600.0, 86_400.0
 
@@ -74,7 +75,7 @@ class Outbox:
     def _raise(self, alert: Alert, now: float) -> None:
         from sqlalchemy.exc import IntegrityError
 
-        with explain_store_errors():
+        with explain_failures(AWAY):
             try:
                 with self.engine.begin() as connection:
                     self._raise_in(connection, alert, now)
@@ -85,7 +86,7 @@ class Outbox:
     def _raise_in(self, connection: Connection, alert: Alert, now: float) -> None:
         from sqlalchemy import insert, update
 
-        from ride_duration.store.tables import alerts
+        from ride_duration.store.alert_tables import alerts
 
         row = _find_open(connection, alert.fingerprint)
         if row is None:
@@ -110,7 +111,7 @@ class Outbox:
         """Return when a new alert is notified: not so soon after it was notified the last time."""
         from sqlalchemy import func, select
 
-        from ride_duration.store.tables import alert_deliveries as deliveries
+        from ride_duration.store.alert_tables import alert_deliveries as deliveries
 
         last = connection.scalar(
             select(func.max(deliveries.c.delivered_at)).where(
@@ -132,9 +133,9 @@ class Outbox:
     def _resolve(self, subject: str, name: str, now: float, kept_version: int | None) -> None:
         from sqlalchemy import select, update
 
-        from ride_duration.store.tables import alerts
+        from ride_duration.store.alert_tables import alerts
 
-        with explain_store_errors(), self.engine.begin() as connection:
+        with explain_failures(AWAY), self.engine.begin() as connection:
             question = select(alerts).where(
                 alerts.c.subject == subject, alerts.c.name == name, alerts.c.resolved_at.is_(None)
             )
@@ -169,7 +170,7 @@ class Outbox:
         """Put notifications into the outbox; without channels, of all that the severity is enough for."""
         from sqlalchemy import insert
 
-        from ride_duration.store.tables import alert_deliveries
+        from ride_duration.store.alert_tables import alert_deliveries
 
         enabled = self.settings.enabled
         if channels is None:
@@ -193,7 +194,7 @@ def open_store(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
         RideDurationError: The store cannot be reached.
     """
     engine = engine_for_writing(store_url)
-    with explain_store_errors():
+    with explain_failures(AWAY):
         migrate(engine, clock)
     return engine
 
@@ -202,7 +203,7 @@ def is_silenced(connection: Connection, alert: Alert, now: float) -> bool:
     """Return whether a silence holds for an alert."""
     from sqlalchemy import func, select
 
-    from ride_duration.store.tables import alert_silences as silences
+    from ride_duration.store.alert_tables import alert_silences as silences
 
     names = [alert.fingerprint, alert.name, *([alert.cause] if alert.cause != "none" else [])]
     question = select(func.count()).where(silences.c.matcher.in_(names), silences.c.until > now, silences.c.at <= now)
@@ -217,7 +218,7 @@ def _withdraw(connection: Connection, rows: list[RowMapping], silenced: bool, no
     """
     from sqlalchemy import update
 
-    from ride_duration.store.tables import alert_deliveries as deliveries
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
 
     pending = [row for row in rows if row["delivered_at"] is None and row["cancelled_at"] is None]
     waiting = [
@@ -235,7 +236,7 @@ def _withdraw(connection: Connection, rows: list[RowMapping], silenced: bool, no
 def _find_open(connection: Connection, fingerprint: str) -> RowMapping | None:
     from sqlalchemy import select
 
-    from ride_duration.store.tables import alerts
+    from ride_duration.store.alert_tables import alerts
 
     question = select(alerts).where(alerts.c.fingerprint == fingerprint, alerts.c.resolved_at.is_(None))
     return connection.execute(question).mappings().first()
@@ -245,7 +246,7 @@ def _find_deliveries(connection: Connection, number: int) -> dict[str, list[RowM
     """Return the notifications of an alert by channel, the oldest first."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import alert_deliveries as deliveries
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
 
     found: dict[str, list[RowMapping]] = {}
     question = select(deliveries).where(deliveries.c.alert == number).order_by(deliveries.c.number)
@@ -257,17 +258,3 @@ def _find_deliveries(connection: Connection, number: int) -> dict[str, list[RowM
 def _columns(alert: Alert) -> dict[str, Any]:
     body = msgspec.json.encode(alert).decode()
     return {"name": alert.name, "severity": Severity(alert.severity).value, "cause": alert.cause, "body": body}
-
-
-@contextmanager
-def explain_store_errors() -> Iterator[None]:
-    """Turn an error of the database into one message."""
-    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise RideDurationError(f"the alerts in the store cannot be reached: {reason}") from error

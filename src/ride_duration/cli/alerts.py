@@ -189,7 +189,7 @@ def _describe(one: ListedAlert) -> str:
         f"{entry['fingerprint']}  {entry['severity']}  {entry['name']}  {entry['what']}",
         f"  {state}; raised {entry['raised_at']}, since {entry['since']}",
         f"  {entry['how_bad']}",
-        f"  sent to: {', '.join(sent) or 'nobody (no channel takes this severity)'}",
+        f"  sent to: {', '.join(sent) or 'no one (no channel takes this severity)'}",
         f"  next: {entry['next_command']}",
     ]
     return "\n".join(lines)

@@ -29,7 +29,7 @@ def make_backup(settings: ServiceSettings, folder: Path, report: Callable[[str, 
     Args:
         settings: Of the service.
         folder: That is made; it appears when it is whole.
-        report: Is told of each table and how many rows of it are copied.
+        report: Called with each table and how many rows of it are copied.
 
     Returns:
         The manifest.
@@ -83,7 +83,7 @@ def restore_backup(
     Args:
         settings: Of the service; its store may be another database than the one that the backup was made of.
         folder: Of `make_backup`.
-        report: Is told of each table and how many rows of it are copied.
+        report: Called with each table and how many rows of it are copied.
         replace: Set aside what is there; an SQLite file or a registry that is there is refused otherwise.
 
     Returns:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ride_duration.cli.alerts import acknowledge, alerts, silence
-from ride_duration.cli.calibration import calibrate
+from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.run import run as run_pipelines

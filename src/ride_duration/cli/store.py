@@ -136,7 +136,7 @@ def restore(folder: Path, replace: bool, env: str | None, params: dict[str, Any]
 def forget(ride_id: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Remove everything that is logged about the ride RIDE_ID, on request of whoever rode.
 
-    Sums of days, in which no ride can be told any more, stay. Backups are not changed.
+    Sums of days, in which no ride can be recognised, stay. Backups are not changed.
     """
     with report_errors(traceback):
         from ride_duration.store.housekeeping import find_in_journals, remove_ride

@@ -90,7 +90,7 @@ class MonitoredStore:
         import pandas as pd
 
         from ride_duration.store.monitoring import Evidence, load_days
-        from ride_duration.store.tables import monitoring_days
+        from ride_duration.store.monitoring_tables import monitoring_days
 
         rows = load_days(self.reading, self.model, Evidence.LOG, first, last)
         return pd.DataFrame(rows, columns=[column.name for column in monitoring_days.columns])

@@ -15,10 +15,11 @@ from ride_duration.errors import ConfigurationError, RideDurationError
 from ride_duration.model_package.files import MANIFEST
 from ride_duration.playback.plan import PlaybackPlan, find_midnight, write_plan
 from ride_duration.registry.reader import RegistryReader
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import engine_for_writing, explain_failures, migrate
 from ride_duration.store.queries.contents import clear_simulated, count_log
 from ride_duration.store.writer.instances import take_folder
 from ride_duration.store.writer.segment import list_segments
+from ride_duration.struct_settings import convert_settings
 from ride_duration.trips.months import parse_months
 
 if TYPE_CHECKING:
@@ -43,11 +44,7 @@ def check_playback(given: Any) -> PlaybackSettings:
     Raises:
         ConfigurationError: A value cannot be used; names it.
     """
-    try:
-        return msgspec.convert(given, PlaybackSettings, strict=False)
-    except msgspec.ValidationError as error:
-        said = str(error).replace("`$.", "`playback.").replace("`", "")
-        raise ConfigurationError(f"nothing can be played: {said}") from error
+    return convert_settings(given, PlaybackSettings, "playback", "nothing can be played")
 
 
 def find_start(settings: ServiceSettings, given: str | None) -> str:
@@ -101,25 +98,21 @@ def begin(plan: PlaybackPlan, settings: ServiceSettings, file: Path, *, fresh: b
         RideDurationError: It has rows of another simulation and `fresh` is not given, a service uses it, or it cannot
             be reached.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     engine = engine_for_writing(settings.store_url)
     shown = engine.url.render_as_string()
     own, lock = take_folder(settings.folder_path, settings.name, settings.store_url)
     try:
-        migrate(engine, ClockKind.SIMULATED)
-        if fresh:
-            file.unlink(missing_ok=True)
-            for segment in list_segments(own):
-                segment.unlink()
-            clear_simulated(engine)
-        elif any(count_log(engine)) or list_segments(own):
-            raise RideDurationError(
-                f"the store {shown} has answers of a simulation whose plan {file} is gone; --fresh removes them"
-            )
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise RideDurationError(f"the store {shown} cannot be written: {reason}") from error
+        with explain_failures(f"the store {shown} cannot be written"):
+            migrate(engine, ClockKind.SIMULATED)
+            if fresh:
+                file.unlink(missing_ok=True)
+                for segment in list_segments(own):
+                    segment.unlink()
+                clear_simulated(engine)
+            elif any(count_log(engine)) or list_segments(own):
+                raise RideDurationError(
+                    f"the store {shown} has answers of a simulation whose plan {file} is gone; --fresh removes them"
+                )
     finally:
         lock.release()
         engine.dispose()

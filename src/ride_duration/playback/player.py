@@ -63,7 +63,7 @@ def play(
         clock: Is moved.
         service: Is asked.
         find_sent: Returns what the log has since a time.
-        note: Is told how far it is, once for each day that has ended, and at the end.
+        note: Called with how far it is, once for each day that has ended, and at the end.
     """
     resumed = clock.now()
     timetable = Timetable(plan, plan.simulate())
@@ -80,13 +80,13 @@ def play(
         asked = [ride for ride in due.rides if ride.ride_id not in sent.rides]
         if needs_distance:
             asked = [ride for ride in asked if _has_valid_distance(ride)]
-        told = [report for report in due.reports if report.ride_id not in sent.reports]
+        unsent = [report for report in due.reports if report.ride_id not in sent.reports]
         sent = Sent(set(), set())
         for first in range(0, len(asked), _MANY):
             service.post("/predict/batch", {"rides": [_write(ride, needs_distance) for ride in asked[first:][:_MANY]]})
-        for group in batch_reports(told):
+        for group in batch_reports(unsent):
             service.post("/actuals", {"actuals": [report.body for report in group]})
-        rides, reports = rides + len(asked), reports + len(told)
+        rides, reports = rides + len(asked), reports + len(unsent)
         if find_midnight(plan.start, day) <= at:
             note(Progress(day, at, rides, reports, _wait_for_rollout(service, at)))
             day += 1

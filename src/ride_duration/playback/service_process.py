@@ -139,7 +139,7 @@ class ServiceProcess:
 
 
 def find_free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

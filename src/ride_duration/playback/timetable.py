@@ -130,5 +130,5 @@ def schedule_day(day: DayOfRides, plan: PlaybackPlan) -> Due:
 
 
 def _describe(at: float) -> str:
-    """Return a time as New York's clocks show it, with their offset, so that a repeated hour is told apart."""
+    """Return a time as New York's clocks show it, with their offset, so that a repeated hour is distinguished."""
     return datetime.fromtimestamp(at, NEW_YORK).isoformat()

@@ -11,6 +11,7 @@ from msgspec import Meta
 from ride_duration.clock import Clock, ClockKind, open_clock
 from ride_duration.errors import ConfigurationError
 from ride_duration.store.database import locate_store
+from ride_duration.struct_settings import convert_settings
 
 #: Addresses that only this machine reaches.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -156,8 +157,4 @@ def check_settings(given: dict[str, Any]) -> ServiceSettings:
     Raises:
         ConfigurationError: A value cannot be used; names it.
     """
-    try:
-        return msgspec.convert(given, ServiceSettings, strict=False)
-    except msgspec.ValidationError as error:
-        said = str(error).replace("`$.", "`serving.").replace("`", "")
-        raise ConfigurationError(f"the service cannot be started: {said}") from error
+    return convert_settings(given, ServiceSettings, "serving", "the service cannot be started")

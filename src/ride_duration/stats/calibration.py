@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ride_duration.stats.drift import Counts, adjust_for_number, compute_null, compute_psi, draw_days
+from ride_duration.stats.drift import Counts, adjust_for_number, compute_null, compute_psi, draw_days, find_alike
 
 #: Windows that are drawn for each reference.
 _GROUPS_PER_REFERENCE = 4
@@ -105,11 +105,10 @@ def count_drift_alarms(
 
 
 def _draw_alike(weekdays: NDArray[np.int_], wanted: NDArray[np.int_], rng: np.random.Generator) -> NDArray[np.int_]:
-    """Draw a day of the same weekday for each day that is wanted; any day where there is but one, or none."""
+    """Draw a day for each day that is wanted, one of its weekday."""
     chosen = np.empty(len(wanted), dtype=int)
     for weekday in np.unique(wanted):
-        of_weekday = np.flatnonzero(weekdays == weekday)
-        days = of_weekday if len(of_weekday) > 1 else np.arange(len(weekdays))
+        days = find_alike(weekdays, weekday)
         places = np.flatnonzero(wanted == weekday)
         chosen[places] = days[rng.integers(0, len(days), len(places))]
     return chosen

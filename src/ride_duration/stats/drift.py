@@ -99,14 +99,19 @@ def draw_days(reference: NDArray[np.int_], window: NDArray[np.int_], draws: int,
     return Drawn(*drawn, widen, degrees / rng.chisquare(degrees, (draws, 2)))
 
 
+def find_alike(weekdays: NDArray[np.int_], weekday: int) -> NDArray[np.int_]:
+    """Return which days (n,) may be drawn for one of a weekday: those of it; any day where there is but one, or none."""
+    of_weekday = np.flatnonzero(weekdays == weekday)
+    return of_weekday if len(of_weekday) > 1 else np.arange(len(weekdays))
+
+
 def _draw(
     reference: NDArray[np.int_], wanted: NDArray[np.int_], draws: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     times = np.zeros((draws, len(reference)))
     rows = np.arange(draws)
     for weekday in wanted.tolist():
-        of_weekday = np.flatnonzero(reference == weekday)
-        days = of_weekday if len(of_weekday) > 1 else np.arange(len(reference))
+        days = find_alike(reference, weekday)
         np.add.at(times, (rows, days[rng.integers(0, len(days), draws)]), 1.0)
     return times
 

@@ -38,7 +38,7 @@ def copy_store(
         source_url: Of the store that is read.
         target_url: Of the other one.
         clock: Which clock both are on.
-        report: Is told, after each batch, of the table and how many rows of it are copied.
+        report: Called after each batch with the table and how many rows of it are copied.
 
     Returns:
         Rows by table.
@@ -50,7 +50,7 @@ def copy_store(
     """
     from sqlalchemy import func, select, text
 
-    from ride_duration.store.tables import metadata
+    from ride_duration.store.schema import load_metadata
 
     source = engine_for_reading(source_url, clock)
     target = engine_for_writing(target_url, synchronous="FULL")
@@ -61,7 +61,7 @@ def copy_store(
             _take_snapshot(reading)
             if target.dialect.name == "postgresql":
                 writing.execute(text("SET LOCAL statement_timeout = 0"))
-            tables = [table for table in metadata.sorted_tables if table.name != _OWN]
+            tables = [table for table in load_metadata().sorted_tables if table.name != _OWN]
             for table in tables:
                 if writing.scalar(select(func.count()).select_from(table)):
                     raise DecisionRefused(

@@ -40,7 +40,7 @@ def set_mark(connection: Connection, kind: ClockKind) -> None:
 
 
 def check_mark(connection: Connection, kind: ClockKind) -> None:
-    """Let nobody on the other clock read or write a store.
+    """Refuse a store to whoever is on the other clock.
 
     Args:
         connection: To a store that has tables.

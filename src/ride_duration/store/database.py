@@ -7,6 +7,8 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,3 +239,24 @@ def _url(store_url: str) -> URL:
     if not file and url.drivername != "postgresql+psycopg":
         raise RideDurationError(f"{url.render_as_string()} is not a store; {advice}")
     return url
+
+
+@contextmanager
+def explain_failures(what: str) -> Iterator[None]:
+    """Raise what a database says as one sentence; a violated constraint is left to the caller.
+
+    Args:
+        what: Went wrong, for instance `the alerts in the store cannot be reached`.
+
+    Raises:
+        RideDurationError: In place of an error of SQLAlchemy.
+    """
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise RideDurationError(f"{what}: {reason}") from error

@@ -33,7 +33,9 @@ _DAYS = {
 
 
 def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str, int]:
-    """Remove logged answers, reports and monitoring rows of the days before one; decisions and rollouts stay.
+    """Remove logged answers, reports and monitoring rows of the days before one, and alerts that were over by then.
+
+    Decisions, rollouts and open alerts stay.
 
     Answers are of the day of their pick-up. A report goes with the answers about its ride, and if it has none, by the
     time when it came in.
@@ -51,7 +53,9 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
     """
     from sqlalchemy import exists, select
 
-    from ride_duration.store.tables import actuals, metadata, predictions, rollouts
+    from ride_duration.store.alert_tables import alert_deliveries, alert_silences, alerts
+    from ride_duration.store.schema import load_metadata
+    from ride_duration.store.tables import actuals, predictions, rollouts
 
     begin = datetime(first_kept.year, first_kept.month, first_kept.day, tzinfo=_NEW_YORK).timestamp()
     with engine.connect() as connection:
@@ -70,13 +74,17 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
         "predictions": _remove(engine, predictions, predictions.c.arrival, [old], dry_run),
     }
     for name, column in _DAYS.items():
-        table = metadata.tables[name]
+        table = load_metadata().tables[name]
         removed[name] = _remove(engine, table, None, [table.c[column] < str(first_kept)], dry_run)
+    over = select(alerts.c.number).where(alerts.c.resolved_at < begin).scalar_subquery()
+    removed["alert_deliveries"] = _remove(engine, alert_deliveries, None, [alert_deliveries.c.alert.in_(over)], dry_run)
+    removed["alerts"] = _remove(engine, alerts, None, [alerts.c.resolved_at < begin], dry_run)
+    removed["alert_silences"] = _remove(engine, alert_silences, None, [alert_silences.c.until < begin], dry_run)
     return removed
 
 
 def remove_ride(engine: Engine, ride_id: str) -> dict[str, int]:
-    """Remove everything that is logged about a ride; sums of days, in which it cannot be told any more, stay.
+    """Remove everything that is logged about a ride; sums of days, in which it cannot be recognised, stay.
 
     Args:
         engine: Of `database.engine_for_writing`.
@@ -143,7 +151,7 @@ def _lower_watermark(connection: Connection, table: Table, number: Column[int]) 
     """Let the watermark not be above the newest row: SQLite gives the number of one that was deleted once more."""
     from sqlalchemy import func, select, update
 
-    from ride_duration.store.tables import monitoring_watermarks
+    from ride_duration.store.monitoring_tables import monitoring_watermarks
 
     newest = connection.scalar(select(func.max(number))) or 0
     mark = monitoring_watermarks.c[table.name]

@@ -6,8 +6,6 @@ out from. So of two instances that come to the same step, one makes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,10 +14,13 @@ import msgspec
 
 from ride_duration.clock import ClockKind
 from ride_duration.errors import RideDurationError
-from ride_duration.store.database import engine_for_reading, engine_for_writing
+from ride_duration.store.database import engine_for_reading, engine_for_writing, explain_failures
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, RowMapping
+
+
+_AWAY = "the rollouts in the prediction log cannot be reached"
 
 
 class RolloutStatus(StrEnum):
@@ -138,7 +139,7 @@ class Rollouts:
         from ride_duration.store.tables import rollouts
 
         question = select(rollouts).where(rollouts.c.model == self._model).order_by(rollouts.c.number.desc()).limit(1)
-        with _clearly(), self.engine.connect() as connection:
+        with explain_failures(_AWAY), self.engine.connect() as connection:
             row = connection.execute(question).mappings().first()
         return None if row is None else _rollout(row)
 
@@ -169,7 +170,7 @@ class Rollouts:
         values = _columns(begun)
         del values["number"]
         try:
-            with _clearly(), self._writing.begin() as connection:
+            with explain_failures(_AWAY), self._writing.begin() as connection:
                 key = connection.execute(insert(rollouts).values(values)).inserted_primary_key
         except IntegrityError:  # another one began since
             last = self.last()
@@ -204,7 +205,7 @@ class Rollouts:
             history=[*seen.history, event],
         )
         same = (rollouts.c.number == seen.number) & (rollouts.c.revision == seen.revision)
-        with _clearly(), self._writing.begin() as connection:
+        with explain_failures(_AWAY), self._writing.begin() as connection:
             done = connection.execute(update(rollouts).where(same).values(_columns(changed)))
         return changed if done.rowcount == 1 else None
 
@@ -219,7 +220,7 @@ class Rollouts:
 
         from ride_duration.store.tables import rollouts
 
-        with _clearly(), self._writing.begin() as connection:
+        with explain_failures(_AWAY), self._writing.begin() as connection:
             failed = rollouts.c.failed + failures
             connection.execute(update(rollouts).where(rollouts.c.number == number).values(failed=failed))
 
@@ -247,16 +248,3 @@ def _rollout(row: RowMapping) -> Rollout:
     values: dict[str, Any] = {name: row[name] for name in Rollout.__struct_fields__}
     history = msgspec.json.decode(row["history"], type=list[RolloutEvent])
     return Rollout(**values | {"status": RolloutStatus(row["status"]), "history": history})
-
-
-@contextmanager
-def _clearly() -> Iterator[None]:
-    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise RideDurationError(f"the rollouts in the prediction log cannot be reached: {reason}") from error

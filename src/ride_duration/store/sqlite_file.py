@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.atomic import free_name
 from ride_duration.clock import local_time
 from ride_duration.store.sqlite_content import (
     CHECKPOINT_BYTES,
@@ -26,7 +27,6 @@ from ride_duration.store.sqlite_content import (
     read_content,
     read_stamp,
 )
-from ride_duration.store.writer.segment import free_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

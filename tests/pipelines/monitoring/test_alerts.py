@@ -7,7 +7,7 @@ import pytest
 
 from ride_duration.alerting.configuration import NAMES as CONFIGURED
 from ride_duration.pipelines.monitoring.alerts import NAMES, describe_alerts
-from ride_duration.pipelines.monitoring.verdict import Finding
+from ride_duration.store.monitoring import Finding
 from tests.support.monitoring import monitoring
 
 

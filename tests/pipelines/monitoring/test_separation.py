@@ -1,4 +1,4 @@
-"""One figure of whether rides can be told from those of the reference."""
+"""One figure of whether a classifier distinguishes rides from those of the reference."""
 
 import numpy as np
 import pandas as pd

@@ -3,7 +3,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.verdict import Cause, Finding, Verdict, decide
+from ride_duration.pipelines.monitoring.verdict import Verdict, decide
+from ride_duration.store.monitoring import Cause, Finding
 from tests.support.daily_sums import THRESHOLDS, sums_of
 
 QUIET = np.tile([0.02, -0.02, 0.01, -0.01], 7)

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: keeps what it was sent, and answers as it is told."""
+"""A receiver of webhooks: keeps what it was sent, and answers as the test wants it."""
 
 import json
 import threading

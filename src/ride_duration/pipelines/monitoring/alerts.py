@@ -1,4 +1,4 @@
-"""A verdict -> what somebody has to be told, and which former alerts are over."""
+"""A verdict -> what somebody has to know, and which former alerts are over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from ride_duration.pipelines.monitoring.parameters import Monitoring
-from ride_duration.pipelines.monitoring.verdict import Cause, Finding
+from ride_duration.store.monitoring import Cause, Finding
 from ride_duration.trips.clock import find_instant
 
 #: All that are looked for.

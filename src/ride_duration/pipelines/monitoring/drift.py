@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ride_duration.datasets.prediction_log import MonitoredStore
-from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
-from ride_duration.pipelines.batch_scoring.scoring import partition_of
-from ride_duration.pipelines.batch_scoring.streams import batches_of
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
 from ride_duration.pipelines.monitoring.parameters import DriftLimits, Monitoring
+from ride_duration.pipelines.monitoring.scored_features import count_rides
 from ride_duration.pipelines.monitoring.separation import measure_separation
-from ride_duration.stats.binning import count_by_day, find_bins
 from ride_duration.stats.drift import (
     adjust_for_number,
     compute_jensen_shannon,
@@ -31,11 +28,6 @@ from ride_duration.stats.drift import (
     find_p_value,
 )
 from ride_duration.store.variant import Variant
-from ride_duration.trips.features import METERED
-from ride_duration.trips.records import DURATION
-
-#: Rides that are read at a time, and those of them, at least, whose values quantiles are taken of.
-_ROWS, _SAMPLED = 200_000, 5_000
 
 #: A date with a smaller share of a usual day's rides is a stray one, or a day on which the city stood still: a blizzard
 #: in the reference would make every week without one look different.
@@ -76,8 +68,6 @@ def measure_drift(
 ) -> pd.DataFrame:
     """Compare the rides of the last windows with the reference of the package that scored them.
 
-    Rides whose duration is known and out of range are left out, as they are in the reference.
-
     Args:
         scored_trips: For each partition, a function that opens it as a table.
         registered_packages: For each version, a function that opens its package.
@@ -103,7 +93,7 @@ def measure_drift(
     if monitoring.is_of_log and logged_days is not None:
         counts, values = _load_counts(logged_days, reference, days, version)
     else:
-        counts, values = _count_rides(scored_trips, package, reference, days, version, monitoring)
+        counts, values = count_rides(scored_trips, package, reference.edges, days, version, monitoring)
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
@@ -111,7 +101,7 @@ def measure_drift(
         if not counts or next(iter(counts.values()))[window].sum() == 0:
             break
         table = compare_window(reference, days, counts, values, window, limits, number)
-        # Rows of the log keep quantiles of each feature, and no rides that could be told apart.
+        # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
         rides = None if number or monitoring.is_of_log else _take_rides(days, values, window)
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
         tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
@@ -156,7 +146,7 @@ def read_reference(package: ModelPackage) -> Reference:
 def _load_counts(
     logged_days: MonitoredStore, reference: Reference, days: NDArray[np.datetime64], version: int
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
-    """Return the same as `_count_rides` from the rows of the log: quantiles of each day stand for its values."""
+    """Return the same as `count_rides` from the rows of the log: quantiles of each day stand for its values."""
     counts: dict[str, NDArray[np.float64]] = {}
     values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
     for row in logged_days.load_features(version, str(days[0]), str(days[-1])):
@@ -168,76 +158,6 @@ def _load_counts(
         quantiles = np.array(row["quantiles"], dtype=np.float64)
         values.setdefault(name, []).append((np.full(len(quantiles), number), quantiles))
     return {name: counts[name] for name in reference.edges if name in counts}, values
-
-
-def _count_rides(
-    scored_trips: dict[str, Callable[[], ir.Table]],
-    package: ModelPackage,
-    reference: Reference,
-    days: NDArray[np.datetime64],
-    version: int,
-    monitoring: Monitoring,
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
-    """Count the rides of the days by day and bin of each feature, and keep the values of some.
-
-    Answers are counted of the version alone that is looked at.
-    """
-    counts = {name: np.zeros((len(days), len(edges) + 2)) for name, edges in reference.edges.items()}
-    values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {name: [] for name in counts}
-    recorded: set[str] = set()
-    for rides in _read_rides(scored_trips, package, days, monitoring):
-        day = (rides["day"].to_numpy().astype("datetime64[D]") - days[0]).astype(np.int64)
-        by_version = (rides["version"] == version).to_numpy()
-        stride = max(1, len(rides) // _SAMPLED)
-        for name in counts:
-            if name not in rides:
-                continue
-            chosen = by_version if name in ANSWERS else np.ones(len(rides), dtype=bool)
-            numbers = rides[name].to_numpy(dtype=np.float64)[chosen]
-            bins = find_bins(numbers, reference.edges[name])
-            counts[name] += count_by_day(day[chosen], bins, len(days), len(reference.edges[name]) + 2)
-            values[name].append((day[chosen][::stride], numbers[::stride]))
-            if name not in ANSWERS or not np.isnan(numbers).all():
-                recorded.add(name)
-    return {name: counts[name] for name in counts if name in recorded}, values
-
-
-def _read_rides(
-    scored_trips: dict[str, Callable[[], ir.Table]],
-    package: ModelPackage,
-    days: NDArray[np.datetime64],
-    monitoring: Monitoring,
-) -> Iterator[pd.DataFrame]:
-    """Read the rides of the days batch by batch, with their features and answers."""
-    for month in np.unique(days.astype("datetime64[M]")).astype(str).tolist():
-        partition = partition_of(monitoring.taxi_type, month)
-        if partition not in scored_trips:
-            continue
-        scored = scored_trips[partition]()
-        pickup = next(name for name in scored.columns if "pickup" in name)
-        actual = scored["actual_duration"]
-        names = ["PULocationID", "DOLocationID", "trip_distance", "predicted_duration", "predicted_without_distance"]
-        rides = scored.filter(
-            actual.isnull() | actual.between(*DURATION),
-            scored[pickup].date().between(str(days[0]), str(days[-1])),
-            scored[pickup].strftime("%Y-%m") == month,
-        ).select(*[name for name in names if name in scored.columns], "model_version", pickup=pickup)
-        for batch in batches_of(rides, _ROWS):
-            yield _make_features(batch, package)
-
-
-def _make_features(batch: pa.RecordBatch, package: ModelPackage) -> pd.DataFrame:
-    known = {name: batch[name].cast("float64").to_numpy(zero_copy_only=False) for name in batch.schema.names[:-2]}
-    when = batch["pickup"].to_numpy(zero_copy_only=False).astype("datetime64[s]")
-    nothing = np.full(len(when), np.nan)
-    rides = Rides(known["PULocationID"], known["DOLocationID"], when, known.get("trip_distance", nothing))
-    columns = {name: values for name, values in package.columns(rides).items() if values.dtype != object}
-    if "trip_distance" not in known:  # a former program has not kept it
-        columns = {name: values for name, values in columns.items() if name not in METERED}
-    version = batch["model_version"].cast("int64").to_numpy(zero_copy_only=False)
-    table = pd.DataFrame(columns).assign(day=when.astype("datetime64[D]"), version=version)
-    answers = dict(zip(ANSWERS, ("predicted_duration", "predicted_without_distance"), strict=True))
-    return table.assign(**{name: known[column] for name, column in answers.items() if column in known})
 
 
 def _take_rides(

@@ -14,9 +14,9 @@ from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
-from ride_duration.pipelines.monitoring.verdict import Finding, decide
+from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.bootstrap import resample_days
-from ride_duration.store.monitoring import Evidence
+from ride_duration.store.monitoring import Evidence, Finding
 from ride_duration.trips.features import FEATURES
 
 _SEED = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -13,36 +12,11 @@ from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.parameters import Thresholds
 from ride_duration.stats.bootstrap import resample_days
 from ride_duration.stats.change import accumulate_changes
+from ride_duration.store.monitoring import Cause, Finding
 
 #: One in twenty draws of the day bootstrap lies below.
 _LOWER = 5.0
 _SEED = 1
-
-
-class Finding(StrEnum):
-    """What a verdict says."""
-
-    OK = "ok"
-    WATCH = "watch"
-    RETRAIN = "retrain"
-    INCIDENT = "incident"
-    INSUFFICIENT = "insufficient"
-
-
-class Cause(StrEnum):
-    """Why.
-
-    LEVEL: all rides take longer, or shorter, by the same factor. STRUCTURE: errors stay larger than expected once the
-    level is right. MIX: other rides are asked for. DATA: records are missing what they had. SEASON: a year before, the
-    level was off by as much.
-    """
-
-    NONE = "none"
-    LEVEL = "level"
-    STRUCTURE = "structure"
-    MIX = "mix"
-    DATA = "data"
-    SEASON = "season"
 
 
 class Verdict(NamedTuple):

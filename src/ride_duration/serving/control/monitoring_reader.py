@@ -13,6 +13,8 @@ from prometheus_client.registry import Collector
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.monitoring import (
+    Cause,
+    Finding,
     VerdictRow,
     describe_failures,
     load_days,
@@ -35,9 +37,6 @@ SHOWN_DAYS = 28
 
 #: The slice of all rides.
 _ALL = "all"
-
-FINDINGS = ("ok", "watch", "retrain", "incident", "insufficient")
-CAUSES = ("none", "level", "structure", "mix", "data", "season")
 
 
 class MonitoredDay(NamedTuple):
@@ -176,8 +175,8 @@ class MonitoringCollector(Collector):
             return
         verdict = state.verdict
         for name, about, label, values, found in (
-            ("verdict", "1 for what the newest verdict says.", "finding", FINDINGS, verdict.verdict),
-            ("cause", "1 for the cause that it names.", "cause", CAUSES, verdict.cause),
+            ("verdict", "1 for what the newest verdict says.", "finding", Finding, verdict.verdict),
+            ("cause", "1 for the cause that it names.", "cause", Cause, verdict.cause),
         ):
             family = GaugeMetricFamily(f"ride_duration_monitoring_{name}", about, labels=[label])
             for value in values:

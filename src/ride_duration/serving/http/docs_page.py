@@ -23,14 +23,16 @@ _REF = "#/components/schemas/"
 def write_docs_page(document: dict[str, Any]) -> bytes:
     """Write the page: every route with its parameters, body, examples and answers, then every schema."""
     info = document["info"]
-    operations = [(path, method, told) for path, on in document["paths"].items() for method, told in on.items()]
+    operations = [
+        (path, method, described) for path, on in document["paths"].items() for method, described in on.items()
+    ]
     links = "".join(
-        f'<li><a href="#{escape(told["operationId"])}"><code>{method.upper()} {escape(path)}</code></a> '
-        f"{escape(told['summary'])}"
-        for path, method, told in operations
+        f'<li><a href="#{escape(described["operationId"])}"><code>{method.upper()} {escape(path)}</code></a> '
+        f"{escape(described['summary'])}"
+        for path, method, described in operations
     )
     routes = "".join(_write_operation(*operation) for operation in operations)
-    schemas = "".join(_write_schema(name, told) for name, told in document["components"]["schemas"].items())
+    schemas = "".join(_write_schema(name, described) for name, described in document["components"]["schemas"].items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>API · New York taxi</title>'
@@ -42,19 +44,19 @@ def write_docs_page(document: dict[str, Any]) -> bytes:
     ).encode()
 
 
-def _write_operation(path: str, method: str, told: dict[str, Any]) -> str:
-    key = "<p>Needs an API key: <code>Authorization: Bearer KEY</code>.</p>" if "security" in told else ""
+def _write_operation(path: str, method: str, described: dict[str, Any]) -> str:
+    key = "<p>Needs an API key: <code>Authorization: Bearer KEY</code>.</p>" if "security" in described else ""
     parameters = "".join(
         f"<p><code>?{escape(given['name'])}={str(given['example']).lower()}</code>: {escape(given['description'])}</p>"
-        for given in told.get("parameters", ())
+        for given in described.get("parameters", ())
     )
     answers = "".join(
         f"<tr><td>{status}<td>{escape(answer['description'])}<td>{', '.join(_name_contents(answer))}"
-        for status, answer in told["responses"].items()
+        for status, answer in described["responses"].items()
     )
     return (
-        f'<section id="{escape(told["operationId"])}"><h2><code>{method.upper()} {escape(path)}</code></h2>'
-        f"<p>{escape(told['summary'])}.</p>{key}{parameters}{_write_body(path, told.get('requestBody'))}"
+        f'<section id="{escape(described["operationId"])}"><h2><code>{method.upper()} {escape(path)}</code></h2>'
+        f"<p>{escape(described['summary'])}.</p>{key}{parameters}{_write_body(path, described.get('requestBody'))}"
         f"<table><tr><th>status<th>when<th>content</tr>{answers}</table></section>"
     )
 
@@ -74,15 +76,15 @@ def _name_contents(answer: dict[str, Any]) -> Iterator[str]:
         yield f"{_name_type(content['schema'])} ({escape(kind)})"
 
 
-def _write_schema(name: str, told: dict[str, Any]) -> str:
-    required = told.get("required", ())
+def _write_schema(name: str, described: dict[str, Any]) -> str:
+    required = described.get("required", ())
     rows = "".join(
         f"<tr><td><code>{escape(field)}</code><td>{_name_type(given)}"
         f"<td>{'required' if field in required else ''}<td>{escape(given.get('description', ''))}"
-        for field, given in told.get("properties", {}).items()
+        for field, given in described.get("properties", {}).items()
     )
     table = f"<table><tr><th>field<th>type<th><th>meaning</tr>{rows}</table>" if rows else ""
-    return f'<section id="{escape(name)}"><h3>{escape(name)}</h3><p>{escape(told["description"])}</p>{table}</section>'
+    return f'<section id="{escape(name)}"><h3>{escape(name)}</h3><p>{escape(described["description"])}</p>{table}</section>'
 
 
 def _name_type(schema: dict[str, Any]) -> str:

@@ -2,7 +2,9 @@
 
 from alembic import context
 
-from ride_duration.store.tables import metadata
+from ride_duration.store.schema import load_metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=load_metadata(), render_as_batch=True
+)
 context.run_migrations()

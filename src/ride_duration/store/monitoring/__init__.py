@@ -28,6 +28,8 @@ from ride_duration.store.monitoring.operator_rows import (
     replace_incident_days,
 )
 from ride_duration.store.monitoring.verdict_rows import (
+    Cause,
+    Finding,
     VerdictRow,
     add_verdict,
     find_newest_day,
@@ -39,10 +41,12 @@ from ride_duration.store.monitoring.verdict_rows import (
 
 __all__ = [
     "DELAY_EDGES",
+    "Cause",
     "DayEvidence",
     "DayState",
     "DecisionRow",
     "Evidence",
+    "Finding",
     "IncidentDay",
     "VerdictRow",
     "Watermark",

@@ -88,7 +88,7 @@ def replace_days(
         RideDurationError: The store cannot be written, or another run has begun since; the days before are replaced,
             the others as they were.
     """
-    from ride_duration.store.tables import monitoring_days, monitoring_features, monitoring_labels
+    from ride_duration.store.monitoring_tables import monitoring_days, monitoring_features, monitoring_labels
 
     own = {"model": model, "computed_at": at}
     for day in days:
@@ -118,7 +118,7 @@ def load_days(
     """Return the rows of `monitoring_days` from the first to the last day, in their order."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_days as table
+    from ride_duration.store.monitoring_tables import monitoring_days as table
 
     wanted = [table.c.model == model, table.c.evidence == str(evidence), table.c.day.between(first, last)]
     order = [table.c[name] for name in ("day", "version", "variant", "moment", "slice")]
@@ -129,7 +129,7 @@ def load_labels(engine: Engine, model: str, first: str = "", last: str = "9999")
     """Return the rows of `monitoring_labels` from the first to the last day, `delays` and `hours` as lists."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_labels as table
+    from ride_duration.store.monitoring_tables import monitoring_labels as table
 
     wanted = [table.c.model == model, table.c.day.between(first, last)]
     rows = _load(engine, select(table).where(*wanted).order_by(table.c.day))
@@ -142,7 +142,7 @@ def load_features(
     """Return the rows of `monitoring_features` of a version, `counts` and `quantiles` as lists."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_features as table
+    from ride_duration.store.monitoring_tables import monitoring_features as table
 
     wanted = [table.c.model == model, table.c.version == version, table.c.day.between(first, last)]
     rows = _load(engine, select(table).where(*wanted).order_by(table.c.day, table.c.feature))
@@ -153,7 +153,7 @@ def set_states(engine: Engine, model: str, states: dict[str, DayState]) -> None:
     """Note how much is known of days of the log."""
     from sqlalchemy import bindparam
 
-    from ride_duration.store.tables import monitoring_labels as table
+    from ride_duration.store.monitoring_tables import monitoring_labels as table
 
     if not states:
         return
@@ -167,7 +167,7 @@ def load_watermark(engine: Engine, model: str) -> Watermark:
     """Return up to where the log is computed."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_watermarks as table
+    from ride_duration.store.monitoring_tables import monitoring_watermarks as table
 
     question = select(table.c.predictions, table.c.actuals).where(table.c.model == model)
     with describe_failures(engine), engine.connect() as connection:
@@ -187,7 +187,7 @@ def claim_log(engine: Engine, model: str, run: str, seen: Watermark) -> None:
     Raises:
         RideDurationError: Another run has moved the watermark since, or the store cannot be written.
     """
-    from ride_duration.store.tables import monitoring_watermarks as table
+    from ride_duration.store.monitoring_tables import monitoring_watermarks as table
 
     with describe_failures(engine), engine.begin() as connection:
         _exclude_others(connection)
@@ -213,7 +213,7 @@ def move_watermark(engine: Engine, model: str, run: str, to: Watermark, at: floa
     Raises:
         RideDurationError: Another run has begun since, or the store cannot be written.
     """
-    from ride_duration.store.tables import monitoring_watermarks as table
+    from ride_duration.store.monitoring_tables import monitoring_watermarks as table
 
     moved = table.update().where(table.c.model == model, table.c.run == run)
     with describe_failures(engine), engine.begin() as connection:
@@ -225,7 +225,7 @@ def move_watermark(engine: Engine, model: str, run: str, to: Watermark, at: floa
 def _find_run(connection: Connection, model: str) -> str | None:
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_watermarks as table
+    from ride_duration.store.monitoring_tables import monitoring_watermarks as table
 
     return connection.scalar(select(table.c.run).where(table.c.model == model))
 

@@ -67,7 +67,7 @@ def replace_incident_days(
     """
     from sqlalchemy import select
 
-    from ride_duration.store.tables import incident_days as table
+    from ride_duration.store.monitoring_tables import incident_days as table
 
     key = (table.c.day, table.c.kind, table.c.source)
     own = [table.c.model == model, table.c.day.between(first, last), table.c.by == by]
@@ -87,7 +87,7 @@ def load_incident_days(engine: Engine, model: str, first: str = "", last: str = 
     """Return the marked days from the first to the last, in their order."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import incident_days as table
+    from ride_duration.store.monitoring_tables import incident_days as table
 
     columns = [table.c[name] for name in IncidentDay.__struct_fields__]
     wanted = [table.c.model == model, table.c.day.between(first, last)]
@@ -98,7 +98,7 @@ def load_incident_days(engine: Engine, model: str, first: str = "", last: str = 
 
 def add_decision(engine: Engine, model: str, decision: DecisionRow) -> None:
     """Keep a decision."""
-    from ride_duration.store.tables import monitoring_decisions as table
+    from ride_duration.store.monitoring_tables import monitoring_decisions as table
 
     values = msgspec.structs.asdict(decision) | {"accepted": json.dumps(decision.accepted)}
     with describe_failures(engine), engine.begin() as connection:
@@ -115,7 +115,7 @@ def load_decisions(engine: Engine, model: str, kind: str | None = None) -> list[
     """
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_decisions as table
+    from ride_duration.store.monitoring_tables import monitoring_decisions as table
 
     columns = [table.c[name] for name in DecisionRow.__struct_fields__]
     wanted = [table.c.model == model, *([] if kind is None else [table.c.kind == kind])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +16,32 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _JSON = ("reasons", "figures", "details")
+
+
+class Finding(StrEnum):
+    """What a verdict says."""
+
+    OK = "ok"
+    WATCH = "watch"
+    RETRAIN = "retrain"
+    INCIDENT = "incident"
+    INSUFFICIENT = "insufficient"
+
+
+class Cause(StrEnum):
+    """Why.
+
+    LEVEL: all rides take longer, or shorter, by the same factor. STRUCTURE: errors stay larger than expected once the
+    level is right. MIX: other rides are asked for. DATA: records are missing what they had. SEASON: a year before, the
+    level was off by as much.
+    """
+
+    NONE = "none"
+    LEVEL = "level"
+    STRUCTURE = "structure"
+    MIX = "mix"
+    DATA = "data"
+    SEASON = "season"
 
 
 class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +98,7 @@ def add_verdict(engine: Engine, verdict: VerdictRow) -> int:
     Raises:
         RideDurationError: The store cannot be written.
     """
-    from ride_duration.store.tables import monitoring_verdicts as table
+    from ride_duration.store.monitoring_tables import monitoring_verdicts as table
 
     values = msgspec.structs.asdict(verdict)
     del values["number"]
@@ -98,7 +125,7 @@ def load_verdicts(engine: Engine, model: str, limit: int = 50, evidence: Evidenc
     """Return the last verdicts about a model, the newest first."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_verdicts as table
+    from ride_duration.store.monitoring_tables import monitoring_verdicts as table
 
     wanted = [table.c.model == model, *([] if evidence is None else [table.c.evidence == str(evidence)])]
     question = select(table).where(*wanted).order_by(table.c.computed_at.desc(), table.c.number.desc()).limit(limit)
@@ -111,7 +138,7 @@ def find_newest_day(engine: Engine, model: str) -> str:
     """Return the last day that any verdict about a model is about; empty if there is none."""
     from sqlalchemy import func, select
 
-    from ride_duration.store.tables import monitoring_verdicts as table
+    from ride_duration.store.monitoring_tables import monitoring_verdicts as table
 
     with describe_failures(engine), engine.connect() as connection:
         return str(connection.scalar(select(func.max(table.c.last)).where(table.c.model == model)) or "")
@@ -127,7 +154,7 @@ def replace_scores(engine: Engine, model: str, evidence: Evidence, scores: Seque
         scores: version, first, last, slice, feature, statistic, value; p_value and adjusted, or None.
         at: Now (seconds since 1970-01-01 UTC).
     """
-    from ride_duration.store.tables import monitoring_scores as table
+    from ride_duration.store.monitoring_tables import monitoring_scores as table
 
     own = {"model": model, "evidence": str(evidence), "computed_at": at}
     windows = {(score["version"], score["first"], score["last"]) for score in scores}
@@ -144,7 +171,7 @@ def load_scores(engine: Engine, model: str, first: str = "", last: str = "9999")
     """Return the scores of windows that ended between these days, the newest windows first."""
     from sqlalchemy import select
 
-    from ride_duration.store.tables import monitoring_scores as table
+    from ride_duration.store.monitoring_tables import monitoring_scores as table
 
     wanted = [table.c.model == model, table.c.last.between(first, last)]
     order = [table.c.last.desc(), table.c.first.desc(), table.c.feature, table.c.statistic]

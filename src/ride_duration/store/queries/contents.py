@@ -53,10 +53,11 @@ def clear_simulated(engine: Engine) -> None:
     Raises:
         ConfigurationError: Its times are the machine's; nothing is removed.
     """
-    from ride_duration.store.tables import metadata, store_properties
+    from ride_duration.store.schema import load_metadata
+    from ride_duration.store.tables import store_properties
 
     with engine.begin() as connection:
         check_mark(connection, ClockKind.SIMULATED)
-        for table in metadata.sorted_tables:
+        for table in load_metadata().sorted_tables:
             if table is not store_properties:
                 connection.execute(table.delete())

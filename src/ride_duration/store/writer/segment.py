@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from ride_duration.atomic import free_name
 from ride_duration.store.writer.entries import iterate_entries
 
 SUFFIX = ".journal2"
@@ -147,15 +148,6 @@ def instance_in(path: Path) -> str:
     """The instance in the name of a journal's file, after a dot; empty if there is none."""
     named = _NAME.fullmatch(path.stem)
     return (named[2] or "") if named else ""
-
-
-def free_name(path: Path) -> Path:
-    """A name that no file has, as near to this one as possible."""
-    turn, free = 1, path
-    while os.path.lexists(free):
-        turn += 1
-        free = path.with_name(f"{path.name}.{turn}")
-    return free
 
 
 def free_number(path: Path, last: int) -> Path:

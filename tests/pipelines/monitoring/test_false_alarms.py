@@ -8,7 +8,8 @@ import pytest
 
 from ride_duration.errors import NotFound
 from ride_duration.model_package.reference import COUNTS
-from ride_duration.pipelines.monitoring.calibration import (
+from ride_duration.pipelines.monitoring.drift import read_reference
+from ride_duration.pipelines.monitoring.false_alarms import (
     MONTH_SPREADS,
     Calibration,
     calibrate,
@@ -17,7 +18,6 @@ from ride_duration.pipelines.monitoring.calibration import (
     slow_down,
     sum_reference,
 )
-from ride_duration.pipelines.monitoring.drift import read_reference
 from ride_duration.stats.calibration import DriftAlarms
 from tests.support.daily_sums import THRESHOLDS, sums_of
 from tests.support.monitoring import monitoring

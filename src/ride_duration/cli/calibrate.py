@@ -34,8 +34,8 @@ def calibrate(
     verdicts says what the threshold of the level costs where months differ by themselves.
     """
     with report_errors(traceback):
-        from ride_duration.pipelines.monitoring.calibration import calibrate as count
-        from ride_duration.pipelines.monitoring.calibration import describe_calibration
+        from ride_duration.pipelines.monitoring.false_alarms import calibrate as count
+        from ride_duration.pipelines.monitoring.false_alarms import describe_calibration
 
         context = load_context(env, params)
         limits = _read_limits(context.params)
