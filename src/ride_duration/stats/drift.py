@@ -100,7 +100,7 @@ def draw_days(reference: NDArray[np.int_], window: NDArray[np.int_], draws: int,
 
 
 def find_alike(weekdays: NDArray[np.int_], weekday: int) -> NDArray[np.int_]:
-    """Return which days (n,) may be drawn for one of a weekday: those of it; any day where there is but one, or none."""
+    """Return which days (n,) may be drawn for one of a weekday: its own; any where there is one, or none."""
     of_weekday = np.flatnonzero(weekdays == weekday)
     return of_weekday if len(of_weekday) > 1 else np.arange(len(weekdays))
 

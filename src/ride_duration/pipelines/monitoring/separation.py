@@ -16,8 +16,8 @@ def measure_separation(reference: pd.DataFrame, current: pd.DataFrame) -> float:
     """Return the AUC of a small classifier, on days that it has not seen.
 
     0.5 where the rides cannot be distinguished, 1 where each can. Folds are whole days: rides of one day look alike,
-    and a classifier that had seen others of the same day would recognise the day. See D. Lopez-Paz, M. Oquab, "Revisiting
-    classifier two-sample tests" (2017).
+    and a classifier that had seen others of the same day would recognise the day. See D. Lopez-Paz, M. Oquab,
+    "Revisiting classifier two-sample tests" (2017).
 
     Args:
         reference: Rides of the reference: `day` and features (n, k); missing is NaN.

@@ -76,15 +76,17 @@ def _name_contents(answer: dict[str, Any]) -> Iterator[str]:
         yield f"{_name_type(content['schema'])} ({escape(kind)})"
 
 
-def _write_schema(name: str, described: dict[str, Any]) -> str:
-    required = described.get("required", ())
+def _write_schema(name: str, schema: dict[str, Any]) -> str:
+    required = schema.get("required", ())
     rows = "".join(
         f"<tr><td><code>{escape(field)}</code><td>{_name_type(given)}"
         f"<td>{'required' if field in required else ''}<td>{escape(given.get('description', ''))}"
-        for field, given in described.get("properties", {}).items()
+        for field, given in schema.get("properties", {}).items()
     )
     table = f"<table><tr><th>field<th>type<th><th>meaning</tr>{rows}</table>" if rows else ""
-    return f'<section id="{escape(name)}"><h3>{escape(name)}</h3><p>{escape(described["description"])}</p>{table}</section>'
+    return (
+        f'<section id="{escape(name)}"><h3>{escape(name)}</h3><p>{escape(schema["description"])}</p>{table}</section>'
+    )
 
 
 def _name_type(schema: dict[str, Any]) -> str:
