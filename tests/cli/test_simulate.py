@@ -16,9 +16,8 @@ from filelock import FileLock
 from sqlalchemy import create_engine, text
 
 from ride_duration.clock import SimulatedClock
-from ride_duration.playback.plan import find_midnight
 from ride_duration.store.database import engine_for_writing, migrate
-from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.clock import NEW_YORK, find_midnight
 from tests.conftest import Project
 from tests.support.playback import Theatre
 from tests.support.store.postgres import Postgres

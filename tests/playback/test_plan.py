@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ride_duration.errors import ConfigurationError
-from ride_duration.playback.plan import find_midnight, parse_delay, read_plan, write_plan
+from ride_duration.playback.plan import parse_delay, read_plan, write_plan
+from ride_duration.trips.clock import find_midnight
 from tests.support.playback import quiet_plan
 
 

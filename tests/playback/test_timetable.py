@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ride_duration.playback.plan import PlaybackPlan, find_midnight
+from ride_duration.playback.plan import PlaybackPlan
 from ride_duration.playback.player import batch_reports, iterate_steps
 from ride_duration.playback.timetable import Due, PlayedReport, Timetable, schedule_day
-from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.clock import NEW_YORK, find_midnight
 from tests.support.playback import quiet_plan
 
 PLAN = quiet_plan(days=2, rides_per_day=300)

@@ -8,7 +8,6 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,6 +16,7 @@ from ride_duration.cli.errors import report_errors
 from ride_duration.cli.service import service_settings
 from ride_duration.cli.tables import printable
 from ride_duration.errors import ConfigurationError, RideDurationError
+from ride_duration.trips.clock import NEW_YORK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,7 @@ def prune(keep: str, dry_run: bool, env: str | None, params: dict[str, Any], tra
         days = _read_days(keep)
         settings = service_settings(env, params, {})
         now = settings.open_clock().now()
-        first_kept = (datetime.fromtimestamp(now, ZoneInfo("America/New_York")) - timedelta(days)).date()
+        first_kept = (datetime.fromtimestamp(now, NEW_YORK) - timedelta(days)).date()
         removed: dict[str, int] = {}
         if _has_store(settings.store_url):
             engine = open_monitoring(settings.store_url, settings.clock_kind)

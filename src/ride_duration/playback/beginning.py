@@ -13,13 +13,14 @@ from msgspec import Meta
 from ride_duration.clock import ClockKind, start_clock
 from ride_duration.errors import ConfigurationError, RideDurationError
 from ride_duration.model_package.files import MANIFEST
-from ride_duration.playback.plan import PlaybackPlan, find_midnight, write_plan
+from ride_duration.playback.plan import PlaybackPlan, write_plan
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.store.database import engine_for_writing, explain_failures, migrate
 from ride_duration.store.queries.contents import clear_simulated, count_log
 from ride_duration.store.writer.instances import take_folder
 from ride_duration.store.writer.segment import list_segments
 from ride_duration.struct_settings import convert_settings
+from ride_duration.trips.clock import find_midnight
 from ride_duration.trips.months import parse_months
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import msgspec
 
 from ride_duration.atomic import replaced_whole
 from ride_duration.errors import ConfigurationError
-from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.clock import find_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,11 +112,6 @@ def _resize(city: City, rides_per_day: int | None) -> City:
         return replace(fleet, demand=replace(fleet.demand, rides=rides))
 
     return replace(city, hailed=resize(city.hailed), dispatched=resize(city.dispatched))
-
-
-def find_midnight(day: str, later: int = 0) -> float:
-    """Return the instant at which a New York day, or one some days later, begins."""
-    return (datetime.fromisoformat(day) + timedelta(days=later)).replace(tzinfo=NEW_YORK).timestamp()
 
 
 def parse_delay(text: str) -> float:

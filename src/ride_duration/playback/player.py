@@ -8,8 +8,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.playback.plan import PlaybackPlan, find_midnight
+from ride_duration.playback.plan import PlaybackPlan
 from ride_duration.playback.timetable import PlayedReport, PlayedRide, Timetable
+from ride_duration.trips.clock import find_midnight
 from ride_duration.trips.rides import find_distance_problem
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ride_duration.playback.plan import find_midnight
-from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.clock import NEW_YORK, find_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,17 +9,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from ride_duration.errors import DecisionRefused
 from ride_duration.store.writer.segment import list_segments
+from ride_duration.trips.clock import find_midnight
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Engine, Table
 
 _BATCH = 10_000
-
-_NEW_YORK = ZoneInfo("America/New_York")
 
 #: Columns that hold a New York day, by the table whose rows go with it.
 _DAYS = {
@@ -57,7 +55,7 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
     from ride_duration.store.schema import load_metadata
     from ride_duration.store.tables import actuals, predictions, rollouts
 
-    begin = datetime(first_kept.year, first_kept.month, first_kept.day, tzinfo=_NEW_YORK).timestamp()
+    begin = find_midnight(str(first_kept))
     with engine.connect() as connection:
         since = connection.scalar(
             select(rollouts.c.since).where(rollouts.c.ended_at.is_(None), rollouts.c.since < begin)

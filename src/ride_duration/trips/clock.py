@@ -6,7 +6,7 @@ a.m. is shown twice. A time in one of those two hours has no instant of its own.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -91,3 +91,16 @@ def find_instant(wall_clock: datetime) -> float | None:
     """
     first, second = (wall_clock.replace(tzinfo=NEW_YORK, fold=fold).timestamp() for fold in (0, 1))
     return first if first == second else None
+
+
+def find_midnight(day: str, later: int = 0) -> float:
+    """Return the instant at which a New York day, or one some days later, begins.
+
+    Args:
+        day: For instance 2021-03-01.
+        later: How many days later.
+
+    Returns:
+        Seconds since 1970-01-01 UTC.
+    """
+    return (datetime.fromisoformat(day) + timedelta(days=later)).replace(tzinfo=NEW_YORK).timestamp()

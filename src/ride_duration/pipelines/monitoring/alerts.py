@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import Cause, Finding
-from ride_duration.trips.clock import find_instant
+from ride_duration.trips.clock import find_midnight
 
 #: All that are looked for.
 NAMES = ("incident", "retrain", "drift", "watch", "insufficient")
@@ -88,7 +88,4 @@ def _find_since(name: str, verdict: dict[str, Any], monitoring: Monitoring) -> f
         days = drift.windows * drift.window_days if name == "drift" else limits.windows * limits.window_days
         first = date.fromisoformat(verdict["last"]) - timedelta(days=days - 1)
     first = max(first, date.fromisoformat(verdict["first"]))
-    instant = find_instant(datetime.combine(first, time()))
-    if instant is None:
-        raise ValueError(f"midnight of {first} is not one instant")
-    return instant
+    return find_midnight(str(first))

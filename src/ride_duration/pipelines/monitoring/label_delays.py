@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,15 @@ from ride_duration.pipelines.monitoring.parameters import LogLimits, Monitoring
 from ride_duration.store.monitoring import DELAY_EDGES, DayState
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
-from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.clock import NEW_YORK, find_midnight
 from ride_duration.trips.records import DURATION
 
 _DAY = 86_400.0
+
+
+def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
+    """Return which rides (n,) have a valid actual duration."""
+    return (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
 
 
 def describe_labels(batches: list[LoggedRides]) -> dict[str, Any]:
@@ -33,7 +38,7 @@ def describe_labels(batches: list[LoggedRides]) -> dict[str, Any]:
     for batch in batches:
         rides = LoggedRides._make(values[batch.variant != VARIANTS.index(Variant.SHADOW)] for values in batch)
         reported = ~np.isnan(rides.actual)
-        labelled = (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
+        labelled = is_labelled(rides)
         counts["rides"] += len(reported)
         counts["labelled"] += int(labelled.sum())
         counts["out_of_range"] += int((reported & ~labelled).sum())
@@ -58,7 +63,7 @@ def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> 
         limits: When a day is labelled, and when it is final.
     """
     patience = find_delay(labels, limits.final_quantile)
-    ends = {row["day"]: _end_of(row["day"]) for row in labels}
+    ends = {row["day"]: find_midnight(row["day"], 1) for row in labels}
     final = [row for row in labels if patience is not None and now >= ends[row["day"]] + patience]
     # What is usual is not known before a day is final: then all rides are waited for.
     shares = [row["labelled"] / row["rides"] for row in final[-limits.usual_days :] if row["rides"]]
@@ -144,8 +149,3 @@ def _find_instants(rides: LoggedRides) -> NDArray[np.float64]:
     found = rides.pickup_at.copy()
     found[unknown] = rides.wall_clock[unknown] + np.array(offsets)[of_hour]
     return found
-
-
-def _end_of(day: str) -> float:
-    """Return when a New York day ends, in seconds since 1970-01-01 UTC."""
-    return (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=NEW_YORK).timestamp()

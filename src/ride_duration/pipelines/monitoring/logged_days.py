@@ -14,13 +14,12 @@ from ride_duration.datasets.prediction_log import Increment, MonitoredStore
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.expected_error import ExpectedError, has_error_model
 from ride_duration.pipelines.monitoring.daily_sums import ALL, PARTS_OF_DAY, SUMS
-from ride_duration.pipelines.monitoring.label_delays import describe_labels
+from ride_duration.pipelines.monitoring.label_delays import describe_labels, is_labelled
 from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DayEvidence
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
-from ride_duration.trips.records import DURATION
 from ride_duration.trips.zones import read_zones, zone_table
 
 log = logging.getLogger(__name__)
@@ -119,7 +118,7 @@ def choose_rides(batches: list[LoggedRides], number: int) -> LoggedRides:
     chosen = [_select(rides, rides.variant != shadow) for rides in batches]
     together = (
         LoggedRides._make(np.concatenate([np.empty(0), *values]) for values in zip(*chosen, strict=True))
-        if (chosen)
+        if chosen
         else LoggedRides._make(np.empty(0) for _ in LoggedRides._fields)
     )
     if len(together.predicted) <= number:
@@ -222,11 +221,6 @@ def _addends(
         "within_5": (known & (np.abs(error) <= 5)).astype(np.float64),
     }
     return [columns[name] for name in SUMS]
-
-
-def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
-    """Return which rides (n,) have a valid actual duration."""
-    return (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
 
 
 def _to_rides(rides: LoggedRides, distance: Numbers) -> Rides:
