@@ -261,15 +261,14 @@ class SQLiteFile:
         )
 
     def _note_unsaved(self, error: Exception) -> None:
-        first = not self.unsaved
-        self.unsaved = f"the files of the database {self._path} were deleted or replaced, and cannot be saved ({error})"
-        if not first:
-            return
-        self._note(f"{self.unsaved}; only this process has what they held: make room on the disk before it ends")
-        try:
-            self._marker.touch()
-        except OSError as failure:
-            log.error("the next start will not know of it: %s cannot be made (%s)", self._marker, failure.strerror)
+        unsaved = f"the files of the database {self._path} were deleted or replaced, and cannot be saved ({error})"
+        if not self.unsaved:
+            self._note(f"{unsaved}; only this process has what they held: make room on the disk before it ends")
+            try:
+                self._marker.touch()
+            except OSError as failure:
+                log.error("the next start will not know of it: %s cannot be made (%s)", self._marker, failure.strerror)
+        self.unsaved = unsaved  # last: whoever reads it finds the message and the marker
 
     def _note(self, what: str) -> None:
         self.events.append(f"{local_time():%Y-%m-%d %H:%M:%S}: {what}")
