@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ride_duration.store.monitoring import DayEvidence, DayState, VerdictRow
     from ride_duration.store.queries.logged_rides import LoggedRides
     from ride_duration.store.queries.news import News
+    from ride_duration.store.queries.sampled_answers import SampledAnswers
 
 
 #: Who marks incident days, beside people.
@@ -84,6 +85,14 @@ class MonitoredStore:
 
         with describe_failures(self.reading):
             yield from iterate_rides(self.reading, self.model, day, rows)
+
+    def sample_answers(self, day: str, number: int) -> SampledAnswers:
+        """Draw some of the logged answers of a day."""
+        from ride_duration.store.monitoring import describe_failures
+        from ride_duration.store.queries.sampled_answers import sample_answers
+
+        with describe_failures(self.reading):
+            return sample_answers(self.reading, self.model, day, number)
 
     def load_days(self, first: str, last: str) -> pd.DataFrame:
         """Return the sums of the log's days from the first to the last."""

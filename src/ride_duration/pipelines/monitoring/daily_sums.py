@@ -54,7 +54,10 @@ PARTS_OF_DAY = {0: "night (0-6 h)", 6: "morning (6-10 h)", 10: "day (10-16 h)", 
 
 
 def sum_days(
-    scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring, logged_days: MonitoredStore | None = None
+    scored_trips: dict[str, Callable[[], ir.Table]],
+    monitoring: Monitoring,
+    logged_days: MonitoredStore | None = None,
+    skew_probe: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Sum up every day of the window, of the time before it for comparison, and of the same window a year before.
 
@@ -62,16 +65,19 @@ def sum_days(
         scored_trips: For each partition, a function that opens it as a table.
         monitoring: Says which window.
         logged_days: The store, which keeps the sums of what the service logged; not asked for scored months.
+        skew_probe: Of `probe_skew`.
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
-        (`DayState`), the sums of `DailySums`, and what was checked of the day's records, `CHECKS`.
+        (`DayState`), the sums of `DailySums`, what was checked of the day's records, `CHECKS`, and of the log what was
+        probed of the version's answers.
 
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
     """
     if monitoring.is_of_log and logged_days is not None:
-        return _load_logged_days(logged_days, monitoring)
+        rows = _load_logged_days(logged_days, monitoring)
+        return rows if skew_probe is None else rows.merge(skew_probe, on=["day", "version"], how="left")
     return _sum_scored_months(scored_trips, monitoring)
 
 

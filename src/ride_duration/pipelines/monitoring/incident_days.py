@@ -12,6 +12,10 @@ from ride_duration.pipelines.monitoring.daily_sums import CHECKS, FROM, select_c
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incidents import find_excesses, find_level_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.skew import PROBED, describe_difference
+
+#: The kind of incident in which the service does not answer as its package does.
+SKEW = "skew"
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
@@ -22,8 +26,8 @@ class Incident(NamedTuple):
 
     Attributes:
         day: datetime64[D].
-        kind: `level`, `group`, `doubled`, `out_of_range` or `silent`.
-        source: The group of rides; empty where all are concerned.
+        kind: `level`, `group`, `doubled`, `out_of_range`, `silent` or `skew`.
+        source: The group of rides, or the version; empty where all are concerned.
         text: What is unusual about it, in numbers.
     """
 
@@ -51,6 +55,7 @@ def find_incidents(
         *_find_levels(days, monitoring),
         *_find_groups(daily_sums, days, monitoring, version, moment),
         *_check_records(daily_sums, days.day, monitoring),
+        *_find_skew(daily_sums, version, first, last),
     ]
     return sorted(found, key=lambda incident: incident.day)
 
@@ -155,6 +160,25 @@ def _check_records(daily_sums: pd.DataFrame, days: Days, monitoring: Monitoring)
         Incident(days[number], kind, "", text.format(values[number]))
         for kind, (values, least, text) in looked_at.items()
         for number in np.flatnonzero(find_excesses(values, limits.times_usual, least, before))
+    ]
+
+
+def _find_skew(daily_sums: pd.DataFrame, version: int, first: str, last: str) -> list[Incident]:
+    """Find days on which logged answers differ from what their packages say, and the evaluated version answered."""
+    if not set(PROBED) <= set(daily_sums.columns):
+        return []
+    within = daily_sums[daily_sums["day"].astype(str).between(first, last)]
+    own_days = within[within["version"] == version]["day"].unique()
+    found = within[(within["differing"] > 0) & within["day"].isin(own_days)].drop_duplicates(["day", "version"])
+    return [
+        Incident(
+            np.datetime64(row["day"], "D"),
+            SKEW,
+            f"version {row['version']}",
+            f"{row['differing']:.0f} of {row['probed']:.0f} answers of version {row['version']} differ from what its "
+            f"package says, {describe_difference(row['largest_difference'])}",
+        )
+        for row in found.to_dict("records")
     ]
 
 

@@ -12,14 +12,21 @@ from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
+from ride_duration.pipelines.monitoring.incident_days import SKEW, describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.skew import describe_probe, describe_version
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.bootstrap import resample_days
 from ride_duration.store.monitoring import Evidence, Finding
 from ride_duration.trips.features import FEATURES
 
 _SEED = 1
+
+#: What to do where the service does not answer as its package does.
+_NEXT_OF_SKEW = (
+    "find what differs between the service and this package (other libraries, another registry, changed rows of the "
+    "log): `kedro models list` and the service's GET /models show versions, same --env"
+)
 
 #: What to do about each finding.
 _NEXT = {
@@ -42,7 +49,8 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     Returns:
         `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
         window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days, and what broke on them, `broken`; `missing`, what could not be looked at; the page about it, `report`.
+        days, and what broke on them, `broken`; `probed`, what was scored again of each version; `missing`, what could
+        not be looked at; the page about it, `report`.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
@@ -71,9 +79,17 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         missing.append(f"drift of {', '.join(lacking)}: {where}")
     if np.isnan(days.expected[counted]).all():
         missing.append("expected error: the package has no error model (released by a former version)")
+    probed = describe_probe(daily_sums, monitoring)
+    missing += [
+        f"{one['drawn']:,} answers of version {one['version']} scored again: it is not registered here any more"
+        for one in probed
+        if not one["probed"]
+    ]
+    skewed = verdict.finding == Finding.INCIDENT and any(incident.kind == SKEW for incident in broken)
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
-        "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
+        "gain": round(verdict.gain, 4), "next": _NEXT_OF_SKEW if skewed else _NEXT[verdict.finding],
+        "probed": probed,
         "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
@@ -159,6 +175,7 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
     ]
     if label_figures:
         lines.append(describe_labels(label_figures))
+    lines += [f"Scored again: {describe_version(one)}" for one in verdict.get("probed", ()) if one["probed"]]
     if verdict["incidents"]:
         lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")

@@ -113,6 +113,18 @@ class DriftLimits(Parameters):
         return self
 
 
+class SkewLimits(Parameters):
+    """When the service does not answer as the package does that it serves.
+
+    Attributes:
+        rides_of_a_day: Logged answers of a day that are scored again.
+        minutes: Largest difference that is none.
+    """
+
+    rides_of_a_day: int = Field(ge=1, le=10_000)
+    minutes: float = Field(gt=0, lt=1)
+
+
 class LogLimits(Parameters):
     """How the log is read, and when enough is known of a day.
 
@@ -142,6 +154,7 @@ class Monitoring(TripSource):
         log_limits: How the log is read, and when enough is known of a day.
         verdict_thresholds: Of the verdict.
         incident_limits: Of incidents.
+        skew_limits: Of answers that are scored again.
         drift_limits: Of other rides.
     """
 
@@ -151,6 +164,7 @@ class Monitoring(TripSource):
     log_limits: LogLimits
     verdict_thresholds: Thresholds
     incident_limits: IncidentLimits
+    skew_limits: SkewLimits
     drift_limits: DriftLimits
 
     @field_validator("window", mode="before")

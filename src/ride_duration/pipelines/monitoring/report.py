@@ -19,6 +19,7 @@ from ride_duration.pipelines.monitoring.judgement import (
     measure,
 )
 from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.skew import describe_version
 from ride_duration.pipelines.monitoring.trend import compute_trends
 
 _STYLE = """
@@ -90,9 +91,17 @@ def write_report(
         f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
         f"line is the week up to a day, its band 95 % of draws of whole days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"
-        f"{_labels(label_figures)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
+        f"{_labels(label_figures)}{_broken(verdict)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
         f"<h2>Which rides were asked for</h2>{_drift(drift_scores)}</html>\n"
     )
+
+
+def _broken(verdict: dict[str, Any]) -> str:
+    """Return what broke, and what was scored again, as lists."""
+    probed = [f"scored again: {describe_version(one)}" for one in verdict.get("probed", ()) if one["probed"]]
+    sentences = [*verdict["broken"], *probed]
+    items = "".join(f"<li>{escape(sentence)}" for sentence in sentences)
+    return f"<h2>What was checked of the records</h2><ul>{items}</ul>" if items else ""
 
 
 def _labels(figures: dict[str, Any] | None) -> str:

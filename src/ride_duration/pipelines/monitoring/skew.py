@@ -1,0 +1,100 @@
+"""Logged answers, scored again by the package that gave them: does the service answer as its package does?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.store.queries.sampled_answers import SampledAnswers
+
+#: What is known of the answers of one version about the rides of a day: how many were drawn, how many of them were
+#: scored again (none where the version is not registered any more), how many of those differ, and by how much at most
+#: (minutes).
+PROBED = ("drawn", "probed", "differing", "largest_difference")
+
+
+def probe_skew(
+    logged_days: MonitoredStore, registered_packages: dict[int, Callable[[], ModelPackage]], monitoring: Monitoring
+) -> pd.DataFrame:
+    """Score some logged answers of each day of the window again.
+
+    The log keeps what the client asked and the minutes that it was given. An answer without a distance, or with one
+    that no ride can have, is scored as the service scored it: without. What the champion answered in place of a
+    challenger that failed is logged as the champion's.
+
+    Args:
+        logged_days: The store.
+        registered_packages: For each version, a function that opens its package.
+        monitoring: Says which days, how many answers of each, and by how much an answer may differ.
+
+    Returns:
+        One row a day and version: `day`, `version`, and `PROBED`; empty where scored months are looked at.
+    """
+    rows = []
+    if monitoring.is_of_log:
+        first, last = np.datetime64(monitoring.first_day), np.datetime64(monitoring.last_day)
+        days = np.arange(first, last + 1).astype(str).tolist()
+        drawn = [logged_days.sample_answers(day, monitoring.skew_limits.rides_of_a_day) for day in days]
+        of_day = np.repeat(np.arange(len(days)), [len(answers.duration) for answers in drawn])
+        together = SampledAnswers._make(np.concatenate(values) for values in zip(*drawn, strict=True))
+        for version in np.unique(together.version).tolist():
+            chosen = together.version == version
+            open_package = registered_packages.get(version)
+            answers = SampledAnswers._make(values[chosen] for values in together)
+            differences = None if open_package is None else compute_differences(answers, open_package())
+            for number in np.unique(of_day[chosen]).tolist():
+                of_version = of_day[chosen] == number
+                counts = _count(None if differences is None else differences[of_version], monitoring)
+                rows.append((days[number], version, int(of_version.sum()), *counts))
+    table = pd.DataFrame(rows, columns=["day", "version", *PROBED])
+    return table.assign(day=pd.to_datetime(table["day"])).astype({"version": "int64"} | dict.fromkeys(PROBED, float))
+
+
+def compute_differences(answers: SampledAnswers, package: ModelPackage) -> np.ndarray:
+    """Return by how many minutes logged answers (n,) differ from the package's; infinite where it gives no number."""
+    rides = Rides(answers.pickup_zone, answers.dropoff_zone, answers.wall_clock, answers.trip_distance)
+    again = package.answer(rides, intervals=False).duration
+    return np.nan_to_num(np.abs(again - answers.duration), nan=np.inf)
+
+
+def describe_probe(daily_sums: pd.DataFrame, monitoring: Monitoring) -> list[dict[str, float | None]]:
+    """Return what was probed of each version in the window: `version`, and `PROBED` over all days."""
+    if not set(PROBED) <= set(daily_sums.columns):
+        return []
+    within = daily_sums[daily_sums["day"].astype(str).between(monitoring.first_day, monitoring.last_day)]
+    of_day = within.dropna(subset=["drawn"]).drop_duplicates(["day", "version"])
+    return [
+        {"version": int(str(version))}
+        | {name: int(rows[name].sum()) for name in PROBED[:-1]}
+        | {"largest_difference": None if np.isinf(largest := rows["largest_difference"].max()) else float(largest)}
+        for version, rows in of_day.groupby("version")
+    ]
+
+
+def describe_version(probed: Mapping[str, float | None]) -> str:
+    """Return a sentence about a version whose answers were scored again, one of `describe_probe`."""
+    answers = f"{probed['probed']:,} answers of version {probed['version']}"
+    if not probed["differing"]:
+        return f"{answers} agree with its package"
+    difference = describe_difference(probed["largest_difference"])
+    return f"of {answers} {probed['differing']:,} differ from what its package says, {difference}"
+
+
+def describe_difference(minutes: float | None) -> str:
+    """Say by how much answers differ at most."""
+    if minutes is None or np.isinf(minutes):
+        return "which for some is not a number"
+    return f"by up to {minutes:.2g} min"
+
+
+def _count(differences: np.ndarray | None, monitoring: Monitoring) -> tuple[float, float, float]:
+    """Return how many answers (n,) were scored again, how many differ, and by how much at most."""
+    if differences is None:
+        return 0.0, 0.0, 0.0
+    beyond = differences > monitoring.skew_limits.minutes
+    return float(len(differences)), float(beyond.sum()), float(differences.max())
