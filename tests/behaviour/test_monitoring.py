@@ -1,7 +1,9 @@
 """`kedro monitor`: scored months are judged, as text, data, report and exit code."""
 
 import json
+import shutil
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -74,6 +76,37 @@ def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None
     assert ended.code == 0, ended.err
     assert list_alerts(scored) == []
     assert [alert["resolved_at"] is None for alert in list_alerts(scored, "--all")] == [False]
+
+
+def test_a_change_that_is_accepted_is_what_days_are_compared_with(scored: Project, tmp_path: Path) -> None:
+    project = Project.copy_of(scored, tmp_path / "rebased")
+    shutil.rmtree(project.data("serving"), ignore_errors=True)
+    rebase = ("monitor", "rebase", "--env=test", "--by=Ana", "--why=the limit stays")
+    early = project.kedro(*rebase)
+    assert early.code == 1
+    assert "there is no verdict yet whose change could be accepted" in early.err
+    assert not project.data("serving/predictions.db").exists()
+    assert project.kedro(*rebase[:-1]).code == 2
+    slow_down(project, 1.12)
+    run = ("monitor", "run", "--window=2021-02", "--env=test", "--exit-code")
+    assert project.kedro(*run).code == 3
+    ended = project.kedro(*rebase)
+    assert ended.code == 0, ended.err
+    assert "Version 1 is compared from 2021-02-01 on, with the level 1.1" in ended.out
+    assert "Next: `kedro monitor run --window 2021-02 --env test`" in ended.out
+    assert "The next verdict compares from 2021-02-01 on" in project.kedro("monitor", "status", "--env=test").out
+    twice = project.kedro(*rebase)
+    assert twice.code == 1
+    assert "Ana has already accepted" in twice.err
+    assert "Traceback" not in twice.err
+    ended = project.kedro(*run)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("Verdict: ok")
+    assert "by Ana because: the limit stays" in ended.out
+    status = project.kedro("monitor", "status", "--env=test").out
+    assert "by Ana because: the limit stays" in status
+    assert "The next verdict" not in status
+    assert list_alerts(project) == []
 
 
 @pytest.mark.parametrize(

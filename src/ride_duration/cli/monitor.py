@@ -12,8 +12,10 @@ from ride_duration.cli.alerts import acknowledge, alerts, silence
 from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
+from ride_duration.cli.inject import inject
+from ride_duration.cli.rebase import rebase
 from ride_duration.cli.run import run as run_pipelines
-from ride_duration.cli.tables import local_time, print_table
+from ride_duration.cli.tables import local_time, print_table, printable
 from ride_duration.errors import NotFound
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
         from ride_duration.pipelines.monitoring.judgement import summarise_verdict
 
         click.echo(summarise_verdict(verdict, verdict.get("labels")))
+        if note := _describe_pending(env):
+            click.echo(printable(note))
     if exit_code:
         _end(env, traceback)
 
@@ -138,7 +142,7 @@ def _show_figure(verdict: VerdictRow, name: str) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-for command in (alerts, acknowledge, silence, calibrate):
+for command in (alerts, acknowledge, silence, calibrate, rebase, inject):
     monitor.add_command(command)
 
 
@@ -161,6 +165,21 @@ def _load_verdict(env: str | None) -> dict[str, Any]:
             "run `kedro monitor run --window WINDOW` with the same --env first"
         )
     return dict(verdict)
+
+
+def _describe_pending(env: str | None) -> str:
+    """Say which change was accepted after the newest verdict; empty where none was."""
+    catalog = load_context(env).catalog
+    kept = catalog.load("conclusion")
+    decisions = catalog.load("accepted_changes") if kept else []
+    newer = [one for one in decisions if one.version == kept[0].version and one.at >= kept[0].computed_at]
+    if not newer:
+        return ""
+    from ride_duration.pipelines.monitoring.acceptance import describe_acceptance
+
+    one = newer[0]
+    entry = {**one.accepted, "drifted": sorted(one.accepted["rides"]), "by": one.by, "why": one.why, "at": one.at}
+    return f"The next verdict compares {describe_acceptance(entry)}."
 
 
 def _end(env: str | None, traceback: bool) -> None:

@@ -1,6 +1,7 @@
 """What the catalog needs and kedro-datasets lacks: months as files, streams, studies, packages, and whole saves."""
 
 from ride_duration.datasets.alert_outbox import AlertOutboxDataset
+from ride_duration.datasets.monitoring_decisions import MonitoringDecisionsDataset
 from ride_duration.datasets.month_files import MonthFilesDataset
 from ride_duration.datasets.month_tables import MonthTablesDataset
 from ride_duration.datasets.parquet_stream import ParquetStreamDataset
@@ -35,6 +36,7 @@ __all__ = [
     "FormerChampionsDataset",
     "JSONDataset",
     "ModelPackageDataset",
+    "MonitoringDecisionsDataset",
     "MonitoringRowsDataset",
     "MonthFilesDataset",
     "MonthTablesDataset",

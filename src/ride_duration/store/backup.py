@@ -18,7 +18,7 @@ from ride_duration.store.database import engine_for_reading, engine_for_writing,
 from ride_duration.store.writer.segment import list_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import Connection, Table
 
@@ -30,7 +30,13 @@ _OWN = "store_properties"
 
 
 def copy_store(
-    source_url: str, target_url: str, clock: ClockKind, report: Callable[[str, int], None] | None = None
+    source_url: str,
+    target_url: str,
+    clock: ClockKind,
+    report: Callable[[str, int], None] | None = None,
+    *,
+    only: Collection[str] | None = None,
+    mark: ClockKind | None = None,
 ) -> dict[str, int]:
     """Copy all tables of a store into another one, which is made if it is not there yet.
 
@@ -39,6 +45,8 @@ def copy_store(
         target_url: Of the other one.
         clock: Which clock both are on.
         report: Called after each batch with the table and how many rows of it are copied.
+        only: Names of the tables that are copied; default: all.
+        mark: Which clock the copy is marked with; default: the same.
 
     Returns:
         Rows by table.
@@ -56,12 +64,13 @@ def copy_store(
     target = engine_for_writing(target_url, synchronous="FULL")
     copied: dict[str, int] = {}
     try:
-        migrate(target, clock)
+        migrate(target, mark or clock)
         with target.begin() as writing, source.connect() as reading:
             _take_snapshot(reading)
             if target.dialect.name == "postgresql":
                 writing.execute(text("SET LOCAL statement_timeout = 0"))
             tables = [table for table in load_metadata().sorted_tables if table.name != _OWN]
+            tables = [table for table in tables if only is None or table.name in only]
             for table in tables:
                 if writing.scalar(select(func.count()).select_from(table)):
                     raise DecisionRefused(

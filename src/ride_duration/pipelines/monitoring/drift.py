@@ -39,7 +39,7 @@ OF_WEEKDAYS = ("weekday", "hour_of_week")
 _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
     "missing_in_reference", "p_value", "adjusted", "beyond", "edges", "share_in_reference", "share",
-    "separation",
+    "rides", "separation",
 )  # fmt: skip
 
 
@@ -79,6 +79,7 @@ def measure_drift(
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
         the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; `edges`, the
         inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values);
+        `rides`, how many of the window;
         `separation` of all features together, of the newest window alone. Empty where the package has no reference, as
         those of former programs. What was not recorded, or not asked for, is not compared.
     """
@@ -215,7 +216,7 @@ def compare_window(
                 "p_value": find_p_value(psi, reference.counts[name], drawn, of_weekdays=name in OF_WEEKDAYS),
                 "edges": reference.edges[name].tolist(),
                 "share_in_reference": (total / max(total.sum(), 1.0)).tolist(),
-                "share": (now / max(now.sum(), 1.0)).tolist(),
+                "share": (now / max(now.sum(), 1.0)).tolist(), "rides": now.sum(),
             }
         )  # fmt: skip
     table = pd.DataFrame(rows)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.reference import ANSWERS
+from ride_duration.pipelines.monitoring.acceptance import (
+    compare_with,
+    describe_acceptance,
+    find_accepted,
+    leave_out_accepted,
+    offer_change,
+    to_entry,
+)
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
@@ -17,7 +25,7 @@ from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.skew import describe_probe, describe_version
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.bootstrap import resample_days
-from ride_duration.store.monitoring import Evidence, Finding
+from ride_duration.store.monitoring import DecisionRow, Evidence, Finding
 from ride_duration.trips.features import FEATURES
 
 _SEED = 1
@@ -38,18 +46,26 @@ _NEXT = {
 }
 
 
-def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitoring) -> dict[str, Any]:
+def judge_window(
+    daily_sums: pd.DataFrame,
+    drift_scores: pd.DataFrame,
+    monitoring: Monitoring,
+    decisions: Sequence[DecisionRow] = (),
+) -> dict[str, Any]:
     """Decide about the version that scored the last day of the window.
 
     Args:
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
         monitoring: Says which months, and where each finding begins.
+        decisions: Changes that somebody has accepted.
 
     Returns:
         `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
         window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days, and what broke on them, `broken`; `probed`, what was scored again of each version; `missing`, what could
+        days, and what broke on them, `broken`; `probed`, what was scored again of each version;
+        `accepted`, what the days are compared with, and `offer`, what could be accepted now, each None where there is
+        nothing; `missing`, what could
         not be looked at; the page about it, `report`.
     """
     version = find_version(daily_sums, monitoring)
@@ -61,17 +77,24 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         for incident in find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
         if incident.day >= np.datetime64(monitoring.first_day)
     ]
+    evidence = Evidence.LOG if monitoring.is_of_log else Evidence.SCORED
+    accepted = find_accepted(decisions, version, evidence, moment, monitoring.last_day)
+    has_level = bool(accepted) and (accepted[-1].level, accepted[-1].error_ratio) != (1.0, 1.0)
+    limits = monitoring.verdict_thresholds
+    drift_scores = leave_out_accepted(drift_scores, accepted, monitoring.drift_limits.psi)
     drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
     verdict = decide(
-        days,
+        compare_with(days, accepted),
         incidents,
         drifted,
         more_missing,
         monitoring.verdict_thresholds,
         _find_year_before(year_before, moment, version, monitoring),
+        accepted[-1].since if has_level else None,
     )
-    counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
+    counted = days.labelled >= limits.min_rides_of_a_day
+    offer = offer_change(days, counted & ~incidents, verdict, drift_scores, drifted, accepted, limits)
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
@@ -89,8 +112,9 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT_OF_SKEW if skewed else _NEXT[verdict.finding],
-        "probed": probed,
-        "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
+        "probed": probed, "accepted": to_entry(accepted[-1]) if accepted else None,
+        "offer": None if offer is None else offer | {"evidence": str(evidence), "moment": moment},
+        "window": monitoring.window, "evidence": str(evidence),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
         "last": str(days.day[-1]),
@@ -169,6 +193,7 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
         f"Verdict: {verdict['verdict']}{cause}",
         about,
         *(f"  {reason}" for reason in verdict["reasons"]),
+        *([f"Compared {describe_acceptance(verdict['accepted'])}"] if verdict.get("accepted") else []),
         "",
         f"{'':<34}{'':>9}{'95 % by days':>18}",
         *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),

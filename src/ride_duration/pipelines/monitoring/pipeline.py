@@ -51,7 +51,12 @@ def create_pipeline() -> Pipeline:
             "drift_scores",
             name="measure_drift",
         ),
-        node(judge_window, ["daily_sums", "drift_scores", "monitored"], "verdict", name="judge_window"),
+        node(
+            judge_window,
+            ["daily_sums", "drift_scores", "monitored", "accepted_changes"],
+            "verdict",
+            name="judge_window",
+        ),
         node(
             conclude,
             ["verdict", "daily_sums", "drift_scores", "label_figures", "monitored", "params:monitoring"],
@@ -87,7 +92,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         nodes,
         namespace="monitoring",
-        inputs={"scored_trips@months", "prediction_log", "registered_packages"},
+        inputs={"scored_trips@months", "prediction_log", "registered_packages", "accepted_changes"},
         parameters={"params:monitoring"},
         outputs={
             "daily_sums",

@@ -34,7 +34,10 @@ def plot_monitored_days(verdict: dict[str, Any], daily_sums: pd.DataFrame, monit
     for row, name in enumerate(_NAMES, start=1):
         _add_trend(figure, row, days.day.astype(str).tolist(), trends[name])
     edge = float(np.exp(monitoring.verdict_thresholds.log_level))
-    for row, limit in ((1, edge), (1, 1 / edge), (2, monitoring.verdict_thresholds.error_ratio), (3, 0.9)):
+    accepted = verdict.get("accepted") or {"level": 1.0, "error_ratio": 1.0}
+    level, ratio = accepted["level"], monitoring.verdict_thresholds.error_ratio
+    largest = level * accepted["error_ratio"] * ratio
+    for row, limit in ((1, level * edge), (1, level / edge), (2, largest), (3, 0.9)):
         figure.add_hline(y=limit, line_dash="dash", line_color="firebrick", row=row, col=1)
     return _titled(figure.update_layout(showlegend=False, height=720), verdict)
 

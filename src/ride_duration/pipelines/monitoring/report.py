@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ride_duration.pipelines.monitoring.acceptance import describe_acceptance
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
 from ride_duration.pipelines.monitoring.judgement import (
@@ -70,10 +71,16 @@ def write_report(
     trends = compute_trends(days, counted)
     with np.errstate(divide="ignore", invalid="ignore"):
         known = np.where(days.rides > 0, days.labelled / days.rides, np.nan)
-    edge = float(np.exp(limits.log_level))
+    edge, accepted = float(np.exp(limits.log_level)), verdict.get("accepted")
+    level, error = (accepted["level"], accepted["level"] * accepted["error_ratio"]) if accepted else (1.0, 1.0)
+    compared = f"<p>Compared {escape(describe_acceptance(accepted))}.</p>" if accepted else ""
     charts = [
-        draw_days("Level: actual / predicted minutes", days.day, trends["level"], (1 / edge, edge), incidents),
-        draw_days("Realised / expected RMSE", days.day, trends["error_ratio"], (limits.error_ratio,), incidents),
+        draw_days(
+            "Level: actual / predicted minutes", days.day, trends["level"], (level / edge, level * edge), incidents
+        ),
+        draw_days(
+            "Realised / expected RMSE", days.day, trends["error_ratio"], (error * limits.error_ratio,), incidents
+        ),
         draw_days("Share of rides inside the 90 % interval", days.day, trends["coverage"], (0.9,), incidents),
         draw_days("Share of rides whose actual duration is known and valid", days.day, known),
     ]
@@ -87,7 +94,7 @@ def write_report(
         f"<h1 class={escape(verdict['verdict'])}>{escape(verdict['verdict'])}{cause}</h1>"
         f"<p class=soft>Version {verdict['version']}, {escape(verdict['taxi_type'])} taxis, {verdict['first']} to "
         f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
-        f"<ul>{reasons}{missing}</ul><p><b>Next:</b> {_with_code(verdict['next'])}</p>"
+        f"<ul>{reasons}{missing}</ul>{compared}<p><b>Next:</b> {_with_code(verdict['next'])}</p>"
         f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
         f"line is the week up to a day, its band 95 % of draws of whole days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"

@@ -62,6 +62,7 @@ def decide(
     missing: Sequence[str],
     thresholds: Thresholds,
     year_before: DailySums | None = None,
+    accepted_since: np.datetime64 | None = None,
 ) -> Verdict:
     """Say what the days of a window show. The first that fits: incident, retrain, watch, ok.
 
@@ -72,6 +73,7 @@ def decide(
         missing: Those of them of which more values are missing, or unknown, than before.
         thresholds: Where each finding begins.
         year_before: The same days of the year before, as far as there are rows.
+        accepted_since: From this day on the sums are compared with a level that was accepted.
     """
     labelled = days.labelled >= thresholds.min_rides_of_a_day
     usable = labelled & ~incidents
@@ -92,23 +94,29 @@ def decide(
             f"{thresholds.min_rides:,} rides are needed, and half of the days of a window"
         )
         return Verdict(Finding.INSUFFICIENT, Cause.NONE, (few,), gain)
-    by_level = [abs(part.log_level) > thresholds.log_level for part in parts]
-    by_error = [
-        part.error_ratio > thresholds.error_ratio and part.lower > thresholds.error_ratio_lower for part in parts
-    ]
-    reasons = _describe(parts, by_level, by_error, gain, thresholds)
+    by_level, by_error = find_beyond(parts, thresholds)
+    reasons = _describe(parts, by_level, by_error, gain, thresholds, accepted_since)
     if any(by_level) or any(by_error):
         one_way = len({part.log_level > 0 for part in parts}) == 1
         lasting = len(parts) == thresholds.windows and ((all(by_level) and one_way) or all(by_error))
         finding = Finding.RETRAIN if lasting and gain >= thresholds.min_gain else Finding.WATCH
         beyond = next(part for part, *found in zip(parts, by_level, by_error, strict=True) if any(found))
         return Verdict(finding, _find_cause(beyond, year_before, thresholds), reasons, gain)
-    if moved_since := _find_movement(days, usable, thresholds):
+    if moved_since := _find_movement(days, usable, thresholds, accepted_since):
         return Verdict(Finding.WATCH, Cause.LEVEL, (moved_since, *reasons), gain)
     if drifted:
         changed = f"other rides than in the reference: {', '.join(drifted)}"
         return Verdict(Finding.WATCH, Cause.DATA if missing else Cause.MIX, (changed, *reasons), gain)
     return Verdict(Finding.OK, Cause.NONE, reasons, gain)
+
+
+def find_beyond(parts: list[Part], thresholds: Thresholds) -> tuple[list[bool], list[bool]]:
+    """Return which parts are beyond a threshold, by their level and by their error."""
+    by_level = [abs(part.log_level) > thresholds.log_level for part in parts]
+    by_error = [
+        part.error_ratio > thresholds.error_ratio and part.lower > thresholds.error_ratio_lower for part in parts
+    ]
+    return by_level, by_error
 
 
 def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) -> list[Part]:
@@ -136,7 +144,12 @@ def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) ->
     return parts
 
 
-def _find_movement(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) -> str:
+def _find_movement(
+    days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds, accepted_since: np.datetime64 | None
+) -> str:
+    """Say since when the daily level has moved; a change that was accepted is where sums begin again."""
+    if accepted_since is not None and (usable & (days.day >= accepted_since)).any():
+        usable = usable & (days.day >= accepted_since)
     log_levels = np.where(usable, np.log(np.maximum(days.actual, 1e-9) / np.maximum(days.predicted, 1e-9)), np.nan)
     limits = thresholds.cusum
     alarm = accumulate_changes(log_levels, limits.clip, limits.allowance, limits.limit).alarm[usable]
@@ -169,19 +182,26 @@ def _find_cause(beyond: Part, year_before: DailySums | None, thresholds: Thresho
 
 
 def _describe(
-    parts: list[Part], by_level: list[bool], by_error: list[bool], gain: float, thresholds: Thresholds
+    parts: list[Part],
+    by_level: list[bool],
+    by_error: list[bool],
+    gain: float,
+    thresholds: Thresholds,
+    accepted_since: np.datetime64 | None,
 ) -> tuple[str, ...]:
     sentences = []
     for part, level, error in zip(parts, by_level, by_error, strict=True):
         slower = np.exp(part.log_level) - 1
         limit = np.exp(thresholds.log_level) - 1
+        than = "predicted" if accepted_since is None or part.last < accepted_since else "accepted"
+        error_than = "expected" if than == "predicted" else than
         sentences.append(
             f"{part.first} to {part.last}: rides take {abs(slower):.1%} {'longer' if slower > 0 else 'shorter'} than "
-            f"predicted ({'beyond' if level else 'within'} {limit:.1%})"
+            f"{than} ({'beyond' if level else 'within'} {limit:.1%})"
         )
         if not np.isnan(part.error_ratio):
             sentences.append(
-                f"{part.first} to {part.last}: RMSE {part.error_ratio:.3f} of the expected one, at least "
+                f"{part.first} to {part.last}: RMSE {part.error_ratio:.3f} of the {error_than} one, at least "
                 f"{part.lower:.3f} ({'beyond' if error else 'within'} {thresholds.error_ratio:g}); "
                 f"{part.corrected:.3f} with the level right"
             )

@@ -83,7 +83,7 @@ def _draw_rows(connection: Connection, model: str, day: str, number: int) -> lis
         return []
     rng = np.random.default_rng(int(begin.toordinal()))
     span = (last.pickup_datetime - first.pickup_datetime).total_seconds()
-    found: dict[int, tuple[Any, ...]] = {}
+    found: dict[Any, tuple[Any, ...]] = {}
     for seconds in np.sort(rng.uniform(0.0, span, number)).tolist():
         since = first.pickup_datetime + timedelta(seconds=int(seconds))
         next_ones = connection.execute(in_order.limit(_NEIGHBOURS), {"since": since}).all()

@@ -46,10 +46,6 @@ class Kind(StrEnum):
     SILENT_SOURCE = "silent_source"
 
 
-#: Kinds that change records of rides, not rides: what `kedro monitor inject` can do to a log.
-FAULTS = (Kind.BROKEN_METER, Kind.DOUBLED_RECORDS, Kind.SILENT_SOURCE)
-
-
 @dataclass(frozen=True)
 class Scenario:
     """A kind of trouble from one day on until another.
@@ -129,10 +125,15 @@ def move_origins(
     if scenario is None or scenario.kind != Kind.DEMAND_SHIFT:
         return origin
     rows = np.flatnonzero(scenario.covers(day))
-    weights = np.array(fleet.demand.pickups) * np.where(ground().borough == MANHATTAN, 1.0, 1.0 + scenario.strength)
+    weights = np.array(fleet.demand.pickups) * weigh_origins(ground().borough, scenario.strength)
     moved = origin.copy()
     moved[rows] = draw_columns(weights, part[rows], rng)
     return moved
+
+
+def weigh_origins(borough: NDArray[np.str_], strength: float) -> Floats:
+    """Return how many times as likely rides begin in zones of these boroughs (n,) once demand has shifted."""
+    return np.where(borough == MANHATTAN, 1.0, 1.0 + strength)
 
 
 def open_zone(

@@ -1,0 +1,28 @@
+"""Decisions of people about the monitoring, in the store of the service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kedro.io import AbstractDataset
+
+from ride_duration.datasets.prediction_log import OfStore
+
+if TYPE_CHECKING:
+    from ride_duration.store.monitoring import DecisionRow
+
+
+class MonitoringDecisionsDataset(OfStore, AbstractDataset["DecisionRow", "list[DecisionRow]"]):
+    """Decisions about one model: one when saved, which is dated then; all, the newest first, when loaded."""
+
+    def save(self, data: DecisionRow) -> None:
+        import msgspec
+
+        from ride_duration.store.monitoring import add_decision
+
+        add_decision(self._store.engine, self._store.model, msgspec.structs.replace(data, at=self._store.now()))
+
+    def load(self) -> list[DecisionRow]:
+        from ride_duration.store.monitoring import load_decisions
+
+        return load_decisions(self._store.engine, self._store.model)
