@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ride_duration.cli.alerts import acknowledge, alerts, silence
+from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable, silence
 from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
@@ -86,6 +86,8 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
         click.echo(summarise_verdict(verdict, verdict.get("labels")))
         if note := _describe_pending(env):
             click.echo(printable(note))
+        if undeliverable := describe_undeliverable(env):
+            click.echo(undeliverable)
     if exit_code:
         _end(env, traceback)
 
