@@ -202,3 +202,33 @@ def test_what_the_service_logged_is_judged_as_scored_months_are(scored: Project)
     assert (history[0]["window"], history[0]["verdict"]) == ("2021-02-01..2021-02-28", verdict["verdict"])
     assert history[-1]["verdict"] == "ok"
     assert "retrain" in scored.kedro("monitor", "history", "--env=test").out
+
+
+def test_a_fault_in_a_copy_of_the_log_is_found_and_the_log_stays(scored: Project, tmp_path: Path) -> None:
+    project = Project.copy_of(scored, tmp_path / "rehearsed")
+    shutil.rmtree(project.data("serving"), ignore_errors=True)
+    write_log(project)
+    log = project.data("serving/predictions.db")
+    before = log.read_bytes()
+    inject = ("monitor", "inject", "--env=test", "--fault=speed_limit", "--start=2021-02-01", "--to=data/rehearsal.db")
+    ended = project.kedro(*inject)
+    assert ended.code == 0, ended.err
+    assert "speed_limit (strength 0.12) from 2021-02-01 on is in the copy data/rehearsal.db: 28 days" in ended.out
+    assert log.read_bytes() == before
+    again = project.kedro(*inject)
+    assert again.code == 1
+    assert "is there already; name a store that is not" in again.err
+    for option, message in (("--start=2022-01-01", "no rides are logged on these days"), ("--start=x", "is not a day")):
+        refused = project.kedro(*inject[:4], option, "--to=data/other.db")
+        assert refused.code == 1
+        assert message in refused.err
+        assert not project.data("other.db").exists()
+    real = f"--params=serving.store=sqlite:///{project.data('rehearsal.db')}"
+    refused = project.kedro("monitor", "run", "--env=test", "--window=2021-02-01..2021-02-28", real)
+    assert refused.code == 1
+    assert "has the times of a simulation, and this is the machine's clock" in refused.err
+    *command, given = ended.out.split("Next: `kedro ")[1].split("`")[0].split()
+    ended = project.kedro(*command, f"{given},verdict_thresholds.min_rides=1000")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("Verdict: retrain (cause: level)")
+    assert "answers of version 1 agree with its package" in ended.out

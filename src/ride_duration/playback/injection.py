@@ -59,10 +59,11 @@ def find_logged_days(engine: Engine, model: str) -> tuple[str, str] | None:
     from ride_duration.store.tables import predictions
 
     when = predictions.c.pickup_datetime
+    question = select(func.min(when), func.max(when)).where(predictions.c.model == model)
+    first: Any
+    last: Any
     with engine.connect() as connection:
-        first, last = connection.execute(
-            select(func.min(when), func.max(when)).where(predictions.c.model == model)
-        ).one()
+        first, last = connection.execute(question).one()
     return None if first is None else (str(first.date()), str(last.date()))
 
 
