@@ -15,6 +15,7 @@ import pytest
 from ride_duration.mlflow_store import EXPERIMENT, flat
 from ride_duration.provenance import _user
 from tests.conftest import Ended, Project
+from tests.support.small_months import with_small_months
 
 #: One worker makes what these tests share.
 ARTIFACTS = {
@@ -87,6 +88,7 @@ def repository(root: Path, finished: Project) -> Project:
     shutil.copytree(finished.root / "data", root / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("mlflow"))
     (root / "requirements.lock").write_text("kedro==1.7.0\n")
     (root / ".gitignore").write_text("data/\n")
+    project.with_tracking_store()
     git(project, "init", "--quiet")
     git(project, "config", "user.name", "Ada Lovelace")
     git(project, "config", "user.email", "ada@example.com")
@@ -263,8 +265,9 @@ def test_nested_values_are_named_by_their_path() -> None:
 
 
 def test_without_mlflow_a_run_ends_well_and_says_that_it_is_not_tracked(
-    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    project: Project, finished: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    with_small_months(project, finished)
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mlflow" else find_spec(name))
     ended = project.run("model=mean")

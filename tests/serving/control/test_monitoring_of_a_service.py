@@ -8,8 +8,9 @@ import pytest
 
 from ride_duration.alerting.alert import Severity
 from ride_duration.alerting.decisions import list_alerts
-from ride_duration.alerting.outbox import Outbox, open_store
+from ride_duration.alerting.outbox import Outbox
 from ride_duration.store.database import engine_for_reading, locate_store
+from ride_duration.store.monitoring import open_monitoring
 from ride_duration.store.rollouts import RolloutEvent, Rollouts, RolloutStatus
 from tests.serving.conftest import Models
 from tests.serving.handlers.test_operations import metrics
@@ -79,7 +80,7 @@ def test_a_service_sends_what_a_monitoring_run_could_not(
     monkeypatch.setenv("RIDE_DURATION_WEBHOOK_SECRET", "secret")
     registry = models.champion()
     service = started(registry, monitoring_seconds=0.05, alerting=alerting(webhook={"enabled": True}))
-    outbox = Outbox(open_store(url_of(service, models)), make_settings("webhook"))
+    outbox = Outbox(open_monitoring(url_of(service, models)), make_settings("webhook"))
     outbox.report(registry.name, ["retrain"], [make_alert(subject=registry.name)], time.time())
     (request,) = receiver.wait_for(1)
     assert request.json["data"]["subject"] == registry.name
@@ -119,7 +120,7 @@ def test_a_receiver_that_hangs_delays_no_ride(
     registry = models.champion()
     hanging = alerting(webhook={"enabled": True, "secret_variable": "", "timeout_seconds": 2})
     service = started(registry, monitoring_seconds=0.05, alerting=hanging)
-    outbox = Outbox(open_store(url_of(service, models)), make_settings("webhook"))
+    outbox = Outbox(open_monitoring(url_of(service, models)), make_settings("webhook"))
     outbox.report(registry.name, ["retrain"], [make_alert(subject=registry.name)], time.time())
     receiver.wait_for(1)
     began = time.monotonic()
