@@ -19,6 +19,7 @@ from ride_duration.playback.service_process import find_free_port
 from ride_duration.store.database import locate_store
 from tests.conftest import REPOSITORY, program
 from tests.serving.conftest import Models
+from tests.support.alerting.samples import read_defaults
 from tests.support.alerting.webhook_receiver import WebhookReceiver
 from tests.support.serving.service import Running
 from tests.support.store.samples import until
@@ -147,7 +148,7 @@ def scrape(service: Running) -> list[Series]:
 def watched(models: Models) -> Iterator[Running]:
     """A service that has refused to be ready, answered rides, and been monitored."""
     registry = models.store.new()
-    with Running(models.project, registry.name, monitoring_seconds=0.05) as service:
+    with Running(models.project, registry.name, monitoring_seconds=0.05, alerting=read_defaults()) as service:
         assert service.get("/ready").status == 503
         models.champion(registry=registry)
         until(lambda: service.get("/ready").status == 200)
