@@ -88,7 +88,6 @@ def repository(root: Path, finished: Project) -> Project:
     shutil.copytree(finished.root / "data", root / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("mlflow"))
     (root / "requirements.lock").write_text("kedro==1.7.0\n")
     (root / ".gitignore").write_text("data/\n")
-    project.with_tracking_store()
     git(project, "init", "--quiet")
     git(project, "config", "user.name", "Ada Lovelace")
     git(project, "config", "user.email", "ada@example.com")
@@ -100,7 +99,7 @@ def repository(root: Path, finished: Project) -> Project:
 @pytest.fixture(scope="module")
 def trained(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A repository in which a model was trained on features that were already there; to be looked at."""
-    project = repository(tmp_path_factory.mktemp("trained") / "project", finished)
+    project = repository(tmp_path_factory.mktemp("trained") / "project", finished).with_tracking_store()
     ended = project.run("model=random_forest", "--pipelines", "data_science")
     assert ended.code == 0, ended.err
     return project
@@ -109,7 +108,7 @@ def trained(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 @pytest.fixture(scope="module")
 def failed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Ended, Ended]:
     """A repository with an uncommitted change, in which training failed, and then did not; to be looked at."""
-    project = repository(tmp_path_factory.mktemp("failed") / "project", finished)
+    project = repository(tmp_path_factory.mktemp("failed") / "project", finished).with_tracking_store()
     (project.root / "requirements.lock").write_text("kedro==1.7.1\n")
     bad = project.run("models.xgboost.hyper_parameters.tree_method=nonsense", "--pipelines", "data_science")
     return project, bad, project.run("model=mean", "--pipelines", "data_science")
