@@ -29,7 +29,8 @@ def rebase(by: str, why: str, env: str | None, params: dict[str, Any], traceback
     rides with those that were accepted. It holds for that version alone. The model itself is not changed.
     """
     with report_errors(traceback):
-        from ride_duration.pipelines.monitoring.acceptance import REBASE, describe_acceptance
+        from ride_duration.pipelines.monitoring.acceptance import REBASE
+        from ride_duration.pipelines.monitoring.verdict_text import describe_acceptance
         from ride_duration.store.monitoring import DecisionRow
 
         catalog, same = load_context(env, params).catalog, same_choice(env, params)

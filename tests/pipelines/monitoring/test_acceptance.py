@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from ride_duration.pipelines.monitoring.acceptance import REBASE, Accepted, compare_with
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
-from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.verdict import decide
+from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.store.monitoring import DecisionRow, Finding
 from tests.pipelines.monitoring.test_judgement import NO_DRIFT, RIDES, scored_by
 from tests.support.daily_sums import THRESHOLDS, sums_of

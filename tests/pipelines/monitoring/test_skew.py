@@ -18,10 +18,11 @@ from ride_duration.model_package import ModelPackage, SingleRides
 from ride_duration.model_package.package import Answers
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
-from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.label_delays import note_day_states
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.skew import probe_skew
+from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import set_states
 from tests.pipelines.monitoring.test_judgement import NO_DRIFT

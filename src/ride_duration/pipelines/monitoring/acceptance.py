@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,24 +160,6 @@ def offer_change(
     return {
         "since": str(since), "level": round(level, 4), "error_ratio": round(error_ratio, 4), "rides": rides,
     }  # fmt: skip
-
-
-def describe_acceptance(accepted: dict[str, Any]) -> str:
-    """Say what days are compared with, since when, and who decided so.
-
-    Args:
-        accepted: `since`, `level`, `error_ratio` and the names of the features `drifted`; `by`, `why` and `at`.
-    """
-    what = []
-    if (accepted["level"], accepted["error_ratio"]) != (1.0, 1.0):
-        what.append(f"the level {accepted['level']:.3f} and {accepted['error_ratio']:.3f} of the expected RMSE")
-    if accepted["drifted"]:
-        what.append(f"other rides ({', '.join(accepted['drifted'])})")
-    when = datetime.fromtimestamp(accepted["at"], UTC)
-    return (
-        f"from {accepted['since']} on, with {' and '.join(what)}, accepted on {when:%Y-%m-%d} by {accepted['by']} "
-        f"because: {accepted['why']}"
-    )
 
 
 def to_entry(accepted: Accepted) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from ride_duration.pipelines.monitoring.daily_sums import CHECKS, FROM, select_c
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incidents import find_excesses, find_level_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitoring
-from ride_duration.pipelines.monitoring.skew import PROBED, describe_difference
+from ride_duration.pipelines.monitoring.skew import PROBED
+from ride_duration.pipelines.monitoring.verdict_text import describe_difference
 
 #: The kind of incident in which the service does not answer as its package does.
 SKEW = "skew"

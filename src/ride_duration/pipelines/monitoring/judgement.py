@@ -11,7 +11,6 @@ import pandas as pd
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.acceptance import (
     compare_with,
-    describe_acceptance,
     find_accepted,
     leave_out_accepted,
     offer_change,
@@ -22,7 +21,7 @@ from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
 from ride_duration.pipelines.monitoring.incident_days import SKEW, describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
-from ride_duration.pipelines.monitoring.skew import describe_probe, describe_version
+from ride_duration.pipelines.monitoring.skew import describe_probe
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import DecisionRow, Evidence, Finding
@@ -178,80 +177,6 @@ def find_separation(drift_scores: pd.DataFrame) -> float | None:
     if "separation" not in drift_scores or drift_scores["separation"].isna().all():
         return None
     return round(float(drift_scores["separation"].dropna().iloc[0]), 4)
-
-
-def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | None = None) -> str:
-    """The verdict as plain text: what is found and why, the figures, and what to do.
-
-    Args:
-        verdict: Of `judge_window`.
-        label_figures: Of `summarise_labels`; none for scored months.
-    """
-    figures = verdict["figures"]
-    simulated = ", simulated" if verdict["simulated"] else ""
-    cause = "" if verdict["cause"] == "none" else f" (cause: {verdict['cause']})"
-    about = (
-        f"Version {verdict['version']} on {verdict['taxi_type']} taxis, {verdict['first']} to {verdict['last']}, "
-        f"answers {verdict['moment'].replace('_', ' ')}{simulated}"
-    )
-    lines = [
-        f"Verdict: {verdict['verdict']}{cause}",
-        about,
-        *(f"  {reason}" for reason in verdict["reasons"]),
-        *([f"Compared {describe_acceptance(verdict['accepted'])}"] if verdict.get("accepted") else []),
-        "",
-        f"{'':<34}{'':>9}{'95 % by days':>18}",
-        *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
-    ]
-    if label_figures:
-        lines.append(describe_labels(label_figures))
-    lines += [f"Scored again: {describe_version(one)}" for one in verdict.get("probed", ()) if one["probed"]]
-    if verdict["incidents"]:
-        lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
-    lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
-    if verdict["separation"] is not None:
-        auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
-        lines.append(f"A classifier tells the last week's rides from the reference's with an AUC of {auc}")
-    lines += [f"Not looked at: {what}" for what in verdict["missing"]]
-    place = f"The days, slices and features behind this are in {verdict['report']}."
-    return "\n".join([*lines, "", f"Next: {verdict['next']}.", place])
-
-
-NAMES = {
-    "rmse": "RMSE (min)",
-    "expected_rmse": "expected RMSE of such rides (min)",
-    "error_ratio": "RMSE / expected RMSE",
-    "level": "level (actual / predicted)",
-    "bias": "bias (predicted - actual, min)",
-    "mae": "MAE (min)",
-    "coverage": "inside the 90 % interval",
-    "width": "width of the interval (min)",
-    "within_5_minutes": "within 5 minutes",
-    "labelled": "actual duration known and valid",
-}
-
-
-def describe_labels(figures: dict[str, Any]) -> str:
-    """Return a sentence about the reports of a window of the log."""
-    known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
-    days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
-    if figures["delay_p50"] is None:
-        return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
-    delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))
-    return (
-        f"Reports: of {known} of {figures['rides']:,} rides, at most {delays} after the drop-off; doubled "
-        f"{figures['doubled'] or 0:.1%}, corrected {figures['corrected'] or 0:.1%}; {days} (final "
-        f"{figures['patience']:g} h after their end)"
-    )
-
-
-SHARES = ("coverage", "within_5_minutes", "labelled")
-
-
-def _line(name: str, value: float, low: float | None, high: float | None) -> str:
-    share = name in {NAMES[key] for key in SHARES}
-    shown = [f"{number:.1%}" if share else f"{number:.3f}" for number in (value, low, high) if number is not None]
-    return f"{name:<34}{shown[0]:>9}{' to '.join(shown[1:]):>18}"
 
 
 def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring) -> tuple[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -74,22 +74,6 @@ def describe_probe(daily_sums: pd.DataFrame, monitoring: Monitoring) -> list[dic
         | {"largest_difference": None if np.isinf(largest := rows["largest_difference"].max()) else float(largest)}
         for version, rows in of_day.groupby("version")
     ]
-
-
-def describe_version(probed: Mapping[str, float | None]) -> str:
-    """Return a sentence about a version whose answers were scored again, one of `describe_probe`."""
-    answers = f"{probed['probed']:,} answers of version {probed['version']}"
-    if not probed["differing"]:
-        return f"{answers} agree with its package"
-    difference = describe_difference(probed["largest_difference"])
-    return f"of {answers} {probed['differing']:,} differ from what its package says, {difference}"
-
-
-def describe_difference(minutes: float | None) -> str:
-    """Say by how much answers differ at most."""
-    if minutes is None or np.isinf(minutes):
-        return "which for some is not a number"
-    return f"by up to {minutes:.2g} min"
 
 
 def _count(differences: np.ndarray | None, monitoring: Monitoring) -> tuple[float, float, float]:
