@@ -24,6 +24,7 @@ from ride_duration.datasets.whole_files import (
     PlotlyDataset,
     TextDataset,
 )
+from ride_duration.datasets.zone_archive import ZoneArchiveDataset
 
 __all__ = [
     "AlertOutboxDataset",
@@ -49,4 +50,5 @@ __all__ = [
     "StudyDataset",
     "TextDataset",
     "TrackedRunDataset",
+    "ZoneArchiveDataset",
 ]
