@@ -41,7 +41,7 @@ export function cityMap(svg, zones, { pick, point }) {
   }
   const neighbours = NEIGHBOURS.map((shore) => shore.map(([longitude, latitude]) => place({ longitude, latitude })));
   const all = line([...zones.values()].flatMap((zone) => zone.outline));
-  const ground = [...zones.values()].every(({ isExact }) => isExact) ? [] : [{ d: all, class: "ground" }]; // between cells
+  const ground = [...zones.values()].every(({ isExact }) => isExact) ? [] : [{ d: all, class: "between" }]; // between cells
   const layers = [{ d: line(neighbours), class: "shallow" }, { d: all, class: "shallow" }, { d: line(neighbours), class: "neighbours" }, ...ground];
   sea.append(...layers.map((layer) => draw("path", layer)));
   svg.replaceChildren(sea, land, ring, over);
