@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ride_duration.pipelines.ingestion.simplification import simplify_rings
@@ -32,6 +32,7 @@ def off(points: np.ndarray, ring: np.ndarray) -> float:
     return float(np.hypot(*np.moveaxis(points[:, None] - nearest, 2, 0)).min(axis=1).max())
 
 
+@settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a loaded machine
 @given(
     heights=st.lists(st.floats(-20, 20).map(lambda height: round(height, 1)), min_size=2, max_size=40),
     tolerance=st.sampled_from([0.0, 0.5, 3.0, 10.0]),
