@@ -92,7 +92,7 @@ def test_a_change_that_is_accepted_is_what_days_are_compared_with(scored: Projec
     assert project.kedro(*run).code == 3
     ended = project.kedro(*rebase)
     assert ended.code == 0, ended.err
-    assert "Version 1 is compared from 2021-02-01 on, with the level 1.1" in ended.out
+    assert "Version 1 is compared from 2021-02-01 on, with the level 1." in ended.out
     assert "Next: `kedro monitor run --window 2021-02 --env test`" in ended.out
     assert "The next verdict compares from 2021-02-01 on" in project.kedro("monitor", "status", "--env=test").out
     twice = project.kedro(*rebase)
