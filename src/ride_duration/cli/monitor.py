@@ -172,9 +172,9 @@ def _load_verdict(env: str | None) -> dict[str, Any]:
 
 def _describe_pending(env: str | None) -> str:
     """Say which change was accepted after the newest verdict; empty where none was."""
-    catalog = load_context(env).catalog
-    kept = catalog.load("conclusion")
-    decisions = catalog.load("accepted_changes") if kept else []
+    context = load_context(env)
+    kept = load_dataset(context, "conclusion")
+    decisions = load_dataset(context, "accepted_changes") if kept else []
     newer = [one for one in decisions if one.version == kept[0].version and one.at >= kept[0].computed_at]
     if not newer:
         return ""

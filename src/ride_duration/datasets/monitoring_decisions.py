@@ -23,6 +23,4 @@ class MonitoringDecisionsDataset(OfStore, AbstractDataset["DecisionRow", "list[D
         add_decision(self._store.engine, self._store.model, msgspec.structs.replace(data, at=self._store.now()))
 
     def load(self) -> list[DecisionRow]:
-        from ride_duration.store.monitoring import load_decisions
-
-        return load_decisions(self._store.engine, self._store.model)
+        return self._store.load_decisions()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 from uuid import uuid4
 
 from kedro.io import AbstractDataset
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-    from ride_duration.store.monitoring import DayEvidence, DayState, VerdictRow
+    from ride_duration.store.monitoring import DayEvidence, DayState, DecisionRow, VerdictRow
     from ride_duration.store.queries.logged_rides import LoggedRides
     from ride_duration.store.queries.news import News
     from ride_duration.store.queries.sampled_answers import SampledAnswers
 
+
+T = TypeVar("T")
 
 #: Who marks incident days, beside people.
 _FOUND_BY = "monitoring"
@@ -116,13 +118,24 @@ class MonitoredStore:
         Raises:
             RideDurationError: The store cannot be read, or is on another clock.
         """
-        from ride_duration.store.monitoring import load_verdicts, read_monitoring
+        from ride_duration.store.monitoring import load_verdicts
+
+        return self._read(lambda engine: load_verdicts(engine, self.model, limit=1_000))
+
+    def load_decisions(self) -> list[DecisionRow]:
+        """Return the decisions about the monitoring of the model, as `load_verdicts` returns verdicts."""
+        from ride_duration.store.monitoring import load_decisions
+
+        return self._read(lambda engine: load_decisions(engine, self.model))
+
+    def _read(self, load: Callable[[Engine], list[T]]) -> list[T]:
+        from ride_duration.store.monitoring import read_monitoring
 
         engine = read_monitoring(self._url, open_clock(self._clock).kind)
         if engine is None:
             return []
         try:
-            return load_verdicts(engine, self.model, limit=1_000)
+            return load(engine)
         finally:
             engine.dispose()
 
