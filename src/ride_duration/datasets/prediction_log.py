@@ -131,8 +131,7 @@ class MonitoredStore:
     def _read(self, load: Callable[[Engine], list[T]]) -> list[T]:
         from ride_duration.store.monitoring import read_monitoring
 
-        engine = read_monitoring(self._url, open_clock(self._clock).kind)
-        if engine is None:
+        if (engine := read_monitoring(self._url, open_clock(self._clock).kind)) is None:
             return []
         try:
             return load(engine)
