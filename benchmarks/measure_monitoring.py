@@ -10,7 +10,6 @@ plans; `--store URL` measures again on it.
 
 import argparse
 import io
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -217,12 +216,18 @@ def copy(cursor: object, table: str, rows: pd.DataFrame) -> None:
         sent.write(text.getvalue())
 
 
+def read_peak_memory() -> float:
+    """Return the most memory of this process in MB; `getrusage` would count that of the process it came from."""
+    [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return float(peak.split()[1]) / 1e3
+
+
 @contextmanager
 def measured(what: str) -> Iterator[None]:
     """Print how long something took, and the most memory that this process has had."""
     wall, cpu = time.perf_counter(), time.process_time()
     yield
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    memory = read_peak_memory()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(f"{what}: {wall:.1f} s (this process {cpu:.1f} s of CPU), at most {memory:,.0f} MB so far", flush=True)
 

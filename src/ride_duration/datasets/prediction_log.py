@@ -85,6 +85,14 @@ class MonitoredStore:
         with describe_failures(self.reading):
             yield from iterate_rides(self.reading, self.model, day, rows)
 
+    def find_champions(self, day: str) -> list[int]:
+        """Find the versions that answered rides of a day as the champion."""
+        from ride_duration.store.monitoring import describe_failures
+        from ride_duration.store.queries.logged_rides import find_champions
+
+        with describe_failures(self.reading):
+            return find_champions(self.reading, self.model, day)
+
     def load_days(self, first: str, last: str) -> pd.DataFrame:
         """Return the sums of the log's days from the first to the last."""
         import pandas as pd

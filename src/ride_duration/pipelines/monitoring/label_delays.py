@@ -24,34 +24,41 @@ def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
     return (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
 
 
-def describe_labels(batches: list[LoggedRides]) -> dict[str, Any]:
-    """Count the reports about the rides of a day: each ride once, whichever versions answered it.
+class LabelCounts:
+    """Counts the reports about the rides of a day, batch by batch: each ride once, whichever versions answered it."""
 
-    Returns:
-        The row of `monitoring_labels`: `doubled` reports say what another one says, `corrected` rides have reports that
-        differ; `delays` counts the time from the drop-off to the first report, between `DELAY_EDGES`, the first bin
-        below and the last above them; `hours` are the rides and the labelled rides of each hour of the day.
-    """
-    counts = dict.fromkeys(("rides", "labelled", "out_of_range", "reports", "doubled", "corrected"), 0)
-    delays = np.zeros(len(DELAY_EDGES) + 1, dtype=np.int64)
-    hours = np.zeros((24, 2), dtype=np.int64)
-    for batch in batches:
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(("rides", "labelled", "out_of_range", "reports", "doubled", "corrected"), 0)
+        self._delays = np.zeros(len(DELAY_EDGES) + 1, dtype=np.int64)
+        self._hours = np.zeros((24, 2), dtype=np.int64)
+
+    def add(self, batch: LoggedRides) -> None:
+        """Count rides (n)."""
         rides = LoggedRides._make(values[batch.variant != VARIANTS.index(Variant.SHADOW)] for values in batch)
         reported = ~np.isnan(rides.actual)
         labelled = is_labelled(rides)
-        counts["rides"] += len(reported)
-        counts["labelled"] += int(labelled.sum())
-        counts["out_of_range"] += int((reported & ~labelled).sum())
-        counts["reports"] += int(rides.reports.sum())
-        counts["doubled"] += int((rides.reports - rides.values).sum())
-        counts["corrected"] += int((rides.values > 1).sum())
+        self._counts["rides"] += len(reported)
+        self._counts["labelled"] += int(labelled.sum())
+        self._counts["out_of_range"] += int((reported & ~labelled).sum())
+        self._counts["reports"] += int(rides.reports.sum())
+        self._counts["doubled"] += int((rides.reports - rides.values).sum())
+        self._counts["corrected"] += int((rides.values > 1).sum())
         delay = rides.reported_at - (_find_instants(rides) + 60 * rides.actual)
         known = delay[~np.isnan(delay)]
-        delays += np.bincount(np.searchsorted(DELAY_EDGES, known, side="right"), minlength=len(delays))
+        self._delays += np.bincount(np.searchsorted(DELAY_EDGES, known, side="right"), minlength=len(self._delays))
         hour = (rides.wall_clock % _DAY // 3600).astype(np.intp)
-        hours[:, 0] += np.bincount(hour, minlength=24)
-        hours[:, 1] += np.bincount(hour[labelled], minlength=24)
-    return {**counts, "delays": delays.tolist(), "hours": hours.tolist(), "state": str(DayState.OPEN)}
+        self._hours[:, 0] += np.bincount(hour, minlength=24)
+        self._hours[:, 1] += np.bincount(hour[labelled], minlength=24)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of `monitoring_labels`.
+
+        `doubled` reports say what another one says, `corrected` rides have reports that differ; `delays` counts the
+        time from the drop-off to the first report, between `DELAY_EDGES`, the first bin below and the last above them;
+        `hours` are the rides and the labelled rides of each hour of the day.
+        """
+        counted = {"delays": self._delays.tolist(), "hours": self._hours.tolist()}
+        return {**self._counts, **counted, "state": str(DayState.OPEN)}
 
 
 def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> dict[str, DayState]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
-from ride_duration.pipelines.monitoring.daily_sums import ALL
+from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.judgement import (
     NAMES,
     SHARES,
@@ -132,7 +132,8 @@ def _figures(figures: dict[str, list[float | None]]) -> str:
 def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monitoring) -> str:
     rows = []
     for name in sorted(set(daily_sums["slice"]) - {ALL}):
-        days, _ = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"], name)
+        first, last = monitoring.first_day, monitoring.last_day
+        days = select_days(daily_sums, verdict["version"], verdict["moment"], first, last, name)
         days = days.select(days.labelled > 0)
         if days.labelled.sum() < monitoring.verdict_thresholds.min_rides_of_a_day:
             continue
