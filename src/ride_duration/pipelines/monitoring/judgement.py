@@ -11,15 +11,13 @@ import pandas as pd
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
-from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
 from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import decide
-from ride_duration.stats.bootstrap import resample_days
+from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import Evidence, Finding
 from ride_duration.trips.features import FEATURES
-
-_SEED = 1
 
 #: What to do about each finding.
 _NEXT = {
@@ -103,28 +101,35 @@ def find_days(
 
 
 def measure(days: DailySums) -> dict[str, list[float | None]]:
-    """Return the figures of some days, each as [value, lower, upper day bound (95 %)]; None for what is not known."""
-    if not len(days.day):
-        return {}
-    sums = dict(zip(DailySums._fields[1:], days[1:], strict=True))
-    drawn = dict(zip(sums, resample_days(days.day, _SEED, *sums.values()), strict=True))
-    totals = {name: values.sum() for name, values in sums.items()}
-    return {
-        name: [_rounded(figure(totals)), *(_rounded(np.percentile(figure(drawn), q)) for q in (2.5, 97.5))]
-        for name, figure in _FIGURES.items()
-    }
+    """Return the figures of some days, each as [value, lower, upper bound (95 %, by correlated days)].
+
+    None stands for what is not known; there are no bounds for fewer than seven days.
+    """
+    return {name: _measure_ratio(*figure(days)) for name, figure in _FIGURES.items()} if len(days.day) else {}
 
 
-_FIGURES: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "rmse": lambda s: np.sqrt(s["squared"] / s["labelled"]),
-    "expected_rmse": lambda s: np.sqrt(s["expected"] / s["labelled"]),
-    "error_ratio": lambda s: np.sqrt(s["squared"] / s["expected"]),
-    "mae": lambda s: s["absolute"] / s["labelled"],
-    "bias": lambda s: (s["predicted"] - s["actual"]) / s["labelled"],
-    "level": lambda s: s["actual"] / s["predicted"],
-    "coverage": lambda s: s["covered"] / s["labelled"],
-    "width": lambda s: s["width"] / s["labelled"],
-    "within_5_minutes": lambda s: s["within_5"] / s["labelled"],
+def _measure_ratio(numerator: Numbers, denominator: Numbers, kind: str = "ratio") -> list[float | None]:
+    """Return a ratio of sums of days (n,) with its bounds: of a `root`, of a `share`, or as it is."""
+    below = float(denominator.sum())
+    values = np.array([numerator.sum() / below if below > 0 else np.nan, *bound_ratio(numerator, denominator)])
+    if kind == "root":
+        values = np.sqrt(np.maximum(values, 0.0))
+    elif kind == "share":
+        values = np.clip(values, 0.0, 1.0)
+    return [_rounded(value) for value in values.tolist()]
+
+
+#: Of days, what is divided by what, and of which kind the ratio is.
+_FIGURES: dict[str, Callable[[DailySums], tuple[Any, ...]]] = {
+    "rmse": lambda days: (days.squared, days.labelled, "root"),
+    "expected_rmse": lambda days: (days.expected, days.labelled, "root"),
+    "error_ratio": lambda days: (days.squared, days.expected, "root"),
+    "mae": lambda days: (days.absolute, days.labelled),
+    "bias": lambda days: (days.predicted - days.actual, days.labelled),
+    "level": lambda days: (days.actual, days.predicted),
+    "coverage": lambda days: (days.covered, days.labelled, "share"),
+    "width": lambda days: (days.width, days.labelled),
+    "within_5_minutes": lambda days: (days.within_5, days.labelled, "share"),
 }
 
 
@@ -133,78 +138,6 @@ def find_separation(drift_scores: pd.DataFrame) -> float | None:
     if "separation" not in drift_scores or drift_scores["separation"].isna().all():
         return None
     return round(float(drift_scores["separation"].dropna().iloc[0]), 4)
-
-
-def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | None = None) -> str:
-    """The verdict as plain text: what is found and why, the figures, and what to do.
-
-    Args:
-        verdict: Of `judge_window`.
-        label_figures: Of `summarise_labels`; none for scored months.
-    """
-    figures = verdict["figures"]
-    simulated = ", simulated" if verdict["simulated"] else ""
-    cause = "" if verdict["cause"] == "none" else f" (cause: {verdict['cause']})"
-    about = (
-        f"Version {verdict['version']} on {verdict['taxi_type']} taxis, {verdict['first']} to {verdict['last']}, "
-        f"answers {verdict['moment'].replace('_', ' ')}{simulated}"
-    )
-    lines = [
-        f"Verdict: {verdict['verdict']}{cause}",
-        about,
-        *(f"  {reason}" for reason in verdict["reasons"]),
-        "",
-        f"{'':<34}{'':>9}{'95 % by days':>18}",
-        *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
-    ]
-    if label_figures:
-        lines.append(describe_labels(label_figures))
-    if verdict["incidents"]:
-        lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
-    lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
-    if verdict["separation"] is not None:
-        auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
-        lines.append(f"A classifier tells the last week's rides from the reference's with an AUC of {auc}")
-    lines += [f"Not looked at: {what}" for what in verdict["missing"]]
-    place = f"The days, slices and features behind this are in {verdict['report']}."
-    return "\n".join([*lines, "", f"Next: {verdict['next']}.", place])
-
-
-NAMES = {
-    "rmse": "RMSE (min)",
-    "expected_rmse": "expected RMSE of such rides (min)",
-    "error_ratio": "RMSE / expected RMSE",
-    "level": "level (actual / predicted)",
-    "bias": "bias (predicted - actual, min)",
-    "mae": "MAE (min)",
-    "coverage": "inside the 90 % interval",
-    "width": "width of the interval (min)",
-    "within_5_minutes": "within 5 minutes",
-    "labelled": "actual duration known and valid",
-}
-
-
-def describe_labels(figures: dict[str, Any]) -> str:
-    """Return a sentence about the reports of a window of the log."""
-    known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
-    days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
-    if figures["delay_p50"] is None:
-        return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
-    delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))
-    return (
-        f"Reports: of {known} of {figures['rides']:,} rides, at most {delays} after the drop-off; doubled "
-        f"{figures['doubled'] or 0:.1%}, corrected {figures['corrected'] or 0:.1%}; {days} (final "
-        f"{figures['patience']:g} h after their end)"
-    )
-
-
-SHARES = ("coverage", "within_5_minutes", "labelled")
-
-
-def _line(name: str, value: float, low: float | None, high: float | None) -> str:
-    share = name in {NAMES[key] for key in SHARES}
-    shown = [f"{number:.1%}" if share else f"{number:.3f}" for number in (value, low, high) if number is not None]
-    return f"{name:<34}{shown[0]:>9}{' to '.join(shown[1:]):>18}"
 
 
 def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring) -> tuple[str, list[str]]:

@@ -44,7 +44,7 @@ class LabelCounts:
         self._counts["doubled"] += int((rides.reports - rides.values).sum())
         self._counts["corrected"] += int((rides.values > 1).sum())
         delay = rides.reported_at - (_find_instants(rides) + 60 * rides.actual)
-        known = delay[~np.isnan(delay)]
+        known = delay[(rides.actual >= 0) & ~np.isnan(delay)]  # a drop-off before the pick-up is no time to count from
         self._delays += np.bincount(np.searchsorted(DELAY_EDGES, known, side="right"), minlength=len(self._delays))
         hour = (rides.wall_clock % _DAY // 3600).astype(np.intp)
         self._hours[:, 0] += np.bincount(hour, minlength=24)
@@ -54,8 +54,8 @@ class LabelCounts:
         """Return the row of `monitoring_labels`.
 
         `doubled` reports say what another one says, `corrected` rides have reports that differ; `delays` counts the
-        time from the drop-off to the first report, between `DELAY_EDGES`, the first bin below and the last above them;
-        `hours` are the rides and the labelled rides of each hour of the day.
+        time from the drop-off to the first report, between `DELAY_EDGES`, the first bin below and the last above them,
+        without drop-offs before the pick-up; `hours` are the rides and the labelled rides of each hour of the day.
         """
         counted = {"delays": self._delays.tolist(), "hours": self._hours.tolist()}
         return {**self._counts, **counted, "state": str(DayState.OPEN)}

@@ -10,16 +10,10 @@ import pandas as pd
 
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
-from ride_duration.pipelines.monitoring.judgement import (
-    NAMES,
-    SHARES,
-    describe_labels,
-    find_days,
-    find_separation,
-    measure,
-)
+from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
+from ride_duration.pipelines.monitoring.verdict_text import NAMES, SHARES, describe_labels
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -88,7 +82,7 @@ def write_report(
         f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
         f"<ul>{reasons}{missing}</ul><p><b>Next:</b> {_with_code(verdict['next'])}</p>"
         f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
-        f"line is the week up to a day, its band 95 % of draws of whole days.</p>"
+        f"line is the week up to a day, its band the 95 % bounds of a whole week, by correlated days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"
         f"{_labels(label_figures)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
         f"<h2>Which rides were asked for</h2>{_drift(drift_scores)}</html>\n"
