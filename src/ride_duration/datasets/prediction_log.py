@@ -11,7 +11,7 @@ from uuid import uuid4
 from kedro.io import AbstractDataset
 
 from ride_duration.clock import open_clock
-from ride_duration.errors import ConfigurationError, RideDurationError
+from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
 from ride_duration.registry import model_name
 from ride_duration.store.database import locate_store
 
@@ -69,6 +69,20 @@ class MonitoredStore:
     def now(self) -> float:
         """Return seconds since 1970-01-01 UTC on the store's clock."""
         return open_clock(self._clock).now()
+
+    def has_predictions(self) -> bool:
+        """Return whether the service has logged an answer of the model; no store is made to find out."""
+        from ride_duration.store.database import engine_for_reading
+        from ride_duration.store.queries.contents import has_answers
+
+        try:
+            engine = engine_for_reading(self._url, open_clock(self._clock).kind)
+        except NotFound:
+            return False
+        try:
+            return has_answers(engine, self.model)
+        finally:
+            engine.dispose()
 
     def find_news(self) -> News:
         """Find the days about which anything has arrived since the rows were computed."""
@@ -143,14 +157,14 @@ class Conclusion(NamedTuple):
         verdict: As a row; `computed_at`, `watermark` and `last_actual` are filled in when it is kept.
         scores: Rows of `monitoring_scores`.
         scored_days: Of scored months.
-        incidents: Day, kind and source of what broke in the window.
+        incidents: Day, kind and source of what broke in the window; None: those that are kept stay as they are.
         window: First and last day.
     """
 
     verdict: VerdictRow
     scores: list[dict[str, Any]]
     scored_days: Iterable[DayEvidence] = ()
-    incidents: Sequence[tuple[str, str, str]] = ()
+    incidents: Sequence[tuple[str, str, str]] | None = None
     window: tuple[str, str] = ("", "")
 
 
@@ -267,8 +281,9 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
         engine, model, now = store.engine, store.model, store.now()
         replace_days(engine, model, Evidence.SCORED, data.scored_days, now)
         replace_scores(engine, model, evidence, data.scores, now)
-        incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
-        replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
+        if data.incidents is not None:
+            incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
+            replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
         verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
         if evidence is Evidence.LOG:
             watermark, last = load_watermark(engine, model).predictions, find_last_actual(store.reading)

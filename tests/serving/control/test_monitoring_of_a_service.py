@@ -59,6 +59,8 @@ def test_verdict_and_days_are_shown_and_scraped(models: Models, started: Callabl
     }  # fmt: skip
     assert {key: sampled[f"{name}_{key}",] for key in wanted} == wanted
 
+    beside = {"window": "2021-03", "official": False}
+    write_verdict(url_of(service, models), registry.name, "retrain", "level", 1_700_080_000.0, level=1.02, **beside)
     write_verdict(url_of(service, models), registry.name, "incident", "data", 1_700_086_400.0, level=1.4)
     until(lambda: service.get("/monitoring").json["verdict"]["verdict"] == "incident")
     assert [day["day"] for day in service.get("/monitoring").json["days"] if day["incident"]] == ["2021-03-31"]

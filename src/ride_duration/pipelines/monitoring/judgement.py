@@ -13,7 +13,7 @@ from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.bootstrap import resample_days
 from ride_duration.store.monitoring import Evidence, Finding
@@ -31,7 +31,7 @@ _NEXT = {
 }
 
 
-def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitoring) -> dict[str, Any]:
+def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitored) -> dict[str, Any]:
     """Decide about the version that scored the last day of the window.
 
     Args:
@@ -40,7 +40,8 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         monitoring: Says which months, and where each finding begins.
 
     Returns:
-        `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
+        Whether it is `official`, and if not, why it is `exploratory`; `verdict`, `cause`, `reasons`, `gain`, `next`;
+        `version`, `moment`, `first` and `last` day that has answers; the figures of the
         window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
         days, and what broke on them, `broken`; `missing`, what could not be looked at; the page about it, `report`.
     """
@@ -64,6 +65,9 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         _find_year_before(year_before, moment, version, monitoring),
     )
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
+    answered = days.day[days.rides > 0] if days.rides.any() else days.day
+    if to_come := monitoring.days_to_come:
+        missing.append(f"{to_come[0]} to {to_come[1]}: these days are not over")
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
@@ -72,12 +76,12 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     if np.isnan(days.expected[counted]).all():
         missing.append("expected error: the package has no error model (released by a former version)")
     return {
+        "official": not monitoring.why_exploratory, "exploratory": monitoring.why_exploratory,
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
         "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
-        "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
-        "last": str(days.day[-1]),
+        "version": version, "moment": moment, "first": str(answered[0]), "last": str(answered[-1]),
         "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
@@ -149,9 +153,11 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
         f"Version {verdict['version']} on {verdict['taxi_type']} taxis, {verdict['first']} to {verdict['last']}, "
         f"answers {verdict['moment'].replace('_', ' ')}{simulated}"
     )
+    why = verdict.get("exploratory", "")  # of a former program: none
     lines = [
         f"Verdict: {verdict['verdict']}{cause}",
         about,
+        *([f"Exploratory: {why}. Page, metrics and alerts do not follow it."] if why else []),
         *(f"  {reason}" for reason in verdict["reasons"]),
         "",
         f"{'':<34}{'':>9}{'95 % by days':>18}",

@@ -75,7 +75,7 @@ class MonitoringState(NamedTuple):
 
 
 class MonitoringReader:
-    """Follows the newest verdict about a model.
+    """Follows the newest official verdict about a model.
 
     Args:
         store_url: Of the prediction log.
@@ -101,7 +101,7 @@ class MonitoringReader:
                 self._engine = read_monitoring(self._url, self._clock)
             if self._engine is None:
                 return
-            verdict = load_newest_verdict(self._engine, self._model)
+            verdict = load_newest_verdict(self._engine, self._model, only_official=True)
             if verdict is None:
                 self.state = None
             elif self.state is None or self.state.verdict.number != verdict.number:
@@ -142,7 +142,8 @@ class MonitoringReader:
         scores = [
             score
             for score in load_scores(engine, self._model, verdict.first, verdict.last)
-            if score["statistic"] == "psi" and score["version"] == verdict.version and score["value"] is not None
+            if (score["statistic"], score["version"]) == ("psi", verdict.version)
+            and (score["evidence"], score["value"] is not None) == (verdict.evidence, True)
         ]
         newest = max((score["last"] for score in scores), default="")
         return max((score["value"] for score in scores if score["last"] == newest), default=None)

@@ -1,4 +1,4 @@
-"""Rows of incident days, which leave training and correction out, and of decisions of people."""
+"""Rows of incident days, found or marked, which the verdict leaves out, and of decisions of people."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class IncidentDay(msgspec.Struct, frozen=True):
         source: Where, for instance a zone group; empty: everywhere.
         since: When it was found (seconds since 1970-01-01 UTC).
         by: Who or what found it.
+        why: In the words of whoever has marked it.
     """
 
     day: str
@@ -30,6 +31,7 @@ class IncidentDay(msgspec.Struct, frozen=True):
     source: str
     since: float
     by: str
+    why: str = ""
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
