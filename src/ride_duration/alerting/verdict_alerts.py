@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.alerting.abandoned import resolve_abandoned
 from ride_duration.alerting.alert import Alert
 from ride_duration.store.monitoring import Evidence, find_newest_day
 from ride_duration.trips.clock import find_day
@@ -28,6 +29,7 @@ def report_verdict(outbox: Outbox, model: str, found: dict[str, Any], now: float
     Raises:
         RideDurationError: The store cannot be reached.
     """
+    resolve_abandoned(outbox, model, None, now)
     if not found["official"]:
         log.info("Alerts stay as they are: this verdict is exploratory.")
         return
