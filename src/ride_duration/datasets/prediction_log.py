@@ -86,10 +86,11 @@ class MonitoredStore:
 
     def find_news(self) -> News:
         """Find the days about which anything has arrived since the rows were computed."""
-        from ride_duration.store.monitoring import load_watermark
+        from ride_duration.store.monitoring import load_times, load_watermark
         from ride_duration.store.queries.news import find_news
 
-        return find_news(self.reading, self.model, load_watermark(self.reading, self.model))
+        times_known = load_times(self.reading, self.model)[0] is not None
+        return find_news(self.reading, self.model, load_watermark(self.reading, self.model), times_known=times_known)
 
     def read_rides(self, day: str, rows: int) -> Iterator[LoggedRides]:
         """Yield the logged rides of a day, so many at a time."""
@@ -174,14 +175,17 @@ def keep_increment(store: MonitoredStore, increment: Increment) -> None:
     Raises:
         RideDurationError: Another run computes the log meanwhile, or the store cannot be written.
     """
-    if increment.news is None or increment.news.seen == increment.news.reached:
+    if increment.news is None:
         return
     from ride_duration.store.monitoring import Evidence, claim_log, move_watermark, replace_days
 
     run = uuid4().hex
-    claim_log(store.engine, store.model, run, increment.news.seen)
+    news = increment.news
+    if news.seen == news.reached and news.asked_at is None:
+        return
+    claim_log(store.engine, store.model, run, news.seen)
     replace_days(store.engine, store.model, Evidence.LOG, increment.days, store.now(), run)
-    move_watermark(store.engine, store.model, run, increment.news.reached, store.now())
+    move_watermark(store.engine, store.model, run, news.reached, store.now(), news.asked_at, news.received_at)
 
 
 class OfStore:
@@ -270,12 +274,12 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
             Evidence,
             IncidentDay,
             add_verdict,
+            load_times,
             load_watermark,
             replace_days,
             replace_incident_days,
             replace_scores,
         )
-        from ride_duration.store.queries.ground_truth import find_last_actual
 
         store, evidence = self._store, data.verdict.evidence
         engine, model, now = store.engine, store.model, store.now()
@@ -286,8 +290,8 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
             replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
         verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
         if evidence is Evidence.LOG:
-            watermark, last = load_watermark(engine, model).predictions, find_last_actual(store.reading)
-            verdict = msgspec.structs.replace(verdict, watermark=watermark, last_actual=last)
+            watermark, (asked_at, last) = load_watermark(engine, model).predictions, load_times(engine, model)
+            verdict = msgspec.structs.replace(verdict, watermark=watermark, watermark_at=asked_at, last_actual=last)
         add_verdict(engine, verdict)
 
     def load(self) -> list[VerdictRow]:
