@@ -9,7 +9,6 @@ from ride_duration.store.monitoring import load_times
 from tests.support.logged_rides import LogWriter, make_log, open_store
 from tests.support.monitoring import monitoring
 
-
 ROUNDS = (("green", "2021-02-01"), ("green", "2021-03-01"), ("yellow", "2021-04-01"))
 
 
