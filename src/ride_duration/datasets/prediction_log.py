@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-    from ride_duration.store.monitoring import DayEvidence, DayState, VerdictRow
+    from ride_duration.store.monitoring import DayEvidence, DayState, IncidentDay, VerdictRow
     from ride_duration.store.queries.logged_rides import LoggedRides
     from ride_duration.store.queries.news import News
 
@@ -115,6 +115,19 @@ class MonitoredStore:
         from ride_duration.store.monitoring import load_labels
 
         return load_labels(self.reading, self.model)
+
+    def load_marks(self, first: str, last: str) -> list[IncidentDay]:
+        """Return the days that people have marked; none where there is no store yet."""
+        from ride_duration.store.monitoring import load_marks, read_monitoring
+
+        engine = read_monitoring(self._url, open_clock(self._clock).kind)
+        if engine is None:
+            return []
+        try:
+            # a former program's table has no reasons before it is migrated
+            return load_marks(self.reading, self.model, first, last)
+        finally:
+            engine.dispose()
 
     def load_verdicts(self) -> list[VerdictRow]:
         """Return the verdicts about the model, the newest first; none where there is no store yet.

@@ -200,3 +200,18 @@ def test_an_exploratory_verdict_says_so() -> None:
     assert (verdict["official"], verdict["exploratory"]) == (False, "its window is not last_28d")
     assert "Exploratory: its window is not last_28d. Page, metrics and alerts do not" in summarise_verdict(verdict)
     assert "Exploratory" not in summarise_verdict(judged(scored_month("2021-03", rides=RIDES)))
+
+
+def test_days_that_a_person_has_marked_are_left_out_and_end_an_incident() -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    broken = trips["lpep_pickup_datetime"].dt.day >= 29
+    trips.loc[broken, "actual_duration"] *= 1.6
+    february = scored_month("2021-02", rides=RIDES)
+    assert judged(february, trips)["verdict"] == "incident"
+    marked = tuple((f"2021-03-{day}", "Ana", "strike") for day in (29, 30, 31))
+    verdict = judged(february, trips, marked=marked)
+    assert (verdict["verdict"], verdict["incidents"]) == ("ok", [])
+    assert verdict["marked"] == ["2021-03-29 to 2021-03-31, 3 days: marked by Ana, strike"]
+    assert "Left out:\n  2021-03-29 to 2021-03-31, 3 days: marked by Ana, strike" in summarise_verdict(verdict)
+    everything = tuple((f"2021-03-{day:02}", "Ana", "strike") for day in range(1, 32))
+    assert judged(february, trips, marked=everything)["verdict"] == "insufficient"

@@ -46,7 +46,8 @@ def resolve_window(
             f"not one day of {monitoring.window} is over: yesterday was {monitored.yesterday} in New York, on the "
             "store's clock; name days up to there with --window"
         )
-    return monitored
+    marks = prediction_log.load_marks(monitored.day_before, monitored.last_day)
+    return monitored.model_copy(update={"marked": tuple((mark.day, mark.by, mark.why) for mark in marks)})
 
 
 def conclude(

@@ -12,7 +12,12 @@ from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
-from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
+from ride_duration.pipelines.monitoring.incident_days import (
+    describe_incidents,
+    describe_marks,
+    find_incidents,
+    mark_days,
+)
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.day_bounds import bound_ratio
@@ -24,7 +29,7 @@ _NEXT = {
     Finding.OK: "nothing to do; look again when the next days are known",
     Finding.WATCH: "look again in a week; the report shows what moved",
     Finding.RETRAIN: "train on newer months: `kedro run --params=train_data=MONTHS,val_data=MONTH`, same --env",
-    Finding.INCIDENT: "find what broke on these days (meters, a source, a blizzard); do not train on them",
+    Finding.INCIDENT: "find what broke (meters, a source, a blizzard); `kedro monitor mark DAY..DAY` leaves days out",
     Finding.INSUFFICIENT: "wait for more actual durations, or score more months",
 }
 
@@ -39,9 +44,10 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
 
     Returns:
         Whether it is `official`, and if not, why it is `exploratory`; `verdict`, `cause`, `reasons`, `gain`, `next`;
-        `version`, `moment`, `first` and `last` day that has answers; the figures of the
-        window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days, and what broke on them, `broken`; `missing`, what could not be looked at; the page about it, `report`.
+        `version`, `moment`, `first` and `last` day that has answers; the figures of the window, each with its day
+        bounds; `drifted` features, and the `separation` of all of them together; `incidents`, days, and what broke on
+        them, `broken`; days that people have `marked`; `missing`, what could not be looked at; the page about it,
+        `report`.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
@@ -54,9 +60,10 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     ]
     drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
+    marked = np.isin(days.day, monitoring.marked_days)
     verdict = decide(
-        days,
-        incidents,
+        days.select(~marked),
+        incidents[~marked],
         drifted,
         more_missing,
         monitoring.verdict_thresholds,
@@ -83,7 +90,8 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
-        "broken": describe_incidents(broken), "missing": missing, "report": monitoring.report,
+        "broken": describe_incidents(broken), "marked": describe_marks(monitoring, monitoring.first_day),
+        "missing": missing, "report": monitoring.report,
     }  # fmt: skip
 
 

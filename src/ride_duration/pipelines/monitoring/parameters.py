@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from ride_duration.model_package.reference import ANSWERS
@@ -260,16 +261,23 @@ class Monitored(Monitoring):
         now: On the store's clock (seconds since 1970-01-01 UTC).
         why_exploratory: Why the page, metrics and alerts do not follow the verdict; empty: they do.
         is_what_if: Whether anything but the window is given for this run alone.
+        marked: Days that people have marked as incidents, who, and why.
     """
 
     now: float
     why_exploratory: str = ""
     is_what_if: bool = False
+    marked: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def last_day(self) -> str:
         """The last day of the window that is over."""
         return min(super().last_day, self.yesterday)
+
+    @property
+    def marked_days(self) -> NDArray[np.datetime64]:
+        """The days that people have marked."""
+        return np.array([day for day, _, _ in self.marked], dtype="datetime64[D]")
 
     @property
     def days_to_come(self) -> tuple[str, str] | None:

@@ -48,6 +48,8 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
     ]
     if label_figures:
         lines.append(describe_labels(label_figures))
+    if verdict.get("marked"):  # former programs knew none
+        lines += ["Left out:", *(f"  {sentence}" for sentence in verdict["marked"])]
     if verdict["incidents"]:
         lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")

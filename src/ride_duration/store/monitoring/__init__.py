@@ -21,11 +21,14 @@ from ride_duration.store.monitoring.day_rows import (
 )
 from ride_duration.store.monitoring.opening import describe_failures, open_monitoring, read_monitoring
 from ride_duration.store.monitoring.operator_rows import (
+    MARKED,
     DecisionRow,
     IncidentDay,
     add_decision,
     load_decisions,
     load_incident_days,
+    load_marks,
+    mark_days,
     replace_incident_days,
 )
 from ride_duration.store.monitoring.verdict_rows import (
@@ -42,6 +45,7 @@ from ride_duration.store.monitoring.verdict_rows import (
 
 __all__ = [
     "DELAY_EDGES",
+    "MARKED",
     "Cause",
     "DayEvidence",
     "DayState",
@@ -61,11 +65,13 @@ __all__ = [
     "load_features",
     "load_incident_days",
     "load_labels",
+    "load_marks",
     "load_newest_verdict",
     "load_scores",
     "load_times",
     "load_verdicts",
     "load_watermark",
+    "mark_days",
     "move_watermark",
     "open_monitoring",
     "read_monitoring",

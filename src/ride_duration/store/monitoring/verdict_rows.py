@@ -134,13 +134,16 @@ def load_verdicts(
     engine: Engine, model: str, limit: int = 50, evidence: Evidence | None = None, *, only_official: bool = False
 ) -> list[VerdictRow]:
     """Return the last verdicts about a model, the newest first."""
-    from sqlalchemy import select
+    from sqlalchemy import inspect, select
 
     from ride_duration.store.monitoring_tables import monitoring_verdicts as table
 
+    with describe_failures(engine):  # a store of a former program lacks the last columns as long as nobody writes
+        there = {column["name"] for column in inspect(engine).get_columns(table.name)}
+    columns = [column for column in table.columns if column.name in there]
     wanted = [table.c.model == model, *([] if evidence is None else [table.c.evidence == str(evidence)])]
-    wanted += [table.c.official == 1] if only_official else []
-    question = select(table).where(*wanted).order_by(table.c.computed_at.desc(), table.c.number.desc()).limit(limit)
+    wanted += [table.c.official == 1] if only_official and "official" in there else []
+    question = select(*columns).where(*wanted).order_by(table.c.computed_at.desc(), table.c.number.desc()).limit(limit)
     with describe_failures(engine), engine.connect() as connection:
         rows = [dict(row) for row in connection.execute(question).mappings()]
     return [_verdict(row) for row in rows]
@@ -201,5 +204,5 @@ def load_scores(engine: Engine, model: str, first: str = "", last: str = "9999")
 
 def _verdict(row: dict[str, Any]) -> VerdictRow:
     values = row | {name: json.loads(row[name]) for name in _JSON}
-    values |= {"evidence": Evidence(row["evidence"])} | {name: bool(row[name]) for name in _FLAGS}
+    values |= {"evidence": Evidence(row["evidence"])} | {name: bool(row[name]) for name in _FLAGS if name in row}
     return VerdictRow(**values)
