@@ -4,15 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ride_duration.pipelines.monitoring.comparable_days import CALENDAR, find_comparable_days
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
-from ride_duration.pipelines.monitoring.drift import (
-    CALENDAR,
-    Reference,
-    compare_window,
-    find_comparable_days,
-    find_drifted,
-    measure_drift,
-)
+from ride_duration.pipelines.monitoring.drift import Reference, compare_window, find_drifted, measure_drift
 from ride_duration.stats.binning import count_by_day, find_bins, find_edges
 from tests.support.monitoring import monitoring, partitions, scored_month
 from tests.support.packages import package
@@ -117,3 +111,28 @@ def test_a_month_with_gaps_is_scored_as_before_and_broken_days_are_left_out() ->
         by_week = scores.groupby("first")["feature"].agg(set)
         assert [bool(found & set(CALENDAR)) for found in by_week] == [True, False, True]
         assert all("trip_distance" in found for found in by_week)
+
+
+def test_a_week_is_compared_with_the_week_before_by_the_same_steps() -> None:
+    changed = NOW.assign(distance=NOW["distance"] * np.where(NOW["number"] >= 21, 1.5, 1.0))
+    scores = compare(changed).set_index(["first", "feature"])
+    newest, before = (scores.xs(np.datetime64(day), level="first") for day in ("2021-03-22", "2021-03-15"))
+    assert newest["changed"][newest["changed"]].index.tolist() == ["distance"]
+    assert newest.loc["distance", "adjusted_to_previous"] <= LIMITS.alpha
+    assert not before["changed"].any()
+    assert (before["adjusted_to_previous"] >= before["p_value_to_previous"]).all()
+
+
+def test_a_week_after_a_gap_has_no_week_before() -> None:
+    scores = compare(remove(NOW, *range(14, 21)))
+    newest = scores[scores["first"] == scores["first"].max()]
+    assert newest["psi_to_previous"].isna().all()
+    assert newest["adjusted_to_previous"].isna().all()
+    assert not newest["changed"].any()
+
+
+def test_weeks_of_one_kind_differ_from_the_week_before_as_rarely_as_promised() -> None:
+    found = [compare(draw_rides(seed))[["p_value_to_previous", "changed"]] for seed in range(10, 22)]
+    together = pd.concat(found)
+    assert (together["p_value_to_previous"] <= 0.05).mean() <= 0.1
+    assert together["changed"].mean() <= 0.01

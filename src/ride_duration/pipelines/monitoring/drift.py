@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 from ride_duration.datasets.prediction_log import MonitoredStore
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
-from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.incident_days import find_incidents, mark_days
+from ride_duration.pipelines.monitoring.comparable_days import (
+    CALENDAR,
+    OF_WEEKDAYS,
+    choose_days,
+    find_comparable_days,
+    find_incident_days,
+)
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
 from ride_duration.pipelines.monitoring.parameters import DriftLimits, Monitoring
 from ride_duration.pipelines.monitoring.scored_features import count_rides
@@ -31,19 +36,16 @@ from ride_duration.stats.drift import (
     draw_days,
     find_p_value,
 )
-from ride_duration.stats.whole_days import LEAST_SHARE, find_unbroken_days, find_whole_days
+from ride_duration.stats.whole_days import LEAST_SHARE
 from ride_duration.store.variant import Variant
 
-#: Features whose bins tell weekdays apart.
-OF_WEEKDAYS = ("weekday", "hour_of_week")
-
-#: Features that differ in every window that is not of whole weeks.
-CALENDAR = ("hour", *OF_WEEKDAYS)
+#: Added to the seed of a window for the draws of the window before.
+_BEFORE = 1_000
 
 _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
     "missing_in_reference", "p_value", "adjusted", "beyond", "edges", "share_in_reference", "share",
-    "separation",
+    "separation", "p_value_to_previous", "adjusted_to_previous", "changed",
 )  # fmt: skip
 
 
@@ -81,7 +83,8 @@ def measure_drift(
 
     Returns:
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
-        the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; `edges`, the
+        the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; the same two
+        and whether it has `changed` against the window before; `edges`, the
         inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values);
         `separation` of all features together, of the newest window alone. Empty where the package has no reference, as
         those of former programs. What was not recorded, or not asked for, is not compared, nor are days that are
@@ -99,7 +102,7 @@ def measure_drift(
         counts, values = _load_counts(logged_days, reference, days, version)
     else:
         counts, values = count_rides(scored_trips, package, reference.edges, days, version, monitoring)
-    comparable = find_comparable_days(counts, _find_incident_days(daily_sums, monitoring, version, days))
+    comparable = find_comparable_days(counts, find_incident_days(daily_sums, monitoring, version, days))
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
@@ -215,29 +218,33 @@ def compare_window(
     before = slice(window.start - limits.window_days, window.start)
 
     @cache
-    def draw(chosen: tuple[int, ...]) -> Drawn:
+    def draw(chosen: tuple[int, ...], seed: int = seed) -> Drawn:
         return draw_days(find_weekdays(reference.days), find_weekdays(days[list(chosen)]), limits.draws, seed)
 
     rows = []
     for name, by_day in counts.items():
-        chosen = _choose_days(name, comparable[name], window)
+        chosen = choose_days(name, comparable[name], window)
         if not len(chosen):
             continue
-        earlier = _choose_days(name, comparable[name], before) if before.start >= 0 else np.empty(0, dtype=int)
+        earlier = choose_days(name, comparable[name], before) if before.start >= 0 else np.empty(0, dtype=int)
         drawn = draw(tuple(chosen.tolist()))
         now, then, total = by_day[chosen].sum(axis=0), by_day[earlier].sum(axis=0), reference.counts[name].sum(axis=0)
-        psi = float(compute_psi(total, now))
+        psi, to_previous = float(compute_psi(total, now)), float(compute_psi(then, now))
+        # Two windows that nothing but chance tells apart: the window before in the place of the reference.
+        both = drawn._replace(reference=draw(tuple(earlier.tolist()), seed + _BEFORE).window) if len(earlier) else None
         in_window = [numbers[np.isin(day, chosen)] for day, numbers in values[name]]
         rows.append(
             {
                 "first": days[window][0], "last": days[window][-1], "feature": name, "psi": psi,
-                "psi_to_previous": float(compute_psi(then, now)) if then.sum() else np.nan,
+                "psi_to_previous": to_previous if both else np.nan,
                 "jensen_shannon": float(compute_jensen_shannon(total, now)),
                 "wasserstein": compute_wasserstein(
                     _quantiles(reference.rows[name].to_numpy(dtype=np.float64)), _quantiles(np.concatenate(in_window))
                 ),
                 "missing": now[-1] / max(now.sum(), 1.0), "missing_in_reference": total[-1] / max(total.sum(), 1.0),
                 "p_value": find_p_value(psi, reference.counts[name], drawn, of_weekdays=name in OF_WEEKDAYS),
+                "p_value_to_previous": np.nan if both is None
+                else find_p_value(to_previous, reference.counts[name], both, of_weekdays=name in OF_WEEKDAYS),
                 "edges": reference.edges[name].tolist(),
                 "share_in_reference": (total / max(total.sum(), 1.0)).tolist(),
                 "share": (now / max(now.sum(), 1.0)).tolist(),
@@ -246,42 +253,18 @@ def compare_window(
     if not rows:
         return pd.DataFrame(columns=["feature"])
     table = pd.DataFrame(rows)
-    adjusted = adjust_for_number(dict(zip(table["feature"], table["p_value"], strict=True)))
-    table["adjusted"] = [adjusted[name] for name in table["feature"]]
+    table["adjusted"] = _adjust(table, "p_value")
     table["beyond"] = (table["adjusted"] <= limits.alpha) & (table["psi"] >= limits.psi)
+    table["adjusted_to_previous"] = _adjust(table, "p_value_to_previous")
+    table["changed"] = (table["adjusted_to_previous"] <= limits.alpha) & (table["psi_to_previous"] >= limits.psi)
     return table
 
 
-def find_comparable_days(
-    counts: dict[str, NDArray[np.float64]], incidents: NDArray[np.bool_]
-) -> dict[str, NDArray[np.bool_]]:
-    """Return of each feature which days (n,) may be compared with whole days of the reference.
-
-    Args:
-        counts: Rides of each feature by day and bin (n, bins).
-        incidents: Days (n,) on which something broke.
-    """
-    whole = ~incidents & (find_unbroken_days(counts["hour"]) if "hour" in counts else True)
-    return {name: whole & find_whole_days(by_day) for name, by_day in counts.items()}
-
-
-def _choose_days(name: str, comparable: NDArray[np.bool_], window: slice) -> NDArray[np.int_]:
-    """Return the numbers of the days of a window that a feature is compared on; none where they are too few."""
-    chosen = window.start + np.flatnonzero(comparable[window])
-    length = window.stop - window.start
-    enough = len(chosen) == length if name in CALENDAR else 2 * len(chosen) > length
-    return chosen if enough else chosen[:0]
-
-
-def _find_incident_days(
-    daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, days: NDArray[np.datetime64]
-) -> NDArray[np.bool_]:
-    """Return which days (n,) something broke on, by the answers that are evaluated or else those that there are."""
-    moments = set(daily_sums[(daily_sums["version"] == version) & (daily_sums["slice"] == ALL)]["moment"])
-    wanted = monitoring.monitored_moment
-    moment = wanted if wanted in moments else min(moments)
-    begin, last = monitoring.day_before, monitoring.last_day
-    return mark_days(days, find_incidents(daily_sums, monitoring, version, moment, begin, last))
+def _adjust(table: pd.DataFrame, column: str) -> list[float]:
+    """Return the p-values of the features (n,) adjusted for how many are known; NaN for those that are not."""
+    known = table[table[column].notna()]
+    adjusted = adjust_for_number(dict(zip(known["feature"], known[column], strict=True)))
+    return [adjusted.get(name, np.nan) for name in table["feature"]]
 
 
 def _quantiles(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ from ride_duration.errors import NotFound
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.expected_error import PREDICTED, ExpectedError, has_error_model
 from ride_duration.model_package.reference import COUNTS, ROWS
-from ride_duration.pipelines.monitoring.drift import OF_WEEKDAYS, Reference, find_weekdays, read_reference
+from ride_duration.pipelines.monitoring.comparable_days import OF_WEEKDAYS
+from ride_duration.pipelines.monitoring.drift import Reference, find_weekdays, read_reference
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incidents import find_level_incidents
 from ride_duration.pipelines.monitoring.parameters import DriftLimits, Thresholds

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.reference import ANSWERS
+from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
-from ride_duration.pipelines.monitoring.drift import CALENDAR, find_drifted, find_version
+from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
 from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
