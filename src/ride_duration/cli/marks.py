@@ -80,12 +80,12 @@ def read_days(given: str, today: str) -> tuple[date, date]:
         click.ClickException: It is neither, or not in the calendar, ends before it begins, or lies in the future.
     """
     match = _DAYS.fullmatch(given.strip())
+    if match is None:
+        raise click.ClickException(f"'{given}' is not a day; write 2026-11-26, or 2026-11-20..2026-11-23")
     try:
-        first, last = (date.fromisoformat(day) for day in (match[1], match[2] or match[1])) if match else (None, None)
+        first, last = date.fromisoformat(match[1]), date.fromisoformat(match[2] or match[1])
     except ValueError:
         raise click.ClickException(f"'{given}' names a day that is not in the calendar") from None
-    if first is None or last is None:
-        raise click.ClickException(f"'{given}' is not a day; write 2026-11-26, or 2026-11-20..2026-11-23")
     if last < first:
         raise click.ClickException(f"'{given}' ends before it begins")
     if str(last) > today:
