@@ -70,7 +70,9 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
         missing.append(f"drift of {', '.join(lacking)}: {where}")
     if np.isnan(days.expected[counted]).all():
-        missing.append("expected error: the package has no error model (released by a former version)")
+        missing.append(
+            "expected error: the package is not registered here, or has no error model (of a former version)"
+        )
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
