@@ -10,9 +10,10 @@ from ride_duration.errors import NotFound
 from ride_duration.model_package.reference import COUNTS, ROWS
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, measure_drift
-from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
+from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.trips.features import FEATURES
 from tests.support.monitoring import monitoring, partitions, scored_month
 from tests.support.packages import package
