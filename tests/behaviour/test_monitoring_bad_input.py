@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ride_duration.clock import ClockKind
+from ride_duration.clock import ClockKind, start_clock
 from tests.conftest import Project
 from tests.support.logged_rides import LogWriter, make_log
-from tests.support.ports import free_port
+from  import free_port
 
 MODEL = "ride-duration-green-simulated"
 DAYS = "--window=2021-02-01..2021-02-03"
@@ -88,7 +88,7 @@ def test_a_simulation_refuses_a_store_of_the_machines_clock(logged: Project) -> 
     before = refuse(logged, DAYS, "--params=serving.store=sqlite:///data/real.db", env="simulated")
     assert "`kedro service simulate --fresh` starts it" in before
     clock.parent.mkdir()
-    clock.write_text("1612400000.0")
+    start_clock(clock, 1_612_400_000.0)
     said = refuse(logged, DAYS, "--params=serving.store=sqlite:///data/real.db", env="simulated")
     assert "has times of the machine's clock, and `serving.clock` names a simulated one" in said
 
