@@ -18,7 +18,8 @@ from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import NEW_YORK
 
-#: Statistics of drift; the p-value stands beside the PSI, which it is of.
+#: Statistics of drift, and the columns of the p-values of those that are tested.
+_TESTED = {"psi": ("p_value", "adjusted"), "psi_to_previous": ("p_value_to_previous", "adjusted_to_previous")}
 _STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference")
 
 
@@ -77,12 +78,12 @@ def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str,
         key = {"version": version, "slice": ALL, "feature": score["feature"]}
         key |= {name: str(np.datetime64(score[name], "D")) for name in ("first", "last")}
         for statistic in _STATISTICS:
-            tested = statistic == "psi"
+            p_value, adjusted = _TESTED.get(statistic, ("", ""))
             yield key | {
                 "statistic": statistic,
                 "value": _known(score[statistic]),
-                "p_value": _known(score["p_value"]) if tested else None,
-                "adjusted": _known(score["adjusted"]) if tested else None,
+                "p_value": _known(score.get(p_value)),
+                "adjusted": _known(score.get(adjusted)),
             }
 
 

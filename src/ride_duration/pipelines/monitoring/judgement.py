@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.reference import ANSWERS
+from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
@@ -64,9 +65,11 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
-    elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
+    elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
         where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
         missing.append(f"drift of {', '.join(lacking)}: {where}")
+    if not drift_scores.empty and not set(CALENDAR) & set(drift_scores["feature"]):
+        missing.append(f"drift of {', '.join(CALENDAR)}: no week of the last ones without a gap or an incident")
     if np.isnan(days.expected[counted]).all():
         missing.append(
             "expected error: the package is not registered here, or has no error model (of a former version)"
