@@ -1,11 +1,10 @@
 """`kedro monitor run` on what cannot be monitored: one clear message each, and nothing is written."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from ride_duration.clock import ClockKind, start_clock
+from ride_duration.clock import ClockKind
 from tests.conftest import Project
 from tests.support.logged_rides import LogWriter, make_log
 
@@ -82,33 +81,8 @@ def test_a_store_that_is_away_or_on_another_clock_is_said(logged: Project, store
     assert "secret" not in said
 
 
-def test_a_simulation_refuses_a_store_of_the_machines_clock(logged: Project) -> None:
-    clock = logged.data("simulated/clock")
-    before = refuse(logged, DAYS, "--params=serving.store=sqlite:///data/real.db", env="simulated")
-    assert "`kedro service simulate --fresh` starts it" in before
-    clock.parent.mkdir()
-    start_clock(clock, 1_612_400_000.0)
-    said = refuse(logged, DAYS, "--params=serving.store=sqlite:///data/real.db", env="simulated")
-    assert "has times of the machine's clock, and `serving.clock` names a simulated one" in said
-
-
 def test_days_without_predictions_are_said(logged: Project) -> None:
     store = "--params=serving.store=sqlite:///data/real.db"
     said = refuse(logged, "--window=2021-04-01..2021-04-28", store, written="real.db")
     assert "the service logged no predictions of ride-duration-green-simulated for rides from 2021-04-01" in said
     assert "there are predictions from 2021-02-01 to 2021-02-03" in said
-
-
-def test_a_version_that_is_not_registered_is_evaluated_and_what_is_missing_is_named(
-    logged: Project, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Also in a store that a newer program has migrated, which is said once."""
-    with sqlite3.connect(logged.data("real.db")) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
-    ended = logged.kedro("monitor", "run", "--env=test", DAYS, "--params=serving.store=sqlite:///data/real.db")
-    assert ended.code == 0, ended.err
-    assert ended.out.startswith("Verdict: insufficient\nVersion 1 on green taxis, 2021-02-01 to 2021-02-03")
-    assert "Not looked at: drift: the package is not registered here, or has no reference" in ended.out
-    assert "Not looked at: expected error: the package is not registered here, or has no error model" in ended.out
-    assert len([message for message in caplog.messages if "are newer than this program" in message]) == 1
