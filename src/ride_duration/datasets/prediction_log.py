@@ -85,10 +85,16 @@ class MonitoredStore:
             engine.dispose()
 
     def find_news(self) -> News:
-        """Find the days about which anything has arrived since the rows were computed."""
+        """Find the days about which anything has arrived since the rows were computed.
+
+        Raises:
+            RideDurationError: There is no store yet, and none is made; or it cannot be reached.
+        """
+        from ride_duration.store.database import find_store
         from ride_duration.store.monitoring import load_times, load_watermark
         from ride_duration.store.queries.news import find_news
 
+        find_store(self._url)
         times_known = load_times(self.reading, self.model)[0] is not None
         return find_news(self.reading, self.model, load_watermark(self.reading, self.model), times_known=times_known)
 

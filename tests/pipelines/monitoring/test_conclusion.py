@@ -8,7 +8,7 @@ import pytest
 
 from ride_duration.datasets import ConclusionDataset
 from ride_duration.datasets.prediction_log import MonitoredStore
-from ride_duration.errors import NotFound
+from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.judgement import judge_window
@@ -123,13 +123,20 @@ def test_days_that_are_not_over_are_left_out(
     assert (found.last_day, found.days_to_come, found.now) == (last_day, to_come, MIDNIGHT)
 
 
-@pytest.mark.parametrize("window", ["2021-03-29", "2021-03-30..2021-04-02", "2021-04"])
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ("2021-03-29", "not one day of 2021-03-29 is over: yesterday was 2021-03-28 in New York"),
+        ("2021-03-30..2021-04-02", "2021-03-30 has not begun .today is 2021-03-29 on the store's clock"),
+        ("2021-04", "2021-04-01 has not begun"),
+    ],
+)
 def test_a_window_of_which_no_day_is_over_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, window: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, window: str, message: str
 ) -> None:
     store = open_store(f"sqlite:///{tmp_path}/none.db", "green")
     at(store, monkeypatch, MIDNIGHT)
-    with pytest.raises(NotFound, match=f"not one day of {window} is over: yesterday was 2021-03-28 in New York"):
+    with pytest.raises(RideDurationError, match=message):
         resolve_window(store, monitoring(window=window), [])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.datasets.prediction_log import Conclusion, MonitoredStore
-from ride_duration.errors import NotFound
+from ride_duration.errors import ConfigurationError, NotFound
 from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
@@ -33,10 +33,16 @@ def resolve_window(
         given_parameters: Names of those that are given for this run alone.
 
     Raises:
-        NotFound: Not one day of the window is over.
+        ConfigurationError: The window has not begun.
+        NotFound: Not one day of it is over.
     """
     now = prediction_log.now()
-    resolved = monitoring.resolve(np.datetime64(find_day(now)))
+    today = find_day(now)
+    resolved = monitoring.resolve(np.datetime64(today))
+    if resolved.first_day > today:
+        raise ConfigurationError(
+            f"window: {resolved.first_day} has not begun (today is {today} on the store's clock); name days of the past"
+        )
     monitored = Monitored(
         **dict(resolved), now=now,
         why_exploratory=monitoring.find_why_exploratory(given_parameters, is_logging=prediction_log.has_predictions()),
