@@ -24,8 +24,8 @@ def find_newest(records: list[Record]) -> tuple[float, float]:
 
 def test_times_are_the_models_own_and_the_newest_by_the_clock(store_url: str) -> None:
     store = open_store(store_url, "green")
-    assert update(store) == (None, None)
     writer = LogWriter(store_url)
+    assert update(store) == (None, None)
     old, new, other = (
         [arrival.record for arrival in make_log(model, first, days=1, rides=3, seed=seed)]
         for seed, (model, first) in enumerate(
