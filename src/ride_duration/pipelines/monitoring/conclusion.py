@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.datasets.prediction_log import Conclusion, MonitoredStore
+from ride_duration.errors import ConfigurationError
 from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitoring
@@ -23,11 +24,20 @@ _STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missi
 
 
 def resolve_window(prediction_log: MonitoredStore, monitoring: Monitoring) -> Monitoring:
-    """Return the parameters with the days of the window: `last_28d` ends before today, on the store's clock."""
+    """Return the parameters with the days of the window: `last_28d` ends before today, on the store's clock.
+
+    Raises:
+        ConfigurationError: The window has not begun.
+    """
     if not monitoring.is_of_log:
         return monitoring
-    now = datetime.fromtimestamp(prediction_log.now(), NEW_YORK)
-    return monitoring.resolve(np.datetime64(now.date()))
+    today = np.datetime64(datetime.fromtimestamp(prediction_log.now(), NEW_YORK).date())
+    resolved = monitoring.resolve(today)
+    if np.datetime64(resolved.first_day) > today:
+        raise ConfigurationError(
+            f"window: {resolved.first_day} has not begun (today is {today} on the store's clock); name days of the past"
+        )
+    return resolved
 
 
 def conclude(

@@ -71,7 +71,9 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     if not drift_scores.empty and not set(CALENDAR) & set(drift_scores["feature"]):
         missing.append(f"drift of {', '.join(CALENDAR)}: no week of the last ones without a gap or an incident")
     if np.isnan(days.expected[counted]).all():
-        missing.append("expected error: the package has no error model (released by a former version)")
+        missing.append(
+            "expected error: the package is not registered here, or has no error model (of a former version)"
+        )
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
