@@ -8,22 +8,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-#: Longest run: a whole week. Of its pairs of neighbours, six in seven stay together.
-LONGEST = 7
+#: Shortest and longest run. Whole weeks alone would always begin on the same weekday: of a month there are four.
+SHORTEST, LONGEST = 3, 7
 
 
 def draw_runs(
-    days: NDArray[np.datetime64], weekdays: NDArray[np.int_], rng: np.random.Generator, longest: int = LONGEST
+    days: NDArray[np.datetime64],
+    weekdays: NDArray[np.int_],
+    rng: np.random.Generator,
+    lengths: tuple[int, int] = (SHORTEST, LONGEST),
 ) -> NDArray[np.int_]:
     """Draw days in runs of neighbours, each a day of the weekday that is wanted.
 
-    A run begins at any day of the weekday, and ends after `longest` days, or before a day that is missing.
+    A run begins at any day of the weekday, and ends after so many days by chance, or before a day that is missing.
 
     Args:
         days: The days that are drawn from (n,), datetime64[D], in the order of time.
         weekdays: The weekdays that are wanted (m,), 0 is Monday, each one after the one before.
         rng: Of the draws.
-        longest: Days of a run at most.
+        lengths: Days of a run, at least and at most.
 
     Returns:
         The number of the day (m,) that stands for each; of any weekday where there is none of it.
@@ -34,7 +37,8 @@ def draw_runs(
     while len(drawn) < len(weekdays):
         alike = np.flatnonzero(of_days == weekdays[len(drawn)])
         begin = int(rng.choice(alike if len(alike) else np.arange(len(days))))
-        last = min(longest, len(weekdays) - len(drawn), len(days) - begin) if len(alike) else 1
+        length = int(rng.integers(lengths[0], lengths[1] + 1))
+        last = min(length, len(weekdays) - len(drawn), len(days) - begin) if len(alike) else 1
         run = begin + np.arange(last)
         together = number[run] - number[begin] == np.arange(last)
         drawn += run[together].tolist()

@@ -155,7 +155,7 @@ def sum_reference(reference: Reference, package: ModelPackage) -> DailySums:
 def count_verdicts(days: DailySums, spread: float, thresholds: Thresholds, windows: int) -> dict[str, float]:
     """Return the share of each verdict among windows of days drawn again, whose months have effects of their own.
 
-    Days are drawn in runs of up to a week, since a level that lasts is what the cumulative sum and two fortnights feel.
+    Days are drawn in runs of 3 to 7 days, since a level that lasts is what the cumulative sum and two fortnights feel.
     Of incidents those of the level are counted; groups of rides, records and silences have no rows in a reference.
 
     Args:
@@ -204,7 +204,7 @@ def describe_calibration(calibration: Calibration) -> str:
         f"  {'and in enough windows':<28}{drift.repeated:>9.2%}  of the groups: after all steps",
         "",
         f"Verdicts, though nothing but the month has changed ({calibration.windows} windows of {_WINDOW} days each)",
-        "  (drawn in runs of up to a week; of incidents, those of the level alone are counted)",
+        "  (drawn in runs of 3 to 7 days; of incidents, those of the level alone are counted)",
         f"  {'spread of months (log)':<24}" + "".join(f"{kind:>14}" for kind in kinds),
     ]
     for spread, shares in calibration.verdicts.items():
