@@ -12,6 +12,7 @@ from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable
 from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import load_context, load_dataset, read_values, traceback_option
 from ride_duration.cli.errors import report_errors
+from ride_duration.cli.marks import mark
 from ride_duration.cli.run import run as run_pipelines
 from ride_duration.cli.tables import local_time, print_table
 from ride_duration.errors import NotFound
@@ -64,6 +65,9 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
     A window is days of what the service logged, or months that `kedro run --pipelines=batch_scoring` has scored. The
     same as `kedro run --pipelines=monitoring`.
     """
+    if window is not None and not window.strip():
+        message = "--window is empty; write last_28d, 2021-03-01..2021-03-28 or 2021-03, or leave it out"
+        raise click.ClickException(message)
     given = ",".join(part for part in (f"window={window}" if window else "", params) if part)
     options = ["--pipelines=monitoring", *(["--env", env] if env else []), *([f"--params={given}"] if given else [])]
     run_pipelines.main([*options, *(["--traceback"] if traceback else [])], prog_name="run", standalone_mode=False)
@@ -140,7 +144,7 @@ def _show_figure(verdict: VerdictRow, name: str) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-for command in (alerts, acknowledge, silence, calibrate):
+for command in (alerts, acknowledge, silence, mark, calibrate):
     monitor.add_command(command)
 
 

@@ -13,7 +13,7 @@ from ride_duration.pipelines.monitoring.incident_days import (
 )
 from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
-from tests.support.monitoring import monitoring, partitions, scored_month
+from tests.support.monitoring import monitored, partitions, scored_month
 
 NO_DRIFT = pd.DataFrame({name: [] for name in ("feature", "beyond", "missing", "missing_in_reference")})
 RIDES = 900
@@ -21,7 +21,7 @@ DAY = np.datetime64("2021-03-20")
 
 
 def found(*months: pd.DataFrame) -> list[Incident]:
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     sums = sum_days(partitions(*months), asked)
     return find_incidents(sums, asked, 1, "at_request_time", "2021-02-01", "2021-03-31")
 
@@ -86,7 +86,7 @@ def test_a_silent_source_is_an_incident_on_the_day_and_for_hours(february: pd.Da
 
 def test_silence_that_goes_on_is_the_verdict(february: pd.DataFrame) -> None:
     trips = scored_month("2021-03", rides=RIDES)
-    asked = monitoring(window="2021-03", source="simulated")
+    asked = monitored(window="2021-03", source="simulated")
     sums = sum_days(partitions(february, trips[~on(trips, 28)].reset_index(drop=True)), asked)
     verdict = judge_window(sums, NO_DRIFT, asked)
     assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
@@ -97,14 +97,14 @@ def test_silence_that_goes_on_is_the_verdict(february: pd.DataFrame) -> None:
 def test_a_few_broken_days_leave_the_verdict_to_the_others(february: pd.DataFrame) -> None:
     trips = scored_month("2021-03", rides=RIDES)
     trips.loc[on(trips, 10, 12), "actual_duration"] *= 1.6
-    asked = monitoring(window="2021-03", source="simulated")
+    asked = monitored(window="2021-03", source="simulated")
     verdict = judge_window(sum_days(partitions(february, trips), asked), NO_DRIFT, asked)
     assert (verdict["verdict"], len(verdict["incidents"])) == ("ok", 3)
     assert "2021-03-10 to 2021-03-12, 3 days" in verdict["broken"][0]
 
 
 def test_rows_of_a_former_program_are_not_checked() -> None:
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     sums = sum_days(partitions(scored_month("2021-03", rides=10)), asked)
     former = sums.drop(columns=["records", "doubled", "out_of_range", "silent_hours"])
     assert select_checks(former, "2021-03-01", "2021-03-31").isna().all(axis=None)
@@ -112,7 +112,7 @@ def test_rows_of_a_former_program_are_not_checked() -> None:
 
 
 def test_days_before_the_first_record_are_not_silent() -> None:
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     trips = scored_month("2021-03", rides=10)
     sums = sum_days(partitions(trips[on(trips, 10)].reset_index(drop=True)), asked)
     checks = select_checks(sums, "2021-02-01", "2021-03-31")
