@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.reference import ANSWERS
-from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
+from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
@@ -31,13 +31,19 @@ _NEXT = {
 }
 
 
-def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitoring) -> dict[str, Any]:
+def judge_window(
+    daily_sums: pd.DataFrame,
+    drift_scores: pd.DataFrame,
+    monitoring: Monitoring,
+    label_figures: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Decide about the version that scored the last day of the window.
 
     Args:
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
         monitoring: Says which months, and where each finding begins.
+        label_figures: Of `summarise_labels`; none for scored months.
 
     Returns:
         `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
@@ -46,14 +52,13 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
-    days, incidents = find_days(daily_sums, monitoring, version, moment)
-    begin = monitoring.day_before
-    broken = [
-        incident
-        for incident in find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
-        if incident.day >= np.datetime64(monitoring.first_day)
-    ]
+    days = select_window(daily_sums, monitoring, version, moment)
+    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
+    broken = [incident for incident in found if incident.day >= np.datetime64(monitoring.first_day)]
+    incidents = mark_days(days.day, broken)
     drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
+    least = monitoring.verdict_thresholds.min_rides_of_a_day
+    lacking = select_lacking(daily_sums, version, monitoring.first_day, monitoring.last_day, least)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
     verdict = decide(
         days,
@@ -62,8 +67,11 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         more_missing,
         monitoring.verdict_thresholds,
         _find_year_before(year_before, moment, version, monitoring),
+        lacking,
     )
-    counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
+    counted = days.labelled >= least
+    if lacking.any():
+        missing.append(f"{describe_days(days.day[lacking])}: fewer actual durations than usual are reported")
     if drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
@@ -78,28 +86,42 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
         "last": str(days.day[-1]),
-        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
+        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days, label_figures)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
         "broken": describe_incidents(broken), "missing": missing, "report": monitoring.report,
     }  # fmt: skip
 
 
-def _find_labelled_share(days: DailySums) -> float | None:
-    """Return the share of the rides whose duration is known, on days of which enough is known."""
-    known = days.labelled > 0
-    return _rounded(days.labelled[known].sum() / days.rides[known].sum()) if known.any() else None
+def _find_labelled_share(days: DailySums, label_figures: dict[str, Any] | None) -> float | None:
+    """Return the share of the rides whose duration is known: of the log, on days that are not open."""
+    if label_figures:
+        share: float | None = label_figures["labelled"]
+        return share
+    rides = days.rides.sum()
+    return _rounded(days.labelled.sum() / rides) if rides else None
+
+
+def describe_days(days: np.ndarray) -> str:
+    """Name days (n,) in the order of time, those that follow one another by the first and the last."""
+    runs = np.split(days, np.flatnonzero(np.diff(days) > np.timedelta64(1, "D")) + 1)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def find_days(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> tuple[DailySums, np.ndarray]:
     """Return the days of the window, and which of them (n,) are incidents: days on which something broke."""
-    begin = monitoring.day_before
-    days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
-    within = days.select(days.day >= np.datetime64(monitoring.first_day))
-    found = find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
+    within = select_window(daily_sums, monitoring, version, moment, slice_)
+    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
     return within, mark_days(within.day, found)
+
+
+def select_window(
+    daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
+) -> DailySums:
+    """Return the days of the window."""
+    return select_days(daily_sums, version, moment, monitoring.first_day, monitoring.last_day, slice_)
 
 
 def measure(days: DailySums) -> dict[str, list[float | None]]:
@@ -187,7 +209,10 @@ NAMES = {
 def describe_labels(figures: dict[str, Any]) -> str:
     """Return a sentence about the reports of a window of the log."""
     known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
-    days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
+    days = (
+        f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open, "
+        f"{figures['incomplete']} incomplete"
+    )
     if figures["delay_p50"] is None:
         return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
     delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))

@@ -17,6 +17,7 @@ from ride_duration.pipelines.monitoring.judgement import (
     find_days,
     find_separation,
     measure,
+    select_window,
 )
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
@@ -132,7 +133,7 @@ def _figures(figures: dict[str, list[float | None]]) -> str:
 def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monitoring) -> str:
     rows = []
     for name in sorted(set(daily_sums["slice"]) - {ALL}):
-        days, _ = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"], name)
+        days = select_window(daily_sums, monitoring, verdict["version"], verdict["moment"], name)
         days = days.select(days.labelled > 0)
         if days.labelled.sum() < monitoring.verdict_thresholds.min_rides_of_a_day:
             continue
