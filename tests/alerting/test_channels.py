@@ -156,6 +156,8 @@ class MailServer:
     ) -> str:
         if address.startswith("gone@"):
             return "550 no such user"
+        if address.startswith("later@"):
+            return "451 try again later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -218,7 +220,13 @@ def test_a_mail_server_that_says_no(mail_server: tuple[MailServer, int]) -> None
     with pytest.raises(MessageRefused, match="SMTPRecipientsRefused"):
         mail(port, recipients=("gone@example.org",))
     server.answer = "554 spam"
-    with pytest.raises(MessageRefused, match="SMTPDataError"):
+    with pytest.raises(MessageRefused, match="SMTPDataError 554"):
+        mail(port)
+    for later in ("later@example.org",), ("gone@example.org", "later@example.org"):
+        with pytest.raises(ChannelUnavailable, match="SMTPRecipientsRefused"):
+            mail(port, recipients=later)
+    server.answer = "452 mailbox full"
+    with pytest.raises(ChannelUnavailable, match="SMTPDataError 452"):
         mail(port)
     with pytest.raises(ChannelUnavailable, match="SMTPNotSupportedError"):
         mail(port, security="starttls")  # which this one has not: nothing is sent in the clear instead

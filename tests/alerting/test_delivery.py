@@ -14,7 +14,7 @@ from ride_duration.alerting.alert import Notification, Severity
 from ride_duration.alerting.channels import WebhookChannel, make_channels
 from ride_duration.alerting.configuration import WebhookSettings
 from ride_duration.alerting.decisions import list_alerts
-from ride_duration.alerting.delivery import Deliveries, deliver_due
+from ride_duration.alerting.delivery import Deliveries, count_notifications, deliver_due
 from ride_duration.alerting.outbox import Outbox, open_store
 from ride_duration.store.database import engine_for_writing
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
@@ -47,7 +47,7 @@ def test_a_webhook_that_is_down_for_an_hour_loses_nothing_and_gets_nothing_twice
 
     def tick(*alerts: str) -> None:
         outbox.report(MODEL, NAMES, [make_alert(name) for name in alerts], now)
-        deliver_due(outbox.engine, {"webhook": webhook(url, timeout_seconds=0.5)}, lambda: now)
+        deliver_due(outbox, {"webhook": webhook(url, timeout_seconds=0.5)}, lambda: now)
 
     tick("retrain")
     assert [one.json["type"] for one in receiver.acknowledged] == ["alert.raised"]
@@ -72,7 +72,7 @@ def test_attempts_have_one_key_and_one_body(outbox: Outbox, receiver: WebhookRec
     now = START
     for number in range(4):
         outbox.report(MODEL, NAMES, [make_alert(how_bad=f"level 1.{number}")], now)
-        deliver_due(outbox.engine, {"webhook": webhook(receiver.url)}, lambda at=now: at)  # type: ignore[misc]
+        deliver_due(outbox, {"webhook": webhook(receiver.url)}, lambda at=now: at)  # type: ignore[misc]
         now += 1000
     assert len(receiver.requests) == 4
     assert len({(one.key, one.body) for one in receiver.requests}) == 1
@@ -85,7 +85,7 @@ def test_two_processes_send_each_notification_once(outbox: Outbox, receiver: Web
     def deliver(_: int) -> Deliveries:
         other = Outbox(open_store(store_url), outbox.settings)
         try:
-            return deliver_due(other.engine, {"webhook": webhook(receiver.url)}, lambda: START)
+            return deliver_due(other, {"webhook": webhook(receiver.url)}, lambda: START)
         finally:
             other.close()
 
@@ -103,7 +103,7 @@ from ride_duration.alerting.outbox import Outbox, open_store
 from tests.support.alerting.samples import make_settings
 
 outbox = Outbox(open_store(sys.argv[1]), make_settings("webhook"))
-deliver_due(outbox.engine, make_channels(outbox.settings), lambda: float(sys.argv[2]))
+deliver_due(outbox, make_channels(outbox.settings), lambda: float(sys.argv[2]))
 """
 
 
@@ -122,12 +122,12 @@ def test_a_kill_between_sending_and_marking_sends_again_under_the_same_key(
     sender.wait()
     receiver.pause.set()
     channels = {"webhook": webhook(receiver.url)}
-    assert deliver_due(outbox.engine, channels, lambda: START + 60) == (0, 0)  # the claim still holds
-    assert deliver_due(outbox.engine, channels, lambda: START + 121) == (1, 0)
+    assert deliver_due(outbox, channels, lambda: START + 60) == (0, 0, 0)  # the claim still holds
+    assert deliver_due(outbox, channels, lambda: START + 121) == (1, 0, 0)
     first, second = receiver.requests
     assert first.key == second.key
     assert first.json == second.json
-    assert deliver_due(outbox.engine, channels, lambda: START + 500) == (0, 0)
+    assert deliver_due(outbox, channels, lambda: START + 500) == (0, 0, 0)
 
 
 def test_what_one_receiver_refuses_keeps_others_not_waiting(outbox: Outbox, receiver: WebhookReceiver) -> None:
@@ -138,22 +138,83 @@ def test_what_one_receiver_refuses_keeps_others_not_waiting(outbox: Outbox, rece
 
     settings = WebhookSettings(enabled=True, url_variable="URL", secret_variable="")
     outbox.report(MODEL, NAMES, [make_alert("drift"), make_alert("retrain")], START)
-    done = deliver_due(outbox.engine, {"webhook": Picky(settings, {"URL": receiver.url})}, lambda: START)
-    assert done == (1, 1)
+    done = deliver_due(outbox, {"webhook": Picky(settings, {"URL": receiver.url})}, lambda: START)
+    assert done == (1, 1, 0)
     pending = {one.alert.name: one.pending for one in list_alerts(outbox.engine, START)}
     assert pending["drift"] == {"webhook": "the webhook answered with status 400"}
     assert pending["retrain"] == {}
 
 
+def test_what_is_refused_for_ever_is_given_up_and_seen(
+    outbox: Outbox, receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The webhook refuses for a day; mails go out meanwhile; the next notification of the same alert is sent."""
+    both = make_settings("webhook", "email")
+    outbox = Outbox(outbox.engine, both)
+    mails: list[Notification] = []
+
+    class Mail:
+        def send(self, notification: Notification) -> None:
+            mails.append(notification)
+
+    def deliver(now: float) -> Deliveries:
+        return deliver_due(outbox, {"webhook": webhook(receiver.url), "email": Mail()}, lambda: now)
+
+    receiver.status = 410
+    outbox.report(MODEL, NAMES, [make_alert()], START)
+    assert deliver(START) == (1, 1, 0)
+    hour = 3600.0
+    assert deliver(START + 23.9 * hour) == (0, 1, 0)
+    receiver.status = 503  # away is another matter: the time of refusals begins again
+    assert deliver(START + 24.5 * hour) == (0, 1, 0)
+    receiver.status = 410
+    assert deliver(START + 25 * hour) == (0, 1, 0)
+    outbox.report(MODEL, NAMES, [], START + 48 * hour)
+    assert deliver(START + 48 * hour) == (1, 1, 0)  # the mail that it is over
+    counts = count_notifications(outbox.engine, ["webhook", "log"])
+    assert (counts["webhook"], counts["log"]) == ((2, 0, None), (0, 0, None))
+    assert deliver(START + 50 * hour) == (0, 1, 1)  # now the next one is tried
+    assert count_notifications(outbox.engine, [])["webhook"] == (1, 1, START + 50 * hour)
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert "not delivered to webhook, and is given up (refused for 24 h)" in record.getMessage()
+    receiver.status = 200
+    assert deliver(START + 51 * hour) == (1, 0, 0)
+    assert [one.json["type"] for one in receiver.acknowledged] == ["alert.resolved"]
+    assert [one.event for one in mails] == ["raised", "resolved"]
+    (listed,) = list_alerts(outbox.engine, START + 51 * hour, include_resolved=True)
+    assert (listed.delivered, listed.pending, listed.undeliverable) == (("email", "webhook"), {}, {})
+
+
+def test_what_cannot_be_sent_for_a_fortnight_is_given_up_and_said_again_while_it_lasts(outbox: Outbox) -> None:
+    day, away = 86_400.0, f"http://127.0.0.1:{free_port()}"
+    outbox.report(MODEL, NAMES, [make_alert()], START)
+
+    def deliver(now: float) -> Deliveries:
+        return deliver_due(outbox, {"webhook": webhook(away)}, lambda: now)
+
+    start = START + 20 * day  # the time begins with the first attempt: until then it may have been silenced
+    assert deliver(start) == (0, 1, 0)
+    assert deliver(start + 13.9 * day) == (0, 1, 0)
+    assert deliver(start + 14 * day) == (0, 0, 1)
+    (listed,) = list_alerts(outbox.engine, start + 14 * day)
+    assert listed.pending == {}
+    assert list(listed.undeliverable) == ["webhook"]
+    assert listed.undeliverable["webhook"].endswith("not sent for 14 days")
+    assert deliver(start + 15 * day) == (0, 0, 0)
+    outbox.report(MODEL, NAMES, [make_alert()], start + 21 * day)
+    (listed,) = list_alerts(outbox.engine, start + 21 * day)
+    assert listed.pending == {"webhook": ""}  # the reminder
+
+
 def test_a_channel_that_is_away_is_tried_once_a_round(outbox: Outbox, receiver: WebhookReceiver) -> None:
     receiver.status = 503
     outbox.report(MODEL, NAMES, [make_alert("drift"), make_alert("retrain"), make_alert("incident")], START)
-    assert deliver_due(outbox.engine, {"webhook": webhook(receiver.url)}, lambda: START) == (0, 1)
+    assert deliver_due(outbox, {"webhook": webhook(receiver.url)}, lambda: START) == (0, 1, 0)
 
 
 def test_a_channel_that_is_gone_keeps_nothing_pending(outbox: Outbox) -> None:
     outbox.report(MODEL, NAMES, [make_alert()], START)
-    assert deliver_due(outbox.engine, {}, lambda: START) == (0, 0)
+    assert deliver_due(outbox, {}, lambda: START) == (0, 0, 0)
     (listed,) = list_alerts(outbox.engine, START)
     assert listed.pending == {}
 
@@ -164,7 +225,7 @@ def test_an_unforeseen_error_of_a_channel_is_a_failed_attempt(outbox: Outbox) ->
             raise KeyError("secret")
 
     outbox.report(MODEL, NAMES, [make_alert()], START)
-    assert deliver_due(outbox.engine, {"webhook": Broken()}, lambda: START) == (0, 1)
+    assert deliver_due(outbox, {"webhook": Broken()}, lambda: START) == (0, 1, 0)
     (listed,) = list_alerts(outbox.engine, START)
     assert listed.pending == {"webhook": "KeyError"}
 
@@ -173,7 +234,7 @@ def test_the_log_is_a_channel(store_url: str, caplog: pytest.LogCaptureFixture) 
     outbox = Outbox(open_store(store_url), make_settings("log"))
     outbox.report(MODEL, NAMES, [make_alert("incident", Severity.PAGE)], START)
     caplog.set_level("INFO", "ride_duration")
-    assert deliver_due(outbox.engine, make_channels(outbox.settings), lambda: START) == (1, 0)
+    assert deliver_due(outbox, make_channels(outbox.settings), lambda: START) == (1, 0, 0)
     outbox.close()
     (record,) = [one for one in caplog.records if one.name == "ride_duration.alerting.channels"]
     assert record.levelname == "ERROR"

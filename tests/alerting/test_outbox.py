@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from ride_duration.alerting.abandoned import resolve_abandoned
 from ride_duration.alerting.alert import Alert, Event, Notification, Severity
 from ride_duration.alerting.decisions import acknowledge, list_alerts, silence
 from ride_duration.alerting.delivery import deliver_due
@@ -50,7 +51,7 @@ class Desk:
     def deliver(self) -> list[tuple[str, str]]:
         """What was sent now."""
         before = len(self.channel.sent)
-        deliver_due(self.outbox.engine, {"webhook": self.channel}, lambda: self.now)
+        deliver_due(self.outbox, {"webhook": self.channel}, lambda: self.now)
         return self.channel.events[before:]
 
 
@@ -168,6 +169,55 @@ def test_an_alert_that_ends_while_its_channel_is_away_is_notified_with_its_end_i
     desk.channel.fails = None
     desk.now += HOUR
     assert desk.deliver() + desk.deliver() == [("raised", "retrain"), ("resolved", "retrain")]
+
+
+def test_alerts_about_what_is_gone_are_over_and_say_so(desk: Desk) -> None:
+    blue, other = f"{MODEL}, instance blue", "ride-duration-yellow-tlc"
+    desk.outbox.report(blue, ["log"], [make_alert("log", subject=blue)], desk.now)
+    desk.outbox.report(other, NAMES, [make_alert(subject=other)], desk.now)
+    desk.report(make_alert("incident"))
+    assert len(desk.deliver()) == 3
+    desk.now += 13 * DAY
+    resolve_abandoned(desk.outbox, MODEL, None, desk.now)
+    desk.outbox.report(other, NAMES, [], desk.now, keep=("retrain",))  # looked at, and nothing can be said
+    assert desk.deliver() == []
+    desk.now += 2 * DAY
+    resolve_abandoned(desk.outbox, MODEL, None, desk.now)
+    assert desk.deliver() == [("resolved", "log")]
+    assert desk.channel.sent[-1].alert.how_bad == f"nothing was heard of {blue} for 14 days"
+    listed = {one.alert.subject: one for one in list_alerts(desk.outbox.engine, desk.now, include_resolved=True)}
+    assert listed[blue].resolved_why == f"nothing was heard of {blue} for 14 days"
+    assert {one.alert.subject for one in list_alerts(desk.outbox.engine, desk.now)} == {MODEL, other}
+
+
+def test_nothing_is_gone_where_that_is_switched_off(desk: Desk) -> None:
+    desk.outbox.report("another", NAMES, [make_alert(subject="another")], desk.now)
+    never = Outbox(desk.outbox.engine, make_settings("webhook", gone_days=0))
+    resolve_abandoned(never, MODEL, None, desk.now + 1e9)
+    assert [one.alert.subject for one in list_alerts(desk.outbox.engine, desk.now)] == ["another"]
+
+
+def test_alerts_about_a_version_that_was_replaced_are_over(desk: Desk) -> None:
+    desk.report(make_alert(version=3), make_alert("incident", version=3), make_alert("drift"))
+    desk.outbox.report(MODEL, ["rollback"], [make_alert("rollback", version=3)], desk.now)
+    assert len(desk.deliver()) == 4
+    resolve_abandoned(desk.outbox, MODEL, 3, desk.now)
+    assert len(list_alerts(desk.outbox.engine, desk.now)) == 4
+    resolve_abandoned(desk.outbox, MODEL, 4, desk.now)
+    left = {one.alert.name for one in list_alerts(desk.outbox.engine, desk.now) if one.resolved_at is None}
+    assert left == {"incident", "drift", "rollback"}  # broken records are of no version, nor is this drift
+    assert desk.deliver() == [("resolved", "retrain")]
+    assert desk.channel.sent[-1].alert.how_bad == "version 4 serves in the place of version 3"
+
+
+def test_alerts_of_a_store_that_a_former_version_left_are_listed(desk: Desk) -> None:
+    desk.report(make_alert())
+    with desk.outbox.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE alerts DROP COLUMN resolved_why"))
+        for name in ("first_attempt_at", "refused_since", "undeliverable_at"):
+            connection.execute(text(f"ALTER TABLE alert_deliveries DROP COLUMN {name}"))
+    (listed,) = list_alerts(desk.outbox.engine, desk.now)
+    assert (listed.pending, listed.undeliverable, listed.resolved_why) == ({"webhook": ""}, {}, "")
 
 
 def test_of_two_that_raise_the_same_at_once_one_alert_is_made(desk: Desk, store_url: str) -> None:

@@ -15,8 +15,16 @@ from ride_duration.clock import REAL_CLOCK
 from tests.conftest import Project
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 from tests.support.alerting.webhook_receiver import WebhookReceiver
+from tests.support.verdicts import write_verdict
 
 NAMES = ("incident", "retrain")
+
+#: What `kedro monitor status` shows.
+SHOWN = {
+    "figures": {}, "simulated": True, "verdict": "ok", "cause": "none", "version": 1, "taxi_type": "green",
+    "first": "2021-03-01", "last": "2021-03-31", "moment": "at_request_time", "reasons": [], "incidents": [],
+    "drifted": [], "separation": None, "missing": [], "report": "report.html", "next": "nothing to do", "labels": None,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -69,6 +77,24 @@ def test_alerts_are_listed_delivered_acknowledged_and_silenced(
     assert listed["incident"]["silenced_until"] is not None
     assert (listed["incident"]["delivered"], listed["incident"]["pending"]) == (["log", "webhook"], {})
 
+    store.report(MODEL, ["incident"], [], now)
+    with store.engine.begin() as connection:  # the notification that it is over was refused for a day
+        values = "first_attempt_at = 0, refused_since = 0, next_attempt_at = 0"
+        connection.execute(
+            text(f"UPDATE alert_deliveries SET {values} WHERE channel = 'webhook' AND event = 'resolved'")
+        )
+    receiver = WebhookReceiver()
+    receiver.status = 410
+    monkeypatch.setitem(os.environ, "RIDE_DURATION_WEBHOOK_URL", receiver.url)
+    ended = project.kedro("monitor", "alerts", "--deliver")
+    receiver.stop()
+    assert (ended.code, ended.err.splitlines()[-1]) == (3, "Sent 1, could not send 0, gave up 1.")
+    assert "log delivered, webhook undeliverable (the webhook answered with status 410; refused for 24 h)" in ended.out
+    write_verdict(f"sqlite:///{project.data('serving/predictions.db')}", MODEL, details=SHOWN)
+    ended = project.kedro("monitor", "status")
+    assert ended.code == 0, ended.err
+    said = "Undeliverable: 1 of the alerts, to webhook; `kedro monitor alerts` says why."
+    assert ended.out.splitlines()[-1] == said
     store.report(MODEL, NAMES, [], now + 60)
     assert "resolved" in project.kedro("monitor", "alerts", "--all").out
 

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ride_duration.store.database import locate_store
 from tests.conftest import REPOSITORY, program
 from tests.serving.conftest import Models
+from tests.support.alerting.samples import read_defaults
 from tests.support.alerting.webhook_receiver import WebhookReceiver
 from tests.support.ports import free_port
 from tests.support.serving.service import Running
@@ -147,7 +148,7 @@ def scrape(service: Running) -> list[Series]:
 def watched(models: Models) -> Iterator[Running]:
     """A service that has refused to be ready, answered rides, and been monitored."""
     registry = models.store.new()
-    with Running(models.project, registry.name, monitoring_seconds=0.05) as service:
+    with Running(models.project, registry.name, monitoring_seconds=0.05, alerting=read_defaults()) as service:
         assert service.get("/ready").status == 503
         models.champion(registry=registry)
         until(lambda: service.get("/ready").status == 200)

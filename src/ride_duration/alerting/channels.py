@@ -45,7 +45,7 @@ class ChannelUnavailable(RideDurationError):  # noqa: N818  a state of the chann
 
 
 class MessageRefused(RideDurationError):  # noqa: N818  the answer of the receiver
-    """The receiver does not take this notification."""
+    """The receiver does not take this notification, and says that another attempt would not help."""
 
 
 class Channel(Protocol):
@@ -201,7 +201,11 @@ class EmailChannel:
                     server.login(user, self._environment.get(settings.password_variable, ""))
                 refused = server.send_message(mail)
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-            raise MessageRefused(f"the mail server refused the mail ({type(error).__name__})") from None
+            codes = _find_codes(error)
+            said = f"the mail server refused the mail ({type(error).__name__} {codes[0]})"
+            if min(codes) >= 500:
+                raise MessageRefused(said) from None
+            raise ChannelUnavailable(said) from None  # 4xx asks for another attempt
         except (smtplib.SMTPException, OSError) as error:
             code = f" {error.smtp_code}" if isinstance(error, smtplib.SMTPResponseException) else ""
             said = type(error).__name__ + code if isinstance(error, smtplib.SMTPException) else _describe(error)
@@ -215,6 +219,13 @@ class EmailChannel:
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(settings.host, settings.port, timeout=settings.timeout_seconds, context=context)
         return smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_seconds)
+
+
+def _find_codes(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPResponseException) -> list[int]:
+    """Return what a mail server answered, one code for each recipient where it refused them."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return [code for code, _ in error.recipients.values()]
+    return [error.smtp_code]
 
 
 def run_within(seconds: float, work: Callable[[], None]) -> None:

@@ -96,6 +96,9 @@ class AlertingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         monitoring_hours: Without a monitoring run, after which the service raises an alert; 0: never.
         report_url: Where reports of the monitoring can be read; empty: the file.
         channels: By name.
+        refused_hours: After which a notification that its receiver goes on refusing is ended as undeliverable.
+        undelivered_days: After which one that could not be sent for whatever reason is.
+        gone_days: Without a sign of an instance, or of another model, after which its alerts are over; 0: never.
     """
 
     severities: dict[str, Severity]
@@ -104,6 +107,9 @@ class AlertingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     monitoring_hours: Annotated[float, Meta(ge=0)]
     report_url: str
     channels: dict[str, ChannelSettings]
+    refused_hours: Annotated[float, Meta(gt=0)] = 24.0
+    undelivered_days: Annotated[float, Meta(gt=0)] = 14.0
+    gone_days: Annotated[float, Meta(ge=0)] = 14.0
 
     @property
     def enabled(self) -> dict[str, ChannelSettings]:

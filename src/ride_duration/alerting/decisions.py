@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from ride_duration.alerting.alert import Alert
 from ride_duration.alerting.configuration import NAMES
-from ride_duration.alerting.outbox import AWAY
+from ride_duration.alerting.outbox import AWAY, DAY
 from ride_duration.errors import NotFound, RideDurationError
 from ride_duration.store.database import explain_failures
 from ride_duration.store.monitoring import Cause
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Column, ColumnElement, Engine, Inspector, Table
 
 #: Causes of verdicts.
 CAUSES = tuple(cause for cause in Cause if cause is not Cause.NONE)
@@ -31,6 +31,8 @@ class ListedAlert(NamedTuple):
         silenced_until: When its silence ends; None without one.
         delivered: Channels that have acknowledged everything.
         pending: Channels that have not, each with why, or an empty text.
+        undeliverable: Channels whose last notification was given up, each with why.
+        resolved_why: Why it is over, if that was not seen; else empty.
     """
 
     alert: Alert
@@ -40,46 +42,74 @@ class ListedAlert(NamedTuple):
     silenced_until: float | None
     delivered: tuple[str, ...]
     pending: dict[str, str]
+    undeliverable: dict[str, str]
+    resolved_why: str
+
+
+#: For how long what is over is listed if it could not be delivered.
+_NEWS = 7 * DAY
 
 
 def list_alerts(engine: Engine, now: float, include_resolved: bool = False) -> list[ListedAlert]:
     """Return the alerts that are open or not delivered, or all, the newest first; none where the store has no table.
 
+    What was given up as undeliverable within the last week is listed as well.
+
     Raises:
         RideDurationError: The store cannot be reached.
     """
-    from sqlalchemy import inspect, select
+    from sqlalchemy import false, inspect, select
 
     from ride_duration.store.alert_tables import alert_deliveries as deliveries
     from ride_duration.store.alert_tables import alert_silences as silences
     from ride_duration.store.alert_tables import alerts
 
     with explain_failures(AWAY):
-        if not inspect(engine).has_table("alerts"):
+        there = inspect(engine)
+        if not there.has_table("alerts"):
             return []
-        question = select(alerts).order_by(alerts.c.number.desc())
-        sent = select(deliveries).where(deliveries.c.cancelled_at.is_(None))
+        question = select(*_present(there, alerts)).order_by(alerts.c.number.desc())
+        columns = _present(there, deliveries)
+        given_up: ColumnElement[bool] = false()
+        lately: ColumnElement[bool] = false()
+        if "undeliverable_at" in {column.name for column in columns}:
+            given_up, lately = deliveries.c.undeliverable_at.is_not(None), deliveries.c.undeliverable_at > now - _NEWS
+        sent = select(*columns).where(deliveries.c.cancelled_at.is_(None) | given_up)
         if not include_resolved:
-            pending = sent.with_only_columns(deliveries.c.alert).where(deliveries.c.delivered_at.is_(None))
-            question = question.where(alerts.c.resolved_at.is_(None) | alerts.c.number.in_(pending))
+            pending = deliveries.c.delivered_at.is_(None) & deliveries.c.cancelled_at.is_(None)
+            unsent = select(deliveries.c.alert).where(pending | lately)
+            question = question.where(alerts.c.resolved_at.is_(None) | alerts.c.number.in_(unsent))
         with engine.connect() as connection:
             rows = connection.execute(question).mappings().all()
-            sent = sent.where(deliveries.c.alert.in_([row["number"] for row in rows]))
+            sent = sent.where(deliveries.c.alert.in_([row["number"] for row in rows])).order_by(deliveries.c.number)
             notified = connection.execute(sent).mappings().all()
             quiet = connection.execute(select(silences).where(silences.c.until > now)).mappings().all()
     listed = []
     for row in rows:
         alert = msgspec.json.decode(row["body"], type=Alert)
         own = [one for one in notified if one["alert"] == row["number"]]
-        waiting = {one["channel"]: one["error"] for one in own if one["delivered_at"] is None}
+        newest = {one["channel"]: one for one in own}
+        given_up_on = {name: one["error"] for name, one in newest.items() if one.get("undeliverable_at") is not None}
+        waiting = {
+            one["channel"]: one["error"]
+            for one in own
+            if one["delivered_at"] is None and one.get("undeliverable_at") is None
+        }
         until = [one["until"] for one in quiet if one["matcher"] in (alert.fingerprint, alert.name, alert.cause)]
         listed.append(
             ListedAlert(
                 alert, row["raised_at"], row["resolved_at"], row["acknowledged_by"], max(until, default=None),
-                tuple(sorted({one["channel"] for one in own} - set(waiting))), waiting,
+                tuple(sorted(newest.keys() - waiting.keys() - given_up_on.keys())), waiting,
+                {name: why for name, why in given_up_on.items() if name not in waiting}, row.get("resolved_why", ""),
             )
         )  # fmt: skip
     return listed
+
+
+def _present(there: Inspector, table: Table) -> list[Column[Any]]:
+    """Return the columns of a table that a store of a former version has."""
+    names = {column["name"] for column in there.get_columns(table.name)}
+    return [column for column in table.columns if column.name in names]
 
 
 def acknowledge(engine: Engine, matcher: str, by: str, why: str, now: float) -> list[Alert]:

@@ -7,19 +7,22 @@ killed between sending and marking leaves a claim that ends, and the notificatio
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from ride_duration.alerting.alert import Alert, Event, Notification
-from ride_duration.alerting.channels import Channel, ChannelUnavailable
-from ride_duration.alerting.outbox import AWAY, is_silenced
+from ride_duration.alerting.channels import Channel, ChannelUnavailable, MessageRefused
+from ride_duration.alerting.outbox import AWAY, DAY, HOUR, is_silenced
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import explain_failures
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine, RowMapping
+
+    from ride_duration.alerting.configuration import AlertingSettings
+    from ride_duration.alerting.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -36,26 +39,31 @@ class Deliveries(NamedTuple):
     Attributes:
         delivered: Notifications that were acknowledged.
         failed: Attempts that were not; they are made again later.
+        undeliverable: Notifications that were given up.
     """
 
     delivered: int
     failed: int
+    undeliverable: int
 
 
-def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Callable[[], float]) -> Deliveries:
+def deliver_due(outbox: Outbox, channels: Mapping[str, Channel], now: Callable[[], float]) -> Deliveries:
     """Send every notification that is due, in the order in which they were made.
 
     A channel that is away is left alone until the next time, so that one that hangs does not keep the others waiting.
+    What its receiver goes on refusing, or what could not be sent for days, is ended as undeliverable: what comes after
+    it is sent.
 
     Args:
-        engine: Of the store.
+        outbox: Of the store; its settings say when a notification is given up.
         channels: By name; notifications of others are withdrawn.
         now: Seconds since 1970-01-01 UTC.
 
     Raises:
         RideDurationError: The store cannot be reached.
     """
-    delivered = failed = 0
+    engine = outbox.engine
+    delivered = failed = undeliverable = 0
     away: set[str] = set()
     with explain_failures(AWAY):
         for number in _find_due(engine, now()):
@@ -72,15 +80,71 @@ def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Callable[[
             except Exception as error:  # whatever it is, no alert is lost by it, and none keeps others waiting
                 if isinstance(error, ChannelUnavailable):
                     away.add(claimed["channel"])
-                reason = str(error) if isinstance(error, RideDurationError) else type(error).__name__
-                log.warning("an alert could not be sent to %s, and will be again: %s", claimed["channel"], reason)
-                pause = min(_FIRST_PAUSE * 2 ** min(claimed["attempts"], 10), _LONGEST_PAUSE)
-                _mark(engine, claimed, {"next_attempt_at": now() + pause, "claimed_until": 0.0, "error": reason})
-                failed += 1
+                given_up = _note_failure(engine, claimed, error, now(), outbox.settings)
+                failed += not given_up
+                undeliverable += given_up
             else:
                 _mark(engine, claimed, {"delivered_at": now(), "claimed_until": 0.0, "error": ""})
                 delivered += 1
-    return Deliveries(delivered, failed)
+    return Deliveries(delivered, failed, undeliverable)
+
+
+class NotificationCounts(NamedTuple):
+    """How far the notifications of one channel are.
+
+    Attributes:
+        pending: Those that are not sent yet.
+        undeliverable: Those that were given up.
+        last: When the last was given up (seconds since 1970-01-01 UTC); None if none was.
+    """
+
+    pending: int = 0
+    undeliverable: int = 0
+    last: float | None = None
+
+
+def count_notifications(engine: Engine, channels: Iterable[str]) -> dict[str, NotificationCounts]:
+    """Return how far notifications are, for these channels and those that have any.
+
+    Raises:
+        RideDurationError: The store cannot be reached.
+    """
+    from sqlalchemy import case, func, select
+
+    from ride_duration.store.alert_tables import alert_deliveries as deliveries
+
+    pending = func.sum(case((_is_pending(), 1), else_=0))
+    given_up, last = func.count(deliveries.c.undeliverable_at), func.max(deliveries.c.undeliverable_at)
+    question = select(deliveries.c.channel, pending, given_up, last).group_by(deliveries.c.channel)
+    with explain_failures(AWAY), engine.connect() as connection:
+        found = {row[0]: NotificationCounts(*row[1:]) for row in connection.execute(question)}
+    return {name: found.get(name, NotificationCounts()) for name in {*channels, *found}}
+
+
+def _note_failure(
+    engine: Engine, claimed: RowMapping, error: Exception, now: float, settings: AlertingSettings
+) -> bool:
+    """Note that an attempt has failed; return whether it was the last one."""
+    reason = str(error) if isinstance(error, RideDurationError) else type(error).__name__
+    channel = claimed["channel"]
+    refused_since = None
+    if isinstance(error, MessageRefused):
+        refused_since = now if claimed["refused_since"] is None else claimed["refused_since"]
+    first = now if claimed["first_attempt_at"] is None else claimed["first_attempt_at"]
+    values = {"claimed_until": 0.0, "error": reason, "first_attempt_at": first, "refused_since": refused_since}
+    if refused_since is not None and now - refused_since >= settings.refused_hours * HOUR:
+        why = f"refused for {settings.refused_hours:g} h"
+    elif now - first >= settings.undelivered_days * DAY:
+        why = f"not sent for {settings.undelivered_days:g} days"
+    else:
+        log.warning("an alert could not be sent to %s, and will be again: %s", channel, reason)
+        pause = min(_FIRST_PAUSE * 2 ** min(claimed["attempts"], 10), _LONGEST_PAUSE)
+        _mark(engine, claimed, values | {"next_attempt_at": now + pause})
+        return False
+    log.error("an alert was not delivered to %s, and is given up (%s): %s [%s]", channel, why, reason, claimed["key"])
+    ended = {"undeliverable_at": now, "cancelled_at": now, "error": f"{reason}; {why}"}
+    _mark(engine, claimed, values | ended)
+    return True
 
 
 def _is_pending() -> ColumnElement[bool]:

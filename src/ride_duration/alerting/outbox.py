@@ -6,6 +6,7 @@ raised again while it is open makes no second alert.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 
     from ride_duration.alerting.configuration import AlertingSettings
 
+log = logging.getLogger(__name__)
+
 #: What is said of a database that fails.
 AWAY = "the alerts in the store cannot be reached"
 
-_HOUR, _DAY = 3600.0, 86_400.0
+HOUR, DAY = 3600.0, 86_400.0
 
 
 class Outbox:
@@ -118,16 +121,13 @@ class Outbox:
                 deliveries.c.fingerprint == alert.fingerprint, deliveries.c.event != Event.RESOLVED.value
             )
         )
-        return now if last is None else max(now, last + self.settings.cool_down_hours * _HOUR)
+        return now if last is None else max(now, last + self.settings.cool_down_hours * HOUR)
 
     def _remind(self, connection: Connection, number: int, alert: Alert, now: float) -> None:
         """Notify an open alert again on channels where the last time is long ago."""
         for channel, rows in _find_deliveries(connection, number).items():
-            last = rows[-1]
-            overdue = (
-                last["delivered_at"] is not None and now - last["delivered_at"] >= self.settings.repeat_days * _DAY
-            )
-            if overdue:
+            ended = rows[-1]["delivered_at"] or rows[-1]["undeliverable_at"]
+            if ended is not None and now - ended >= self.settings.repeat_days * DAY:
                 self._notify(connection, number, Event.REMINDER, alert, now, now, [channel])
 
     def _resolve(self, subject: str, name: str, now: float, kept_version: int | None) -> None:
@@ -140,22 +140,42 @@ class Outbox:
                 alerts.c.subject == subject, alerts.c.name == name, alerts.c.resolved_at.is_(None)
             )
             for row in connection.execute(question).mappings().all():
-                number, alert = row["number"], msgspec.json.decode(row["body"], type=Alert)
-                if alert.version == kept_version:
-                    continue
-                done = connection.execute(
-                    update(alerts)
-                    .where(alerts.c.number == number, alerts.c.resolved_at.is_(None))
-                    .values(resolved_at=now)
-                )
-                if done.rowcount != 1:
-                    continue
-                known = [
-                    channel
-                    for channel, rows in _find_deliveries(connection, number).items()
-                    if not _withdraw(connection, rows, is_silenced(connection, alert, now), now)
-                ]
-                self._notify(connection, number, Event.RESOLVED, alert, now, now, known)
+                if msgspec.json.decode(row["body"], type=Alert).version == kept_version:
+                    looked_at = update(alerts).where(alerts.c.number == row["number"]).values(seen_at=now)
+                    connection.execute(looked_at)
+                else:
+                    self.end(connection, row, now)
+
+    def end(self, connection: Connection, row: RowMapping, now: float, why: str = "") -> None:
+        """Resolve an open alert; a reason is said instead of how bad it was.
+
+        Args:
+            connection: With a transaction of the store.
+            row: Of the alert.
+            now: Seconds since 1970-01-01 UTC.
+            why: It is over, if nobody has seen that it is.
+        """
+        from sqlalchemy import update
+
+        from ride_duration.store.alert_tables import alerts
+
+        number, alert = row["number"], msgspec.json.decode(row["body"], type=Alert)
+        done = connection.execute(
+            update(alerts)
+            .where(alerts.c.number == number, alerts.c.resolved_at.is_(None))
+            .values(resolved_at=now, resolved_why=why)
+        )
+        if done.rowcount != 1:
+            return
+        if why:
+            log.info("alert %s (%s of %s) is resolved: %s", alert.fingerprint, alert.name, alert.subject, why)
+            alert = msgspec.structs.replace(alert, how_bad=why)
+        known = [
+            channel
+            for channel, rows in _find_deliveries(connection, number).items()
+            if not _withdraw(connection, rows, is_silenced(connection, alert, now), now)
+        ]
+        self._notify(connection, number, Event.RESOLVED, alert, now, now, known)
 
     def _notify(
         self,

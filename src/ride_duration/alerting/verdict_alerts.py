@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ride_duration.alerting.abandoned import resolve_abandoned
 from ride_duration.alerting.alert import Alert
 from ride_duration.store.monitoring import find_newest_day
 
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def report_verdict(outbox: Outbox, model: str, found: dict[str, Any], now: float) -> None:
-    """Raise and resolve the alerts about a model; an old window, looked at again, changes nothing.
+    """Raise and resolve the alerts about a model; an old window, looked at again, changes nothing of them.
 
     Args:
         outbox: Of the store that has the verdict.
@@ -27,6 +28,7 @@ def report_verdict(outbox: Outbox, model: str, found: dict[str, Any], now: float
     Raises:
         RideDurationError: The store cannot be reached.
     """
+    resolve_abandoned(outbox, model, None, now)
     newest = find_newest_day(outbox.engine, model)
     if newest > found["last"]:
         log.info("Alerts stay as they are: the days up to %s were monitored already.", newest)

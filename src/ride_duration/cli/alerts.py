@@ -16,6 +16,7 @@ from ride_duration.cli.errors import report_errors
 from ride_duration.cli.models import decided, examples, json_option
 from ride_duration.cli.service import service_settings
 from ride_duration.cli.tables import printable
+from ride_duration.errors import NotFound
 from ride_duration.provenance import author
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ _SILENCE = 'silence incident --until 8h --by Ana --why "meters are being replace
 def alerts(
     include_resolved: bool, deliver: bool, as_json: bool, env: str | None, params: dict[str, Any], traceback: bool
 ) -> None:
-    """List the alerts that are open or not delivered yet, and how far their notifications are.
+    """List the alerts that are open or not delivered, and how far their notifications are.
 
     `kedro monitor run` raises alerts, and sends them; what could not be sent is sent again by the running service, by
-    the next run, or by `--deliver`.
+    the next run, or by `--deliver`, until it is given up as undeliverable.
     """
     failed = 0
     with report_errors(traceback):
@@ -124,18 +125,44 @@ def read_until(given: str, now: float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def describe_undeliverable(env: str | None) -> str:
+    """Return a sentence about alerts that were given up within the last week; empty if there are none, or no store.
+
+    Raises:
+        RideDurationError: The store cannot be reached.
+    """
+    settings = service_settings(env, {}, {})
+    from ride_duration.alerting.decisions import list_alerts
+
+    try:
+        with _reading(settings) as engine:
+            given_up = [one for one in list_alerts(engine, settings.open_clock().now()) if one.undeliverable]
+    except NotFound:
+        return ""
+    channels = ", ".join(sorted({name for one in given_up for name in one.undeliverable}))
+    if not given_up:
+        return ""
+    return (
+        f"Undeliverable: {len(given_up)} of the alerts, to {printable(channels)}; `kedro monitor alerts"
+        f"{same_choice(env, {})}` says why."
+    )
+
+
 def _deliver(settings: ServiceSettings) -> int:
     """Send what is due; return how many attempts failed."""
     from ride_duration.alerting.channels import make_channels
     from ride_duration.alerting.configuration import parse_alerting
     from ride_duration.alerting.delivery import deliver_due
+    from ride_duration.alerting.outbox import Outbox
 
     with _reading(settings):
         pass  # says it if there is no store
+    alerting = parse_alerting(settings.alerting)
     with _writing(settings) as engine:
-        done = deliver_due(engine, make_channels(parse_alerting(settings.alerting)), settings.open_clock().now)
-    click.echo(f"Sent {done.delivered}, could not send {done.failed}.", err=True)
-    return done.failed
+        done = deliver_due(Outbox(engine, alerting), make_channels(alerting), settings.open_clock().now)
+    given_up = f", gave up {done.undeliverable}" if done.undeliverable else ""
+    click.echo(f"Sent {done.delivered}, could not send {done.failed}{given_up}.", err=True)
+    return done.failed + done.undeliverable
 
 
 @contextmanager
@@ -172,19 +199,23 @@ def _entry(one: ListedAlert) -> dict[str, Any]:
         "resolved_at": None if one.resolved_at is None else format_time(one.resolved_at),
         "acknowledged_by": one.acknowledged_by,
         "silenced_until": None if one.silenced_until is None else format_time(one.silenced_until),
-        "delivered": list(one.delivered), "pending": one.pending,
+        "delivered": list(one.delivered), "pending": one.pending, "undeliverable": one.undeliverable,
+        "resolved_why": one.resolved_why,
     }  # fmt: skip
 
 
 def _describe(one: ListedAlert) -> str:
     entry = _entry(one)
     state = f"resolved {entry['resolved_at']}" if entry["resolved_at"] else "open"
+    if entry["resolved_why"]:
+        state += f" ({entry['resolved_why']})"
     if entry["acknowledged_by"]:
         state += f", acknowledged by {entry['acknowledged_by']}"
     if entry["silenced_until"]:
         state += f", silenced until {entry['silenced_until']}"
     pending = (f"{name} pending{f' ({why})' if why else ''}" for name, why in entry["pending"].items())
-    sent = [*(f"{name} delivered" for name in entry["delivered"]), *pending]
+    given_up = (f"{name} undeliverable ({why})" for name, why in entry["undeliverable"].items())
+    sent = [*(f"{name} delivered" for name in entry["delivered"]), *pending, *given_up]
     lines = [
         f"{entry['fingerprint']}  {entry['severity']}  {entry['name']}  {entry['what']}",
         f"  {state}; raised {entry['raised_at']}, since {entry['since']}",
@@ -196,8 +227,9 @@ def _describe(one: ListedAlert) -> str:
 
 
 def _say_next(listed: list[ListedAlert], same: str) -> None:
-    if listed:
-        command = f"kedro monitor acknowledge {listed[0].alert.fingerprint} --why TEXT{same}"
+    is_open = [one for one in listed if one.resolved_at is None]
+    if is_open:
+        command = f"kedro monitor acknowledge {is_open[0].alert.fingerprint} --why TEXT{same}"
         click.echo(f"Next: `{command}` says that you take care of it.")
     else:
         click.echo(f"No alert is open.\nNext: `kedro monitor run{same}` looks again.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ride_duration.cli.alerts import acknowledge, alerts, silence
+from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable, silence
 from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import load_context, traceback_option
 from ride_duration.cli.errors import report_errors
@@ -82,6 +82,8 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
         from ride_duration.pipelines.monitoring.judgement import summarise_verdict
 
         click.echo(summarise_verdict(verdict, verdict.get("labels")))
+        if undeliverable := describe_undeliverable(env):
+            click.echo(undeliverable)
     if exit_code:
         _end(env, traceback)
 

@@ -65,8 +65,9 @@ class AlertOutboxDataset(OfStore, AbstractDataset["dict[str, Any]", "list[dict[s
 
         store = self._store
         try:
-            report_verdict(Outbox(store.engine, self._settings), store.model, data, store.now())
-            deliver_due(store.engine, make_channels(self._settings), store.now)
+            outbox = Outbox(store.engine, self._settings)
+            report_verdict(outbox, store.model, data, store.now())
+            deliver_due(outbox, make_channels(self._settings), store.now)
         finally:
             store.close()
 

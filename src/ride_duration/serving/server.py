@@ -24,7 +24,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.in_use import SERVICES, hold
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.rollout.plan import parse_plan
-from ride_duration.serving.control.alert_watch import AlertWatch
+from ride_duration.serving.control.alert_watch import AlertWatch, NotificationsCollector
 from ride_duration.serving.control.monitoring_reader import MonitoringCollector, MonitoringReader
 from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.control.package_reader import PackageReader
@@ -90,6 +90,7 @@ def serve(settings: ServiceSettings) -> None:
         if settings.alerting is not None:
             alerting = parse_alerting(settings.alerting)
             watch = AlertWatch(settings, alerting, verdicts, reconciler, predictions, rollouts, clock.now)
+            metrics.registry.register(NotificationsCollector(watch))
         operations = OperationsHandler(settings, reconciler, predictions, counters, metrics, controller, verdicts)
         app = App(settings, predict, operations, metrics)
         config = uvicorn.Config(

@@ -24,6 +24,7 @@ alerts = Table(
     Column("acknowledged_at", Double),
     Column("acknowledged_by", Text, nullable=False, server_default=""),
     Column("acknowledged_why", Text, nullable=False, server_default=""),
+    Column("resolved_why", Text, nullable=False, server_default=""),
     Index(None, "subject"),
 )
 #: One alert of a fingerprint is open at a time.
@@ -35,7 +36,8 @@ Index(
     postgresql_where=alerts.c.resolved_at.is_(None),
 )
 
-#: Notifications, one row for each event and channel; `body` is JSON, the alert as it was then.
+#: Notifications, one row for each event and channel; `body` is JSON, the alert as it was then. What was given up has
+#: `cancelled_at` as well, so that a former version of the service leaves it alone.
 alert_deliveries = Table(
     "alert_deliveries",
     metadata,
@@ -53,6 +55,9 @@ alert_deliveries = Table(
     Column("delivered_at", Double),
     Column("cancelled_at", Double),
     Column("error", Text, nullable=False, server_default=""),
+    Column("first_attempt_at", Double),
+    Column("refused_since", Double),
+    Column("undeliverable_at", Double),
     Index(None, "alert"),
     Index(None, "fingerprint"),
 )

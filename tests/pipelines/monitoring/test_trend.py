@@ -17,8 +17,10 @@ def test_a_week_is_the_ratio_of_its_sums() -> None:
     week = slice(20, 27)
     assert trend.of_week[26] == pytest.approx(QUIET.actual[week].sum() / QUIET.predicted[week].sum())
     assert trend.of_day[26] == pytest.approx(QUIET.actual[26] / QUIET.predicted[26])
-    assert (trend.low[3:] <= trend.of_week[3:]).all()
-    assert (trend.of_week[3:] <= trend.high[3:]).all()
+    assert (trend.low[6:] < trend.of_week[6:]).all()
+    assert (trend.of_week[6:] < trend.high[6:]).all()
+    assert np.isnan(trend.low[:6]).all(), "fewer than seven days have no band"
+    assert not np.isnan(trend.of_week[3:]).any()
 
 
 def test_a_week_of_too_few_days_has_no_figure() -> None:
@@ -34,6 +36,13 @@ def test_what_is_not_known_stays_unknown() -> None:
     trends = compute_trends(unknown, np.ones(28, dtype=bool))
     assert all(np.isnan(values).all() for values in trends["error_ratio"])
     assert not np.isnan(trends["coverage"].of_week[6:]).any()
+
+
+def test_a_share_has_no_bounds_above_one() -> None:
+    rides = QUIET.labelled
+    almost = QUIET._replace(covered=rides * np.where(np.arange(28) % 7 == 3, 0.9, 1.0))
+    trend = compute_trends(almost, np.ones(28, dtype=bool))["coverage"]
+    assert trend.high[6:].max() == 1.0
 
 
 @given(st.floats(0.5, 2.0))

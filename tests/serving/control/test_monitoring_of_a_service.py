@@ -1,10 +1,12 @@
 """What a running service shows of the monitoring, and which alerts it raises and sends."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from ride_duration.alerting.alert import Severity
 from ride_duration.alerting.decisions import list_alerts
@@ -109,6 +111,36 @@ def test_a_service_says_that_the_monitoring_is_stale_and_that_a_rollout_was_roll
     until(lambda: not [one for one in list_alerts(engine, 0.0) if one.resolved_at is None])
     engine.dispose()
     rollouts.close()
+
+
+def test_what_is_given_up_is_counted_and_what_is_gone_is_over(
+    models: Models, started: Callable[..., Running], receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.status = 410
+    monkeypatch.setenv("RIDE_DURATION_WEBHOOK_URL", receiver.url)
+    registry = models.champion()
+    place = {"store": "sqlite:///data/given-up/predictions.db"}
+    outbox = Outbox(open_store(locate_store(place["store"], models.project)), make_settings("webhook"))
+    now, blue = time.time(), f"{registry.name}, instance blue"
+    outbox.report(blue, ["log"], [make_alert("log", subject=blue)], now - 15 * 86_400)
+    outbox.report(registry.name, ["retrain"], [make_alert(subject=registry.name, version=7)], now - 3600)
+    with outbox.engine.begin() as connection:
+        connection.execute(text("UPDATE alert_deliveries SET refused_since = 1"))
+    given = alerting(webhook={"enabled": True, "secret_variable": ""})
+    service = started(registry, monitoring_seconds=0.05, alerting=given, **place)
+    until(lambda: metrics(service)["ride_duration_notifications_undeliverable", "webhook"] == 2)
+    sampled = metrics(service)
+    assert sampled["ride_duration_last_undeliverable_timestamp_seconds", "webhook"] == pytest.approx(now, abs=600)
+    assert sampled["ride_duration_notifications_undeliverable", "log"] == 0
+    assert sampled["ride_duration_notifications_pending", "log"] == 0
+    assert math.isnan(sampled["ride_duration_last_undeliverable_timestamp_seconds", "log"])
+    engine = engine_for_reading(url_of(service, models))
+    until(lambda: all(one.resolved_at is not None for one in list_alerts(engine, 0.0)))
+    why = {one.alert.subject: one.resolved_why for one in list_alerts(engine, 0.0)}
+    assert why[blue] == f"nothing was heard of {blue} for 14 days"
+    assert why[registry.name] == "version 1 serves in the place of version 7"
+    engine.dispose()
+    outbox.close()
 
 
 def test_a_receiver_that_hangs_delays_no_ride(

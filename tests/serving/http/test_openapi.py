@@ -13,8 +13,9 @@ RIDE = {"PULocationID": 10, "DOLocationID": 50}
 
 
 def test_made_up_requests_are_answered_as_documented(service: Running, tmp_path: Path) -> None:
+    before = service.get("/live").json["errors"]  # other tests of this service ask for 501 and 503 on purpose
     assert fuzz(service, tmp_path, 15) > 300
-    assert service.get("/live").json["errors"] == 0
+    assert service.get("/live").json["errors"] == before
 
 
 def test_the_document_is_complete(service: Running) -> None:

@@ -11,15 +11,13 @@ import pandas as pd
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
-from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
 from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.verdict import decide
-from ride_duration.stats.bootstrap import resample_days
+from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import Evidence, Finding
 from ride_duration.trips.features import FEATURES
-
-_SEED = 1
 
 #: What to do about each finding.
 _NEXT = {
@@ -125,28 +123,35 @@ def select_window(
 
 
 def measure(days: DailySums) -> dict[str, list[float | None]]:
-    """Return the figures of some days, each as [value, lower, upper day bound (95 %)]; None for what is not known."""
-    if not len(days.day):
-        return {}
-    sums = dict(zip(DailySums._fields[1:], days[1:], strict=True))
-    drawn = dict(zip(sums, resample_days(days.day, _SEED, *sums.values()), strict=True))
-    totals = {name: values.sum() for name, values in sums.items()}
-    return {
-        name: [_rounded(figure(totals)), *(_rounded(np.percentile(figure(drawn), q)) for q in (2.5, 97.5))]
-        for name, figure in _FIGURES.items()
-    }
+    """Return the figures of some days, each as [value, lower, upper bound (95 %, by correlated days)].
+
+    None stands for what is not known; there are no bounds for fewer than seven days.
+    """
+    return {name: _measure_ratio(*figure(days)) for name, figure in _FIGURES.items()} if len(days.day) else {}
 
 
-_FIGURES: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "rmse": lambda s: np.sqrt(s["squared"] / s["labelled"]),
-    "expected_rmse": lambda s: np.sqrt(s["expected"] / s["labelled"]),
-    "error_ratio": lambda s: np.sqrt(s["squared"] / s["expected"]),
-    "mae": lambda s: s["absolute"] / s["labelled"],
-    "bias": lambda s: (s["predicted"] - s["actual"]) / s["labelled"],
-    "level": lambda s: s["actual"] / s["predicted"],
-    "coverage": lambda s: s["covered"] / s["labelled"],
-    "width": lambda s: s["width"] / s["labelled"],
-    "within_5_minutes": lambda s: s["within_5"] / s["labelled"],
+def _measure_ratio(numerator: Numbers, denominator: Numbers, kind: str = "ratio") -> list[float | None]:
+    """Return a ratio of sums of days (n,) with its bounds: of a `root`, of a `share`, or as it is."""
+    below = float(denominator.sum())
+    values = np.array([numerator.sum() / below if below > 0 else np.nan, *bound_ratio(numerator, denominator)])
+    if kind == "root":
+        values = np.sqrt(np.maximum(values, 0.0))
+    elif kind == "share":
+        values = np.clip(values, 0.0, 1.0)
+    return [_rounded(value) for value in values.tolist()]
+
+
+#: Of days, what is divided by what, and of which kind the ratio is.
+_FIGURES: dict[str, Callable[[DailySums], tuple[Any, ...]]] = {
+    "rmse": lambda days: (days.squared, days.labelled, "root"),
+    "expected_rmse": lambda days: (days.expected, days.labelled, "root"),
+    "error_ratio": lambda days: (days.squared, days.expected, "root"),
+    "mae": lambda days: (days.absolute, days.labelled),
+    "bias": lambda days: (days.predicted - days.actual, days.labelled),
+    "level": lambda days: (days.actual, days.predicted),
+    "coverage": lambda days: (days.covered, days.labelled, "share"),
+    "width": lambda days: (days.width, days.labelled),
+    "within_5_minutes": lambda days: (days.within_5, days.labelled, "share"),
 }
 
 

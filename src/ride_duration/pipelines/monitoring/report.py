@@ -89,7 +89,7 @@ def write_report(
         f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
         f"<ul>{reasons}{missing}</ul><p><b>Next:</b> {_with_code(verdict['next'])}</p>"
         f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
-        f"line is the week up to a day, its band 95 % of draws of whole days.</p>"
+        f"line is the week up to a day, its band the 95 % bounds of a whole week, by correlated days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"
         f"{_labels(label_figures)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
         f"<h2>Which rides were asked for</h2>{_drift(drift_scores)}</html>\n"

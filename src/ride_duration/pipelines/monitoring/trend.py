@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.stats.day_bounds import bound_ratio
 
 #: Days that a point of the line is of: a whole week levels out weekdays.
 WEEK = 7
-
-_DRAWS, _SEED = 500, 1
 
 Numbers = NDArray[np.float64]
 
@@ -23,8 +22,8 @@ class Trend(NamedTuple):
     Attributes:
         of_day: Of the day alone.
         of_week: Of the week that ends on the day, from the days of it that count, half of them at least.
-        low: 2.5 % of the draws of whole days of that week lie below it.
-        high: 2.5 % lie above it.
+        low: Lower bound of it (95 %, by correlated days); of whole weeks alone, fewer days say too little.
+        high: Upper bound.
     """
 
     of_day: Numbers
@@ -46,8 +45,10 @@ def compute_trends(days: DailySums, counted: NDArray[np.bool_]) -> dict[str, Tre
     """
     return {
         "level": _follow(days.actual, days.predicted, counted),
-        "error_ratio": Trend._make(np.sqrt(values) for values in _follow(days.squared, days.expected, counted)),
-        "coverage": _follow(days.covered, days.labelled, counted),
+        "error_ratio": Trend._make(
+            np.sqrt(np.maximum(values, 0.0)) for values in _follow(days.squared, days.expected, counted)
+        ),
+        "coverage": _cap(_follow(days.covered, days.labelled, counted)),
     }
 
 
@@ -56,15 +57,16 @@ def _follow(numerator: Numbers, denominator: Numbers, counted: NDArray[np.bool_]
     known = counted & ~np.isnan(numerator) & (denominator > 0)
     of_day, of_week, low, high = np.full((4, len(known)), np.nan)
     of_day[known] = numerator[known] / denominator[known]
-    rng = np.random.default_rng(_SEED)
     for last in np.flatnonzero(known).tolist():
         first = max(0, last - WEEK + 1)
         week = first + np.flatnonzero(known[first : last + 1])
         if 2 * len(week) < WEEK:
             continue
-        drawn = rng.choice(week, (_DRAWS, len(week)))
         of_week[last] = numerator[week].sum() / denominator[week].sum()
-        low[last], high[last] = np.percentile(
-            numerator[drawn].sum(axis=1) / denominator[drawn].sum(axis=1), [2.5, 97.5]
-        )
+        low[last], high[last] = bound_ratio(numerator[week], denominator[week])
     return Trend(of_day, of_week, low, high)
+
+
+def _cap(shares: Trend) -> Trend:
+    """Keep the bounds of shares within 0 and 1."""
+    return shares._replace(low=np.maximum(shares.low, 0.0), high=np.minimum(shares.high, 1.0))

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.parameters import Thresholds
-from ride_duration.stats.bootstrap import resample_days
 from ride_duration.stats.change import accumulate_changes
+from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import Cause, Finding
 
-#: One in twenty draws of the day bootstrap lies below.
-_LOWER = 5.0
-_SEED = 1
+#: Two-sided confidence of the bounds of a part: the true ratio is below the lower one in one of twenty.
+_CONFIDENCE = 0.9
 
 
 class Verdict(NamedTuple):
@@ -43,7 +42,7 @@ class Part(NamedTuple):
         last: Its last day.
         log_level: Logarithm of Σ actual / Σ predicted.
         error_ratio: Realised by expected error.
-        lower: Lower day bound of it (one in twenty lies below).
+        lower: Lower bound of it by correlated days (one in twenty is truly below); NaN for fewer than a week of days.
         corrected: The same ratio once the level is right.
     """
 
@@ -144,8 +143,7 @@ def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds, ov
         if 2 * chosen.sum() < thresholds.window_days:
             break
         part = days.select(chosen)
-        squared, expected = resample_days(part.day, _SEED, part.squared, part.expected)
-        lower = float(np.percentile(np.sqrt(squared / expected), _LOWER)) if not np.isnan(expected).any() else np.nan
+        lower = float(np.sqrt(np.maximum(bound_ratio(part.squared, part.expected, _CONFIDENCE)[0], 0.0)))
         parts.append(
             Part(
                 begin, end, float(np.log(part.level)), part.error_ratio, lower,
@@ -199,9 +197,10 @@ def _describe(
             f"predicted ({'beyond' if level else 'within'} {limit:.1%})"
         )
         if not np.isnan(part.error_ratio):
+            least = "" if np.isnan(part.lower) else f", at least {part.lower:.3f}"
             sentences.append(
-                f"{part.first} to {part.last}: RMSE {part.error_ratio:.3f} of the expected one, at least "
-                f"{part.lower:.3f} ({'beyond' if error else 'within'} {thresholds.error_ratio:g}); "
+                f"{part.first} to {part.last}: RMSE {part.error_ratio:.3f} of the expected one{least} "
+                f"({'beyond' if error else 'within'} {thresholds.error_ratio:g}); "
                 f"{part.corrected:.3f} with the level right"
             )
     sentences.append(f"retraining is expected to save {gain:.1%} of the RMSE")

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from ride_duration.alerting.abandoned import resolve_abandoned
 from ride_duration.alerting.alert import Alert, format_time
 from ride_duration.alerting.channels import make_channels
-from ride_duration.alerting.delivery import deliver_due
+from ride_duration.alerting.delivery import NotificationCounts, count_notifications, deliver_due
 from ride_duration.alerting.outbox import Outbox
 from ride_duration.errors import NotFound, RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing
 from ride_duration.store.rollouts import RolloutStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client.metrics_core import Metric
 
     from ride_duration.alerting.configuration import AlertingSettings
     from ride_duration.serving.control.monitoring_reader import MonitoringReader
@@ -35,6 +42,41 @@ _NEWS = 7 * 86_400.0
 _REFRESH = 600.0
 
 
+class NotificationsCollector(Collector):
+    """How far notifications are, as Prometheus takes it, by channel.
+
+    Args:
+        watch: Counts them.
+    """
+
+    def __init__(self, watch: AlertWatch) -> None:
+        self._watch = watch
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._watch.notifications
+        for name, about, values in (
+            (
+                "notifications_pending",
+                "Notifications not sent yet.",
+                {name: one.pending for name, one in counts.items()},
+            ),
+            (
+                "notifications_undeliverable",
+                "Notifications that were given up.",
+                {name: one.undeliverable for name, one in counts.items()},
+            ),
+            (
+                "last_undeliverable_timestamp_seconds",
+                "When the last notification was given up; NaN if none was.",
+                {name: math.nan if one.last is None else one.last for name, one in counts.items()},
+            ),
+        ):
+            family = GaugeMetricFamily(f"ride_duration_{name}", about, labels=["channel"])
+            for channel, value in values.items():
+                family.add_metric([channel], value)
+            yield family
+
+
 class AlertWatch:
     """Looks at the service from time to time.
 
@@ -46,6 +88,9 @@ class AlertWatch:
         predictions: The log.
         rollouts: Kept in the store.
         now: Seconds since 1970-01-01 UTC, on the store's clock.
+
+    Attributes:
+        notifications: By channel, as they were counted last.
     """
 
     def __init__(
@@ -68,8 +113,9 @@ class AlertWatch:
         self._now = now
         self._outbox: Outbox | None = None
         self._wrong_since: float | None = None
-        self._reported: tuple[frozenset[tuple[str, str]], float] = (frozenset(), 0.0)
+        self._reported: tuple[tuple[frozenset[tuple[str, str]], int | None], float] = ((frozenset(), None), 0.0)
         self._problem = ""
+        self.notifications: dict[str, NotificationCounts] = {name: NotificationCounts() for name in alerting.enabled}
 
     def look(self) -> None:
         """Raise and resolve what concerns the service, and send what is due; nothing while the store is away."""
@@ -78,12 +124,15 @@ class AlertWatch:
                 self._outbox = self._open()
             now = self._now()
             about_instance, about_model = self._find_of_instance(now), self._find_of_model(now)
-            found = frozenset((alert.name, alert.how_bad) for alert in (*about_instance, *about_model))
+            version = self._find_version()
+            found = frozenset((alert.name, alert.how_bad) for alert in (*about_instance, *about_model)), version
             if found != self._reported[0] or abs(now - self._reported[1]) >= _REFRESH:
                 self._outbox.report(self._instance, ("deployment", "log"), about_instance, now)
                 self._outbox.report(self._settings.model, ("rollback", "monitoring_stale"), about_model, now)
+                resolve_abandoned(self._outbox, self._settings.model, version, now)
                 self._reported = (found, now)
-            deliver_due(self._outbox.engine, self._channels, self._now)
+            deliver_due(self._outbox, self._channels, self._now)
+            self.notifications = count_notifications(self._outbox.engine, self._alerting.enabled)
         except NotFound:  # the log has not made its tables yet
             return
         except RideDurationError as error:
@@ -101,6 +150,12 @@ class AlertWatch:
     @property
     def _instance(self) -> str:
         return f"{self._settings.model}, instance {self._settings.name}"
+
+    def _find_version(self) -> int | None:
+        """Return the version that the registry names and that is served; None as long as this is not one."""
+        deployment = self._reconciler.deployment
+        version = deployment.champion.version if deployment is not None else 0
+        return version if self._reconciler.reachable and 0 < version == self._reconciler.champion else None
 
     def _open(self) -> Outbox:
         """Open the tables that the log has made: this makes none, so that a database that is gone stays gone."""
