@@ -76,7 +76,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 notebook: $(VENV)/installed ## Open the notebooks in JupyterLab
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab --notebook-dir notebooks $(AS_ROOT)
 
-lock: $(VENV)/installed ## Resolve the dependencies anew
+lock: $(VENV)/installed ## Resolve the dependencies again
 	@$(INSTALL) uv
 	@$(BIN)/uv pip compile $(LOCK) $(LEVELS:%=--extra %) -o requirements.lock
 	@$(BIN)/uv pip compile $(LOCK) --all-extras --constraints requirements.lock -o requirements-dev.lock

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import make_url
 
-from ride_duration.postgresql import patient
+from ride_duration.postgresql import timeout_args
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from ride_duration.postgresql import patient
     ],
 )
 def test_a_dead_server_a_lock_and_a_long_statement_end_in_an_error(query: str, options: str) -> None:
-    arguments = patient(make_url(f"postgresql+psycopg://ana@host/store{query}"), 30)
+    arguments = timeout_args(make_url(f"postgresql+psycopg://ana@host/store{query}"), 30)
     assert arguments["options"] == options, "the last of two wins"
     noticed = arguments["keepalives_idle"] + arguments["keepalives_interval"] * arguments["keepalives_count"]
     assert noticed == 15

@@ -6,7 +6,7 @@ import logging
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import get_close_matches
@@ -15,7 +15,9 @@ from yaml import MarkedYAMLError, YAMLError
 
 from ride_duration.errors import ConfigurationError
 from ride_duration.pipelines import find_modules
-from ride_duration.pipelines.parameters import Parameters, TripSource
+
+if TYPE_CHECKING:
+    from ride_duration.pipelines.parameters import Parameters
 
 #: Below these groups of a model any name may be given: the estimators know them, and check them.
 _OPEN_GROUPS = ("hyper_parameters", "search_space")
@@ -44,7 +46,7 @@ class ConfigLoader(OmegaConfigLoader):
         _rename_given(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
         # merged once, since the catalog asks for many.
-        merged = cache(lambda: self["parameters"])
+        merged = cache(lambda: self.read_values() | {"environment": self.env or self.default_run_env})
         OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -201,6 +203,8 @@ def _check_literals(given: Any, above: str = "") -> None:
 
 def _groups(values: dict[str, Any]) -> dict[str, Any]:
     """The groups of parameters that the pipelines declare."""
+    from ride_duration.pipelines.parameters import TripSource
+
     groups = {}
     for _, module in find_modules("parameters"):
         for name, group in getattr(module, "GROUPS", {}).items():
@@ -217,7 +221,7 @@ def find_made_groups() -> set[str]:
     return {name for module in modules for made in ("GROUPS", "READ") for name in getattr(module, made, {})}
 
 
-def _fields(values: dict[str, Any], group: type[Parameters]) -> dict[str, Any]:
+def _fields(values: dict[str, Any], group: "type[Parameters]") -> dict[str, Any]:
     return {field: values[field] for field in group.model_fields if field in values}
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ride_duration.atomic import lock_folder
 from ride_duration.errors import ConfigurationError, RegistryUnavailable
 from ride_duration.in_use import PROCESS, folder_identity
-from ride_duration.postgresql import SECONDS, patient
+from ride_duration.postgresql import SECONDS, timeout_args
 from ride_duration.storage_errors import describe_storage_failure
 
 #: Training runs.
@@ -220,7 +220,7 @@ def _check_reachable(uri: str) -> None:
         from sqlalchemy import create_engine, inspect, make_url
 
         url = make_url(uri)
-        engine = create_engine(url, connect_args=patient(url) if url.get_backend_name() == "postgresql" else {})
+        engine = create_engine(url, connect_args=timeout_args(url) if url.get_backend_name() == "postgresql" else {})
         try:
             inspect(engine).get_table_names()
         finally:

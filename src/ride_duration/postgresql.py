@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 SECONDS = 5
 
 
-def patient(url: URL, statement_seconds: int | None = None) -> dict[str, Any]:
+def timeout_args(url: URL, statement_seconds: int | None = None) -> dict[str, Any]:
     """Return arguments of psycopg's `connect` by which a server that is away, or a lock, ends in an error.
 
     Args:

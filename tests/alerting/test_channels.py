@@ -25,9 +25,9 @@ from ride_duration.alerting.channels import (
     sign,
 )
 from ride_duration.alerting.configuration import EmailSettings, WebhookSettings
+from ride_duration.playback.service_process import find_free_port
 from tests.support.alerting.samples import make_alert, make_settings
 from tests.support.alerting.webhook_receiver import WebhookReceiver
-from tests.support.ports import free_port
 
 NOTIFICATION = Notification("key-1", Event.RAISED, make_alert(what='He said "stop"\n{title}'), 1_700_000_000.0)
 SECRET = "correct horse"
@@ -95,7 +95,7 @@ def test_what_does_not_acknowledge(receiver: WebhookReceiver, status: int, error
 
 
 def test_what_cannot_be_reached_is_said_without_the_address(receiver: WebhookReceiver) -> None:
-    for url in (f"http://127.0.0.1:{free_port()}/token-abc", "http://nowhere.invalid/token-abc"):
+    for url in (f"http://127.0.0.1:{find_free_port()}/token-abc", "http://nowhere.invalid/token-abc"):
         with pytest.raises(ChannelUnavailable, match="the webhook cannot be reached") as raised:
             send(url, timeout_seconds=5)
         assert "token-abc" not in str(raised.value)
@@ -178,7 +178,7 @@ class MailServer:
 
 @pytest.fixture
 def mail_server() -> Iterator[tuple[MailServer, int]]:
-    handler, port = MailServer(), free_port()
+    handler, port = MailServer(), find_free_port()
     controller = Controller(
         handler, "127.0.0.1", port, auth_require_tls=False, authenticator=handler.login, enable_SMTPUTF8=True
     )
@@ -233,7 +233,7 @@ def test_a_mail_server_that_says_no(mail_server: tuple[MailServer, int]) -> None
     with pytest.raises(ChannelUnavailable, match=r"SSL|failed"):
         mail(port, security="tls", timeout_seconds=1)
     with pytest.raises(ChannelUnavailable, match="Connection refused"):
-        mail(free_port())
+        mail(find_free_port())
     assert server.mails == []
 
 

@@ -15,11 +15,12 @@ from ride_duration.alerting.channels import WebhookChannel, make_channels
 from ride_duration.alerting.configuration import WebhookSettings
 from ride_duration.alerting.decisions import list_alerts
 from ride_duration.alerting.delivery import Deliveries, count_notifications, deliver_due
-from ride_duration.alerting.outbox import Outbox, open_store
+from ride_duration.alerting.outbox import Outbox
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.store.database import engine_for_writing
+from ride_duration.store.monitoring import open_monitoring
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 from tests.support.alerting.webhook_receiver import WebhookReceiver
-from tests.support.ports import free_port
 
 NAMES = ("incident", "retrain", "drift", "watch")
 START = 1_700_000_000.0
@@ -27,7 +28,7 @@ START = 1_700_000_000.0
 
 @pytest.fixture
 def outbox(store_url: str) -> Iterator[Outbox]:
-    made = Outbox(open_store(store_url), make_settings("webhook"))
+    made = Outbox(open_monitoring(store_url), make_settings("webhook"))
     yield made
     made.close()
 
@@ -41,7 +42,7 @@ def test_a_webhook_that_is_down_for_an_hour_loses_nothing_and_gets_nothing_twice
     outbox: Outbox, receiver: WebhookReceiver
 ) -> None:
     """Refuses connections, answers 500, hangs, and is back; alerts come and go meanwhile. All by the clock."""
-    away, here = f"http://127.0.0.1:{free_port()}", receiver.url
+    away, here = f"http://127.0.0.1:{find_free_port()}", receiver.url
     wanted: list[tuple[str, str]] = []
     now, url = START, here
 
@@ -83,7 +84,7 @@ def test_two_processes_send_each_notification_once(outbox: Outbox, receiver: Web
         outbox.report(f"{MODEL}-{number}", NAMES, [make_alert(subject=f"{MODEL}-{number}")], START)
 
     def deliver(_: int) -> Deliveries:
-        other = Outbox(open_store(store_url), outbox.settings)
+        other = Outbox(open_monitoring(store_url), outbox.settings)
         try:
             return deliver_due(other, {"webhook": webhook(receiver.url)}, lambda: START)
         finally:
@@ -99,10 +100,11 @@ _SENDER = """
 import sys, time
 from ride_duration.alerting.channels import make_channels
 from ride_duration.alerting.delivery import deliver_due
-from ride_duration.alerting.outbox import Outbox, open_store
+from ride_duration.alerting.outbox import Outbox
+from ride_duration.store.monitoring import open_monitoring
 from tests.support.alerting.samples import make_settings
 
-outbox = Outbox(open_store(sys.argv[1]), make_settings("webhook"))
+outbox = Outbox(open_monitoring(sys.argv[1]), make_settings("webhook"))
 deliver_due(outbox, make_channels(outbox.settings), lambda: float(sys.argv[2]))
 """
 
@@ -186,7 +188,7 @@ def test_what_is_refused_for_ever_is_given_up_and_seen(
 
 
 def test_what_cannot_be_sent_for_a_fortnight_is_given_up_and_said_again_while_it_lasts(outbox: Outbox) -> None:
-    day, away = 86_400.0, f"http://127.0.0.1:{free_port()}"
+    day, away = 86_400.0, f"http://127.0.0.1:{find_free_port()}"
     outbox.report(MODEL, NAMES, [make_alert()], START)
 
     def deliver(now: float) -> Deliveries:
@@ -231,7 +233,7 @@ def test_an_unforeseen_error_of_a_channel_is_a_failed_attempt(outbox: Outbox) ->
 
 
 def test_the_log_is_a_channel(store_url: str, caplog: pytest.LogCaptureFixture) -> None:
-    outbox = Outbox(open_store(store_url), make_settings("log"))
+    outbox = Outbox(open_monitoring(store_url), make_settings("log"))
     outbox.report(MODEL, NAMES, [make_alert("incident", Severity.PAGE)], START)
     caplog.set_level("INFO", "ride_duration")
     assert deliver_due(outbox, make_channels(outbox.settings), lambda: START) == (1, 0, 0)

@@ -12,8 +12,10 @@ from ride_duration.alerting.abandoned import resolve_abandoned
 from ride_duration.alerting.alert import Alert, Event, Notification, Severity
 from ride_duration.alerting.decisions import acknowledge, list_alerts, silence
 from ride_duration.alerting.delivery import deliver_due
-from ride_duration.alerting.outbox import Outbox, open_store
+from ride_duration.alerting.outbox import Outbox
 from ride_duration.errors import RideDurationError
+from ride_duration.store.database import engine_for_writing
+from ride_duration.store.monitoring import open_monitoring
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -41,7 +43,7 @@ class Desk:
     """An outbox with one channel, at a time that the test sets."""
 
     def __init__(self, store_url: str) -> None:
-        self.outbox = Outbox(open_store(store_url), make_settings("webhook"))
+        self.outbox = Outbox(open_monitoring(store_url), make_settings("webhook"))
         self.channel = Memory()
         self.now = 1_700_000_000.0
 
@@ -224,7 +226,7 @@ def test_of_two_that_raise_the_same_at_once_one_alert_is_made(desk: Desk, store_
     together = Barrier(2)
 
     def raise_one(_: int) -> None:
-        outbox = Outbox(open_store(store_url), make_settings("webhook"))
+        outbox = Outbox(open_monitoring(store_url), make_settings("webhook"))
         together.wait(10)
         outbox.report(MODEL, NAMES, [make_alert()], desk.now)
         outbox.close()
@@ -245,8 +247,9 @@ def test_an_alert_of_a_later_program_can_be_read(desk: Desk) -> None:
 
 
 def test_a_store_that_is_away_is_said(tmp_path: object) -> None:
+    outbox = Outbox(engine_for_writing("postgresql+psycopg://nobody@127.0.0.1:1/none"), make_settings("webhook"))
     with pytest.raises(RideDurationError, match="the alerts in the store cannot be reached"):
-        open_store("postgresql+psycopg://nobody@127.0.0.1:1/none")
+        outbox.report(MODEL, NAMES, [make_alert()], 0.0)
 
 
 def test_fields_of_a_notification_are_those_that_templates_may_name() -> None:

@@ -22,6 +22,7 @@ ROWS = 3_000
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[Ended]]:
     """A project of three small months with two backtests, and then a training run on the last month of the first."""
     project = Project(tmp_path_factory.mktemp("walked") / "project")
+    project.with_tracking_store()
     raw = project.data("01_raw/simulated")
     raw.mkdir(parents=True)
     for month in MONTHS:

@@ -52,7 +52,7 @@ def _with_small_months(project: Project) -> Project:
     project.data(RAW).mkdir(parents=True)
     for month in ("2021-01", "2021-02"):
         pq.write_table(_small_month(month), project.data(RAW) / f"green_tripdata_{month}.parquet")
-    return project
+    return project.with_tracking_store()
 
 
 def _files(project: Project) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """`kedro run --pipelines=batch_scoring`: the champion's predictions for every raw trip of a month."""
 
+import json
 import shutil
 import time
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from ride_duration.model_package.expected_error import ExpectedError
 from ride_duration.pipelines.batch_scoring.parameters import Scoring
 from ride_duration.pipelines.batch_scoring.scoring import partition_of, score_trips
 from tests.conftest import Ended, Project
+from tests.support.store.samples import until
 
 FEBRUARY, MARCH = (f"07_model_output/scored_trips/taxi_type=green/year=2021/month=0{m}/part-0.parquet" for m in (2, 3))
 RAW_FEBRUARY, RAW_MARCH = (f"01_raw/simulated/green_tripdata_2021-0{month}.parquet" for month in (2, 3))
@@ -259,6 +261,25 @@ def test_a_bad_month_is_named_and_its_old_partition_stays(scored: tuple[Project,
     assert "green_tripdata_2021-02.parquet" in message
     assert {"damaged": "cannot be read as parquet", "no rows": "no trips at all"}[fault] in message
     assert project.data(FEBRUARY).read_bytes() == before
+
+
+def test_months_are_scored_by_the_champion_while_a_whole_training_runs(
+    scored: tuple[Project, Ended], finished: Project, tmp_path: Path
+) -> None:
+    project = Project.copy_of(finished, tmp_path / "project")
+    training = project.start("kedro", "run", "--env=test", "--params=model=mean")
+    try:
+        locks = project.data(".runs")
+        until(lambda: training.poll() is not None or any(path.read_text() for path in locks.glob("*.lock")), 240)
+        assert training.poll() is None, training.communicate()
+        score(project, "score_data=2021-02,engine_threads=2")
+    finally:
+        out, err = training.communicate(timeout=480)
+    assert training.returncode == 0, err
+    assert "version 1 stays champion" in out
+    assert json.loads(project.data("08_reporting/metrics.json").read_text())["model"] == "mean"
+    assert pq.read_table(project.data(FEBRUARY)).equals(pq.read_table(scored[0].data(FEBRUARY))), "as if it ran alone"
+    assert not project.data(MARCH).exists()
 
 
 def test_without_a_champion_it_says_what_makes_one(project: Project) -> None:

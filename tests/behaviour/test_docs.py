@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
+from ride_duration.playback.service_process import find_free_port
 from tests.conftest import REPOSITORY, Project
-from tests.support.ports import free_port
 
 PAGES = [
     REPOSITORY / "README.md",
@@ -106,7 +106,7 @@ def test_blocks_that_are_marked_to_be_run_end_well(finished: Project, tmp_path: 
 @pytest.mark.needs("curl")
 def test_requests_of_the_page_about_the_service_are_answered(finished: Project, tmp_path: Path) -> None:
     project = Project.copy_of(finished, tmp_path / "project")
-    port = free_port()
+    port = find_free_port()
     service = project.start("kedro", "service", "start", "--env", "test", "--port", str(port))
     try:
         until_ready = f"until curl -fsS localhost:{port}/ready; do kill -0 {service.pid}; sleep 0.1; done"

@@ -14,9 +14,9 @@ from packaging.requirements import Requirement
 
 import ride_duration
 from ride_duration.model_package.files import write_folder
+from ride_duration.playback.service_process import find_free_port
 from tests.conftest import REPOSITORY, Ended
 from tests.model_package.tiny import tiny_package
-from tests.support.ports import free_port
 from tests.support.store.samples import until
 
 LOCK = REPOSITORY / "requirements-serving.lock"
@@ -111,7 +111,7 @@ def test_help_is_printed_where_only_the_service_is_installed(slim: Path, argumen
 
 def test_a_package_is_served_where_only_the_service_is_installed(slim: Path, tmp_path: Path) -> None:
     write_folder(tmp_path / "package", tiny_package())
-    port = free_port()
+    port = find_free_port()
     code = f"import sys; sys.path.append({str(slim)!r}); from ride_duration.__main__ import main; main()"
     options = ["--package", str(tmp_path / "package"), "--port", str(port), "--folder", str(tmp_path)]
     command = [sys.executable, "-I", "-S", "-c", code, "service", "start", *options]

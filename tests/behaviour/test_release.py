@@ -31,7 +31,7 @@ def _month(month: str) -> pa.Table:
 @pytest.fixture(scope="module")
 def releasing(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with small raw months, and a champion that trained on 2021-01."""
-    project = Project(tmp_path_factory.mktemp("releasing") / "project")
+    project = Project(tmp_path_factory.mktemp("releasing") / "project").with_tracking_store()
     folder = project.data("01_raw/simulated")
     folder.mkdir(parents=True)
     for month in MONTHS:
@@ -119,7 +119,7 @@ def test_a_release_alone_registers_the_run_that_trained_and_refuses_other_parame
     folder.mkdir(parents=True)
     for month in ("2021-01", "2021-02"):
         pq.write_table(_month(month), folder / f"green_tripdata_{month}.parquet")
-    assert project.train().code == 0
+    assert project.with_tracking_store().train().code == 0
     ended = project.run("seed=43", "--pipelines=model_release")
     assert ended.code == 1
     assert "the model that lies in data/ was trained with other parameters" in ended.err
@@ -163,7 +163,7 @@ def test_a_model_that_cannot_be_released_can_still_be_tried(project: Project) ->
     rows = _month("2020-11")
     for month, first in (("2021-01", 0), ("2021-02", 1_000)):
         pq.write_table(rows.slice(first, 1_000), folder / f"green_tripdata_{month}.parquet")
-    tried = project.train("model=newcomer,val_data=2021-02")
+    tried = project.with_tracking_store().train("model=newcomer,val_data=2021-02")
     assert tried.code == 0, tried.err
     assert "newcomer" in tried.out
     assert "--pipelines=model_release" in tried.out

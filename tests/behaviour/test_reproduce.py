@@ -62,6 +62,7 @@ def _recorded(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> It
     project = Project(tmp_path_factory.mktemp("tracked") / "project")
     root = project.root
     shutil.copytree(finished.root / "data", root / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("mlflow"))
+    project.with_tracking_store()
     shutil.copytree(REPOSITORY / "src/ride_duration", root / "src/ride_duration")
     with (root / "src/ride_duration/hooks/run.py").open("a") as code:
         code.write(f"log.warning('{MARK}')\n")

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.conftest import REPOSITORY, Project
+from tests.support.small_months import with_small_months
 
 METRICS = "08_reporting/metrics.json"
 
@@ -39,8 +40,8 @@ def test_the_default_run_beats_both_baselines(finished: Project) -> None:
     assert metrics["val"]["rmse"] < metrics["val"]["rmse_without_distance"] < baselines["zone_pair_median"]["rmse"]
 
 
-def test_a_run_ends_with_a_summary_and_what_to_type_next(project: Project) -> None:
-    out = _run(project, "model=mean")
+def test_a_run_ends_with_a_summary_and_what_to_type_next(project: Project, finished: Project) -> None:
+    out = _run(with_small_months(project, finished).with_tracking_store(), "model=mean")
     for words in (
         "SIMULATED",
         "too_short",
@@ -53,9 +54,18 @@ def test_a_run_ends_with_a_summary_and_what_to_type_next(project: Project) -> No
     assert "(simulated)" in out.split("JFK Airport")[1]
 
 
-def test_progress_names_each_step(project: Project) -> None:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, str]:
+    """A project whose months a process of its own has simulated and prepared, and what it said."""
+    project = Project(tmp_path_factory.mktemp("prepared") / "project")
     process = project.start("kedro", "run", "--env=test", "--pipelines=ingestion,data_engineering")
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    return project, out, err
+
+
+def test_progress_names_each_step(prepared: tuple[Project, str, str]) -> None:
+    _, out, err = prepared
     assert "[ 1/10]" in err
     assert "[10/10]" in err
     assert "simulating green_tripdata_2021-01" in err
@@ -64,6 +74,7 @@ def test_progress_names_each_step(project: Project) -> None:
 
 def test_the_same_command_gives_the_same_bytes_whatever_the_threads(project: Project) -> None:
     written = []
+    project.with_tracking_store()
     for threads in (1, 2):
         _train(project, f"engine_threads={threads}")
         written.append(project.data(METRICS).read_bytes())
@@ -71,15 +82,16 @@ def test_the_same_command_gives_the_same_bytes_whatever_the_threads(project: Pro
     assert b"time" not in written[0]
 
 
-def test_simulated_months_are_the_same_files_for_the_same_seed(project: Project, finished: Project) -> None:
-    _run(project, "", "--pipelines=ingestion")
+def test_simulated_months_are_the_same_files_for_the_same_seed(
+    prepared: tuple[Project, str, str], finished: Project
+) -> None:
     for month in ("2021-01", "2021-02"):
         name = f"01_raw/simulated/green_tripdata_{month}.parquet"
-        assert project.data(name).read_bytes() == finished.data(name).read_bytes()
+        assert prepared[0].data(name).read_bytes() == finished.data(name).read_bytes()
 
 
-def test_a_run_touches_no_month_that_is_there(project: Project) -> None:
-    _run(project, "", "--pipelines=ingestion")
+def test_a_run_touches_no_month_that_is_there(prepared: tuple[Project, str, str]) -> None:
+    project, *_ = prepared
     january = project.data("01_raw/simulated/green_tripdata_2021-01.parquet")
     before = january.stat().st_mtime_ns
     _run(project, "val_data=2021-03", "--pipelines=ingestion")
@@ -89,7 +101,10 @@ def test_a_run_touches_no_month_that_is_there(project: Project) -> None:
 
 
 def test_months_may_be_ranges_and_sums_with_a_test_split(project: Project) -> None:
-    _train(project, "model=mean,train_data=2020-11+2021-01..2021-02,val_data=2021-03,test_data=2021-04")
+    _train(
+        project.with_tracking_store(),
+        "model=mean,train_data=2020-11+2021-01..2021-02,val_data=2021-03,test_data=2021-04",
+    )
     metrics = _metrics(project)
     features = pq.read_table(project.data("04_feature/features.parquet"), columns=["month"])
     assert set(features["month"].to_pylist()) == {"2020-11", *(f"2021-0{month}" for month in range(1, 5))}
@@ -108,7 +123,7 @@ def test_conf_local_changes_what_every_part_of_a_run_reads(project: Project) -> 
             }
         )
     )
-    _train(project, env="local")
+    _train(project.with_tracking_store(), env="local")
     metrics = _metrics(project)
     assert (metrics["train_data"], metrics["val_data"], metrics["model"]) == ("2020-12", "2021-02", "ridge")
 
@@ -156,7 +171,7 @@ def test_every_service_can_be_learnt(project: Project, service: str) -> None:
     folder.mkdir(parents=True)
     for month in ("2021-01", "2021-02"):
         pq.write_table(_other_service_month(service, month), folder / f"{service}_tripdata_{month}.parquet")
-    out = _run(project, f"service={service},source=tlc")
+    out = _run(project.with_tracking_store(), f"service={service},source=tlc")
     assert f"{service.capitalize()} taxi, TLC trips" in out
     metrics = _metrics(project)
     assert metrics["val"]["n"] == 400

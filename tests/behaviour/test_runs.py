@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 
 from tests.conftest import Project
+from tests.support.small_months import with_small_months
 
 #: One worker makes what these tests share.
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def two_runs(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with a finished run of `mean` and one of `ridge`, which differ in more than the model."""
-    project = Project(tmp_path_factory.mktemp("two_runs") / "project")
+    project = with_small_months(Project(tmp_path_factory.mktemp("two_runs") / "project"), finished)
+    project.with_tracking_store()
     others = "intervals.share=0.3,gate.megabytes=40"
     for params in ("model=mean", f"model=ridge,models.ridge.hyper_parameters.alpha=3,{others}"):
         ended = project.train(params)

@@ -16,10 +16,10 @@ import pytest
 
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.pyfunc import rides_of_frame
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.registry.packages import _example
 from tests.conftest import Project
 from tests.hooks.test_tracking import client
-from tests.support.ports import free_port
 
 PATIENCE = 120
 RIDES = [
@@ -38,7 +38,7 @@ def champion_of(project: Project) -> Path:
 @pytest.fixture
 def server(finished: Project) -> Iterator[str]:
     """`mlflow models serve` of the champion; its address."""
-    address, port = "127.0.0.1", free_port()
+    address, port = "127.0.0.1", find_free_port()
     command = ["mlflow", "models", "serve", "--model-uri", str(champion_of(finished)), "--env-manager", "local"]
     path = f'export PATH="{Path(sys.executable).parent}:$PATH";'  # MLflow starts uvicorn by its name
     process = finished.start(*command, "--host", address, "--port", str(port), "--workers", "1", shell=path)

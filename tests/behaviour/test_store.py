@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.store import PredictionLog
 from tests.conftest import Project
-from tests.support.ports import free_port
 from tests.support.store.postgres import Postgres
 from tests.support.store.samples import kept, prediction
 
@@ -55,7 +55,7 @@ def rides(url: str) -> set[str]:
 
 
 def test_a_backup_of_a_running_service_is_put_back_whole(released: Project, postgres: Postgres, tmp_path: Path) -> None:
-    port, asked, stop = free_port(), [], threading.Event()
+    port, asked, stop = find_free_port(), [], threading.Event()
     service = released.start("kedro", "service", "start", "--env", "test", "--port", str(port))
 
     def keep_asking() -> None:

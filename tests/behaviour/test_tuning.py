@@ -26,6 +26,7 @@ def with_features(root: Path, finished: Project) -> Project:
     """A project whose months are split already."""
     project = Project(root)
     shutil.copytree(finished.root / "data", root / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("mlflow"))
+    project.with_tracking_store()
     return project
 
 

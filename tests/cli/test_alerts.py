@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from ride_duration.alerting.alert import Severity
-from ride_duration.alerting.outbox import Outbox, open_store
+from ride_duration.alerting.outbox import Outbox
 from ride_duration.cli.alerts import read_until
 from ride_duration.clock import REAL_CLOCK
+from ride_duration.store.monitoring import open_monitoring
 from tests.conftest import Project
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 from tests.support.alerting.webhook_receiver import WebhookReceiver
@@ -33,7 +34,7 @@ def store(project: Project) -> Iterator[Outbox]:
     local = project.root / "conf/local"
     local.mkdir(exist_ok=True)
     (local / "parameters_alerting.yml").write_text("alerting: {channels: {webhook: {enabled: true}}}\n")
-    engine = open_store(f"sqlite:///{project.data('serving/predictions.db')}")
+    engine = open_monitoring(f"sqlite:///{project.data('serving/predictions.db')}")
     yield Outbox(engine, make_settings("log", "webhook"))
     engine.dispose()
 

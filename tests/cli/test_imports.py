@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ride_duration.registry import model_name
 from ride_duration.store.database import engine_for_writing, migrate
 from tests.conftest import Project
 from tests.support.former_project import open_former_project
+from tests.support.verdicts import write_verdict
 
 #: Each takes a tenth of a second to many seconds to import.
 HEAVY = {
@@ -32,9 +34,16 @@ print(json.dumps(sorted(sys.modules)))
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with versions and a rollout, and with the tables of today."""
     project = open_former_project(tmp_path_factory.mktemp("read") / "project")
-    engine = engine_for_writing(f"sqlite:///{project.data('serving/predictions.db')}")
+    url = f"sqlite:///{project.data('serving/predictions.db')}"
+    engine = engine_for_writing(url)
     migrate(engine)
     engine.dispose()
+    details = dict.fromkeys(("first", "last"), "2021-03-28") | {
+        "verdict": "retrain", "cause": "level", "reasons": [], "version": 1, "taxi_type": "green", "simulated": True,
+        "moment": "at_request_time", "figures": {"level": [1.2, 1.1, 1.3]}, "incidents": [], "drifted": [],
+        "separation": None, "missing": [], "report": "report.html", "next": "train",
+    }  # fmt: skip
+    write_verdict(url, model_name("green", "simulated"), "retrain", "level", details=details)
     return project
 
 
@@ -45,6 +54,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         ("models history", "decision", set()),
         ("rollout status", "Next: `kedro rollout compare`", {"numpy", "sqlalchemy"}),
         ("runs compare", "passed all 11 checks", set()),
+        ("monitor status", "Verdict: retrain (cause: level)", {"sqlalchemy"}),
+        ("monitor history", "retrain", {"sqlalchemy"}),
     ],
 )
 def test_reading_commands_import_nothing_heavy(project: Project, command: str, says: str, needs: set[str]) -> None:

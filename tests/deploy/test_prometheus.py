@@ -15,12 +15,12 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.store.database import locate_store
 from tests.conftest import REPOSITORY, program
 from tests.serving.conftest import Models
 from tests.support.alerting.samples import read_defaults
 from tests.support.alerting.webhook_receiver import WebhookReceiver
-from tests.support.ports import free_port
 from tests.support.serving.service import Running
 from tests.support.store.samples import until
 from tests.support.verdicts import write_verdict
@@ -206,7 +206,7 @@ def is_ready(port: int) -> bool:
 
 @pytest.mark.needs("prometheus", "prometheus-alertmanager")
 def test_an_incident_is_delivered_to_a_receiver_and_resolved(watched: Running, models: Models, tmp_path: Path) -> None:
-    receiver, manager, server = WebhookReceiver(), free_port(), free_port()
+    receiver, manager, server = WebhookReceiver(), find_free_port(), find_free_port()
     changes = {"127.0.0.1:9095": f"127.0.0.1:{receiver.port}", "127.0.0.1:9093": f"127.0.0.1:{manager}",
                "127.0.0.1:9696": f"127.0.0.1:{watched.port}"}  # fmt: skip
     for name in ("prometheus.yml", "alertmanager.yml", "rules.yml"):

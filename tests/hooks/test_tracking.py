@@ -15,6 +15,7 @@ import pytest
 from ride_duration.mlflow_store import EXPERIMENT, flat
 from ride_duration.provenance import _user
 from tests.conftest import Ended, Project
+from tests.support.small_months import with_small_months
 
 #: One worker makes what these tests share.
 ARTIFACTS = {
@@ -98,7 +99,7 @@ def repository(root: Path, finished: Project) -> Project:
 @pytest.fixture(scope="module")
 def trained(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A repository in which a model was trained on features that were already there; to be looked at."""
-    project = repository(tmp_path_factory.mktemp("trained") / "project", finished)
+    project = repository(tmp_path_factory.mktemp("trained") / "project", finished).with_tracking_store()
     ended = project.run("model=random_forest", "--pipelines", "data_science")
     assert ended.code == 0, ended.err
     return project
@@ -107,7 +108,7 @@ def trained(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 @pytest.fixture(scope="module")
 def failed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Ended, Ended]:
     """A repository with an uncommitted change, in which training failed, and then did not; to be looked at."""
-    project = repository(tmp_path_factory.mktemp("failed") / "project", finished)
+    project = repository(tmp_path_factory.mktemp("failed") / "project", finished).with_tracking_store()
     (project.root / "requirements.lock").write_text("kedro==1.7.1\n")
     bad = project.run("models.xgboost.hyper_parameters.tree_method=nonsense", "--pipelines", "data_science")
     return project, bad, project.run("model=mean", "--pipelines", "data_science")
@@ -263,8 +264,9 @@ def test_nested_values_are_named_by_their_path() -> None:
 
 
 def test_without_mlflow_a_run_ends_well_and_says_that_it_is_not_tracked(
-    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    project: Project, finished: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    with_small_months(project, finished)
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mlflow" else find_spec(name))
     ended = project.run("model=mean")

@@ -12,6 +12,7 @@ from ride_duration.model_package.files import write_folder
 from ride_duration.registry import Registry, log_package
 from ride_duration.registry.reader import RegistryReader
 from tests.model_package.tiny import tiny_package
+from tests.support.tracking_store import provide_tables
 
 SETTINGS = {"uri": "sqlite:///data/mlflow/mlflow.db", "artifacts": "data/mlflow/artifacts"}
 
@@ -23,7 +24,9 @@ class Store:
 
     def __init__(self, project: Path) -> None:
         self.project = project
-        (project / "data").mkdir(parents=True, exist_ok=True)
+        file = project / "data/mlflow/mlflow.db"
+        if not file.exists():
+            provide_tables(file)
         self._packages: dict[str, ModelPackage] = {}
         self.run_id, self.model_uri = self.log(tiny_package())
 

@@ -17,12 +17,12 @@ import requests
 import yaml
 
 from ride_duration.errors import RideDurationError
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.serving.api_keys import add_key
 from ride_duration.serving.settings import ServiceSettings, check_settings
 from tests.conftest import REPOSITORY, Project
 from tests.registry.store import SETTINGS
 from tests.serving.conftest import Models
-from tests.support.ports import free_port
 from tests.support.serving.hostile import POST, RIDE, everything
 from tests.support.serving.service import LIMITS, Running
 
@@ -103,7 +103,7 @@ def _first_answer(process: subprocess.Popen[str], url: str) -> requests.Response
 
 
 def test_kedro_service_start_from_an_empty_project_to_ctrl_c(project: Project) -> None:
-    port = free_port()
+    port = find_free_port()
     process = project.start("kedro", "service", "start", "--port", str(port))
     try:
         ready = _first_answer(process, f"http://127.0.0.1:{port}/ready")

@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.support.ports import free_port
+from ride_duration.playback.service_process import find_free_port
 from tests.support.serving.town import Town
 from tests.support.store.samples import until
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.soak
 
 def test_a_kill_amid_the_promotion_costs_nothing(tmp_path: Path) -> None:
     town = Town(tmp_path / "project")
-    ports = (town.port, free_port())
+    ports = (town.port, find_free_port())
     services = {port: town.serve(port) for port in ports}
     town.told("rollout", "start", "3", "--by", "Ana", "--why", "trained on March")
     for port in ports:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.queries.ground_truth import joined
+from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.schema import load_metadata
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import prediction
@@ -58,7 +58,9 @@ def test_what_older_services_kept_and_still_keep_is_of_no_known_model_or_instant
         connection.execute(text(INSERT.format("after")))
     engine.dispose()
     engine = engine_for_reading(store_url)
-    found = [(row.prediction.prediction_id, row.prediction.model, row.prediction.pickup_at) for row in joined(engine)]
+    found = [
+        (row.prediction.prediction_id, row.prediction.model, row.prediction.pickup_at) for row in load_joined(engine)
+    ]
     assert found == [("before", "", None), ("after", "", None)]
     engine.dispose()
 
@@ -78,7 +80,7 @@ def test_tables_of_a_newer_program_are_written_and_read_as_they_are(
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
     engine.dispose()
     engine = engine_for_reading(store_url)
-    assert [row.prediction.prediction_id for row in joined(engine)] == ["p"]
+    assert [row.prediction.prediction_id for row in load_joined(engine)] == ["p"]
     engine.dispose()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.ports import free_port
+from ride_duration.playback.service_process import find_free_port
 
 #: How long it may take to start, on a busy machine (seconds).
 _START_SECONDS = 120
@@ -19,7 +19,7 @@ _START_SECONDS = 120
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
     """Start a server that keeps all it has in a folder (`mlflow.db`, `artifacts`); give its address."""
-    port = free_port()
+    port = find_free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--serve-artifacts"]

@@ -14,8 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from ride_duration.alerting.alert import Alert, Event, Severity
-from ride_duration.clock import ClockKind
-from ride_duration.store.database import engine_for_writing, explain_failures, migrate
+from ride_duration.store.database import explain_failures
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, RowMapping
@@ -34,7 +33,7 @@ class Outbox:
     """Keeps the alerts of a store.
 
     Args:
-        engine: Of `open_store`.
+        engine: Of `store.monitoring.open_monitoring`.
         settings: Say which channels there are, and how often one alert is notified.
     """
 
@@ -204,19 +203,6 @@ class Outbox:
                         key=uuid4().hex, body=body, at=now, next_attempt_at=due,
                     )
                 )  # fmt: skip
-
-
-def open_store(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
-    """Return an engine for reading and writing alerts; tables that are missing are made.
-
-    Raises:
-        ConfigurationError: The store is on the other clock.
-        RideDurationError: The store cannot be reached.
-    """
-    engine = engine_for_writing(store_url)
-    with explain_failures(AWAY):
-        migrate(engine, clock)
-    return engine
 
 
 def is_silenced(connection: Connection, alert: Alert, now: float) -> bool:

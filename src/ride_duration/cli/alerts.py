@@ -178,9 +178,9 @@ def _reading(settings: ServiceSettings) -> Iterator[Engine]:
 
 @contextmanager
 def _writing(settings: ServiceSettings) -> Iterator[Engine]:
-    from ride_duration.alerting.outbox import open_store
+    from ride_duration.store.monitoring import open_monitoring
 
-    engine = open_store(settings.store_url, settings.open_clock().kind)
+    engine = open_monitoring(settings.store_url, settings.open_clock().kind)
     try:
         yield engine
     finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
 from ride_duration.cli.context import chosen, load_context, same_choice
 from ride_duration.cli.errors import report_errors
+from ride_duration.cli.tables import show_progress
 from ride_duration.errors import ConfigurationError, NotFound
 
 _EXAMPLES = """\b
@@ -71,8 +71,5 @@ def _read_limits(params: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _show_progress(what: str, done: int, of: int) -> None:
-    """Say how far the counting is, on one line of a terminal, and now and then elsewhere."""
-    if sys.stderr.isatty():
-        click.echo(f"\r  {what}: {done} of {of}", nl=done == of, err=True)
-    elif done == of or done % 100 == 0:
-        click.echo(f"  {what}: {done} of {of}", err=True)
+    """Say how far the calibration is, on one line of a terminal, and now and then elsewhere."""
+    show_progress(f"  {what}: {done} of {of}", is_last=done == of, is_loud=done % 100 == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -84,24 +85,41 @@ def read_values(context: KedroContext) -> dict[str, Any]:
     return cast("ConfigLoader", context.config_loader).read_values()
 
 
+def load_dataset(context: KedroContext, name: str) -> Any:
+    """Load what the catalog keeps under a name, or None where there is nothing.
+
+    The context's own catalog holds the parameters of all nodes, too, whose types take seconds to import.
+
+    Raises:
+        RideDurationError: It cannot be read.
+    """
+    from kedro.framework.context.context import _convert_paths_to_absolute_posix
+    from kedro.io import DataCatalog
+
+    entry = _convert_paths_to_absolute_posix(context.project_path, {name: context.config_loader["catalog"][name]})
+    filepath = entry[name].get("filepath")
+    if filepath is not None and not Path(filepath).exists():
+        return None
+    return DataCatalog.from_config(entry).load(name)
+
+
 def chosen_model(context: KedroContext) -> str:
     """Name of the registered model that type of taxi and source choose.
 
     Raises:
         RideDurationError: There is no such type of taxi or source.
     """
-    from pydantic import ValidationError
-
-    from ride_duration.pipelines.parameters import TripSource
+    from ride_duration.pipelines.source_rules import find_source_problems
     from ride_duration.registry import model_name
 
     parameters = read_values(context)
-    try:
-        chosen = TripSource.model_validate({name: parameters[name] for name in TripSource.model_fields})
-    except ValidationError as error:
-        said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
-        raise ConfigurationError("\n  ".join(said)) from error
-    return model_name(chosen.taxi_type, chosen.source)
+    taxi_type, source = ("" if parameters[name] is None else str(parameters[name]) for name in ("taxi_type", "source"))
+    sources = parameters["sources"]
+    if not isinstance(sources, dict):
+        raise ConfigurationError(f"sources is {sources!r}; write `name: address pattern` lines below it")
+    if problems := find_source_problems(source, sources, taxi_type):
+        raise ConfigurationError("\n  ".join(problems))
+    return model_name(taxi_type, source)
 
 
 def join_params(params: dict[str, Any], above: str = "") -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 from kedro.config import MissingConfigException
 from kedro.framework.project import pipelines
-from kedro.validation.exceptions import ParameterValidationError
 
 from ride_duration.cli.tables import printable
 from ride_duration.config_loader import find_made_groups
@@ -84,6 +83,8 @@ def _explain_disk_error(error: BaseException) -> str | None:
 def _explain_mistake(error: BaseException) -> str | None:
     if isinstance(error, RideDurationError):
         return str(error)
+    from kedro.validation.exceptions import ParameterValidationError
+
     if isinstance(error, ParameterValidationError):
         return _parameters_message(str(error))
     if isinstance(error, MissingConfigException):

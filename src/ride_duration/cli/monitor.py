@@ -10,7 +10,7 @@ import click
 
 from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable, silence
 from ride_duration.cli.calibrate import calibrate
-from ride_duration.cli.context import load_context, traceback_option
+from ride_duration.cli.context import load_context, load_dataset, read_values, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.run import run as run_pipelines
 from ride_duration.cli.tables import local_time, print_table
@@ -79,7 +79,7 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
     """Show the newest verdict again."""
     with report_errors(traceback):
         verdict = _load_verdict(env)
-        from ride_duration.pipelines.monitoring.judgement import summarise_verdict
+        from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
         click.echo(summarise_verdict(verdict, verdict.get("labels")))
         if undeliverable := describe_undeliverable(env):
@@ -96,7 +96,7 @@ def status(env: str | None, exit_code: bool, traceback: bool) -> None:
 def history(env: str | None, limit: int, as_json: bool, traceback: bool) -> None:
     """List the verdicts that the store keeps, the newest first."""
     with report_errors(traceback):
-        verdicts = load_context(env).catalog.load("conclusion")[:limit]
+        verdicts = load_dataset(load_context(env), "conclusion")[:limit]
         if as_json:
             click.echo(json.dumps([_to_entry(verdict) for verdict in verdicts], indent=2))
             return
@@ -152,11 +152,12 @@ def _load_verdict(env: str | None) -> dict[str, Any]:
         RideDurationError: The store cannot be read.
     """
     context = load_context(env)
-    kept = context.catalog.load("conclusion")
+    kept = load_dataset(context, "conclusion")
     if kept:
         return dict(kept[0].details)
-    wanted = {name: context.params[name] for name in ("source", "taxi_type")}
-    verdict = context.catalog.load("verdict") if context.catalog.exists("verdict") else {}
+    parameters = read_values(context)
+    wanted = {name: parameters[name] for name in ("source", "taxi_type")}
+    verdict = load_dataset(context, "verdict") or {}
     if {name: verdict.get(name) for name in wanted} != wanted:
         raise NotFound(
             f"there is no verdict about {wanted['taxi_type']} taxis ({wanted['source']}) here; "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import click
 from ride_duration.cli.context import chosen
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.service import service_settings
-from ride_duration.cli.tables import printable
+from ride_duration.cli.tables import printable, show_progress
 from ride_duration.errors import ConfigurationError, RideDurationError
 from ride_duration.trips.clock import NEW_YORK
 
@@ -185,14 +184,11 @@ def _find_old_files(scored: Path, journals: Path, before: float) -> list[Path]:
 
 
 def _report_rows(table: str, rows: int) -> None:
-    """Show progress on a terminal, on one line."""
-    if sys.stderr.isatty():
-        click.echo(f"\r{table}: {rows:,} rows\033[K", nl=False, err=True)
+    show_progress(f"{table}: {rows:,} rows")
 
 
 def _print_numbers(numbers: Mapping[str, int]) -> None:
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
+    show_progress("")
     for name, number in numbers.items():
         if number:
             click.echo(f"  {name}: {number:,}")

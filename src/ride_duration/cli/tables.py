@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -154,3 +156,17 @@ def _float(text: str | None) -> float | None:
 def local_time(time: datetime) -> str:
     """For instance 2021-02-01 17:30."""
     return f"{time.astimezone():%Y-%m-%d %H:%M}"
+
+
+def show_progress(line: str, *, is_last: bool = False, is_loud: bool = False) -> None:
+    """Show how far long work is: on a terminal always in the same line, elsewhere only what is the last or loud.
+
+    Args:
+        line: Takes the place of the one before.
+        is_last: Whether the work is done; the line stays.
+        is_loud: Whether files and logs get this line, too.
+    """
+    if sys.stderr.isatty():
+        click.echo(f"\r{line}\033[K", nl=is_last, err=True)
+    elif is_last or is_loud:
+        click.echo(line, err=True)

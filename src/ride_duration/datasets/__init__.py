@@ -1,52 +1,39 @@
-"""What the catalog needs and kedro-datasets lacks: months as files, streams, studies, packages, and whole saves."""
+"""What the catalog needs and kedro-datasets lacks: months as files, streams, studies, packages, and whole saves.
 
-from ride_duration.datasets.alert_outbox import AlertOutboxDataset
-from ride_duration.datasets.month_files import MonthFilesDataset
-from ride_duration.datasets.month_tables import MonthTablesDataset
-from ride_duration.datasets.parquet_stream import ParquetStreamDataset
-from ride_duration.datasets.prediction_log import (
-    ConclusionDataset,
-    DayStatesDataset,
-    MonitoringRowsDataset,
-    PredictionLogDataset,
-)
-from ride_duration.datasets.registered_packages import RegisteredPackagesDataset
-from ride_duration.datasets.release import ChampionDataset, FormerChampionsDataset, ModelPackageDataset, ReleaseDataset
-from ride_duration.datasets.scored_months import ScoredMonthsDataset
-from ride_duration.datasets.study import StudyDataset
-from ride_duration.datasets.tracked_run import TrackedRunDataset
-from ride_duration.datasets.whole_files import (
-    CSVDataset,
-    FileDataset,
-    JSONDataset,
-    ParquetDataset,
-    PickleDataset,
-    PlotlyDataset,
-    TextDataset,
-)
+The module of a class is imported when the catalog first asks for the class: all of them take two seconds to import.
+"""
 
-__all__ = [
-    "AlertOutboxDataset",
-    "CSVDataset",
-    "ChampionDataset",
-    "ConclusionDataset",
-    "DayStatesDataset",
-    "FileDataset",
-    "FormerChampionsDataset",
-    "JSONDataset",
-    "ModelPackageDataset",
-    "MonitoringRowsDataset",
-    "MonthFilesDataset",
-    "MonthTablesDataset",
-    "ParquetDataset",
-    "ParquetStreamDataset",
-    "PickleDataset",
-    "PlotlyDataset",
-    "PredictionLogDataset",
-    "RegisteredPackagesDataset",
-    "ReleaseDataset",
-    "ScoredMonthsDataset",
-    "StudyDataset",
-    "TextDataset",
-    "TrackedRunDataset",
-]
+from importlib import import_module
+from typing import Any
+
+_CLASSES = {
+    "alert_outbox": ("AlertOutboxDataset",),
+    "month_files": ("MonthFilesDataset",),
+    "month_tables": ("MonthTablesDataset",),
+    "parquet_stream": ("ParquetStreamDataset",),
+    "prediction_log": ("ConclusionDataset", "DayStatesDataset", "MonitoringRowsDataset", "PredictionLogDataset"),
+    "registered_packages": ("RegisteredPackagesDataset",),
+    "release": ("ChampionDataset", "FormerChampionsDataset", "ModelPackageDataset", "ReleaseDataset"),
+    "scored_months": ("ScoredMonthsDataset",),
+    "study": ("StudyDataset",),
+    "tracked_run": ("TrackedRunDataset",),
+    "whole_files": (
+        "CSVDataset",
+        "FileDataset",
+        "JSONDataset",
+        "ParquetDataset",
+        "PickleDataset",
+        "PlotlyDataset",
+        "TextDataset",
+    ),
+}
+_MODULES = {name: module for module, names in _CLASSES.items() for name in names}
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    """Return a class of one of the modules."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__} has no class {name}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -31,7 +31,6 @@ from kedro.framework.hooks import hook_impl
 
 from ride_duration.mlflow_store import EXPERIMENT, KIND, connect, flat, owner_tags
 from ride_duration.pipelines.declarations import Tracked, find_tracked
-from ride_duration.pipelines.parameters import RawMonths
 from ride_duration.provenance import UNKNOWN, author, code_at_hand, why_unknown
 
 if TYPE_CHECKING:
@@ -154,6 +153,8 @@ def _fail(error: Exception) -> None:
 
 def _of_these_months(fingerprints: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
     """The fingerprints of the months that a run reads: those of an earlier run may be of others."""
+    from ride_duration.pipelines.parameters import RawMonths
+
     raw_months = RawMonths.model_validate(read)
     stems = {raw_months.layout.file_stem(month) for month in raw_months.months}
     return {stem: entry for stem, entry in fingerprints.items() if stem in stems}

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ride_duration.errors import NotFound, RegistryUnavailable
 from ride_duration.mlflow_reader.records import TIMEOUT_SECONDS, LoggedModel, StoredRun, StoredVersion, pick_experiments
 from ride_duration.mlflow_store import UNTIL
-from ride_duration.postgresql import patient
+from ride_duration.postgresql import timeout_args
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,5 +132,5 @@ def _open_engine(uri: str) -> Engine:
 
     url = make_url(uri.replace("postgresql://", "postgresql+psycopg://", 1))
     others = {"connect_timeout": TIMEOUT_SECONDS}
-    arguments = patient(url, TIMEOUT_SECONDS) if url.get_backend_name() == "postgresql" else others
+    arguments = timeout_args(url, TIMEOUT_SECONDS) if url.get_backend_name() == "postgresql" else others
     return create_engine(url, connect_args=arguments, pool_pre_ping=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from ride_duration.clock import local_time
 from ride_duration.errors import RideDurationError
+from ride_duration.pipelines.source_rules import find_source_problems
 from ride_duration.trips.months import parse_months
 from ride_duration.trips.records import TaxiType, find_taxi_type
 
@@ -47,16 +48,7 @@ class TripSource(Parameters):
         return self
 
     def _problems(self) -> list[str]:
-        problems = []
-        if self.source not in self.sources:
-            problems.append(f"unknown source '{self.source}'; choose one of {', '.join(self.sources)}")
-        try:
-            find_taxi_type(self.taxi_type)
-        except RideDurationError as error:
-            return [*problems, str(error)]
-        if not problems and self.simulated and self.taxi_type != "green":
-            problems.append(f"the source '{self.source}' makes green months only; use taxi_type=green, or source=tlc")
-        return problems
+        return find_source_problems(self.source, self.sources, self.taxi_type)
 
     @property
     def layout(self) -> TaxiType:

@@ -16,7 +16,7 @@ from ride_duration.store.queries.outcomes import (
     count_out_of_range_actuals,
     count_predictions,
     find_latency,
-    outcomes,
+    load_outcomes,
     sum_daily_errors,
     sum_paired_errors,
 )
@@ -125,7 +125,7 @@ def load_compared(engine: Engine, rollout: Rollout, since: float) -> ComparedRid
     columns = []
     for variant, version in parts:
         answers = PredictionFilter(rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at)
-        found = outcomes(engine, answers, DURATION)
+        found = load_outcomes(engine, answers, DURATION)
         share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
         variants = np.full(found.asked_at.size, variant)
         rest = (found.day, found.duration, found.lower, found.upper, found.actual, found.out_of_range)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ride_duration.clock import ClockKind
 from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
-from ride_duration.postgresql import patient
+from ride_duration.postgresql import timeout_args
 from ride_duration.store.clock_mark import check_mark, set_mark
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open
 
     url = _url(store_url)
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_size=1, max_overflow=0, connect_args=patient(url, _WRITING))
+        return create_engine(url, pool_size=1, max_overflow=0, connect_args=timeout_args(url, _WRITING))
     folder = Path(url.database or "").parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
     sqlite = url.get_backend_name() == "sqlite"
     if sqlite and not Path(url.database or "").is_file():
         raise NotFound(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
-    arguments = {"timeout": _SECONDS} if sqlite else patient(url)
+    arguments = {"timeout": _SECONDS} if sqlite else timeout_args(url)
     # A file of SQLite is opened for each question, so that it is the one that has the name at that time.
     pool = NullPool if sqlite else QueuePool
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=not sqlite, poolclass=pool)

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -13,11 +14,17 @@ from tests.support.models import fitted_intervals
 from tests.support.packages import SIMULATED, package
 
 
-def card(model: str = "xgboost", slices: pd.DataFrame | None = None, **changed: Any) -> str:
+@cache  # each card comes with three pictures
+def card(model: str = "xgboost", **changed: Any) -> str:
     """The card of a small model; of real trips if nothing else is said."""
+    return card_of(big_slices(), model, **changed)
+
+
+def card_of(slices: pd.DataFrame, model: str = "xgboost", **changed: Any) -> str:
+    """The card of a small model, with these slices."""
     files = card_files(
         measured(model, **changed),
-        big_slices() if slices is None else slices,
+        slices,
         predictions(model),
         splits()["val_features"],
         fitted_intervals(model).calibration,
@@ -39,7 +46,7 @@ def test_the_card_names_trips_and_months_and_what_was_judged() -> None:
 
 
 def test_simulated_numbers_are_called_simulated() -> None:
-    text = card(**SIMULATED)
+    text = card_of(big_slices(), **SIMULATED)
     assert "SIMULATED trips of a synthetic city" in text
     assert "## How good it is (simulated)" in text
     assert "Its numbers say nothing of New York" in text
@@ -65,13 +72,13 @@ def test_the_worst_slices_stand_first_and_small_ones_are_left_out() -> None:
     assert min(int(n.replace(",", "")) for _, _, n, _, _ in named) >= 500
     worst = big_slices().query("split == 'val' and n >= 500")[["rmse", "rmse_without_distance"]].max(axis=None)
     assert errors[0] == pytest.approx(worst, abs=0.005)
-    assert not re.search(r"^\| (hour|distance): ", card(slices=sliced().assign(n=3)), re.MULTILINE)
+    assert not re.search(r"^\| (hour|distance): ", card_of(sliced().assign(n=3)), re.MULTILINE)
 
 
 def test_answers_before_the_ride_are_not_sliced_by_the_metered_distance() -> None:
     slices = big_slices()
     slices.loc[slices["slice"] == "distance", ["rmse", "coverage"]] = 77.25, 0.5
-    rows = [line for line in card(slices=slices).splitlines() if line.startswith("| distance: ")]
+    rows = [line for line in card_of(slices).splitlines() if line.startswith("| distance: ")]
     assert rows
     assert all(row.split(" | ")[2:4] == ["77.25", "n/a"] and row.endswith(" | 50.0% | n/a |") for row in rows)
     assert "Answers at request time are not sliced by the metered distance" in card()
@@ -80,7 +87,7 @@ def test_answers_before_the_ride_are_not_sliced_by_the_metered_distance() -> Non
 def test_a_slice_that_is_worst_before_the_ride_alone_is_among_the_worst_with_both_errors() -> None:
     slices = big_slices().assign(rmse=5.0, rmse_without_distance=6.0)
     slices.loc[(slices["slice"] == "hour") & (slices["value"] == "08"), "rmse_without_distance"] = 77.25
-    rows = [line for line in card(slices=slices).splitlines() if line.startswith("| hour: 08 |")]
+    rows = [line for line in card_of(slices).splitlines() if line.startswith("| hour: 08 |")]
     assert [row.split(" | ")[2:4] for row in rows] == [["5.00", "77.25"]]
 
 
@@ -91,24 +98,24 @@ def test_slices_whose_intervals_fail_are_named_after_and_before_the_ride(when: s
     held = big_slices().assign(coverage=0.9, coverage_without_distance=0.9)
     for value, share in (("08", 0.80), ("09", 0.99), ("10", 0.86), ("11", 0.94)):
         held.loc[(held["slice"] == "hour") & (held["value"] == value), measure] = share
-    text = card(slices=held)
+    text = card_of(held)
     assert f"- {when}, too few rides: hour 08 (80.0%).\n" in text
     assert f"- {when}, too many rides: hour 09 (99.0%).\n" in text
     assert text.count(": nowhere.\n") == 2
 
 
 def test_no_more_slices_are_named_than_a_reader_takes_in() -> None:
-    text = card(slices=big_slices().assign(coverage=0.5))
+    text = card_of(big_slices().assign(coverage=0.5))
     assert re.search(r"- with metered distance, too few rides: (\S.+?\(50\.0%\)(, )?){8}and \d+ more\.\n", text)
 
 
 def test_a_model_that_needs_the_distance_cannot_say_where_it_fails_before_the_ride() -> None:
     slices = big_slices().assign(rmse_without_distance=None, bias_without_distance=None, coverage_without_distance=None)
-    text = card("ridge", slices=slices)
+    text = card_of(slices, "ridge")
     assert "- at request time: n/a (needs the distance).\n" in text
     assert "nan" not in text
     assert "| n/a | " in text
-    assert "- with metered distance: no slice is so large.\n" in card(slices=sliced().assign(n=3))
+    assert "- with metered distance: no slice is so large.\n" in card_of(sliced().assign(n=3))
 
 
 def test_every_picture_of_the_card_is_in_the_package_and_is_one() -> None:

@@ -11,7 +11,8 @@ from ride_duration.pipelines.monitoring.incident_days import (
     describe_incidents,
     find_incidents,
 )
-from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.judgement import judge_window
+from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from tests.support.daily_sums import sums_of
 from tests.support.monitoring import monitoring, partitions, scored_month
 

@@ -10,9 +10,10 @@ from ride_duration.errors import NotFound
 from ride_duration.model_package.reference import COUNTS, ROWS
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, measure_drift
-from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
+from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.trips.features import FEATURES
 from tests.support.monitoring import monitoring, partitions, scored_month
 from tests.support.packages import package
@@ -182,3 +183,14 @@ def test_a_month_of_another_model_is_not_mixed_with_this_one() -> None:
 def test_limits_that_never_find_anything_are_refused(limits: dict) -> None:
     with pytest.raises(ValueError, match=r"no p-value can be below|of_them is 4"):
         monitoring(drift_limits=monitoring().drift_limits.model_dump() | limits)
+
+
+def test_reasons_for_what_is_not_looked_at_are_true() -> None:
+    asked = monitoring(window="2021-03")
+    trips = scored_month("2021-03", rides=RIDES)
+    sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day < 20]), asked)
+    verdict = judge_window(sums, NO_DRIFT, asked)
+    assert verdict["missing"] == ["drift: no rides in the last 7 days"]
+    verdict = judge_window(sums.assign(state="open"), NO_DRIFT, asked)
+    assert "expected error: not one day with 50 labelled rides yet" in verdict["missing"]
+    assert not [reason for reason in verdict["missing"] if "former version" in reason]

@@ -10,6 +10,7 @@ import pytest
 
 from ride_duration.errors import RegistryUnavailable, RideDurationError
 from ride_duration.model_package.files import write_folder
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.registry import Registry, decision_lock
 from ride_duration.registry.__main__ import decide
 from ride_duration.registry.reader import RegistryReader, Released
@@ -23,7 +24,6 @@ from tests.registry.store import SETTINGS, package_folder
 from tests.serving.conftest import Models
 from tests.serving.handlers.test_operations import metrics
 from tests.serving.http.test_problems import refused
-from tests.support.ports import free_port
 from tests.support.serving.packages import SCALE
 from tests.support.serving.service import Running
 
@@ -184,7 +184,7 @@ def test_a_damaged_cache_is_no_package_until_the_registry_is_back(models: Models
 
 
 def test_a_registry_server_that_is_down_is_told(tmp_path: Path) -> None:
-    down = {"uri": f"http://127.0.0.1:{free_port()}", "artifacts": "artifacts"}
+    down = {"uri": f"http://127.0.0.1:{find_free_port()}", "artifacts": "artifacts"}
     with pytest.raises(RideDurationError, match=r"the registry cannot be reached .*Connection refused"):
         RegistryReader(tmp_path, down, "any").champion()
 
@@ -264,7 +264,7 @@ def test_a_store_that_cannot_be_opened_is_asked_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    down = {"uri": f"http://ana:secret@127.0.0.1:{free_port()}", "artifacts": "artifacts"}
+    down = {"uri": f"http://ana:secret@127.0.0.1:{find_free_port()}", "artifacts": "artifacts"}
     settings = msgspec.convert(Running(tmp_path, "any", tracking=down).settings, ServiceSettings)
     with pytest.raises(RegistryUnavailable):
         run_decision(settings, {"decision": "promote", "version": 1, "by": "rollout", "why": "100 % is done"})

@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from ride_duration.alerting.alert import Severity
 from ride_duration.alerting.decisions import list_alerts
-from ride_duration.alerting.outbox import Outbox, open_store
+from ride_duration.alerting.outbox import Outbox
 from ride_duration.store.database import engine_for_reading, locate_store
+from ride_duration.store.monitoring import open_monitoring
 from ride_duration.store.rollouts import RolloutEvent, Rollouts, RolloutStatus
 from tests.serving.conftest import Models
 from tests.serving.handlers.test_operations import metrics
@@ -81,7 +82,7 @@ def test_a_service_sends_what_a_monitoring_run_could_not(
     monkeypatch.setenv("RIDE_DURATION_WEBHOOK_SECRET", "secret")
     registry = models.champion()
     service = started(registry, monitoring_seconds=0.05, alerting=alerting(webhook={"enabled": True}))
-    outbox = Outbox(open_store(url_of(service, models)), make_settings("webhook"))
+    outbox = Outbox(open_monitoring(url_of(service, models)), make_settings("webhook"))
     outbox.report(registry.name, ["retrain"], [make_alert(subject=registry.name)], time.time())
     (request,) = receiver.wait_for(1)
     assert request.json["data"]["subject"] == registry.name
@@ -120,7 +121,7 @@ def test_what_is_given_up_is_counted_and_what_is_gone_is_over(
     monkeypatch.setenv("RIDE_DURATION_WEBHOOK_URL", receiver.url)
     registry = models.champion()
     place = {"store": "sqlite:///data/given-up/predictions.db"}
-    outbox = Outbox(open_store(locate_store(place["store"], models.project)), make_settings("webhook"))
+    outbox = Outbox(open_monitoring(locate_store(place["store"], models.project)), make_settings("webhook"))
     now, blue = time.time(), f"{registry.name}, instance blue"
     outbox.report(blue, ["log"], [make_alert("log", subject=blue)], now - 15 * 86_400)
     outbox.report(registry.name, ["retrain"], [make_alert(subject=registry.name, version=7)], now - 3600)
@@ -151,7 +152,7 @@ def test_a_receiver_that_hangs_delays_no_ride(
     registry = models.champion()
     hanging = alerting(webhook={"enabled": True, "secret_variable": "", "timeout_seconds": 2})
     service = started(registry, monitoring_seconds=0.05, alerting=hanging)
-    outbox = Outbox(open_store(url_of(service, models)), make_settings("webhook"))
+    outbox = Outbox(open_monitoring(url_of(service, models)), make_settings("webhook"))
     outbox.report(registry.name, ["retrain"], [make_alert(subject=registry.name)], time.time())
     receiver.wait_for(1)
     began = time.monotonic()

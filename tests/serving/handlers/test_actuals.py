@@ -14,7 +14,7 @@ from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.serving.server import note_last_actual
 from ride_duration.store.database import engine_for_reading
-from ride_duration.store.queries.ground_truth import Joined, joined
+from ride_duration.store.queries.ground_truth import Joined, load_joined
 from ride_duration.store.rollouts import Rollouts
 from tests.serving.conftest import Models
 from tests.serving.handlers.test_operations import metrics
@@ -94,6 +94,15 @@ def test_a_drop_off_is_measured_between_instants_or_else_on_the_wall_clock(
     assert measured(service, ride).actual == minutes
 
 
+def test_a_drop_off_before_the_pick_up_is_accepted_and_kept_as_the_time_that_it_says(service: Running) -> None:
+    service.post("/predict", RIDE | {"ride_id": "backwards"})
+    reply = service.post("/actuals", {"ride_id": "backwards", "dropoff_datetime": "2021-02-03T08:20:00"})
+    assert (reply.status, reply.json) == (202, {"accepted": 1})
+    assert measured(service, "backwards").actual == -10.0
+    both = {"ride_id": "backwards", "dropoff_datetime": "2021-02-03T08:40:00", "duration": 5}
+    assert service.post("/actuals", both).status == 422
+
+
 def test_a_pick_up_of_now_is_an_instant(service: Running) -> None:
     began = time.time() // 1
     service.post("/predict", {"ride_id": "now", "PULocationID": 10, "DOLocationID": 50})
@@ -110,7 +119,7 @@ def measured(service: Running, ride: str) -> Joined:
     """The one prediction of a ride with its truth, once there is a report."""
     reports(service, ride, 1)
     engine = engine_for_reading(f"sqlite:///{service.folder}/predictions.db")
-    [found] = [row for row in joined(engine) if row.prediction.ride_id == ride]
+    [found] = [row for row in load_joined(engine) if row.prediction.ride_id == ride]
     engine.dispose()
     return found
 

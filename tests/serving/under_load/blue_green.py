@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ride_duration.playback.service_process import find_free_port
 from tests.conftest import REPOSITORY
 from tests.serving.under_load.processes import ServiceProcess, environment
-from tests.support.ports import free_port
 
 SCRIPT = REPOSITORY / "deploy/blue_green.sh"
 
@@ -31,7 +31,7 @@ class BlueGreen:
 
     def __init__(self, project: Path, model: str, folder: Path, **given: Any) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = find_free_port()
         self.store = f"sqlite:///{folder}/predictions.db"
         self.services = {
             colour: ServiceProcess(project, model, folder, instance=colour, behind_proxy=True, **given)

@@ -13,9 +13,9 @@ from urllib.request import urlopen
 
 from sqlalchemy import text
 
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.store.database import engine_for_reading
 from tests.registry.store import SETTINGS
-from tests.support.ports import free_port
 from tests.support.serving.service import LIMITS, ROLLOUT
 from tests.support.store.samples import until
 
@@ -36,7 +36,7 @@ class ServiceProcess:
     """
 
     def __init__(self, project: Path, model: str, folder: Path, **given: Any) -> None:
-        self.port = given.get("port") or free_port()
+        self.port = given.get("port") or find_free_port()
         self.folder = folder
         self.settings = {
             "project": str(project),

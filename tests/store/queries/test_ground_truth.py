@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, event, select
 
 from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
-from ride_duration.store.queries.ground_truth import find_last_actual, joined
+from ride_duration.store.queries.ground_truth import find_last_actual, load_joined
 from ride_duration.store.tables import actuals, predictions
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import PICKUP, actual, prediction
@@ -75,7 +75,7 @@ def test_the_newest_revision_holds_and_the_newest_answer_counts(
     by_time = sorted(answers, key=lambda answer: answer.asked_at)
     truth = {report.ride_id: report for report in reports}  # of one journal: by arrival
     newest = {line(answer): answer.prediction_id for answer in answers}
-    assert [(row.prediction.prediction_id, row.actual, row.received_at, row.counts) for row in joined(engine)] == [
+    assert [(row.prediction.prediction_id, row.actual, row.received_at, row.counts) for row in load_joined(engine)] == [
         (
             answer.prediction_id,
             minutes(truth.get(answer.ride_id), answer),
@@ -103,7 +103,7 @@ def test_of_journals_that_arrive_late_the_latest_time_decides_and_in_a_journal_i
     latest = max(range(len(reports)), key=lambda number: (reports[number][1], number))
     decides = reports[latest][0]
     last = max(number for number, (source, _) in enumerate(reports) if source == decides) if decides else latest
-    rows = joined(engine)
+    rows = load_joined(engine)
     assert {row.actual for row in rows} == {5.0 + last}
     counted = [row.prediction.prediction_id for row in rows if row.counts]
     assert counted == [f"p{last}"]
@@ -112,7 +112,7 @@ def test_of_journals_that_arrive_late_the_latest_time_decides_and_in_a_journal_i
 def test_a_correction_holds_though_the_clock_stepped_back(store: Store) -> None:
     wrong, right = actual("wrong", "ride", 100.0, 25.0), actual("right", "ride", 40.0, 12.0)
     engine = store.fill(prediction("p", "ride", 90.0), prediction("q", "ride", 30.0), wrong, right)
-    assert [(row.prediction.prediction_id, row.actual, row.counts) for row in joined(engine)] == [
+    assert [(row.prediction.prediction_id, row.actual, row.counts) for row in load_joined(engine)] == [
         ("q", 12.0, True),
         ("p", 12.0, False),
     ]
@@ -122,7 +122,7 @@ def test_of_unknown_journals_a_correction_holds_that_arrived_before_the_report_i
     engine = store.fill(prediction("before", "ride", -1.0))
     store.add("", prediction("p", "ride", 100.0), actual("right", "ride", 100.0, 12.0))
     store.add("", prediction("q", "ride", 50.0), actual("wrong", "ride", 50.0, 25.0))
-    rows = joined(engine)
+    rows = load_joined(engine)
     assert {row.actual for row in rows} == {12.0}
     assert [row.prediction.prediction_id for row in rows if row.counts] == ["p"]
 
@@ -147,8 +147,8 @@ def minutes(report: ActualRecord | None, answer: PredictionRecord) -> float | No
 
 def test_a_window_holds_what_was_asked_in_it(store: Store) -> None:
     engine = store.fill(*(prediction(f"p{i}", f"r{i}", float(i)) for i in range(5)), actual("late", "r1", 1e9))
-    assert [row.prediction.prediction_id for row in joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
-    assert [row.actual for row in joined(engine, since=1.0, until=3.0)] == [25.0, None]
+    assert [row.prediction.prediction_id for row in load_joined(engine, since=1.0, until=3.0)] == ["p1", "p2"]
+    assert [row.actual for row in load_joined(engine, since=1.0, until=3.0)] == [25.0, None]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_without_instants_the_clocks_changes_count_as_in_tables(
 ) -> None:
     answer = prediction("p", pickup_datetime=datetime.fromisoformat(pickup))
     report = ActualRecord("a", "ride", 1.0, None, datetime.fromisoformat(dropoff))
-    assert [row.actual for row in joined(store.fill(answer, report))] == [expected]
+    assert [row.actual for row in load_joined(store.fill(answer, report))] == [expected]
 
 
 def test_a_ride_that_is_reported_often_costs_in_proportion(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_ride_that_is_reported_often_costs_in_proportion(tmp_path: Path) -> No
         def listen(connection: sqlite3.Connection, _: object) -> None:
             connection.set_progress_handler(another, 1000)
 
-        assert len(joined(reading)) == reports
+        assert len(load_joined(reading)) == reports
         store.writing.dispose()
         return count
 

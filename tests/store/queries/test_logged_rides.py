@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ride_duration.store.database import engine_for_reading
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
-from ride_duration.store.queries.ground_truth import joined
+from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides, iterate_rides
 from tests.support.logged_rides import LogWriter
 
@@ -68,7 +68,7 @@ def test_rides_as_numbers_are_those_that_count_one_by_one(
         writer.write(records, source)
     writer.close()
     engine = engine_for_reading(store_url)
-    counting = [row for row in joined(engine) if row.counts and row.prediction.model == "green"]
+    counting = [row for row in load_joined(engine) if row.counts and row.prediction.model == "green"]
     engine.dispose()
     for day in ("2021-03-01", "2021-03-02", "2021-03-04"):
         found = read(store_url, day, rows)

@@ -5,20 +5,23 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from ride_duration.pipelines.monitoring.label_delays import describe_labels, is_labelled
 from ride_duration.store import ActualRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import PredictionRecord, Record
-from ride_duration.store.queries.ground_truth import joined
+from ride_duration.store.queries.ground_truth import load_joined
+from ride_duration.store.queries.logged_rides import iterate_rides
 from ride_duration.store.queries.outcomes import (
     PredictionFilter,
     count_out_of_range_actuals,
     count_predictions,
     find_latency,
-    outcomes,
+    load_outcomes,
     sum_daily_errors,
     sum_paired_errors,
 )
 from ride_duration.store.writer.insertion import Insertion
+from ride_duration.trips.records import DURATION
 from tests.support.store.samples import PICKUP, prediction
 
 VALID_RANGE = (1.0, 60.0)
@@ -60,8 +63,8 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     filled(store_url, [*rides, *actuals, *others])
     engine = engine_for_reading(store_url)
     answers = PredictionFilter("green", 1, "champion", 1.0)
-    found = outcomes(engine, answers, VALID_RANGE)
-    rows = [row for row in joined(engine, 1.0) if row.counts and is_of(answers, row.prediction)]
+    found = load_outcomes(engine, answers, VALID_RANGE)
+    rows = [row for row in load_joined(engine, 1.0) if row.counts and is_of(answers, row.prediction)]
     assert found.ride_id.tolist() == [row.prediction.ride_id for row in rows]
     assert found.asked_at.tolist() == [row.prediction.asked_at for row in rows]
     assert found.duration.tolist() == [row.prediction.duration for row in rows]
@@ -74,14 +77,43 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
     assert sum_daily_errors(engine, answers, VALID_RANGE) == [("2021-02-01", 3, np.sum(off**2), off.sum())]
     assert sum_daily_errors(engine, PredictionFilter("green", 7, "champion", 0.0), VALID_RANGE) == []
     assert set(found.day) == {"2021-02-01"}
-    assert outcomes(engine, PredictionFilter("green", 1, "champion", 1.0, 3.0), VALID_RANGE).ride_id.tolist() == [
+    assert load_outcomes(engine, PredictionFilter("green", 1, "champion", 1.0, 3.0), VALID_RANGE).ride_id.tolist() == [
         "ride 1",
         "ride 2",
     ]
-    assert outcomes(engine, PredictionFilter("green", 1, "champion", 0.0, 9.0), VALID_RANGE).duration[0] == 10.0, (
+    assert load_outcomes(engine, PredictionFilter("green", 1, "champion", 0.0, 9.0), VALID_RANGE).duration[0] == 10.0, (
         "what came later"
     )
-    assert outcomes(engine, PredictionFilter("green", 7, "champion", 0.0), VALID_RANGE).actual.shape == (0,)
+    assert load_outcomes(engine, PredictionFilter("green", 7, "champion", 0.0), VALID_RANGE).actual.shape == (0,)
+    engine.dispose()
+
+
+def test_a_drop_off_before_the_pick_up_is_kept_as_out_of_range_until_it_is_corrected(store_url: str) -> None:
+    instant = 1_612_218_600.0
+    before = PICKUP - timedelta(minutes=15)
+    rides = [prediction(f"p{i}", f"ride {i}", 5.0, pickup_at=at) for i, at in enumerate((instant, None, instant))]
+    reports: list[Record] = [
+        ActualRecord("a0", "ride 0", 6.0, None, before, instant - 900),
+        ActualRecord("a1", "ride 1", 6.0, None, before),
+        ActualRecord("a2", "ride 2", 1.0, None, before, instant - 900),  # before its ride was asked about, too
+    ]
+    filled(store_url, [*rides, *reports])
+    engine = engine_for_reading(store_url)
+    answers = PredictionFilter("green", 1, "champion", 0.0)
+    assert [row.actual for row in load_joined(engine)] == [-15.0] * 3
+    assert count_out_of_range_actuals(engine, answers, DURATION) == 3
+    assert sum_daily_errors(engine, answers, DURATION) == []
+    assert np.isnan(load_outcomes(engine, answers, DURATION).actual).all()
+    [batch] = iterate_rides(engine, "green", "2021-02-01", 10)
+    assert not is_labelled(batch).any()
+    labels = describe_labels([batch])
+    assert (labels["rides"], labels["labelled"], labels["out_of_range"], sum(labels["delays"])) == (3, 0, 3, 0)
+
+    filled(store_url, [ActualRecord("corrected", "ride 0", 7.0, None, PICKUP + timedelta(minutes=15), instant + 900)])
+    assert count_out_of_range_actuals(engine, answers, DURATION) == 2
+    assert [(day.day, day.rides, day.squared) for day in sum_daily_errors(engine, answers, DURATION)] == [
+        ("2021-02-01", 1, 25.0)
+    ]
     engine.dispose()
 
 
@@ -106,7 +138,7 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
     both = sum_paired_errors(engine, champion, shadow, VALID_RANGE)
     assert [one for one, _ in both] == [("2021-02-28", 2, 2.0, 2.0), ("2021-03-01", 2, 2.0, 2.0)]
     assert [other for _, other in both] == of_shadow
-    assert outcomes(engine, shadow, VALID_RANGE).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
+    assert load_outcomes(engine, shadow, VALID_RANGE).day.tolist() == ["2021-02-28", "2021-03-01"] * 2
     engine.dispose()
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from ride_duration.store import ActualRecord, PredictionRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import Record
-from ride_duration.store.queries.ground_truth import joined
+from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.store.samples import PICKUP, kept, prediction, predictions
 
@@ -32,7 +32,7 @@ def test_every_value_arrives_as_it_was(insertion: Insertion, store_url: str) -> 
     sparse = PredictionRecord("q", "", -1e-300, later, None, None, None, 1e300, 0.25, 0.0, 2, "champion", 0.0)
     insertion.insert([full, sparse], nothing_refused)
     engine = engine_for_reading(store_url)
-    assert [row.prediction for row in joined(engine)] == [sparse, full]
+    assert [row.prediction for row in load_joined(engine)] == [sparse, full]
     engine.dispose()
 
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from coverage import Coverage
 
+from ride_duration.playback.service_process import find_free_port
 from tests.registry.store import SETTINGS
-from tests.support.ports import free_port
 
 TIMEOUT_SECONDS = 30.0
 LIMITS = {
@@ -92,7 +92,7 @@ class Running:
         **given: Any,
     ) -> None:
         folder = f"data/serving-{next(_numbers)}"
-        self.port = given.pop("port", None) or free_port()
+        self.port = given.pop("port", None) or find_free_port()
         self.settings: dict[str, Any] = {
             "project": str(project),
             "model": model,

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ride_duration.playback.service_process import find_free_port
 from ride_duration.registry import Registry, model_name
 from tests.conftest import Project
 from tests.model_package.tiny import tiny_package
 from tests.registry.store import SETTINGS, Store
-from tests.support.ports import free_port
 from tests.support.store.samples import until
 
 MODEL = model_name("green", "simulated")
@@ -51,7 +51,7 @@ class Town(Project):
             version = store.release(self.registry, approval, uri)
             if version == 1:
                 self.registry.promote(1, "Ana", "the first")
-        self.port = free_port()
+        self.port = find_free_port()
 
     def serve(self, port: int | None = None) -> subprocess.Popen[bytes]:
         """Start a service, and wait until it is ready; it writes to `PORT.log`."""

@@ -70,12 +70,16 @@ def judge_window(
     counted = days.labelled >= least
     if lacking.any():
         missing.append(f"{describe_days(days.day[lacking])}: fewer actual durations than usual are reported")
-    if drift_scores.empty:
+    if drift_scores.empty and not days.rides[-monitoring.drift_limits.window_days :].any():
+        missing.append(f"drift: no rides in the last {monitoring.drift_limits.window_days} days")
+    elif drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
-    elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
+    elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
         where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
-        missing.append(f"drift of {', '.join(lacking)}: {where}")
-    if np.isnan(days.expected[counted]).all():
+        missing.append(f"drift of {', '.join(unknown)}: {where}")
+    if not counted.any():
+        missing.append(f"expected error: not one day with {least} labelled rides yet")
+    elif np.isnan(days.expected[counted]).all():
         missing.append("expected error: the package has no error model (released by a former version)")
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
@@ -160,81 +164,6 @@ def find_separation(drift_scores: pd.DataFrame) -> float | None:
     if "separation" not in drift_scores or drift_scores["separation"].isna().all():
         return None
     return round(float(drift_scores["separation"].dropna().iloc[0]), 4)
-
-
-def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | None = None) -> str:
-    """The verdict as plain text: what is found and why, the figures, and what to do.
-
-    Args:
-        verdict: Of `judge_window`.
-        label_figures: Of `summarise_labels`; none for scored months.
-    """
-    figures = verdict["figures"]
-    simulated = ", simulated" if verdict["simulated"] else ""
-    cause = "" if verdict["cause"] == "none" else f" (cause: {verdict['cause']})"
-    about = (
-        f"Version {verdict['version']} on {verdict['taxi_type']} taxis, {verdict['first']} to {verdict['last']}, "
-        f"answers {verdict['moment'].replace('_', ' ')}{simulated}"
-    )
-    lines = [
-        f"Verdict: {verdict['verdict']}{cause}",
-        about,
-        *(f"  {reason}" for reason in verdict["reasons"]),
-        "",
-        f"{'':<34}{'':>9}{'95 % by days':>18}",
-        *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
-    ]
-    if label_figures:
-        lines.append(describe_labels(label_figures))
-    if verdict["incidents"]:
-        lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
-    lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
-    if verdict["separation"] is not None:
-        auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
-        lines.append(f"A classifier tells the last week's rides from the reference's with an AUC of {auc}")
-    lines += [f"Not looked at: {what}" for what in verdict["missing"]]
-    place = f"The days, slices and features behind this are in {verdict['report']}."
-    return "\n".join([*lines, "", f"Next: {verdict['next']}.", place])
-
-
-NAMES = {
-    "rmse": "RMSE (min)",
-    "expected_rmse": "expected RMSE of such rides (min)",
-    "error_ratio": "RMSE / expected RMSE",
-    "level": "level (actual / predicted)",
-    "bias": "bias (predicted - actual, min)",
-    "mae": "MAE (min)",
-    "coverage": "inside the 90 % interval",
-    "width": "width of the interval (min)",
-    "within_5_minutes": "within 5 minutes",
-    "labelled": "actual duration known and valid",
-}
-
-
-def describe_labels(figures: dict[str, Any]) -> str:
-    """Return a sentence about the reports of a window of the log."""
-    known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
-    days = (
-        f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open, "
-        f"{figures['incomplete']} incomplete"
-    )
-    if figures["delay_p50"] is None:
-        return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
-    delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))
-    return (
-        f"Reports: of {known} of {figures['rides']:,} rides, at most {delays} after the drop-off; doubled "
-        f"{figures['doubled'] or 0:.1%}, corrected {figures['corrected'] or 0:.1%}; {days} (final "
-        f"{figures['patience']:g} h after their end)"
-    )
-
-
-SHARES = ("coverage", "within_5_minutes", "labelled")
-
-
-def _line(name: str, value: float, low: float | None, high: float | None) -> str:
-    share = name in {NAMES[key] for key in SHARES}
-    shown = [f"{number:.1%}" if share else f"{number:.3f}" for number in (value, low, high) if number is not None]
-    return f"{name:<34}{shown[0]:>9}{' to '.join(shown[1:]):>18}"
 
 
 def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring) -> tuple[str, list[str]]:

@@ -33,7 +33,8 @@ def describe_labels(batches: list[LoggedRides]) -> dict[str, Any]:
     Returns:
         The row of `monitoring_labels`: `doubled` reports say what another one says, `corrected` rides have reports that
         differ; `delays` counts the time from the drop-off to the first report, between `DELAY_EDGES`, the first bin
-        below and the last above them; `hours` are the rides and the labelled rides of each hour of the day.
+        below and the last above them, without drop-offs before the pick-up; `hours` are the rides and the labelled
+        rides of each hour of the day.
     """
     counts = dict.fromkeys(("rides", "labelled", "out_of_range", "reports", "doubled", "corrected"), 0)
     delays = np.zeros(len(DELAY_EDGES) + 1, dtype=np.int64)
@@ -49,7 +50,7 @@ def describe_labels(batches: list[LoggedRides]) -> dict[str, Any]:
         counts["doubled"] += int((rides.reports - rides.values).sum())
         counts["corrected"] += int((rides.values > 1).sum())
         delay = rides.reported_at - (_find_instants(rides) + 60 * rides.actual)
-        known = delay[~np.isnan(delay)]
+        known = delay[(rides.actual >= 0) & ~np.isnan(delay)]  # a drop-off before the pick-up is no time to count from
         delays += np.bincount(np.searchsorted(DELAY_EDGES, known, side="right"), minlength=len(delays))
         hour = (rides.wall_clock % _DAY // 3600).astype(np.intp)
         hours[:, 0] += np.bincount(hour, minlength=24)

@@ -7,11 +7,12 @@ from ride_duration.pipelines.monitoring.alerts import describe_alerts
 from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
-from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.label_delays import note_day_states, summarise_labels
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
+from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
 TAG = "monitoring"
 

@@ -10,17 +10,10 @@ import pandas as pd
 
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.judgement import (
-    NAMES,
-    SHARES,
-    describe_labels,
-    find_days,
-    find_separation,
-    measure,
-    select_window,
-)
+from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure, select_window
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
+from ride_duration.pipelines.monitoring.verdict_text import NAMES, SHARES, describe_labels
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;

@@ -42,7 +42,7 @@ class Joined(NamedTuple):
     counts: bool
 
 
-def joined(engine: Engine, since: float | None = None, until: float | None = None) -> list[Joined]:
+def load_joined(engine: Engine, since: float | None = None, until: float | None = None) -> list[Joined]:
     """Predictions with their truth, in the order in which they were asked for.
 
     Args:
@@ -56,7 +56,7 @@ def joined(engine: Engine, since: float | None = None, until: float | None = Non
 
     columns = [column for column in predictions.c if column.name not in ("arrival", "source")]
     question = (
-        select(*columns, actual_minutes(), actuals.c.received_at, counting())
+        select(*columns, actual_minutes(), actuals.c.received_at, is_newest_answer())
         .select_from(join_actuals())
         .order_by(predictions.c.asked_at, predictions.c.arrival)
     )
@@ -112,7 +112,7 @@ def actual_minutes() -> ColumnElement[float]:
     return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=driven / 60.0)
 
 
-def counting(until: float | None = None) -> ColumnElement[bool]:
+def is_newest_answer(until: float | None = None) -> ColumnElement[bool]:
     """Is a prediction its model's newest answer about the ride, or the newest of the model's shadow?
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.queries.ground_truth import actual_minutes, counting, find_newest_report
+from ride_duration.store.queries.ground_truth import actual_minutes, find_newest_report, is_newest_answer
 from ride_duration.store.variant import Variant
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _select_rides(model: str, day: str) -> Select[Any]:
     return (
         select(*(cast(number, Double).label(name) for name, number in named))
         .select_from(joined)
-        .where(*on_day, or_(answers.c.number.is_(None), counting()))
+        .where(*on_day, or_(answers.c.number.is_(None), is_newest_answer()))
     )
 
 

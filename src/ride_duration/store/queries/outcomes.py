@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.queries.ground_truth import actual_minutes, counting, join_actuals
+from ride_duration.store.queries.ground_truth import actual_minutes, is_newest_answer, join_actuals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,9 @@ def count_out_of_range_actuals(engine: Engine, answers: PredictionFilter, valid_
 
     actual = actual_minutes()
     off = select(func.count()).select_from(join_actuals())
-    off = off.where(*_wanted(answers), counting(answers.until), actual.is_not(None), ~actual.between(*valid_range))
+    off = off.where(
+        *_wanted(answers), is_newest_answer(answers.until), actual.is_not(None), ~actual.between(*valid_range)
+    )
     with engine.connect() as connection:
         return connection.scalar(off) or 0
 
@@ -140,7 +142,7 @@ def sum_paired_errors(
         ]
 
 
-def outcomes(engine: Engine, answers: PredictionFilter, valid_range: tuple[float, float]) -> Outcomes:
+def load_outcomes(engine: Engine, answers: PredictionFilter, valid_range: tuple[float, float]) -> Outcomes:
     """Load predictions with their actual durations, in the order of the requests.
 
     Args:
@@ -157,7 +159,7 @@ def outcomes(engine: Engine, answers: PredictionFilter, valid_range: tuple[float
     question = (
         select(column.ride_id, column.asked_at, _day(), column.duration, column.lower, column.upper, actual_minutes())
         .select_from(join_actuals())
-        .where(*_wanted(answers), counting(answers.until))
+        .where(*_wanted(answers), is_newest_answer(answers.until))
         .order_by(column.asked_at, column.arrival)
     )
     with engine.connect() as connection:
@@ -178,7 +180,7 @@ def _errors(answers: PredictionFilter, valid_range: tuple[float, float]) -> Sele
     column, actual = predictions.c, actual_minutes()
     off = select(column.ride_id, _day().label("day"), (column.duration - actual).label("error"))
     return off.select_from(join_actuals()).where(
-        *_wanted(answers), counting(answers.until), actual.between(*valid_range)
+        *_wanted(answers), is_newest_answer(answers.until), actual.between(*valid_range)
     )
 
 
