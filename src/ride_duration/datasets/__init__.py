@@ -26,6 +26,7 @@ _CLASSES = {
         "PlotlyDataset",
         "TextDataset",
     ),
+    "zone_archive": ("ZoneArchiveDataset",),
 }
 _MODULES = {name: module for module, names in _CLASSES.items() for name in names}
 

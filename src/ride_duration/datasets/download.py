@@ -30,11 +30,16 @@ _BY_HAND = "put the file there by hand"
 _LIMITED = (b"request blocked", b"too much traffic", b"rate limit", b"too many requests", b"slow down", b"slowdown")
 
 
-def download(url: str, path: Path) -> None:
+def download(url: str, path: Path, retry: Retry | None = None) -> None:
     """Fetch `url` into `path`.
 
     What has arrived so far lies in `<path>.part` until the file is whole, so that a later call, after a lost
     connection or a kill, asks only for the rest.
+
+    Args:
+        url: HTTP or HTTPS.
+        path: Where the file shall lie.
+        retry: How often, and after which pauses, a request is repeated; default: three times.
 
     Raises:
         RideDurationError: The server has no such file or cannot be reached.
@@ -43,7 +48,7 @@ def download(url: str, path: Path) -> None:
     part = path.with_name(f"{path.name}.part")
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
+            session.mount(scheme, HTTPAdapter(max_retries=retry or _RETRY))
         for attempt in range(1, _ATTEMPTS + 1):
             before = _size(part)
             try:

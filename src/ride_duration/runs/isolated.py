@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 TRAINING_PIPELINES = ("ingestion", "data_engineering", "data_science")
 
 _DEFAULT_ENVIRONMENT = "local"
+#: Fetched once for the project, and not by each run.
+_ZONE_ARCHIVE = "data/01_raw/zones/taxi_zones.zip"
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def execute(
     compose_project(folder, code.root, project / "conf" / _DEFAULT_ENVIRONMENT, environment, parameters, tracking)
     folder_identity(folder / "data", given=folder_identity(project / "data"))
     _link(raw_months, folder / "data/01_raw" / str(parameters["source"]))
+    _link([project / _ZONE_ARCHIVE], (folder / _ZONE_ARCHIVE).parent)
     known = check_code(folder, code.source, environment)
     chosen = ",".join(name for name in pipelines if name in known)
     command = ["-m", "kedro", "run", *(["--env", environment] if environment else []), f"--pipelines={chosen}"]

@@ -41,6 +41,7 @@ from ride_duration.store import PredictionLog
 from ride_duration.store.database import check_clock
 from ride_duration.store.queries.ground_truth import find_last_actual
 from ride_duration.store.rollouts import Rollout, Rollouts
+from ride_duration.trips.zone_shapes import ZoneShapes, read_zone_shapes
 
 if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
@@ -80,9 +81,9 @@ def serve(settings: ServiceSettings) -> None:
             partial(_promote, settings),
             clock,
         )
-        reconciler = Reconciler(
-            reader, PackageCache(settings.own_folder / "packages" / settings.model), controller.challenge
-        )
+        shapes = _read_shapes(settings)
+        cache = PackageCache(settings.own_folder / "packages" / settings.model)
+        reconciler = Reconciler(reader, cache, controller.challenge, shapes)
         predict = PredictHandler(reconciler, predictions, counters, metrics, worker, clock)
         verdicts = MonitoringReader(settings.store_url, settings.model, clock.kind)
         metrics.registry.register(MonitoringCollector(verdicts))
@@ -91,7 +92,9 @@ def serve(settings: ServiceSettings) -> None:
             alerting = parse_alerting(settings.alerting)
             watch = AlertWatch(settings, alerting, verdicts, reconciler, predictions, rollouts, clock.now)
             metrics.registry.register(NotificationsCollector(watch))
-        operations = OperationsHandler(settings, reconciler, predictions, counters, metrics, controller, verdicts)
+        operations = OperationsHandler(
+            settings, reconciler, predictions, counters, metrics, controller, verdicts, shapes
+        )
         app = App(settings, predict, operations, metrics)
         config = uvicorn.Config(
             app,
@@ -120,6 +123,16 @@ def serve(settings: ServiceSettings) -> None:
     log.info("Stopped; %s", first)
     for sentence in more:
         log.warning("%s", sentence)
+
+
+def _read_shapes(settings: ServiceSettings) -> ZoneShapes:
+    """Read the shapes of the zones: none where there is no file, or one that cannot be used."""
+    path = settings.project_path / settings.zone_shapes
+    try:
+        return ZoneShapes(read_zone_shapes(path.read_bytes()) if settings.zone_shapes and path.exists() else {})
+    except (OSError, RideDurationError) as error:
+        log.warning("The map has cells in place of the zones' shapes: %s cannot be used (%s)", path, error)
+        return ZoneShapes({})
 
 
 def _allow_connections() -> None:

@@ -55,6 +55,8 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
         folder: For the journal and the cache of packages; each instance has a sub-folder.
         durability: What an acknowledged prediction survives: nothing, kill -9, or a power cut.
         journal_bytes: Most bytes that wait in the journal while the database is away.
+        zone_shapes: File of the shapes of the taxi zones, relative to the project; they are done without if it is not
+            there.
         registry_seconds: Between looks at the registry.
         monitoring_seconds: Between looks at what the monitoring found, and at alerts to be sent.
         api_keys: File of API keys; they are required as soon as the host is not this machine's own.
@@ -78,6 +80,7 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     folder: str = "data/serving"
     durability: Literal["memory", "journal", "sync"] = "journal"
     journal_bytes: Annotated[int, Meta(ge=1)] = 256_000_000
+    zone_shapes: str = "data/02_intermediate/zone_shapes.geojson"
     registry_seconds: Annotated[float, Meta(gt=0)] = 2.0
     monitoring_seconds: Annotated[float, Meta(gt=0)] = 15.0
     api_keys: str = "conf/local/api_keys.json"

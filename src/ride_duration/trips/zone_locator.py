@@ -10,6 +10,7 @@ import numpy as np
 from ride_duration.trips.zones import local_miles
 
 if TYPE_CHECKING:
+    from ride_duration.trips.zone_shapes import ZoneShapes
     from ride_duration.trips.zones import Zone
 
 #: A position is outside the city where the nearest zone's edge, were the zone a disc, is further off than this: 0.6
@@ -22,9 +23,11 @@ class ZoneLocator:
 
     Args:
         zones: The zone table.
+        shapes: Of the zones, as far as they are known: what lies in one of them lies in that zone.
     """
 
-    def __init__(self, zones: dict[int, Zone]) -> None:
+    def __init__(self, zones: dict[int, Zone], shapes: ZoneShapes | None = None) -> None:
+        self._zones, self._shapes = zones, shapes
         self._discs = [(zone, zone.radius) for zone in zones.values() if not isnan(zone.x)]
         discs = [(zone.x, zone.y, radius) for zone, radius in self._discs]
         self._x, self._y, self._radius = np.array(discs).reshape(-1, 3).T
@@ -39,12 +42,16 @@ class ZoneLocator:
         return pickup_zone in self._placed and dropoff_zone in self._placed
 
     def zone_at(self, latitude: float, longitude: float) -> Zone | None:
-        """Return the zone whose disc is nearest, by power distance; None outside the city.
+        """Return the zone that a position lies in; None outside the city.
+
+        Where no shape holds it, that is the zone whose disc is nearest, by power distance.
 
         Args:
             latitude: Degrees (WGS84).
             longitude: Degrees (WGS84).
         """
+        if self._shapes is not None and (inside := self._shapes.zone_at(latitude, longitude)) in self._placed:
+            return self._zones[inside]
         x, y = local_miles(longitude, latitude)
         power = (self._x - x) ** 2 + (self._y - y) ** 2 - self._radius**2
         zone, radius = self._discs[power.argmin()]

@@ -1,5 +1,6 @@
 """What operators, probes and Prometheus are told."""
 
+import json
 import math
 import select
 import shutil
@@ -7,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -62,6 +64,28 @@ def test_zones_are_places_of_the_city(service: Running) -> None:
     assert all(40.4 < zone["latitude"] < 41 and -74.3 < zone["longitude"] < -73.6 for zone in zones)
     radii = {zone.location_id: zone.radius for zone in zone_table().values()}
     assert all(zone["square_miles"] == round(math.pi * radii[zone["LocationID"]] ** 2, 4) > 0 for zone in zones)
+
+
+def test_zones_have_their_shapes_where_these_are_known_and_positions_lie_in_them(
+    started: Callable[..., Running], models: Models, tmp_path: Path
+) -> None:
+    file = tmp_path / "zone_shapes.geojson"
+    ring = [[-73.99, 40.74], [-73.97, 40.74], [-73.97, 40.77], [-73.99, 40.77], [-73.99, 40.74]]
+    shape = {"type": "MultiPolygon", "coordinates": [[ring]]}
+    file.write_text(json.dumps({"features": [{"properties": {"LocationID": 230}, "geometry": shape}]}))
+    service = started(models.champion(), zone_shapes=str(file))
+    zones = {zone["LocationID"]: zone for zone in service.get("/zones").json["zones"]}
+    assert zones[230]["polygons"] == [[ring]]
+    assert "polygons" not in zones[132]
+    corner = {"latitude": 40.7405, "longitude": -73.9895}  # of the shape, far from the zone's middle
+    ride = {"pickup": corner, "dropoff": corner, "trip_distance": 2, "ride_id": "corner"}
+    assert service.post("/predict", ride).status == 200
+    assert service.end() == 0
+    with closing(sqlite3.connect(service.folder / "predictions.db")) as connection:
+        assert connection.execute("SELECT pickup_zone, dropoff_zone FROM predictions").fetchall() == [(230, 230)]
+    file.write_text("{")
+    damaged = started(models.champion(), zone_shapes=str(file))
+    assert all("polygons" not in zone for zone in damaged.get("/zones").json["zones"])
 
 
 def test_every_metric_is_there_and_moves(service: Running) -> None:

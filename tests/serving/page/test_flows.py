@@ -141,6 +141,7 @@ def test_reasons_and_the_model_are_named(answered: OpenAnswer) -> None:
     for words in page.locator("#reasons .words").all_inner_texts():
         assert re.fullmatch(r"(adds|saves) \d+ min|no difference", words)
     expect(page.locator("#model")).to_contain_text("Predicted by version ")
+    expect(page.locator("#model")).to_contain_text("trained on green taxi rides of at most an hour")
 
 
 @pytest.mark.parametrize(
@@ -301,8 +302,14 @@ def test_what_the_service_says_is_text_and_no_markup(open_page: OpenPage) -> Non
     ("typed", "zone"),
     [
         ("la guardia", "LaGuardia Airport"),
+        ("laguardia", "LaGuardia Airport"),
+        ("lga", "LaGuardia Airport"),
         ("ewr", "Newark Airport"),
+        ("newark", "Newark Airport"),
+        ("newrak", "Newark Airport"),
         ("kennedy", "JFK Airport"),
+        ("kenedy airport", "JFK Airport"),
+        ("jfk", "JFK Airport"),
         ("empire state", "Midtown South"),
         ("laguadria", "LaGuardia Airport"),
         ("midtwn south", "Midtown South"),

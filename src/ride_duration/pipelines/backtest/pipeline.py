@@ -25,7 +25,7 @@ ENDING = Ending("backtest_summary", _say_next_steps)
 
 def create_pipeline() -> Pipeline:
     """Walk through the months of `backtest_data` with every policy, and report."""
-    features = ingestion.create_pipeline() + data_engineering.create_pipeline()
+    features = ingestion.create_months() + data_engineering.create_pipeline()
     return Pipeline(features, parameters={"params:raw_months": "params:backtest_months"}) + _create_walk()
 
 

@@ -23,7 +23,7 @@ ENDING = Ending("scoring_summary", _say_next_steps)
 
 def create_pipeline() -> Pipeline:
     """Score every raw trip of `score_data`, and report how far off the predictions were."""
-    raw_trips = ingestion.create_pipeline().to_outputs("raw_trips@files")
+    raw_trips = ingestion.create_months().to_outputs("raw_trips@files")
     return Pipeline(raw_trips, parameters={"params:raw_months": "params:score_months"}) + _create_scoring()
 
 

@@ -1,1 +1,1 @@
-"""Source (synthetic city, TLC) -> raw months."""
+"""Source (synthetic city, TLC) -> raw months, and the shapes of the taxi zones."""

@@ -77,5 +77,22 @@ class Simulation(Parameters):
         return Scenario.begin_at(origin, name, settings.start, settings.end, settings.strength)
 
 
+class ZoneShapeSettings(Parameters):
+    """Where the shapes of the taxi zones come from; without addresses, as former configurations have none, nowhere.
+
+    Attributes:
+        source: Where raw months come from.
+        zone_shape_sources: For each source, the address of a zip archive with a shapefile, or none.
+        zone_shape_tolerance: Meters that a simplified outline may lie off the TLC's.
+    """
+
+    source: str
+    zone_shape_sources: dict[str, str | None] = Field(default_factory=dict)
+    zone_shape_tolerance: float = Field(default=15.0, ge=0, allow_inf_nan=False)
+
+
+#: Groups of parameters that nodes are given.
+GROUPS: dict[str, type[Parameters]] = {"zone_shapes": ZoneShapeSettings}
+
 #: The raw months that are read, as a group of type `RawMonths`: the parameters whose months they are.
 READ = {"raw_months": ("train_data", "val_data", "test_data")}

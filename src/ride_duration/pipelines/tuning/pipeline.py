@@ -44,7 +44,7 @@ ENDING = Ending("tuning_summary", _say_next_steps)
 
 def create_pipeline() -> Pipeline:
     """Look for hyper-parameters of the chosen model on its training months, and write down what was found."""
-    features = ingestion.create_pipeline() + data_engineering.create_pipeline()
+    features = ingestion.create_months() + data_engineering.create_pipeline()
     return features + data_science.create_splitting() + _create_search()
 
 

@@ -14,6 +14,7 @@ from ride_duration.registry.reader import RegistryReader
 from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.control.package_reader import PackageReader
 from ride_duration.serving.inference.deployment import Deployment, Model
+from ride_duration.trips.zone_shapes import ZoneShapes
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Reconciler:
         reader: Of the registry.
         cache: Of packages.
         challenge: Returns the challenger, if there is one.
+        shapes: Of the zones, as far as they are known.
 
     Attributes:
         deployment: Who answers; None as long as no model could be loaded.
@@ -61,10 +63,12 @@ class Reconciler:
         reader: RegistryReader | PackageReader,
         cache: PackageCache,
         challenge: Callable[[], Challenge | None] = lambda: None,
+        shapes: ZoneShapes | None = None,
     ) -> None:
         self._reader = reader
         self._cache = cache
         self._challenge = challenge
+        self._shapes = shapes
         self._lock = threading.Lock()
         self._refused: dict[tuple[int, bool], tuple[float, str, str]] = {}
         self.deployment: Deployment | None = None
@@ -156,7 +160,8 @@ class Reconciler:
         registry = mark is not None
         try:
             package = self._cache.package(version, self._reader.released(version) if registry else None)
-            model = Model(package, self._reader.name, self._cache.released_at(version), self._cache.mark(version))
+            released_at, cached = self._cache.released_at(version), self._cache.mark(version)
+            model = Model(package, self._reader.name, released_at, cached, self._shapes)
         except RegistryUnavailable as error:  # says nothing of the package
             look.reachable, look.problem = False, str(error)
             return None

@@ -7,6 +7,8 @@ import math
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from ride_duration.clock import REAL_CLOCK
 from ride_duration.errors import DecisionRefused
 from ride_duration.rollout.plan import format_share
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ride_duration.serving.inference.metrics import Metrics
     from ride_duration.serving.settings import ServiceSettings
     from ride_duration.store import PredictionLog
+    from ride_duration.trips.zone_shapes import ZoneShapes
 
 #: Facts of a model's manifest that are reported.
 _FACTS = status.Facts.__struct_fields__
@@ -46,6 +49,7 @@ class OperationsHandler:
         metrics: Are reported.
         controller: Knows the rollout.
         verdicts: Knows what the monitoring has found.
+        shapes: Of the zones, as far as they are known.
     """
 
     def __init__(
@@ -57,7 +61,9 @@ class OperationsHandler:
         metrics: Metrics,
         controller: RolloutController,
         verdicts: MonitoringReader,
+        shapes: ZoneShapes,
     ) -> None:
+        self._shapes = shapes
         self._verdicts = verdicts
         self._settings = settings
         self._controller = controller
@@ -187,6 +193,7 @@ class OperationsHandler:
                     zone.latitude,
                     zone.longitude,
                     round(zone.area / SQUARE_KM_PER_SQUARE_MILE, 4),
+                    self._shapes.polygons.get(zone.location_id, UNSET),
                 )
                 for zone in zones().values()
                 if not math.isnan(zone.x)

@@ -13,6 +13,7 @@ from ride_duration.rollout.traffic_split import is_in_share
 from ride_duration.store.variant import Variant
 from ride_duration.trips.records import DISTANCE
 from ride_duration.trips.zone_locator import ZoneLocator
+from ride_duration.trips.zone_shapes import ZoneShapes
 
 #: Members of an enumeration are looked up slowly, and these for each ride.
 _CHAMPION, _CHALLENGER = Variant.CHAMPION, Variant.CHALLENGER
@@ -32,6 +33,7 @@ class Model:
         name: Of the registered model.
         released_at: Seconds since 1970 (UTC).
         mark: Tells it from another version of the same number in the registry; empty if it is not known.
+        shapes: Of the zones, as far as they are known, for rides that give positions.
 
     Attributes:
         name: The same.
@@ -46,7 +48,9 @@ class Model:
         RideDurationError: It cannot be run, or its predictions of golden rides are off.
     """
 
-    def __init__(self, package: ModelPackage, name: str, released_at: float, mark: str = "") -> None:
+    def __init__(
+        self, package: ModelPackage, name: str, released_at: float, mark: str = "", shapes: ZoneShapes | None = None
+    ) -> None:
         off = golden_error(package)  # warms the graphs up as well
         if not off <= _GOLDEN_MINUTES:
             raise RideDurationError(f"version {package.version} scores golden rides {off:.3g} minutes off")
@@ -60,7 +64,7 @@ class Model:
         self.needs_distance = self.facts.get("distance") == "required"
         self.answer = SingleRides(package).answer
         self._needs_valid_distance = self.needs_distance and not isfinite(self.answer(*_RIDE, 2 * DISTANCE[1]).duration)
-        self.locator = ZoneLocator(package.zones)
+        self.locator = ZoneLocator(package.zones, shapes)
         self.places = package.places
         self.released_at = released_at
         self.mark = mark

@@ -50,11 +50,11 @@ function reason(name, adds, most) {
   return [term, bar, words];
 }
 
-/** Names the serving model, and what /models says of it, as far as that is known. */
-export function showModel({ model_version, variant, distance_used }, { train_data, val_data, rmse, rmse_without_distance } = {}) {
+/** Names the serving model, the `rides` that it is about, and what /models says of it, as far as that is known. */
+export function showModel({ model_version, variant, distance_used }, rides, { train_data, val_data, rmse, rmse_without_distance } = {}) {
   const sentence = [`Predicted by version ${model_version} (${variant})`];
   const error = distance_used ? rmse : rmse_without_distance;
-  if (train_data) sentence.push(`, trained on ${train_data.join(", ")}`);
+  sentence.push(`, trained on ${rides} of at most an hour`, train_data ? `, ${train_data.join(", ")}` : "");
   if (Number.isFinite(error)) sentence.push(`. Its RMSE on ${val_data.join(", ")}, ${distance_used ? "with the distance" : "without the distance"}: ${error.toFixed(1)} minutes`);
   part("model").textContent = `${sentence.join("")}.`;
 }

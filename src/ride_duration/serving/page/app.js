@@ -17,7 +17,7 @@ const SETTLED = 150; // milliseconds without another change before the service i
 const MOST_MILES = 1e6; // what the service takes
 
 /** What the rides of a model are called. */
-const TAXIS = { green: "green taxi", yellow: "yellow taxi", fhv: "for-hire vehicle", fhvhv: "app-based ride" };
+const TAXIS = { green: "green taxi", yellow: "yellow taxi", fhv: "for-hire vehicle", fhvhv: "app-based car" };
 
 /** Names this visit, so that one variant answers all of it, and the log can tell the page's rides from others. */
 const VISIT = `page-${Math.random().toString(36).slice(2)}`;
@@ -41,6 +41,7 @@ async function begin() {
     return refused(refusal, begin);
   }
   part("map-loading").hidden = true;
+  part("cells").hidden = [...zones.values()].every(({ isExact }) => isExact);
   map = cityMap(part("map"), zones, { pick: (zone) => choose(document.querySelector("#sets input:checked").value, zone), point });
   for (const name of ["pickup", "dropoff"]) {
     const miss = (typed) => fault(name, `“${typed.length > 12 ? `${typed.slice(0, 11)}…` : typed}” is not a zone: not changed`);
@@ -54,7 +55,11 @@ async function begin() {
   watchMonitoring();
   return watch((live) => {
     part("simulated").hidden = !live.model?.simulated;
-    part("taxis").textContent = TAXIS[live.model?.service] ?? "taxi";
+    const taxis = TAXIS[live.model?.service] ?? "taxi";
+    if (part("taxis").textContent !== taxis) {
+      part("taxis").textContent = taxis;
+      if (answer) askModel(asking.signal).catch(() => {});
+    }
     const required = live.model?.distance === "required";
     const other = required !== milesRequired;
     milesRequired = required;
@@ -184,7 +189,7 @@ async function question() {
     clear();
     map.show(ride.pickup, ride.dropoff, `${showAnswer(answer, ride.time)} min`);
     placeTip();
-    showModel(answer);
+    showModel(answer, taxiRides());
     if (ride.miles && !answer.distance_used) part("miles-hint").textContent = unused(answer.distance_problem);
     await askDay(signal);
     await askModel(signal).catch(() => {}); // the version is named already
@@ -219,10 +224,12 @@ function showDay() {
   curve(part("curve"), day.points, { minute: minuteOf(ride.time), duration: answer.duration }, (minute) => when(ride.date, timeOf(minute)));
 }
 
+const taxiRides = () => `${part("taxis").textContent} rides`;
+
 async function askModel(signal) {
   const known = () => models.find(({ variant, version }) => variant === answer.variant && version === answer.model_version);
   if (!known()) models = (await ask("models", { signal })).variants;
-  showModel(answer, known());
+  showModel(answer, taxiRides(), known());
 }
 
 if (innerWidth >= 900 && innerWidth < 1400) part("live").open = false; // it would cover the map

@@ -1,27 +1,26 @@
-/** The map: a cell for each zone, the ride as an arc, zoom, and keys that walk from zone to zone. */
+/** The map: the shape or cell of each zone, the ride as an arc, names, zoom, and keys that walk from zone to zone. */
 
-import { draw } from "./dom.js";
+import { draw, part } from "./dom.js";
+import { AIRPORTS, NAMES, NEIGHBOURS, PARKS } from "./ground.js";
+import { arrange, wide } from "./labels.js";
 import { place } from "./zones.js";
 
-/** Where the names of the boroughs stand: beside Manhattan, on the others. */
-const NAMES = [
-  ["Manhattan", -73.987, 40.79],
-  ["Bronx", -73.868, 40.858],
-  ["Queens", -73.812, 40.722],
-  ["Brooklyn", -73.952, 40.642],
-  ["Staten Island", -74.148, 40.578],
-  ["Newark Airport", -74.174, 40.665],
-].map(([name, longitude, latitude]) => [name, place({ longitude, latitude })]);
-const FARTHEST = 14;
+/** Pixels that a target of a finger has at least (WCAG 2.2, 2.5.8). */
+const FINGER = 24;
+const AT_REST = NAMES.map(([kind, name, longitude, latitude, turn]) => [kind, name, place({ longitude, latitude }), turn]);
+const FARTHEST = 20;
+/** From this magnification on zones are named, and boroughs not. */
+const CLOSE = 3;
 const MARGIN = 26;
 
 /** Draws `zones` into `svg`; `pick` gets the zone that is clicked, `point` the one under the pointer, or null. */
 export function cityMap(svg, zones, { pick, point }) {
   const paths = new Map();
+  const sea = draw("g", { class: "sea" }); // what lies about the zones
   const land = draw("g", { class: "land" });
   const ring = draw("g", { class: "ring" }, draw("path"), draw("path")); // about the zone that has the focus
   const over = draw("g", { class: "over" });
-  const corners = [...zones.values()].flatMap((zone) => zone.cell);
+  const corners = [...zones.values()].flatMap((zone) => zone.outline.flat());
   const box = [0, 1].map((axis) => [Math.min(...corners.map((c) => c[axis])), Math.max(...corners.map((c) => c[axis]))]);
   let [width, height] = [0, 0];
   let view = { by: 1, x: 0, y: 0 }; // magnification, and the middle in miles
@@ -30,8 +29,8 @@ export function cityMap(svg, zones, { pick, point }) {
 
   for (const zone of zones.values()) {
     const path = draw("path", {
-      d: `M${zone.cell.map((c) => c.map((v) => v.toFixed(3))).join("L")}Z`,
-      class: zone.borough.toLowerCase().replaceAll(" ", "-"),
+      d: line(zone.outline),
+      class: AIRPORTS.includes(zone.id) ? "airport" : PARKS.includes(zone.id) ? "park" : zone.borough.toLowerCase().replaceAll(" ", "-"),
       role: "button",
       tabindex: -1,
       "aria-label": `${zone.label}, ${zone.borough}`,
@@ -40,7 +39,12 @@ export function cityMap(svg, zones, { pick, point }) {
     paths.set(zone.id, path);
     land.append(path);
   }
-  svg.replaceChildren(land, ring, over);
+  const neighbours = NEIGHBOURS.map((shore) => shore.map(([longitude, latitude]) => place({ longitude, latitude })));
+  const all = line([...zones.values()].flatMap((zone) => zone.outline));
+  const ground = [...zones.values()].every(({ isExact }) => isExact) ? [] : [{ d: all, class: "between" }]; // between cells
+  const layers = [{ d: line(neighbours), class: "shallow" }, { d: all, class: "shallow" }, { d: line(neighbours), class: "neighbours" }, ...ground];
+  sea.append(...layers.map((layer) => draw("path", layer)));
+  svg.replaceChildren(sea, land, ring, over);
 
   const scale = () => view.by * Math.min((width - 2 * MARGIN) / (box[0][1] - box[0][0]), (height - 2 * MARGIN) / (box[1][1] - box[1][0]));
   const screen = ([x, y]) => [width / 2 + (x - view.x) * scale(), height / 2 + (y - view.y) * scale()];
@@ -53,7 +57,7 @@ export function cityMap(svg, zones, { pick, point }) {
     view.y = Math.min(Math.max(view.y, box[1][0]), box[1][1]);
     svg.classList.toggle("near", view.by > 1);
     const [left, top] = screen([0, 0]);
-    for (const group of [land, ring]) group.setAttribute("transform", `translate(${left} ${top}) scale(${scale()})`);
+    for (const group of [sea, land, ring]) group.setAttribute("transform", `translate(${left} ${top}) scale(${scale()})`);
     letter();
   }
 
@@ -64,17 +68,39 @@ export function cityMap(svg, zones, { pick, point }) {
     look(by, view.x + dx * (1 - view.by / by), view.y + dy * (1 - view.by / by));
   }
 
+  /** The magnification at which a finger hits each zone of a borough, the smallest too. */
+  function fingers(borough) {
+    const least = Math.min(...[...zones.values()].filter((zone) => zone.borough === borough).map((zone) => zone.least));
+    return FINGER / (least * (scale() / view.by));
+  }
+
   /** All that keeps its size whatever the zoom: names, arc, ends. */
   function letter() {
     over.replaceChildren();
-    const word = (text, [x, y], name) => over.append(draw("text", { x, y, class: name, "aria-hidden": true }, text));
-    const kinds = { Manhattan: "borough-name west", "Newark Airport": "zone-name" };
-    if (view.by < 3) for (const [name, at] of NAMES) word(name, screen(at), kinds[name] ?? "borough-name");
-    else for (const zone of zones.values()) if (zone.radius * scale() * 1.5 > zone.label.length * 6.5) word(zone.label, screen(zone.at), "zone-name");
     const ends = [ride.pickup, ride.dropoff].map((zone) => zone && screen(zone.at));
     if (ends[0] && ends[1]) arc(...ends);
     if (ends[0]) over.append(draw("circle", { cx: ends[0][0], cy: ends[0][1], r: 7, class: "from" }));
     if (ends[1]) over.append(draw("rect", { x: ends[1][0] - 7, y: ends[1][1] - 7, width: 14, height: 14, rx: 3, class: "to" }));
+    const taken = [...covered(), ...ends.filter(Boolean).map(([x, y]) => [x - 10, y - 10, x + 10, y + 10])];
+    const pill = over.querySelector(".pill")?.getBBox();
+    if (pill) taken.push([pill.x, pill.y, pill.x + pill.width, pill.y + pill.height]);
+    for (const { kind, text, x, y, turn } of arrange(view.by < CLOSE ? wholeCity() : closeBy(), taken, [width, height]))
+      over.append(draw("text", { x, y, class: `${kind}-name`, "aria-hidden": true, ...(turn && { transform: `rotate(${turn} ${x} ${y})` }) }, text));
+  }
+
+  const wholeCity = () => AT_REST.map(([kind, name, at, turn]) => [kind, name, screen(at), turn]);
+
+  /** The zones that are large enough for their names, the largest first. */
+  function closeBy() {
+    const named = [...zones.values()].map((zone) => [AIRPORTS.includes(zone.id) ? "airport" : "zone", zone.label.split("/")[0], screen(zone.at), 0, zone.radius]);
+    const roomy = named.filter(([kind, name, , , radius]) => radius * scale() * 1.8 > wide(kind, name));
+    return roomy.sort((one, other) => other[4] - one[4]);
+  }
+
+  /** Boxes of what lies over the map. */
+  function covered() {
+    const [left, top] = [svg.getBoundingClientRect().left, svg.getBoundingClientRect().top];
+    return ["sets", "zoom", "live"].map((id) => part(id).getBoundingClientRect()).map((box) => [box.left - left, box.top - top, box.right - left, box.bottom - top]);
   }
 
   function arc([x, y], [u, v]) {
@@ -90,6 +116,15 @@ export function cityMap(svg, zones, { pick, point }) {
       draw("rect", { x: mx - wide / 2, y: my - 14, width: wide, height: 28, rx: 14, class: "pill" }),
       draw("text", { x: mx, y: my, class: "pill-text", "aria-hidden": true }, ride.text),
     );
+  }
+
+  /** Comes so near to a borough that a finger hits its zones; the next touch takes one. */
+  function approach(zone, { clientX, clientY }) {
+    const bounds = svg.getBoundingClientRect();
+    const at = [clientX - bounds.left, clientY - bounds.top];
+    const by = fingers(zone.borough);
+    look(by, view.x + (at[0] - width / 2) / scale(), view.y + (at[1] - height / 2) / scale());
+    point(null);
   }
 
   function reach(zone) {
@@ -159,10 +194,11 @@ export function cityMap(svg, zones, { pick, point }) {
   svg.addEventListener("pointerleave", () => point(null));
   svg.addEventListener("click", (event) => {
     const zone = under(event);
-    if (zone && !dragged) {
-      reach(zone);
-      pick(zone);
-    }
+    if (!zone || dragged) return;
+    reach(zone);
+    const small = event.pointerType === "touch" && zone.least * scale() < FINGER;
+    if (small) approach(zone, event);
+    else pick(zone);
   });
   svg.addEventListener("wheel", (event) => {
     event.preventDefault();
@@ -170,6 +206,7 @@ export function cityMap(svg, zones, { pick, point }) {
     zoom(Math.exp(-event.deltaY / 400), [event.clientX - bounds.left, event.clientY - bounds.top]);
   }, { passive: false });
 
+  new ResizeObserver(letter).observe(part("live")); // it lies over the map
   new ResizeObserver(() => {
     [width, height] = [svg.clientWidth, svg.clientHeight];
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -191,4 +228,9 @@ export function cityMap(svg, zones, { pick, point }) {
       ride.fresh = false;
     },
   };
+}
+
+/** The outline of rings as the path of an SVG element. */
+function line(rings) {
+  return rings.map((ring) => `M${ring.map((corner) => corner.map((v) => v.toFixed(3))).join("L")}Z`).join("");
 }

@@ -1,5 +1,6 @@
 /** The taxi zones: names that tell them apart, search, and their cells on a plane of miles. */
 
+import { ISLANDS } from "./ground.js";
 import { LANDMARKS } from "./landmarks.js";
 
 const MILES_A_DEGREE = 69.05;
@@ -9,13 +10,19 @@ const EAST = Math.cos((MIDDLE.latitude * Math.PI) / 180);
 const LONG = 4;
 /** A zone is not a disc: this many times as far as a disc of its area it may reach. */
 const REACH = 1.5;
+/** Miles from the middle of a river to its banks. */
+const BANK = 0.16;
+const LANDS = { Queens: "Long Island", Brooklyn: "Long Island" };
 
 /** Miles east and south of the middle of the map. */
 export function place({ longitude, latitude }) {
   return [(longitude - MIDDLE.longitude) * EAST * MILES_A_DEGREE, (MIDDLE.latitude - latitude) * MILES_A_DEGREE];
 }
 
-/** The service's zones by id, each with a `label` of its own, its `at` in miles and its `cell`, a polygon. */
+/**
+ * The service's zones by id, each with a `label` of its own, its `at` in miles and its `outline`: the rings of its shape, or
+ * of a cell about its middle.
+ */
 export function readZones(rows) {
   const times = new Map();
   for (const { zone, borough } of rows) times.set(zone + borough, (times.get(zone + borough) ?? 0) + 1);
@@ -25,9 +32,14 @@ export function readZones(rows) {
     label: times.get(row.zone + row.borough) > 1 ? `${row.zone} (${row.LocationID})` : row.zone,
     at: place(row),
     radius: Math.sqrt(row.square_miles / Math.PI) * REACH,
+    land: ISLANDS.includes(row.LocationID) ? row.LocationID : (LANDS[row.borough] ?? row.borough),
+    isExact: Boolean(row.polygons),
+    outline: row.polygons?.flat().map((ring) => ring.map(([longitude, latitude]) => place({ longitude, latitude }))),
   }));
   for (const zone of zones) {
-    zone.cell = cell(zone, zones);
+    zone.outline ??= [cell(zone, zones)];
+    const [across, down] = [0, 1].map((axis) => zone.outline.flat().map((corner) => corner[axis]));
+    zone.least = Math.min(Math.max(...across) - Math.min(...across), Math.max(...down) - Math.min(...down));
     zone.words = plain(`${zone.label} ${zone.borough} ${LANDMARKS[zone.id] ?? ""}`).split(/[^a-z0-9]+/).filter(Boolean);
   }
   return new Map(zones.map((zone) => [zone.id, zone]));
@@ -65,8 +77,8 @@ function plain(text) {
   return text.normalize("NFD").replace(/[\u0300-\u036f']/g, "").toLowerCase();
 }
 
-/** The part of the zone's disc that is nearer to it than to any other zone (a clipped Voronoi cell). */
-function cell({ at: [x, y], radius }, zones) {
+/** The part of the zone's disc that is nearer to it than to any other zone (a clipped Voronoi cell), less the rivers. */
+function cell({ at: [x, y], radius, land }, zones) {
   let corners = Array.from({ length: 48 }, (_, i) => {
     const angle = (i / 24) * Math.PI;
     return [x + radius * Math.cos(angle), y + radius * Math.sin(angle)];
@@ -75,7 +87,7 @@ function cell({ at: [x, y], radius }, zones) {
     const [across, down] = [other.at[0] - x, other.at[1] - y];
     const apart = Math.hypot(across, down);
     if (apart === 0 || apart > 2 * radius) continue;
-    corners = clip(corners, ([u, v]) => ((u - x) * across + (v - y) * down) / apart - apart / 2);
+    corners = clip(corners, ([u, v]) => ((u - x) * across + (v - y) * down) / apart - apart / 2 + (other.land === land ? 0 : Math.min(BANK, apart / 5)));
   }
   return corners;
 }

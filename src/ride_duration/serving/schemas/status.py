@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 Share = Annotated[float, Meta(ge=0, le=1, description="Of the rides; the shadow's is 0.", examples=[0.95])]
 Name = Annotated[Literal["champion", "challenger", "shadow"], Meta(description="Its part in the rollout.")]
@@ -161,6 +161,17 @@ class ZoneReport(Struct):
     latitude: Annotated[float, Meta(description="Of its centroid (WGS84).", examples=[40.6783])]
     longitude: Annotated[float, Meta(description="Of its centroid (WGS84).", examples=[-73.7898])]
     square_miles: Annotated[float, Meta(gt=0)]
+    polygons: (
+        Annotated[
+            list[list[list[list[float]]]],
+            Meta(
+                description="Its shape, if it is known: polygons, each an outline and its holes, as closed rings of "
+                "longitude and latitude (WGS84).",
+                examples=[[[[[-73.79, 40.67], [-73.78, 40.67], [-73.78, 40.68], [-73.79, 40.67]]]]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ZoneReports(Struct):
