@@ -143,6 +143,7 @@ def write_log(project: Project) -> int:
 
 def test_what_the_service_logged_is_judged_as_scored_months_are(scored: Project) -> None:
     before = scored.data("08_reporting/verdict.json").read_bytes()
+    LogWriter(f"sqlite:///{scored.data('serving/predictions.db')}").close()  # a service that has answered nothing yet
     nothing = scored.kedro("monitor", "run", "--env=test", *LOG)
     assert nothing.code == 1
     assert "the service logged no predictions of ride-duration-green-simulated for rides from 2021-02-01" in nothing.err

@@ -64,6 +64,9 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
     A window is days of what the service logged, or months that `kedro run --pipelines=batch_scoring` has scored. The
     same as `kedro run --pipelines=monitoring`.
     """
+    if window is not None and not window.strip():
+        message = "--window is empty; write last_28d, 2021-03-01..2021-03-28 or 2021-03, or leave it out"
+        raise click.ClickException(message)
     given = ",".join(part for part in (f"window={window}" if window else "", params) if part)
     options = ["--pipelines=monitoring", *(["--env", env] if env else []), *([f"--params={given}"] if given else [])]
     run_pipelines.main([*options, *(["--traceback"] if traceback else [])], prog_name="run", standalone_mode=False)

@@ -71,10 +71,16 @@ class MonitoredStore:
         return open_clock(self._clock).now()
 
     def find_news(self) -> News:
-        """Find the days about which anything has arrived since the rows were computed."""
+        """Find the days about which anything has arrived since the rows were computed.
+
+        Raises:
+            RideDurationError: There is no store yet, and none is made; or it cannot be reached.
+        """
+        from ride_duration.store.database import find_store
         from ride_duration.store.monitoring import load_watermark
         from ride_duration.store.queries.news import find_news
 
+        find_store(self._url)
         return find_news(self.reading, self.model, load_watermark(self.reading, self.model))
 
     def read_rides(self, day: str, rows: int) -> Iterator[LoggedRides]:

@@ -17,7 +17,8 @@ from tests.support.monitoring import monitoring, partitions, scored_month
 SCORES = pd.DataFrame(
     {
         "first": [np.datetime64("2021-03-25")], "last": [np.datetime64("2021-03-31")], "feature": ["hour"],
-        "psi": [0.01], "psi_to_previous": [np.nan], "jensen_shannon": [0.002], "wasserstein": [0.1], "missing": [0.0],
+        "psi": [0.01], "psi_to_previous": [0.03], "p_value_to_previous": [0.4], "adjusted_to_previous": [1.0],
+        "jensen_shannon": [0.002], "wasserstein": [0.1], "missing": [0.0],
         "missing_in_reference": [0.0], "p_value": [0.2], "adjusted": [1.0], "beyond": [False],
     }
 )  # fmt: skip
@@ -49,7 +50,7 @@ def test_verdict_scores_sums_and_incidents_of_scored_months_are_kept_once(tmp_pa
     assert ("2021-03-20", "level", "") in {(one.day, one.kind, one.source) for one in incidents}
     scores = {score["statistic"]: score for score in load_scores(store.engine, store.model)}
     assert (scores["psi"]["value"], scores["psi"]["p_value"], scores["wasserstein"]["p_value"]) == (0.01, 0.2, None)
-    assert scores["psi_to_previous"]["value"] is None
+    assert [scores["psi_to_previous"][name] for name in ("value", "p_value", "adjusted")] == [0.03, 0.4, 1.0]
     store.close()
 
 

@@ -67,7 +67,10 @@ def test_a_version_without_answers_at_request_time_is_judged_with_the_distance()
     verdict = judged(scored_month("2021-03", rides=RIDES).drop(columns=later))
     assert verdict["moment"] == "with_distance"
     assert "answers at request time: there are none of version 1" in verdict["missing"]
-    assert "expected error: the package has no error model (released by a former version)" in verdict["missing"]
+    assert (
+        "expected error: the package is not registered here, or has no error model (of a former version)"
+        in verdict["missing"]
+    )
 
 
 def test_the_text_says_what_was_found_and_the_page_needs_no_network() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.datasets.prediction_log import Conclusion, MonitoredStore
+from ride_duration.errors import ConfigurationError
 from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitoring
@@ -17,16 +18,26 @@ from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import NEW_YORK
 
-#: Statistics of drift; the p-value stands beside the PSI, which it is of.
+#: Statistics of drift, and the columns of the p-values of those that are tested.
+_TESTED = {"psi": ("p_value", "adjusted"), "psi_to_previous": ("p_value_to_previous", "adjusted_to_previous")}
 _STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference")
 
 
 def resolve_window(prediction_log: MonitoredStore, monitoring: Monitoring) -> Monitoring:
-    """Return the parameters with the days of the window: `last_28d` ends before today, on the store's clock."""
+    """Return the parameters with the days of the window: `last_28d` ends before today, on the store's clock.
+
+    Raises:
+        ConfigurationError: The window has not begun.
+    """
     if not monitoring.is_of_log:
         return monitoring
-    now = datetime.fromtimestamp(prediction_log.now(), NEW_YORK)
-    return monitoring.resolve(np.datetime64(now.date()))
+    today = np.datetime64(datetime.fromtimestamp(prediction_log.now(), NEW_YORK).date())
+    resolved = monitoring.resolve(today)
+    if np.datetime64(resolved.first_day) > today:
+        raise ConfigurationError(
+            f"window: {resolved.first_day} has not begun (today is {today} on the store's clock); name days of the past"
+        )
+    return resolved
 
 
 def conclude(
@@ -67,12 +78,12 @@ def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str,
         key = {"version": version, "slice": ALL, "feature": score["feature"]}
         key |= {name: str(np.datetime64(score[name], "D")) for name in ("first", "last")}
         for statistic in _STATISTICS:
-            tested = statistic == "psi"
+            p_value, adjusted = _TESTED.get(statistic, ("", ""))
             yield key | {
                 "statistic": statistic,
                 "value": _known(score[statistic]),
-                "p_value": _known(score["p_value"]) if tested else None,
-                "adjusted": _known(score["adjusted"]) if tested else None,
+                "p_value": _known(score.get(p_value)),
+                "adjusted": _known(score.get(adjusted)),
             }
 
 

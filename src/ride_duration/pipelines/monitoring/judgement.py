@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ride_duration.model_package.reference import ANSWERS
+from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
@@ -74,13 +75,17 @@ def judge_window(
         missing.append(f"drift: no rides in the last {monitoring.drift_limits.window_days} days")
     elif drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
-    elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
+    elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
         where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
         missing.append(f"drift of {', '.join(unknown)}: {where}")
+    if not drift_scores.empty and not set(CALENDAR) & set(drift_scores["feature"]):
+        missing.append(f"drift of {', '.join(CALENDAR)}: no week of the last ones without a gap or an incident")
     if not counted.any():
         missing.append(f"expected error: not one day with {least} labelled rides yet")
     elif np.isnan(days.expected[counted]).all():
-        missing.append("expected error: the package has no error model (released by a former version)")
+        missing.append(
+            "expected error: the package is not registered here, or has no error model (of a former version)"
+        )
     return {
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
