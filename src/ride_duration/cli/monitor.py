@@ -12,6 +12,7 @@ from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable
 from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import load_context, load_dataset, read_values, traceback_option
 from ride_duration.cli.errors import report_errors
+from ride_duration.cli.marks import mark
 from ride_duration.cli.run import run as run_pipelines
 from ride_duration.cli.tables import local_time, print_table
 from ride_duration.errors import NotFound
@@ -143,7 +144,7 @@ def _show_figure(verdict: VerdictRow, name: str) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-for command in (alerts, acknowledge, silence, calibrate):
+for command in (alerts, acknowledge, silence, mark, calibrate):
     monitor.add_command(command)
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 from kedro.io import AbstractDataset
 
 from ride_duration.clock import open_clock
-from ride_duration.errors import ConfigurationError, RideDurationError
+from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
 from ride_duration.registry import model_name
 from ride_duration.store.database import locate_store
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-    from ride_duration.store.monitoring import DayEvidence, DayState, VerdictRow
+    from ride_duration.store.monitoring import DayEvidence, DayState, IncidentDay, VerdictRow
     from ride_duration.store.queries.logged_rides import LoggedRides
     from ride_duration.store.queries.news import News
 
@@ -70,6 +70,20 @@ class MonitoredStore:
         """Return seconds since 1970-01-01 UTC on the store's clock."""
         return open_clock(self._clock).now()
 
+    def has_predictions(self) -> bool:
+        """Return whether the service has logged an answer of the model; no store is made to find out."""
+        from ride_duration.store.database import engine_for_reading
+        from ride_duration.store.queries.contents import has_answers
+
+        try:
+            engine = engine_for_reading(self._url, open_clock(self._clock).kind)
+        except NotFound:
+            return False
+        try:
+            return has_answers(engine, self.model)
+        finally:
+            engine.dispose()
+
     def find_news(self) -> News:
         """Find the days about which anything has arrived since the rows were computed.
 
@@ -77,11 +91,12 @@ class MonitoredStore:
             RideDurationError: There is no store yet, and none is made; or it cannot be reached.
         """
         from ride_duration.store.database import find_store
-        from ride_duration.store.monitoring import load_watermark
+        from ride_duration.store.monitoring import load_times, load_watermark
         from ride_duration.store.queries.news import find_news
 
         find_store(self._url)
-        return find_news(self.reading, self.model, load_watermark(self.reading, self.model))
+        times_known = load_times(self.reading, self.model)[0] is not None
+        return find_news(self.reading, self.model, load_watermark(self.reading, self.model), times_known=times_known)
 
     def read_rides(self, day: str, rows: int) -> Iterator[LoggedRides]:
         """Yield the logged rides of a day, so many at a time."""
@@ -106,6 +121,19 @@ class MonitoredStore:
         from ride_duration.store.monitoring import load_labels
 
         return load_labels(self.reading, self.model)
+
+    def load_marks(self, first: str, last: str) -> list[IncidentDay]:
+        """Return the days that people have marked; none where there is no store yet."""
+        from ride_duration.store.monitoring import load_marks, read_monitoring
+
+        engine = read_monitoring(self._url, open_clock(self._clock).kind)
+        if engine is None:
+            return []
+        try:
+            # a former program's table has no reasons before it is migrated
+            return load_marks(self.reading, self.model, first, last)
+        finally:
+            engine.dispose()
 
     def load_verdicts(self) -> list[VerdictRow]:
         """Return the verdicts about the model, the newest first; none where there is no store yet.
@@ -149,14 +177,14 @@ class Conclusion(NamedTuple):
         verdict: As a row; `computed_at`, `watermark` and `last_actual` are filled in when it is kept.
         scores: Rows of `monitoring_scores`.
         scored_days: Of scored months.
-        incidents: Day, kind and source of what broke in the window.
+        incidents: Day, kind and source of what broke in the window; None: those that are kept stay as they are.
         window: First and last day.
     """
 
     verdict: VerdictRow
     scores: list[dict[str, Any]]
     scored_days: Iterable[DayEvidence] = ()
-    incidents: Sequence[tuple[str, str, str]] = ()
+    incidents: Sequence[tuple[str, str, str]] | None = None
     window: tuple[str, str] = ("", "")
 
 
@@ -166,14 +194,17 @@ def keep_increment(store: MonitoredStore, increment: Increment) -> None:
     Raises:
         RideDurationError: Another run computes the log meanwhile, or the store cannot be written.
     """
-    if increment.news is None or increment.news.seen == increment.news.reached:
+    if increment.news is None:
         return
     from ride_duration.store.monitoring import Evidence, claim_log, move_watermark, replace_days
 
     run = uuid4().hex
-    claim_log(store.engine, store.model, run, increment.news.seen)
+    news = increment.news
+    if news.seen == news.reached and news.asked_at is None:
+        return
+    claim_log(store.engine, store.model, run, news.seen)
     replace_days(store.engine, store.model, Evidence.LOG, increment.days, store.now(), run)
-    move_watermark(store.engine, store.model, run, increment.news.reached, store.now())
+    move_watermark(store.engine, store.model, run, news.reached, store.now(), news.asked_at, news.received_at)
 
 
 class OfStore:
@@ -262,23 +293,24 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
             Evidence,
             IncidentDay,
             add_verdict,
+            load_times,
             load_watermark,
             replace_days,
             replace_incident_days,
             replace_scores,
         )
-        from ride_duration.store.queries.ground_truth import find_last_actual
 
         store, evidence = self._store, data.verdict.evidence
         engine, model, now = store.engine, store.model, store.now()
         replace_days(engine, model, Evidence.SCORED, data.scored_days, now)
         replace_scores(engine, model, evidence, data.scores, now)
-        incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
-        replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
+        if data.incidents is not None:
+            incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
+            replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
         verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
         if evidence is Evidence.LOG:
-            watermark, last = load_watermark(engine, model).predictions, find_last_actual(store.reading)
-            verdict = msgspec.structs.replace(verdict, watermark=watermark, last_actual=last)
+            watermark, (asked_at, last) = load_watermark(engine, model).predictions, load_times(engine, model)
+            verdict = msgspec.structs.replace(verdict, watermark=watermark, watermark_at=asked_at, last_actual=last)
         add_verdict(engine, verdict)
 
     def load(self) -> list[VerdictRow]:

@@ -97,7 +97,10 @@ def test_incidents_are_no_other_rides() -> None:
 def test_a_week_of_which_half_is_missing_is_not_compared() -> None:
     scores = compare(remove(NOW, 21, 22, 23, 24))
     assert str(scores["first"].max())[:10] == "2021-03-15"
-    assert compare(NOW.iloc[:0]).empty
+    nothing = compare(NOW.iloc[:0])
+    assert nothing.empty
+    assert find_drifted(nothing, LIMITS) == ([], [])
+    assert nothing["beyond"].sum() == 0
 
 
 def test_a_month_with_gaps_is_scored_as_before_and_broken_days_are_left_out() -> None:

@@ -14,7 +14,7 @@ from ride_duration.pipelines.monitoring.incident_days import (
 from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from tests.support.daily_sums import sums_of
-from tests.support.monitoring import monitoring, partitions, scored_month
+from tests.support.monitoring import monitored, partitions, scored_month
 
 NO_DRIFT = pd.DataFrame({name: [] for name in ("feature", "beyond", "missing", "missing_in_reference")})
 RIDES = 900
@@ -22,7 +22,7 @@ DAY = np.datetime64("2021-03-20")
 
 
 def found(*months: pd.DataFrame) -> list[Incident]:
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     sums = sum_days(partitions(*months), asked)
     return find_incidents(sums, asked, 1, "at_request_time", "2021-02-01", "2021-03-31")
 
@@ -87,7 +87,7 @@ def test_a_silent_source_is_an_incident_on_the_day_and_for_hours(february: pd.Da
 
 def test_silence_that_goes_on_is_the_verdict(february: pd.DataFrame) -> None:
     trips = scored_month("2021-03", rides=RIDES)
-    asked = monitoring(window="2021-03", source="simulated")
+    asked = monitored(window="2021-03", source="simulated")
     sums = sum_days(partitions(february, trips[~on(trips, 28)].reset_index(drop=True)), asked)
     verdict = judge_window(sums, NO_DRIFT, asked)
     assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
@@ -98,14 +98,14 @@ def test_silence_that_goes_on_is_the_verdict(february: pd.DataFrame) -> None:
 def test_a_few_broken_days_leave_the_verdict_to_the_others(february: pd.DataFrame) -> None:
     trips = scored_month("2021-03", rides=RIDES)
     trips.loc[on(trips, 10, 12), "actual_duration"] *= 1.6
-    asked = monitoring(window="2021-03", source="simulated")
+    asked = monitored(window="2021-03", source="simulated")
     verdict = judge_window(sum_days(partitions(february, trips), asked), NO_DRIFT, asked)
     assert (verdict["verdict"], len(verdict["incidents"])) == ("ok", 3)
     assert "2021-03-10 to 2021-03-12, 3 days" in verdict["broken"][0]
 
 
 def test_rows_of_a_former_program_are_not_checked() -> None:
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     sums = sum_days(partitions(scored_month("2021-03", rides=10)), asked)
     former = sums.drop(columns=["records", "doubled", "out_of_range", "silent_hours", "unreported"])
     assert select_checks(former, "2021-03-01", "2021-03-31").isna().all(axis=None)
@@ -113,7 +113,7 @@ def test_rows_of_a_former_program_are_not_checked() -> None:
 
 
 def test_days_before_the_first_record_are_not_silent() -> None:
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     trips = scored_month("2021-03", rides=10)
     sums = sum_days(partitions(trips[on(trips, 10)].reset_index(drop=True)), asked)
     checks = select_checks(sums, "2021-02-01", "2021-03-31")
@@ -170,16 +170,16 @@ def test_a_fault_that_is_not_repaired_stays_an_incident(last: int) -> None:
         out_of_range=100.0, silent_hours=0.0, unreported=40.0,
     )  # fmt: skip
     window = f"{days[-28].date()}..{days[-1].date()}"
-    verdict = judge_window(table, NO_DRIFT, monitoring(window=window))
+    verdict = judge_window(table, NO_DRIFT, monitored(window=window))
     assert (verdict["verdict"], verdict["cause"]) == ("incident", "data"), verdict["reasons"]
     assert "rides from Brooklyn took 1." in verdict["broken"][0]
 
 
 def test_rides_that_are_not_reported_any_more_are_an_incident(february: pd.DataFrame) -> None:
-    sums = sum_days(partitions(february, scored_month("2021-03", rides=RIDES)), monitoring(window="2021-03"))
+    sums = sum_days(partitions(february, scored_month("2021-03", rides=RIDES)), monitored(window="2021-03"))
     late = sums["day"] >= "2021-03-25"
     sums.loc[late, "unreported"] = 0.9 * sums.loc[late, "records"]
-    incidents = find_incidents(sums, monitoring(window="2021-03"), 1, "at_request_time", "2021-02-01", "2021-03-31")
+    incidents = find_incidents(sums, monitored(window="2021-03"), 1, "at_request_time", "2021-02-01", "2021-03-31")
     assert {(one.kind, str(one.day)) for one in incidents} == {
         ("unreported", f"2021-03-{day}") for day in range(25, 32)
     }

@@ -15,9 +15,9 @@ from ride_duration.store.monitoring import DELAY_EDGES, DayState, set_states
 from ride_duration.trips.clock import find_midnight
 from tests.pipelines.monitoring.test_judgement import NO_DRIFT
 from tests.support.logged_rides import LogWriter, make_log, open_store, run_increment
-from tests.support.monitoring import CONFIGURED, monitoring
+from tests.support.monitoring import CONFIGURED, monitored
 
-LIMITS = monitoring().log_limits
+LIMITS = monitored().log_limits
 LATER = find_midnight("2021-06-01")
 
 
@@ -75,7 +75,7 @@ def test_where_reports_stop_nothing_is_said_to_be_ok(store_url: str) -> None:
     writer.write([one.record for one in log if not hasattr(one.record, "actual_id") or one.at < stop])
     run_increment(store)
     thresholds = CONFIGURED["verdict_thresholds"] | {"min_rides": 100, "log_level": 0.5, "min_rides_of_a_day": 20}
-    asked = monitoring(window="2021-03-01..2021-03-28", verdict_thresholds=thresholds)
+    asked = monitored(window="2021-03-01..2021-03-28", verdict_thresholds=thresholds)
     states = note_day_states(store, asked)
     set_states(store.engine, store.model, states)
     assert list(states.values()) == [DayState.FINAL] * 17 + [DayState.INCOMPLETE] * 11

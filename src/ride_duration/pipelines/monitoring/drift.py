@@ -251,7 +251,7 @@ def compare_window(
             }
         )  # fmt: skip
     if not rows:
-        return pd.DataFrame(columns=["feature"])
+        return pd.DataFrame(columns=list(_SCORE_COLUMNS))
     table = pd.DataFrame(rows)
     table["adjusted"] = _adjust(table, "p_value")
     table["beyond"] = (table["adjusted"] <= limits.alpha) & (table["psi"] >= limits.psi)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ride_duration.pipelines.monitoring.daily_sums import CHECKS, FROM, select_checks, select_days
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incidents import compare_ratios, find_excesses, find_level_incidents
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
@@ -47,13 +47,16 @@ def find_incidents(
         first: The first day that is known.
         last: The last day of the window.
     """
+    marked = monitoring.marked_days if isinstance(monitoring, Monitored) else np.empty(0, dtype="datetime64[D]")
+    # What people have marked says nothing of what is usual, and needs not be found.
+    daily_sums = daily_sums[~np.isin(pd.DatetimeIndex(daily_sums["day"]).to_numpy().astype("datetime64[D]"), marked)]
     days = select_days(daily_sums, version, moment, first, last)
     found = [
         *_find_levels(days, monitoring),
         *_find_groups(daily_sums, days, monitoring, version, moment),
         *_check_records(daily_sums, days.day, monitoring),
     ]
-    return sorted(found, key=lambda incident: incident.day)
+    return sorted((one for one in found if one.day not in marked), key=lambda incident: incident.day)
 
 
 def mark_days(days: Days, incidents: list[Incident]) -> NDArray[np.bool_]:
@@ -76,6 +79,22 @@ def describe_incidents(incidents: list[Incident]) -> list[str]:
         if len(row) == 1
         else f"{row[0].day} to {row[-1].day}, {len(row)} days: on the last, {row[-1].text}"
         for row in together
+    ]
+
+
+def describe_marks(monitored: Monitored, first: str) -> list[str]:
+    """Say which days from the first on people have marked: one sentence for days in a row with one reason."""
+    rows: list[list[tuple[str, str, str]]] = []
+    for mark in monitored.marked:
+        if mark[0] < first:
+            continue
+        if rows and rows[-1][-1][1:] == mark[1:] and np.datetime64(mark[0]) - np.datetime64(rows[-1][-1][0]) == 1:
+            rows[-1].append(mark)
+        else:
+            rows.append([mark])
+    return [
+        f"{row[0][0]}{f' to {row[-1][0]}, {len(row)} days' if len(row) > 1 else ''}: marked by {row[0][1]}, {row[0][2]}"
+        for row in rows
     ]
 
 

@@ -13,8 +13,13 @@ from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
-from ride_duration.pipelines.monitoring.incident_days import describe_incidents, find_incidents, mark_days
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.incident_days import (
+    describe_incidents,
+    describe_marks,
+    find_incidents,
+    mark_days,
+)
+from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import Evidence, Finding
@@ -25,7 +30,7 @@ _NEXT = {
     Finding.OK: "nothing to do; look again when the next days are known",
     Finding.WATCH: "look again in a week; the report shows what moved",
     Finding.RETRAIN: "train on newer months: `kedro run --params=train_data=MONTHS,val_data=MONTH`, same --env",
-    Finding.INCIDENT: "find what broke on these days (meters, a source, a blizzard); do not train on them",
+    Finding.INCIDENT: "find what broke (meters, a source, a blizzard); `kedro monitor mark DAY..DAY` leaves days out",
     Finding.INSUFFICIENT: "wait for more actual durations, or score more months",
 }
 
@@ -33,7 +38,7 @@ _NEXT = {
 def judge_window(
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
-    monitoring: Monitoring,
+    monitoring: Monitored,
     label_figures: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Decide about the version that scored the last day of the window.
@@ -45,9 +50,11 @@ def judge_window(
         label_figures: Of `summarise_labels`; none for scored months.
 
     Returns:
-        `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
-        window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days, and what broke on them, `broken`; `missing`, what could not be looked at; the page about it, `report`.
+        Whether it is `official`, and if not, why it is `exploratory`; `verdict`, `cause`, `reasons`, `gain`, `next`;
+        `version`, `moment`, `first` and `last` day that has answers; the figures of the window, each with its day
+        bounds; `drifted` features, and the `separation` of all of them together; `incidents`, days, and what broke on
+        them, `broken`; days that people have `marked`; `missing`, what could not be looked at; the page about it,
+        `report`.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
@@ -59,16 +66,20 @@ def judge_window(
     least = monitoring.verdict_thresholds.min_rides_of_a_day
     lacking = select_lacking(daily_sums, version, monitoring.first_day, monitoring.last_day, least)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
+    marked = np.isin(days.day, monitoring.marked_days)
     verdict = decide(
-        days,
-        incidents,
+        days.select(~marked),
+        incidents[~marked],
         drifted,
         more_missing,
         monitoring.verdict_thresholds,
         _find_year_before(year_before, moment, version, monitoring),
-        lacking,
+        lacking[~marked],
     )
     counted = days.labelled >= least
+    answered = days.day[days.rides > 0] if days.rides.any() else days.day
+    if to_come := monitoring.days_to_come:
+        missing.append(f"{to_come[0]} to {to_come[1]}: these days are not over")
     if lacking.any():
         missing.append(f"{describe_days(days.day[lacking])}: fewer actual durations than usual are reported")
     if drift_scores.empty and not days.rides[-monitoring.drift_limits.window_days :].any():
@@ -87,16 +98,17 @@ def judge_window(
             "expected error: the package is not registered here, or has no error model (of a former version)"
         )
     return {
+        "official": not monitoring.why_exploratory, "exploratory": monitoring.why_exploratory,
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT[verdict.finding],
         "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
-        "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
-        "last": str(days.day[-1]),
+        "version": version, "moment": moment, "first": str(answered[0]), "last": str(answered[-1]),
         "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days, label_figures)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
-        "broken": describe_incidents(broken), "missing": missing, "report": monitoring.report,
+        "broken": describe_incidents(broken), "marked": describe_marks(monitoring, monitoring.first_day),
+        "missing": missing, "report": monitoring.report,
     }  # fmt: skip
 
 

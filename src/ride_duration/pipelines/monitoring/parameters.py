@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.parameters import Parameters, TripSource, month_problems
+from ride_duration.trips.clock import find_day
 from ride_duration.trips.features import FEATURES
 from ride_duration.trips.months import parse_months
 
@@ -143,6 +146,7 @@ class Monitoring(TripSource):
     Attributes:
         window: Months that were scored, as `parse_months` reads them; or days of what the service logged, as `last_28d`
             or `2021-03-01..2021-03-28`.
+        official_window: The window whose verdicts the page, metrics and alerts of the service follow.
         report_folder: Where the verdict and its report go, below the project.
         monitored_moment: Which answers are evaluated: `at_request_time`, as users get them, or `with_distance`.
         log_limits: How the log is read, and when enough is known of a day.
@@ -152,6 +156,7 @@ class Monitoring(TripSource):
     """
 
     window: str
+    official_window: str = "last_28d"
     report_folder: str = "data/08_reporting"
     monitored_moment: Literal["at_request_time", "with_distance"]
     log_limits: LogLimits
@@ -165,7 +170,10 @@ class Monitoring(TripSource):
         return "" if value is None else str(value)
 
     def _problems(self) -> list[str]:
-        return [*super()._problems(), *(f"window: {problem}" for problem in _find_window_problems(self.window))]
+        problems = [*super()._problems(), *(f"window: {problem}" for problem in _find_window_problems(self.window))]
+        if not _LAST_DAYS.fullmatch(self.official_window):
+            problems.append(f"official_window: '{self.official_window}' does not end with today; write last_28d")
+        return problems
 
     @property
     def report(self) -> str:
@@ -184,6 +192,24 @@ class Monitoring(TripSource):
             return self
         first = today - np.timedelta64(int(match[1]), "D")
         return self.model_copy(update={"window": f"{first}..{today - np.timedelta64(1, 'D')}"})
+
+    @staticmethod
+    def find_changed(given: Collection[str]) -> list[str]:
+        """Return the names of the parameters given for one run that say how a verdict is found, and not of what."""
+        return sorted(set(given) & (set(Monitoring.model_fields) - _CHOOSE_WHAT))
+
+    def find_why_exploratory(self, given: Collection[str], *, is_logging: bool) -> str:
+        """Say why a verdict about this window is not what the page, metrics and alerts follow; empty if it is.
+
+        Args:
+            given: Names of the parameters that are given for this run alone.
+            is_logging: Whether the service has logged anything: then months that were scored are looked at besides.
+        """
+        if changed := self.find_changed(given):
+            return f"{', '.join(changed)} given for this run alone"
+        if self.is_of_log:
+            return "" if self.window == self.official_window else f"its window is not {self.official_window}"
+        return "the service logs answers, and these are scored months" if is_logging else ""
 
     @property
     def months(self) -> tuple[str, ...]:
@@ -234,6 +260,48 @@ class Monitoring(TripSource):
             raise ValueError(f"{self.window} has no days before it is resolved")
         return match[1], match[2] or match[1]
 
+
+class Monitored(Monitoring):
+    """What one run looks at: everything that depends on the time, or on the store, is found once.
+
+    Attributes:
+        now: On the store's clock (seconds since 1970-01-01 UTC).
+        why_exploratory: Why the page, metrics and alerts do not follow the verdict; empty: they do.
+        is_what_if: Whether anything but the window is given for this run alone.
+        marked: Days that people have marked as incidents, who, and why.
+    """
+
+    now: float
+    why_exploratory: str = ""
+    is_what_if: bool = False
+    marked: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def last_day(self) -> str:
+        """The last day of the window that is over."""
+        return min(super().last_day, self.yesterday)
+
+    @property
+    def marked_days(self) -> NDArray[np.datetime64]:
+        """The days that people have marked."""
+        return np.array([day for day, _, _ in self.marked], dtype="datetime64[D]")
+
+    @property
+    def days_to_come(self) -> tuple[str, str] | None:
+        """The first and the last day of the window that are not over; None if all are."""
+        asked = super().last_day
+        if asked <= self.yesterday:
+            return None
+        return max(self.first_day, str(np.datetime64(self.yesterday) + 1)), asked
+
+    @property
+    def yesterday(self) -> str:
+        """The last day that is over in New York."""
+        return str(np.datetime64(find_day(self.now)) - 1)
+
+
+#: Parameters that say of what the verdict is, and not how it is found.
+_CHOOSE_WHAT = {"window", "official_window", "report_folder", "source", "sources", "taxi_type"}
 
 #: The whole days before today, and days from the first to the last, of what the service logged.
 _LAST_DAYS = re.compile(r"last_([1-9][0-9]{0,2})d")

@@ -29,7 +29,12 @@ ENDING = Ending("monitoring_summary", _say_next_steps)
 def create_pipeline() -> Pipeline:
     """Judge the answers of a window: of months that `batch_scoring` has scored, or of what the service logged."""
     nodes = [
-        node(resolve_window, ["prediction_log", "params:monitoring"], "monitored", name="resolve_window"),
+        node(
+            resolve_window,
+            ["prediction_log", "params:monitoring", "params:given_parameters"],
+            "monitored",
+            name="resolve_window",
+        ),
         node(
             compute_increment,
             ["prediction_log", "registered_packages", "monitored"],
@@ -87,7 +92,7 @@ def create_pipeline() -> Pipeline:
         nodes,
         namespace="monitoring",
         inputs={"scored_trips@months", "prediction_log", "registered_packages"},
-        parameters={"params:monitoring"},
+        parameters={"params:monitoring", "params:given_parameters"},
         outputs={
             "daily_sums",
             "logged_days@increment",

@@ -36,9 +36,11 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
         f"Version {verdict['version']} on {verdict['taxi_type']} taxis, {verdict['first']} to {verdict['last']}, "
         f"answers {verdict['moment'].replace('_', ' ')}{simulated}"
     )
+    why = verdict.get("exploratory", "")  # of a former program: none
     lines = [
         f"Verdict: {verdict['verdict']}{cause}",
         about,
+        *([f"Exploratory: {why}. Page, metrics and alerts do not follow it."] if why else []),
         *(f"  {reason}" for reason in verdict["reasons"]),
         "",
         f"{'':<34}{'':>9}{'95 % by days':>18}",
@@ -46,6 +48,8 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
     ]
     if label_figures:
         lines.append(describe_labels(label_figures))
+    if verdict.get("marked"):  # former programs knew none
+        lines += ["Left out:", *(f"  {sentence}" for sentence in verdict["marked"])]
     if verdict["incidents"]:
         lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
