@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ride_duration.pipelines.monitoring.daily_sums import find_silent_hours, select_checks, sum_days
+from ride_duration.pipelines.monitoring.daily_sums import ALL, find_silent_hours, select_checks, sum_days
 from ride_duration.pipelines.monitoring.incident_days import (
     Incident,
-    compare_group,
+    compare_groups,
     describe_incidents,
     find_incidents,
 )
 from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
+from tests.support.daily_sums import sums_of
 from tests.support.monitoring import monitored, partitions, scored_month
 
 NO_DRIFT = pd.DataFrame({name: [] for name in ("feature", "beyond", "missing", "missing_in_reference")})
@@ -69,7 +70,7 @@ def test_records_out_of_range_are_an_incident(february: pd.DataFrame) -> None:
     trips.loc[on(trips, 20, 20), "DOLocationID"] = 264
     trips.loc[on(trips, 21, 21), "actual_duration"] = np.nan
     assert [(incident.kind, str(incident.day)[-2:]) for incident in found(february, trips)] == [
-        ("out_of_range", "20"), ("out_of_range", "21"),
+        ("out_of_range", "20"), ("out_of_range", "21"), ("unreported", "21"),
     ]  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def test_a_few_broken_days_leave_the_verdict_to_the_others(february: pd.DataFram
 def test_rows_of_a_former_program_are_not_checked() -> None:
     asked = monitored(window="2021-03")
     sums = sum_days(partitions(scored_month("2021-03", rides=10)), asked)
-    former = sums.drop(columns=["records", "doubled", "out_of_range", "silent_hours"])
+    former = sums.drop(columns=["records", "doubled", "out_of_range", "silent_hours", "unreported"])
     assert select_checks(former, "2021-03-01", "2021-03-31").isna().all(axis=None)
     assert find_incidents(former, asked, 1, "at_request_time", "2021-03-01", "2021-03-31") == []
 
@@ -127,15 +128,59 @@ def test_silent_hours(hours: list[int], silent: float) -> None:
 def test_the_broken_one_of_several_groups_is_found_and_the_others_are_not() -> None:
     rng = np.random.default_rng(3)
     groups = np.exp(rng.normal(0, 0.03, (4, 60)))
-    groups[0, 40:50] *= 1.4
+    groups[0, 40:] *= 1.4
     groups[3, ::3] = np.nan  # few rides on some days
-    for number, expected in enumerate([set(range(40, 50)), set(), set(), set()]):
-        others = [group for other, group in enumerate(groups) if other != number]
-        far, off = compare_group(groups[number], others, 0.15, 28)
-        assert set(np.flatnonzero(far)) == expected
-        assert off[far] == pytest.approx(1.4, abs=0.15)
+    found = compare_groups(groups, 0.15, 28)
+    assert [(odd.day, odd.groups) for odd in found] == [(day, (0,)) for day in range(40, 60)]
+    assert [odd.off for odd in found] == pytest.approx([1.4] * 20, abs=0.15)
+
+
+def test_of_two_groups_nobody_can_say_which_one_is_off() -> None:
+    groups = np.exp(np.random.default_rng(3).normal(0, 0.03, (3, 40)))
+    groups[0, 30:] *= 1.5
+    groups[2, 5:] = np.nan  # too few days to say what is usual
+    found = compare_groups(groups, 0.15, 28)
+    assert [(odd.day, odd.groups) for odd in found] == [(day, (0, 1)) for day in range(30, 40)]
+    assert [odd.off for odd in found] == pytest.approx([1.5] * 10, abs=0.2)
+
+
+def test_how_far_off_a_group_is_is_said_by_the_days_before() -> None:
+    groups = np.ones((3, 40))
+    groups[0, 30:] = 1.5
+    whole, cut = (compare_groups(levels, 0.15, 28) for levels in (groups, groups[:, :31]))
+    assert whole[0] == cut[0] == (30, (0,), 1.5)
 
 
 def test_a_group_alone_is_compared_with_nothing() -> None:
-    far, _ = compare_group(np.full(30, 2.0), [np.full(30, np.nan)], 0.15, 28)
-    assert not far.any()
+    assert compare_groups(np.array([np.full(30, 2.0), np.full(30, np.nan)]), 0.15, 28) == []
+
+
+@pytest.mark.parametrize("last", [10, 34, 35, 60])
+def test_a_fault_that_is_not_repaired_stays_an_incident(last: int) -> None:
+    days = pd.date_range("2021-01-01", periods=60 + last, freq="D")
+    rng = np.random.default_rng(5)
+    rows = []
+    for name in (ALL, "from Bronx", "from Brooklyn", "from Queens"):
+        broken = {ALL: 1.06, "from Brooklyn": 1.5}.get(name, 1.0)
+        levels = np.exp(rng.normal(0, 0.02, len(days))) * np.where(np.arange(len(days)) >= 60, broken, 1.0)
+        sums = sums_of(np.log(levels), first="2021-01-01")._asdict()
+        rows.append(pd.DataFrame(sums | {"day": days, "slice": name}))
+    table = pd.concat(rows).assign(
+        version=1, variant="champion", moment="at_request_time", state="final", records=2_000.0, doubled=0.0,
+        out_of_range=100.0, silent_hours=0.0, unreported=40.0,
+    )  # fmt: skip
+    window = f"{days[-28].date()}..{days[-1].date()}"
+    verdict = judge_window(table, NO_DRIFT, monitored(window=window))
+    assert (verdict["verdict"], verdict["cause"]) == ("incident", "data"), verdict["reasons"]
+    assert "rides from Brooklyn took 1." in verdict["broken"][0]
+
+
+def test_rides_that_are_not_reported_any_more_are_an_incident(february: pd.DataFrame) -> None:
+    sums = sum_days(partitions(february, scored_month("2021-03", rides=RIDES)), monitored(window="2021-03"))
+    late = sums["day"] >= "2021-03-25"
+    sums.loc[late, "unreported"] = 0.9 * sums.loc[late, "records"]
+    incidents = find_incidents(sums, monitored(window="2021-03"), 1, "at_request_time", "2021-02-01", "2021-03-31")
+    assert {(one.kind, str(one.day)) for one in incidents} == {
+        ("unreported", f"2021-03-{day}") for day in range(25, 32)
+    }
+    assert "90.0% of the rides have no valid actual duration" in incidents[0].text

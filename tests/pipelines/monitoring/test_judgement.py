@@ -188,6 +188,17 @@ def test_limits_that_never_find_anything_are_refused(limits: dict) -> None:
         monitored(drift_limits=monitored().drift_limits.model_dump() | limits)
 
 
+def test_reasons_for_what_is_not_looked_at_are_true() -> None:
+    asked = monitored(window="2021-03")
+    trips = scored_month("2021-03", rides=RIDES)
+    sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day < 20]), asked)
+    verdict = judge_window(sums, NO_DRIFT, asked)
+    assert verdict["missing"] == ["drift: no rides in the last 7 days"]
+    verdict = judge_window(sums.assign(state="open"), NO_DRIFT, asked)
+    assert "expected error: not one day with 50 labelled rides yet" in verdict["missing"]
+    assert not [reason for reason in verdict["missing"] if "former version" in reason]
+
+
 def test_days_without_answers_at_the_end_are_not_its_last_and_days_to_come_are_named() -> None:
     trips = scored_month("2021-03", rides=RIDES)
     asked = monitored(now=1_616_990_400.0, window="2021-03")  # midnight in New York, 29 March

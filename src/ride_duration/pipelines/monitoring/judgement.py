@@ -10,7 +10,7 @@ import pandas as pd
 
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
-from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
+from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
 from ride_duration.pipelines.monitoring.incident_days import (
@@ -35,13 +35,19 @@ _NEXT = {
 }
 
 
-def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitoring: Monitored) -> dict[str, Any]:
+def judge_window(
+    daily_sums: pd.DataFrame,
+    drift_scores: pd.DataFrame,
+    monitoring: Monitored,
+    label_figures: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Decide about the version that scored the last day of the window.
 
     Args:
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
         monitoring: Says which months, and where each finding begins.
+        label_figures: Of `summarise_labels`; none for scored months.
 
     Returns:
         Whether it is `official`, and if not, why it is `exploratory`; `verdict`, `cause`, `reasons`, `gain`, `next`;
@@ -52,14 +58,13 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
-    days, incidents = find_days(daily_sums, monitoring, version, moment)
-    begin = monitoring.day_before
-    broken = [
-        incident
-        for incident in find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
-        if incident.day >= np.datetime64(monitoring.first_day)
-    ]
+    days = select_window(daily_sums, monitoring, version, moment)
+    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
+    broken = [incident for incident in found if incident.day >= np.datetime64(monitoring.first_day)]
+    incidents = mark_days(days.day, broken)
     drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
+    least = monitoring.verdict_thresholds.min_rides_of_a_day
+    lacking = select_lacking(daily_sums, version, monitoring.first_day, monitoring.last_day, least)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
     marked = np.isin(days.day, monitoring.marked_days)
     verdict = decide(
@@ -69,19 +74,26 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         more_missing,
         monitoring.verdict_thresholds,
         _find_year_before(year_before, moment, version, monitoring),
+        lacking[~marked],
     )
-    counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
+    counted = days.labelled >= least
     answered = days.day[days.rides > 0] if days.rides.any() else days.day
     if to_come := monitoring.days_to_come:
         missing.append(f"{to_come[0]} to {to_come[1]}: these days are not over")
-    if drift_scores.empty:
+    if lacking.any():
+        missing.append(f"{describe_days(days.day[lacking])}: fewer actual durations than usual are reported")
+    if drift_scores.empty and not days.rides[-monitoring.drift_limits.window_days :].any():
+        missing.append(f"drift: no rides in the last {monitoring.drift_limits.window_days} days")
+    elif drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
-    elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
+    elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
         where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
-        missing.append(f"drift of {', '.join(lacking)}: {where}")
+        missing.append(f"drift of {', '.join(unknown)}: {where}")
     if not drift_scores.empty and not set(CALENDAR) & set(drift_scores["feature"]):
         missing.append(f"drift of {', '.join(CALENDAR)}: no week of the last ones without a gap or an incident")
-    if np.isnan(days.expected[counted]).all():
+    if not counted.any():
+        missing.append(f"expected error: not one day with {least} labelled rides yet")
+    elif np.isnan(days.expected[counted]).all():
         missing.append(
             "expected error: the package is not registered here, or has no error model (of a former version)"
         )
@@ -92,7 +104,7 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
         "window": monitoring.window, "evidence": str(Evidence.LOG if monitoring.is_of_log else Evidence.SCORED),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(answered[0]), "last": str(answered[-1]),
-        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
+        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days, label_figures)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
         "broken": describe_incidents(broken), "marked": describe_marks(monitoring, monitoring.first_day),
@@ -100,21 +112,35 @@ def judge_window(daily_sums: pd.DataFrame, drift_scores: pd.DataFrame, monitorin
     }  # fmt: skip
 
 
-def _find_labelled_share(days: DailySums) -> float | None:
-    """Return the share of the rides whose duration is known, on days of which enough is known."""
-    known = days.labelled > 0
-    return _rounded(days.labelled[known].sum() / days.rides[known].sum()) if known.any() else None
+def _find_labelled_share(days: DailySums, label_figures: dict[str, Any] | None) -> float | None:
+    """Return the share of the rides whose duration is known: of the log, on days that are not open."""
+    if label_figures:
+        share: float | None = label_figures["labelled"]
+        return share
+    rides = days.rides.sum()
+    return _rounded(days.labelled.sum() / rides) if rides else None
+
+
+def describe_days(days: np.ndarray) -> str:
+    """Name days (n,) in the order of time, those that follow one another by the first and the last."""
+    runs = np.split(days, np.flatnonzero(np.diff(days) > np.timedelta64(1, "D")) + 1)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def find_days(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> tuple[DailySums, np.ndarray]:
     """Return the days of the window, and which of them (n,) are incidents: days on which something broke."""
-    begin = monitoring.day_before
-    days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
-    within = days.select(days.day >= np.datetime64(monitoring.first_day))
-    found = find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
+    within = select_window(daily_sums, monitoring, version, moment, slice_)
+    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
     return within, mark_days(within.day, found)
+
+
+def select_window(
+    daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
+) -> DailySums:
+    """Return the days of the window."""
+    return select_days(daily_sums, version, moment, monitoring.first_day, monitoring.last_day, slice_)
 
 
 def measure(days: DailySums) -> dict[str, list[float | None]]:

@@ -18,6 +18,9 @@ from ride_duration.trips.records import DURATION
 
 _DAY = 86_400.0
 
+#: So many days say what is usual for themselves, since there are none before.
+_FIRST_DAYS = 7
+
 
 def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
     """Return which rides (n,) have a valid actual duration."""
@@ -64,6 +67,9 @@ class LabelCounts:
 def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> dict[str, DayState]:
     """Say how much is known of each day of the log.
 
+    What is usual is the median share of the final days before; a day of which less is reported does not become usual,
+    however many of them there are.
+
     Args:
         labels: Rows of `monitoring_labels`, in the order of their days.
         now: On the store's clock (seconds since 1970-01-01 UTC).
@@ -71,15 +77,20 @@ def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> 
     """
     patience = find_delay(labels, limits.final_quantile)
     ends = {row["day"]: find_midnight(row["day"], 1) for row in labels}
-    final = [row for row in labels if patience is not None and now >= ends[row["day"]] + patience]
-    # What is usual is not known before a day is final: then all rides are waited for.
-    shares = [row["labelled"] / row["rides"] for row in final[-limits.usual_days :] if row["rides"]]
-    usual = float(np.median(shares)) if shares else 1.0
+    overdue = [row["day"] for row in labels if patience is not None and now >= ends[row["day"]] + patience]
+    shares = {row["day"]: row["labelled"] / row["rides"] if row["rides"] else 0.0 for row in labels}
+    # Before a day is final nothing is usual: then all rides are waited for, and the first days say what is usual.
+    usual = [shares[day] for day in overdue[:_FIRST_DAYS]] or [1.0]
+    final: list[float] = []
     states = {}
-    for row in labels:
-        enough = row["labelled"] > 0 and row["labelled"] >= limits.usual_share * usual * row["rides"]
-        states[row["day"]] = DayState.LABELLED if enough and now >= ends[row["day"]] else DayState.OPEN
-    return states | {row["day"]: DayState.FINAL for row in final}
+    for day, share in shares.items():
+        enough = share > 0 and share >= limits.usual_share * float(np.median(final[-limits.usual_days :] or usual))
+        if day in overdue:
+            states[day] = DayState.FINAL if enough else DayState.INCOMPLETE
+            final += [share] if enough else []
+        else:
+            states[day] = DayState.LABELLED if enough and now >= ends[day] else DayState.OPEN
+    return states
 
 
 def find_delay(labels: list[dict[str, Any]], quantile: float) -> float | None:
@@ -106,9 +117,10 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
         monitoring: Says which days.
 
     Returns:
-        `rides`, `labelled` share, `delay_p50`, `delay_p95` and `delay_p99` in hours, `doubled` and `corrected` shares,
-        `out_of_range` share, `hours`: the labelled share by hour of the day (24; None without rides), `patience`: hours
-        after its end when a day is final, and how many days are `open`, `labelled_days` and `final`.
+        `rides`; `labelled`, the share of the rides of days that are not open, None without such days; `delay_p50`,
+        `delay_p95` and `delay_p99` in hours; `doubled` and `corrected` shares, `out_of_range` share; `hours`: the
+        labelled share by hour of the day (24; None without rides); `patience`: hours after its end when a day is final;
+        and how many days are `open`, `labelled_days`, `final` and `incomplete`.
     """
     if not monitoring.is_of_log:
         return {}
@@ -124,9 +136,11 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
     hours = np.sum([row["hours"] for row in window], axis=0) if window else np.zeros((24, 2))
     delays = {quantile: find_delay(window, quantile) for quantile in (0.5, 0.95, 0.99)}
     states = [now_known[row["day"]] for row in window]
+    # Without any report there is no delay, and every day is open: then all rides lack one.
+    closed = [row for row in window if patience is None or now_known[row["day"]] != DayState.OPEN]
     return {
         "rides": total["rides"],
-        "labelled": _share(total["labelled"], total["rides"]),
+        "labelled": _share(sum(row["labelled"] for row in closed), sum(row["rides"] for row in closed)),
         "out_of_range": _share(total["out_of_range"], total["rides"]),
         "doubled": _share(total["doubled"], total["reports"]),
         "corrected": _share(total["corrected"], total["rides"]),
@@ -136,6 +150,7 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
         "open": states.count(DayState.OPEN),
         "labelled_days": states.count(DayState.LABELLED),
         "final": states.count(DayState.FINAL),
+        "incomplete": states.count(DayState.INCOMPLETE),
     }
 
 

@@ -75,6 +75,9 @@ class IncidentLimits(Parameters):
         least_doubled: Share of repeated records that is never an incident.
         least_out_of_range: Share of records out of range that is never an incident.
         least_silent_hours: Whole hours without a record at which a silence may be an incident.
+        least_unreported: Share of rides without a report that is never an incident.
+        history_days: So many days before a window of the log are read, too: what has lasted longer is forgotten.
+        history_months: The same of scored months.
     """
 
     group_level: float = Field(gt=0)
@@ -83,6 +86,9 @@ class IncidentLimits(Parameters):
     least_doubled: float = Field(ge=0, lt=1)
     least_out_of_range: float = Field(ge=0, lt=1)
     least_silent_hours: int = Field(ge=1, le=24)
+    least_unreported: float = Field(gt=0, lt=1)
+    history_days: int = Field(ge=28, le=3_660)
+    history_months: int = Field(ge=1, le=24)
 
 
 class DriftLimits(Parameters):
@@ -211,9 +217,10 @@ class Monitoring(TripSource):
         return () if self.is_of_log else parse_months(self.window)
 
     @property
-    def month_before(self) -> str:
-        """The month before the scored months: what is usual for them."""
-        return str(np.datetime64(self.months[0], "M") - 1)
+    def months_before(self) -> tuple[str, ...]:
+        """The months before the scored months, in the order of time: what is usual for them."""
+        number = self.incident_limits.history_months
+        return tuple(str(np.datetime64(self.months[0], "M") - back) for back in range(number, 0, -1))
 
     @property
     def months_of_the_year_before(self) -> tuple[str, ...]:
@@ -234,8 +241,8 @@ class Monitoring(TripSource):
     def day_before(self) -> str:
         """The first of the days before the window that say what is usual for it."""
         if not self.is_of_log:
-            return f"{self.month_before}-01"
-        return str(np.datetime64(self.first_day) - np.timedelta64(self.verdict_thresholds.incident_days_before, "D"))
+            return f"{self.months_before[0]}-01"
+        return str(np.datetime64(self.first_day) - np.timedelta64(self.incident_limits.history_days, "D"))
 
     @property
     def year_before(self) -> tuple[str, str]:

@@ -50,7 +50,12 @@ def create_pipeline() -> Pipeline:
             "drift_scores",
             name="measure_drift",
         ),
-        node(judge_window, ["daily_sums", "drift_scores", "monitored"], "verdict", name="judge_window"),
+        node(
+            judge_window,
+            ["daily_sums", "drift_scores", "monitored", "label_figures"],
+            "verdict",
+            name="judge_window",
+        ),
         node(
             conclude,
             ["verdict", "daily_sums", "drift_scores", "label_figures", "monitored", "params:monitoring"],

@@ -10,8 +10,8 @@ import pandas as pd
 
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
-from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
-from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure
+from ride_duration.pipelines.monitoring.daily_sums import ALL
+from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure, select_window
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 from ride_duration.pipelines.monitoring.verdict_text import NAMES, SHARES, describe_labels
@@ -136,8 +136,7 @@ def _figures(figures: dict[str, list[float | None]]) -> str:
 def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monitoring) -> str:
     rows = []
     for name in sorted(set(daily_sums["slice"]) - {ALL}):
-        first, last = monitoring.first_day, monitoring.last_day
-        days = select_days(daily_sums, verdict["version"], verdict["moment"], first, last, name)
+        days = select_window(daily_sums, monitoring, verdict["version"], verdict["moment"], name)
         days = days.select(days.labelled > 0)
         if days.labelled.sum() < monitoring.verdict_thresholds.min_rides_of_a_day:
             continue

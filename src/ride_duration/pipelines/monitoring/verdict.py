@@ -61,8 +61,9 @@ def decide(
     missing: Sequence[str],
     thresholds: Thresholds,
     year_before: DailySums | None = None,
+    lacking: NDArray[np.bool_] | None = None,
 ) -> Verdict:
-    """Say what the days of a window show. The first that fits: incident, retrain, watch, ok.
+    """Say what the days of a window show. The first that fits: incident, insufficient, retrain, watch, ok.
 
     Args:
         days: The days of the window.
@@ -71,10 +72,12 @@ def decide(
         missing: Those of them of which more values are missing, or unknown, than before.
         thresholds: Where each finding begins.
         year_before: The same days of the year before, as far as there are rows.
+        lacking: Days (n,) of which too few durations are reported though time is over; none if not given.
     """
     labelled = days.labelled >= thresholds.min_rides_of_a_day
+    overdue = np.zeros(len(labelled), dtype=bool) if lacking is None else lacking & ~labelled
     usable = labelled & ~incidents
-    parts = split(days, usable, thresholds) if usable.any() else []
+    parts = split(days, usable, thresholds, overdue) if usable.any() else []
     looked_at = usable & (days.day >= parts[-1].first) if parts else usable
     gain = _estimate_gain(days.select(looked_at)) if looked_at.any() else 0.0
     known = labelled | incidents
@@ -83,14 +86,8 @@ def decide(
     ):
         broken = f"{incidents.sum()} of {known.sum()} days are incidents, the last on {days.day[incidents][-1]}"
         return Verdict(Finding.INCIDENT, Cause.DATA, (broken,), gain)
-    rides = days.labelled[looked_at].sum()
-    if not parts or looked_at.sum() < thresholds.min_days or rides < thresholds.min_rides:
-        few = (
-            f"{looked_at.sum()} days with {rides:,.0f} rides whose duration is known in {len(parts)} of "
-            f"{thresholds.windows} windows of {thresholds.window_days} days; {thresholds.min_days} days and "
-            f"{thresholds.min_rides:,} rides are needed, and half of the days of a window"
-        )
-        return Verdict(Finding.INSUFFICIENT, Cause.NONE, (few,), gain)
+    if shortage := _find_shortage(days, overdue, looked_at, len(parts), thresholds):
+        return Verdict(Finding.INSUFFICIENT, Cause.NONE, (shortage,), gain)
     by_level = [abs(part.log_level) > thresholds.log_level for part in parts]
     by_error = [
         part.error_ratio > thresholds.error_ratio and part.lower > thresholds.error_ratio_lower for part in parts
@@ -110,12 +107,34 @@ def decide(
     return Verdict(Finding.OK, Cause.NONE, reasons, gain)
 
 
-def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) -> list[Part]:
+def _find_shortage(
+    days: DailySums, overdue: NDArray[np.bool_], looked_at: NDArray[np.bool_], parts: int, thresholds: Thresholds
+) -> str:
+    """Say what is not known that a verdict needs; empty where all of it is."""
+    labelled = days.labelled >= thresholds.min_rides_of_a_day
+    since = days.day[overdue & (np.cumsum(labelled) == labelled.sum())]
+    if len(since):
+        return (
+            f"{len(since)} days since {since[0]}: fewer actual durations than usual are reported, though their time is "
+            f"over; find out why"
+        )
+    number, rides = looked_at.sum(), days.labelled[looked_at].sum()
+    if parts and number >= thresholds.min_days and rides >= thresholds.min_rides:
+        return ""
+    return (
+        f"{number} days with {rides:,.0f} rides whose duration is known in {parts} of {thresholds.windows} windows of "
+        f"{thresholds.window_days} days; {thresholds.min_days} days and {thresholds.min_rides:,} rides are needed, and "
+        f"half of the days of a window"
+    )
+
+
+def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds, overdue: NDArray[np.bool_]) -> list[Part]:
     """Split the end of a window into consecutive parts of `window_days` days each, the newest first.
 
-    A part in which fewer than half of the days can be used is left out, with all that are older.
+    The end is the last day that is known, or should be: what was right before reports stopped says nothing of the days
+    since. A part in which fewer than half of the days can be used is left out, with all that are older.
     """
-    last = days.day[usable][-1]
+    last = days.day[usable | overdue][-1]
     parts: list[Part] = []
     for number in range(thresholds.windows):
         end = last - np.timedelta64(number * thresholds.window_days, "D")

@@ -65,6 +65,8 @@ def describe_labels(figures: dict[str, Any]) -> str:
     """Return a sentence about the reports of a window of the log."""
     known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
     days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
+    if incomplete := figures.get("incomplete"):  # of a former program: not known
+        days += f", {incomplete} incomplete"
     if figures["delay_p50"] is None:
         return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
     delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))

@@ -35,12 +35,14 @@ class DayState(StrEnum):
     """How much is known of a day.
 
     OPEN: fewer actual durations than usual are reported yet. LABELLED: at least 90 % of the usual share. FINAL: nearly
-    all that will be reported has been; what comes later is still counted.
+    all that will be reported has been; what comes later is still counted. INCOMPLETE: as much time has passed, and
+    fewer than usual are reported.
     """
 
     OPEN = "open"
     LABELLED = "labelled"
     FINAL = "final"
+    INCOMPLETE = "incomplete"
 
 
 class Watermark(NamedTuple):
