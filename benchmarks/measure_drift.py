@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from ride_duration.pipelines.monitoring.drift import Reference
-    from ride_duration.pipelines.monitoring.parameters import DriftLimits
+    from ride_duration.pipelines.monitoring.limits import DriftLimits
 
 #: What Evidently's environment runs; it prints its figures as JSON.
 _EVIDENTLY = """
@@ -113,7 +113,7 @@ def read_limits() -> DriftLimits:
     """Read the limits that are configured."""
     import yaml
 
-    from ride_duration.pipelines.monitoring.parameters import DriftLimits
+    from ride_duration.pipelines.monitoring.limits import DriftLimits
 
     conf = Path(__file__).parents[1] / "conf/base/parameters_monitoring.yml"
     return DriftLimits(**yaml.safe_load(conf.read_text())["drift_limits"])

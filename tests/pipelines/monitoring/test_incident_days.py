@@ -120,9 +120,17 @@ def test_days_before_the_first_record_are_not_silent() -> None:
     assert checks["records"].first_valid_index() == pd.Timestamp("2021-03-10")
 
 
-@pytest.mark.parametrize(("hours", "silent"), [([], 24), (range(24), 0), ([0, 5, 23], 17), ([3], 20)])
+@pytest.mark.parametrize(("hours", "silent"), [(range(24), 0), ([0, 5, 23], 17), ([3], 20)])
 def test_silent_hours(hours: list[int], silent: float) -> None:
-    assert find_silent_hours(hours) == silent
+    assert find_silent_hours(["2021-03-01"], [hours]) == [silent]
+
+
+def test_a_silence_across_midnight_is_one_silence_of_the_day_on_which_it_ends() -> None:
+    until_ten, from_two = range(22), range(2, 24)
+    assert find_silent_hours(["2021-02-28", "2021-03-01"], [until_ten, from_two]) == [2, 4]
+    assert find_silent_hours(["2021-02-27", "2021-03-01"], [until_ten, from_two]) == [2, 2], (
+        "the day between is unknown"
+    )
 
 
 def test_the_broken_one_of_several_groups_is_found_and_the_others_are_not() -> None:

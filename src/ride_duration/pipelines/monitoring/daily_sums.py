@@ -91,27 +91,24 @@ def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd
             f"{monitoring.last_day}; {known}: name days with --window, or start the service with the same --env"
         )
     rows["state"] = rows["day"].map({day: str(state) for day, state in states.items()})
+    hours = ([hour for hour, (rides, _) in enumerate(row["hours"]) if rides] for row in labels)
+    silences = find_silent_hours([row["day"] for row in labels], hours)
     checks = [
         (
             row["day"],
             row["rides"],
             row["doubled"],
             row["out_of_range"],
-            _find_silence(row["hours"]),
+            silence,
             np.nan if states[row["day"]] == DayState.OPEN else row["rides"] - row["labelled"],
         )
-        for row in labels
+        for row, silence in zip(labels, silences, strict=True)
     ]
     rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
     rows["day"] = pd.to_datetime(rows["day"])
     rows = rows.drop_duplicates(["day", "version", "variant", "moment", "slice"])
     kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *CHECKS]
     return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
-
-
-def _find_silence(hours: list[list[int]]) -> float:
-    """Return the longest run of hours of a day without a logged ride."""
-    return find_silent_hours(hour for hour, (rides, _) in enumerate(hours) if rides)
 
 
 def _sum_scored_months(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring) -> pd.DataFrame:
@@ -245,8 +242,8 @@ def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
     )
     different = rides.select(*key).distinct().group_by("day").aggregate(different=ibis._.count().cast("float64"))
     checks: pd.DataFrame = by_day.to_pandas().merge(different.to_pandas(), on="day")
-    hours = rides.group_by(["day", "part"]).aggregate().to_pandas()
-    silent = hours.groupby("day")["part"].agg(find_silent_hours).rename("silent_hours").reset_index()
+    hours = rides.group_by(["day", "part"]).aggregate().to_pandas().groupby("day")["part"].agg(list)
+    silent = pd.DataFrame({"day": hours.index, "silent_hours": find_silent_hours(hours.index, hours)})
     checks = checks.assign(
         doubled=checks["records"] - checks["different"],
         out_of_range=checks["records"] - checks["valid"],
@@ -255,10 +252,25 @@ def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
     return checks.merge(silent, on="day")[["day", *CHECKS]]
 
 
-def find_silent_hours(hours: Iterable[int]) -> float:
-    """Return the longest run of hours of a day (0 to 23) that are not among these."""
-    known = np.array([-1, *sorted(hours), 24])
-    return float(np.diff(known).max() - 1)
+def find_silent_hours(days: Iterable[str], hours: Iterable[Iterable[int]]) -> list[float]:
+    """Return, for each day, the longest run of hours without a record that ends on it or at its end.
+
+    A silence that begins before midnight and goes on after it is one silence, of the day on which it ends.
+
+    Args:
+        days: In their order; one that is missing has no records, or is not known.
+        hours: For each day, its hours (0 to 23) with a record: one at least.
+    """
+    silences, before, silent_until_midnight = [], None, 0
+    for day, with_records in zip(days, hours, strict=True):
+        number = np.datetime64(day, "D").astype(int)
+        known = np.array([-1, *sorted(with_records), 24])
+        runs = np.diff(known) - 1
+        if before is not None and number == before + 1:
+            runs[0] += silent_until_midnight
+        silences.append(float(runs.max()))
+        before, silent_until_midnight = number, 23 - known[-2]
+    return silences
 
 
 def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:

@@ -23,8 +23,9 @@ from ride_duration.pipelines.monitoring.comparable_days import (
     find_comparable_days,
     find_incident_days,
 )
+from ride_duration.pipelines.monitoring.limits import DriftLimits
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
-from ride_duration.pipelines.monitoring.parameters import DriftLimits, Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.scored_features import count_rides
 from ride_duration.pipelines.monitoring.separation import measure_separation
 from ride_duration.stats.drift import (

@@ -17,7 +17,7 @@ from ride_duration.pipelines.monitoring.comparable_days import OF_WEEKDAYS
 from ride_duration.pipelines.monitoring.drift import Reference, find_weekdays, read_reference
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incidents import find_level_incidents
-from ride_duration.pipelines.monitoring.parameters import DriftLimits, Thresholds
+from ride_duration.pipelines.monitoring.limits import DriftLimits, Thresholds
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.calibration import DriftAlarms, count_drift_alarms
 from ride_duration.stats.day_runs import draw_runs

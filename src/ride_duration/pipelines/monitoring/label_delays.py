@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ride_duration.datasets.prediction_log import MonitoredStore
-from ride_duration.pipelines.monitoring.parameters import LogLimits, Monitoring
+from ride_duration.pipelines.monitoring.limits import LogLimits
+from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DELAY_EDGES, DayState
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.parameters import Thresholds
+from ride_duration.pipelines.monitoring.limits import Thresholds
 from ride_duration.stats.change import accumulate_changes
 from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import Cause, Finding
