@@ -22,7 +22,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.support.monitoring import monitoring
+from tests.support.monitoring import monitored
 from tests.support.store.postgres import Postgres
 
 from ride_duration.datasets.prediction_log import MonitoredStore, keep_increment
@@ -76,7 +76,7 @@ def measure(url: str, folder: str, days: int) -> None:
     last = str(FIRST + days - 1)
     store = MonitoredStore(url, None, MODEL)
     seen = take_as_computed(store, last)
-    asked = monitoring(window=f"{FIRST + days - 29}..{FIRST + days - 2}", source="simulated")
+    asked = monitored(window=f"{FIRST + days - 29}..{FIRST + days - 2}", source="simulated")
     from ride_duration.pipelines.monitoring.logged_days import compute_increment
 
     packages = {1: lambda: package}
@@ -133,9 +133,10 @@ def measure_report(store: MonitoredStore, packages: dict, asked: object) -> None
     """Measure what follows from the rows: sums, drift, verdict, summary and page."""
     from ride_duration.pipelines.monitoring.daily_sums import sum_days
     from ride_duration.pipelines.monitoring.drift import measure_drift
-    from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+    from ride_duration.pipelines.monitoring.judgement import judge_window
     from ride_duration.pipelines.monitoring.label_delays import summarise_labels
     from ride_duration.pipelines.monitoring.report import write_report
+    from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
     with measured("report from the rows (bar: 3 s)"):
         labels = summarise_labels(store, asked)
