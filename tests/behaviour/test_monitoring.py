@@ -84,7 +84,7 @@ def test_a_quiet_month_is_ok_and_slower_streets_are_not(scored: Project) -> None
             "has not been scored by ride-duration-green-simulated; run `kedro run",
         ),
         (["--window=2021-13"], "window"),
-        (["--window="], "has not been scored"),
+        (["--window="], "--window is empty; write last_28d"),
         (["--params=monitored_moment=later"], "at_request_time"),
         (["--window=2021-02", "--params=window=2021-02"], "gives 'window' twice"),
     ],
