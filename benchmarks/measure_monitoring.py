@@ -10,7 +10,6 @@ plans; `--store URL` measures again on it.
 
 import argparse
 import io
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -23,10 +22,11 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.support.monitoring import monitoring
+from tests.support.monitoring import monitored
 from tests.support.store.postgres import Postgres
 
-from ride_duration.datasets.prediction_log import MonitoredStore, keep_increment
+from ride_duration.datasets.monitored_store import MonitoredStore
+from ride_duration.datasets.prediction_log import keep_increment
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.monitoring import DayEvidence, Evidence, claim_log, load_days, move_watermark, replace_days
@@ -77,7 +77,7 @@ def measure(url: str, folder: str, days: int) -> None:
     last = str(FIRST + days - 1)
     store = MonitoredStore(url, None, MODEL)
     seen = take_as_computed(store, last)
-    asked = monitoring(window=f"{FIRST + days - 29}..{FIRST + days - 2}", source="simulated")
+    asked = monitored(window=f"{FIRST + days - 29}..{FIRST + days - 2}", source="simulated")
     from ride_duration.pipelines.monitoring.logged_days import compute_increment
 
     packages = {1: lambda: package}
@@ -134,9 +134,10 @@ def measure_report(store: MonitoredStore, packages: dict, asked: object) -> None
     """Measure what follows from the rows: sums, drift, verdict, summary and page."""
     from ride_duration.pipelines.monitoring.daily_sums import sum_days
     from ride_duration.pipelines.monitoring.drift import measure_drift
-    from ride_duration.pipelines.monitoring.judgement import judge_window, summarise_verdict
+    from ride_duration.pipelines.monitoring.judgement import judge_window
     from ride_duration.pipelines.monitoring.label_delays import summarise_labels
     from ride_duration.pipelines.monitoring.report import write_report
+    from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
     with measured("report from the rows (bar: 3 s)"):
         labels = summarise_labels(store, asked)
@@ -217,12 +218,18 @@ def copy(cursor: object, table: str, rows: pd.DataFrame) -> None:
         sent.write(text.getvalue())
 
 
+def read_peak_memory() -> float:
+    """Return the most memory of this process in MB; `getrusage` would count that of the process it came from."""
+    [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return float(peak.split()[1]) / 1e3
+
+
 @contextmanager
 def measured(what: str) -> Iterator[None]:
     """Print how long something took, and the most memory that this process has had."""
     wall, cpu = time.perf_counter(), time.process_time()
     yield
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    memory = read_peak_memory()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(f"{what}: {wall:.1f} s (this process {cpu:.1f} s of CPU), at most {memory:,.0f} MB so far", flush=True)
 

@@ -14,6 +14,7 @@ from typing import Any
 import kedro.framework.project  # noqa: F401  configures logging now, so that caplog sees what follows
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).parents[1]
 TLC_DATA = Path(os.environ.get("TLC_DATA", REPOSITORY / "data/01_raw/tlc"))
@@ -21,6 +22,10 @@ TLC_DATA = Path(os.environ.get("TLC_DATA", REPOSITORY / "data/01_raw/tlc"))
 os.environ["KEDRO_DISABLE_TELEMETRY"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["OMP_NUM_THREADS"] = "1"  # two test workers share the cores
+
+# Tests never assert times: a loaded machine is slow at drawing examples, too.
+settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded")
 
 
 @dataclass(frozen=True)

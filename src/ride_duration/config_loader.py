@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class ConfigLoader(OmegaConfigLoader):
-    """Refuses misspelt parameters, and adds the groups that nodes are given, and the name of the environment.
+    """Refuses misspelt parameters, and adds the groups that nodes are given, the environment, and what a run was given.
 
     Kedro itself takes any name that `--params` brings, and ignores those that no node reads. The groups that the
     pipelines' `parameters.py` declare are made here, and not by interpolation in `conf/`, since Kedro resolves each
@@ -86,7 +86,11 @@ class ConfigLoader(OmegaConfigLoader):
 
     def _read_parameters(self) -> dict[str, Any]:
         values = self.read_values()
-        return values | _groups(values) | {"environment": self.env or self.default_run_env}
+        about_run = {
+            "environment": self.env or self.default_run_env,
+            "given_parameters": sorted(self.runtime_params or {}),
+        }
+        return values | _groups(values) | about_run
 
     def _read_values(self) -> dict[str, Any]:
         values: dict[str, Any] = super().__getitem__("parameters")

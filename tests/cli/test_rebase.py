@@ -21,17 +21,20 @@ def decision(version: int, at: float) -> DecisionRow:
     return DecisionRow(version, "rebase", at, "Ana", "why", OFFER)
 
 
-def test_the_newest_verdict_is_what_can_be_accepted() -> None:
+def test_the_newest_official_verdict_is_what_can_be_accepted() -> None:
     older = msgspec.structs.replace(VERDICT, details={"offer": None})
+    looked_at = msgspec.structs.replace(VERDICT, computed_at=102.0, official=False)
     for decisions in ([], [decision(2, 99.0)], [decision(1, 101.0)]):
         assert find_offer([VERDICT, older], decisions) == (VERDICT, OFFER)
+        assert find_offer([looked_at, VERDICT, older], decisions) == (VERDICT, OFFER)
 
 
 @pytest.mark.parametrize(
     ("verdicts", "decisions", "message"),
     [
         ([], [], "there is no verdict yet whose change could be accepted; `kedro monitor run --window WINDOW -e x`"),
-        ([{}], [decision(2, 100.0)], "Ana has already accepted what the newest verdict about version 2 found"),
+        ([{"official": False}], [], "all verdicts so far are exploratory"),
+        ([{}], [decision(2, 100.0)], "Ana has already accepted what the newest official verdict about version 2 found"),
         ([{"details": {}}], [], "made by a former program"),
         ([{"details": {"offer": None}, "verdict": "ok"}], [], "is ok: nothing has changed"),
         ([{"details": {"offer": None}, "verdict": "insufficient"}], [], "is insufficient: too little is known"),

@@ -27,6 +27,8 @@ from tests.support.verdicts import write_verdict
 
 DEPLOY = REPOSITORY / "deploy"
 RULES = DEPLOY / "prometheus/rules.yml"
+#: Panels that Grafana has without a plugin, of those that are used.
+PANEL_TYPES = {"stat", "timeseries", "gauge", "barchart", "bargauge", "table", "heatmap", "histogram", "text"}
 DASHBOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
 
 Series = tuple[str, dict[str, str]]
@@ -90,16 +92,32 @@ def test_dashboards_say_what_they_show_in_which_unit() -> None:
         dashboard = json.loads(file.read_text())
         assert dashboard["uid"]
         assert dashboard["title"]
+        assert dashboard["schemaVersion"] >= 36  # of Grafana 9, from which data sources are objects
+        (variable,) = dashboard["templating"]["list"]
+        assert (variable["name"], variable["type"], variable["query"]) == ("datasource", "datasource", source["type"])
+        assert variable["current"]["value"] == source["uid"]
         panels = dashboard["panels"]
         assert len({panel["id"] for panel in panels}) == len(panels) > 5
         for panel in panels:
             assert panel["title"]
             assert panel["description"].endswith("."), panel["title"]
             assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
-            assert {target["datasource"]["uid"] for target in panel["targets"]} == {source["uid"]}
+            used = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
+            assert all(one == {"type": "prometheus", "uid": "${datasource}"} for one in used), panel["title"]
+            assert panel["type"] in PANEL_TYPES, panel["title"]
+            names = [target["refId"] for target in panel["targets"]]
+            assert len(set(names)) == len(names) > 0, panel["title"]
+            assert all(target["expr"] for target in panel["targets"]), panel["title"]
         taken = [(x, y) for panel in panels for x, y in _cells(panel["gridPos"])]
         assert len(taken) == len(set(taken)), "panels overlap"
         assert max(x for x, _ in taken) < 24
+
+
+def test_dashboards_have_names_of_their_own() -> None:
+    dashboards = [json.loads(file.read_text()) for file in DASHBOARDS]
+    assert len({one["uid"] for one in dashboards}) == len({one["title"] for one in dashboards}) == len(dashboards) > 1
+    provider = yaml.safe_load((DEPLOY / "grafana/provisioning/dashboards/ride_duration.yml").read_text())["providers"]
+    assert [one["type"] for one in provider] == ["file"]
 
 
 def _cells(place: dict[str, int]) -> Iterator[tuple[int, int]]:

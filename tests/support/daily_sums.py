@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.parameters import CusumLimits, Thresholds
+from ride_duration.pipelines.monitoring.limits import CusumLimits, Thresholds
 
 THRESHOLDS = Thresholds(
     window_days=14, windows=2, log_level=0.05, error_ratio=1.08, error_ratio_lower=1.03, min_days=14, min_rides=20_000,

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ride_duration.clock import ClockKind
-from ride_duration.datasets.prediction_log import MonitoredStore, keep_increment
+from ride_duration.datasets.monitored_store import MonitoredStore
+from ride_duration.datasets.prediction_log import keep_increment
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 
 CONF = Path(__file__).parents[2] / "conf/base"
 CONFIGURED: dict[str, Any] = yaml.safe_load((CONF / "parameters_monitoring.yml").read_text())
@@ -22,6 +22,14 @@ SOURCE = {"source": "tlc", "sources": {"tlc": "somewhere", "simulated": None}, "
 def monitoring(**changed: Any) -> Monitoring:
     """The parameters as they are configured, but for some."""
     return Monitoring(**SOURCE | CONFIGURED | changed)
+
+
+def monitored(now: float = 1.8e9, **changed: Any) -> Monitored:
+    """What a run looks at, with the parameters as they are configured, but for some; long after the window."""
+    of_run = {
+        name: changed.pop(name) for name in Monitored.model_fields.keys() - Monitoring.model_fields & changed.keys()
+    }
+    return Monitored(**dict(monitoring(**changed)), now=now, **of_run)
 
 
 def scored_month(

@@ -20,7 +20,7 @@ from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
 from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.trips.simulation import DayOfRides, Kind, Scenario, default_city, simulate_days
-from tests.support.monitoring import monitoring
+from tests.support.monitoring import monitored
 
 _ENGINE = ibis.duckdb.connect()
 
@@ -67,7 +67,7 @@ class Evaluated(NamedTuple):
 def sum_month(month: str, rides: pd.DataFrame) -> pd.DataFrame:
     """Return the daily sums of a scored month."""
     with _written(month, rides) as scored:
-        return sum_days(scored, monitoring(window=month, source="simulated"))
+        return sum_days(scored, monitored(window=month, source="simulated"))
 
 
 def evaluate(
@@ -85,7 +85,7 @@ def evaluate(
     Returns:
         What was found, and the month's daily sums.
     """
-    asked = monitoring(window=month, source="simulated")
+    asked = monitored(window=month, source="simulated")
     sums = sum_month(month, rides)
     both = pd.concat([before, sums], ignore_index=True)
     if drift is None:

@@ -38,7 +38,7 @@ def write_verdict(
         "version": 1, "variant": "champion", "moment": "at_request_time", "gain": 0.0, "reasons": ["for a reason"],
         "figures": {"level": [level, 0.99, 1.05], "error_ratio": [1.01, 0.9, 1.1], "coverage": [0.9, 0.88, 0.92],
                     "labelled": [0.95, 0.95, 0.95]},
-        "next": "nothing to do", "simulated": True, "watermark": None, "last_actual": at - 60,
+        "next": "nothing to do", "simulated": True, "watermark": None, "last_actual": at - 60, "watermark_at": at - 120,
         "details": {"drifted": ["hour"], "incidents": []},
     }  # fmt: skip
     add_verdict(engine, VerdictRow(model=model, verdict=finding, cause=cause, computed_at=at, **facts | changes))

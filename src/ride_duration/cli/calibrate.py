@@ -61,7 +61,7 @@ def calibrate(
 def _read_limits(params: dict[str, Any]) -> tuple[Any, Any]:
     from pydantic import ValidationError
 
-    from ride_duration.pipelines.monitoring.parameters import DriftLimits, Thresholds
+    from ride_duration.pipelines.monitoring.limits import DriftLimits, Thresholds
 
     try:
         return Thresholds(**params["verdict_thresholds"]), DriftLimits(**params["drift_limits"])

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ride_duration.serving.settings import ServiceSettings
     from ride_duration.trips.simulation import Scenario
 
-#: What is copied: what the service logged, and changes that were accepted. The monitoring computes the rest again.
-_TABLES = ("predictions", "actuals", "monitoring_decisions")
+#: What is copied: what the service logged, and what people decided about days. The monitoring computes the rest again.
+_TABLES = ("predictions", "actuals", "monitoring_decisions", "incident_days")
 
 #: Environment in which a copy is looked at: its reports and alerts stay by themselves.
 _ENVIRONMENT = "simulated"
@@ -45,7 +45,7 @@ _WINDOW = 28
 )
 @click.option("--fault", required=True, help="One of simulation.scenarios, for instance speed_limit.")
 @click.option("--to", "target", required=True, help="Store that is made: a file of SQLite, or a URL.")
-@click.option("--start", help="First day of it; default: as configured, in the last 28 logged days.")
+@click.option("--start", help="First day of it; default: as configured, in the last 28 logged days that are over.")
 @click.option("--end", help="First day after it; default: as configured.")
 @click.option("--strength", type=click.FloatRange(0, min_open=True), help="How much; default: as configured.")
 @chosen
@@ -66,11 +66,16 @@ def inject(
         try:
             from ride_duration.playback.injection import find_logged_days
 
-            known = find_logged_days(reading, settings.model)
+            logged = find_logged_days(reading, settings.model)
         finally:
             reading.dispose()
-        if known is None:
-            raise NotFound(f"the service logged no predictions of {settings.model}; there is nothing to rehearse on")
+        yesterday = _find_yesterday(settings)
+        if logged is None or logged[0] > yesterday:
+            raise NotFound(
+                f"the service logged no predictions of {settings.model} on a day that is over; there is nothing to "
+                "rehearse on"
+            )
+        known = (logged[0], min(logged[1], yesterday))
         values = read_values(context)
         simulation = _read_simulation(values["simulation"])
         scenario = _place(simulation, fault, known, start, end, strength)
@@ -85,7 +90,7 @@ def inject(
         )
         choice = {name: values[name] for name in ("source", "taxi_type")}
         given = join_params(choice | {"serving": {"store": url, "clock": str(clock)}})
-        window = f"{_find_first(known[1])}..{known[1]}"
+        window = f"last_{_WINDOW}d" if known[1] == yesterday else f"{_find_first(known[1])}..{known[1]}"
         click.echo(f"Next: `kedro monitor run --env {_ENVIRONMENT} --window {window} --params={given}`")
 
 
@@ -104,6 +109,15 @@ def _read_simulation(given: Any) -> Simulation:
     except ValidationError as error:
         said = (problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         raise ConfigurationError("\n  ".join(f"simulation: {one}" for one in said)) from error
+
+
+def _find_yesterday(settings: ServiceSettings) -> str:
+    """Return the last New York day that is over on the store's clock."""
+    import numpy as np
+
+    from ride_duration.trips.clock import find_day
+
+    return str(np.datetime64(find_day(settings.open_clock().now())) - 1)
 
 
 def _find_first(last: str) -> str:
@@ -139,8 +153,8 @@ def _place(
         raise ConfigurationError(f"--end: {until} is not after the first day, {first}")
     if first > np.datetime64(known[1]) or (until is not None and until <= np.datetime64(known[0])):
         raise ConfigurationError(
-            f"no rides are logged on these days; the log has rides from {known[0]} to {known[1]}: name days with "
-            "--start and --end"
+            f"no rides are logged on these days; the days of the log that are over are {known[0]} to {known[1]}: name "
+            "some of them with --start and --end"
         )
     share = configured.kind in (Kind.NEW_ZONE, Kind.DOUBLED_RECORDS, Kind.SILENT_SOURCE)
     if share and strength is not None and strength > 1:

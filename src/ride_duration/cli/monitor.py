@@ -13,6 +13,7 @@ from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import load_context, load_dataset, read_values, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.inject import inject
+from ride_duration.cli.marks import mark
 from ride_duration.cli.rebase import rebase
 from ride_duration.cli.run import run as run_pipelines
 from ride_duration.cli.tables import local_time, print_table, printable
@@ -66,6 +67,9 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
     A window is days of what the service logged, or months that `kedro run --pipelines=batch_scoring` has scored. The
     same as `kedro run --pipelines=monitoring`.
     """
+    if window is not None and not window.strip():
+        message = "--window is empty; write last_28d, 2021-03-01..2021-03-28 or 2021-03, or leave it out"
+        raise click.ClickException(message)
     given = ",".join(part for part in (f"window={window}" if window else "", params) if part)
     options = ["--pipelines=monitoring", *(["--env", env] if env else []), *([f"--params={given}"] if given else [])]
     run_pipelines.main([*options, *(["--traceback"] if traceback else [])], prog_name="run", standalone_mode=False)
@@ -144,7 +148,7 @@ def _show_figure(verdict: VerdictRow, name: str) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-for command in (alerts, acknowledge, silence, calibrate, rebase, inject):
+for command in (alerts, acknowledge, silence, mark, rebase, inject, calibrate):
     monitor.add_command(command)
 
 
@@ -171,9 +175,9 @@ def _load_verdict(env: str | None) -> dict[str, Any]:
 
 
 def _describe_pending(env: str | None) -> str:
-    """Say which change was accepted after the newest verdict; empty where none was."""
+    """Say which change was accepted after the newest official verdict; empty where none was."""
     context = load_context(env)
-    kept = load_dataset(context, "conclusion")
+    kept = [one for one in load_dataset(context, "conclusion") or () if one.official]
     decisions = load_dataset(context, "accepted_changes") if kept else []
     newer = [one for one in decisions if one.version == kept[0].version and one.at >= kept[0].computed_at]
     if not newer:
@@ -182,7 +186,7 @@ def _describe_pending(env: str | None) -> str:
 
     one = newer[0]
     entry = {**one.accepted, "drifted": sorted(one.accepted["rides"]), "by": one.by, "why": one.why, "at": one.at}
-    return f"The next verdict compares {describe_acceptance(entry)}."
+    return f"The next official verdict compares {describe_acceptance(entry)}."
 
 
 def _end(env: str | None, traceback: bool) -> None:

@@ -23,15 +23,14 @@ _REBASE = 'rebase --by Ana --why "the new speed limit stays; retraining waits fo
 @click.command(epilog=examples(_REBASE, group="monitor"))
 @decided("by", "why")
 def rebase(by: str, why: str, env: str | None, params: dict[str, Any], traceback: bool) -> None:
-    """Accept what the newest verdict found as the new reference of the version that it evaluated.
+    """Accept what the newest official verdict found as the new reference of the version that it evaluated.
 
     Level, error and daily movement are then compared with what was accepted, from the first day of the change on; other
     rides with those that were accepted. It holds for that version alone. The model itself is not changed.
     """
     with report_errors(traceback):
-        from ride_duration.pipelines.monitoring.acceptance import REBASE
         from ride_duration.pipelines.monitoring.verdict_text import describe_acceptance
-        from ride_duration.store.monitoring import DecisionRow
+        from ride_duration.store.monitoring import REBASE, DecisionRow
 
         catalog, same = load_context(env, params).catalog, same_choice(env, params)
         verdicts = catalog.load("conclusion")
@@ -48,7 +47,7 @@ def rebase(by: str, why: str, env: str | None, params: dict[str, Any], traceback
 def find_offer(
     verdicts: Sequence[VerdictRow], decisions: Sequence[DecisionRow], same: str = ""
 ) -> tuple[VerdictRow, dict[str, Any]]:
-    """Return the newest verdict, and what it offers to be accepted.
+    """Return the newest official verdict, and what it offers to be accepted.
 
     Args:
         verdicts: About the model, the newest first.
@@ -56,22 +55,27 @@ def find_offer(
         same: Options that choose the same model again, for messages.
 
     Raises:
-        NotFound: There is no verdict yet.
+        NotFound: There is no official verdict yet.
         DecisionRefused: It found nothing that could be accepted, or that was accepted already.
     """
     again = f"`kedro monitor run --window WINDOW{same}`"
     if not verdicts:
         raise NotFound(f"there is no verdict yet whose change could be accepted; {again} makes one")
-    verdict = verdicts[0]
+    verdict = next((one for one in verdicts if one.official), None)
+    if verdict is None:
+        raise NotFound(
+            f"all verdicts so far are exploratory, and only what an official one found can be accepted; "
+            f"`kedro monitor run --window last_28d{same}` (official_window), without other thresholds, makes one"
+        )
     since = next((one for one in decisions if one.version == verdict.version and one.at >= verdict.computed_at), None)
     if since is not None:
         raise DecisionRefused(
-            f"{since.by} has already accepted what the newest verdict about version {verdict.version} found; "
+            f"{since.by} has already accepted what the newest official verdict about version {verdict.version} found; "
             f"{again} looks for another one"
         )
     if "offer" not in verdict.details:
         raise DecisionRefused(
-            f"the newest verdict was made by a former program; {again} makes one that can be accepted"
+            f"the newest official verdict was made by a former program; {again} makes one that can be accepted"
         )
     offer = verdict.details["offer"]
     if offer is None:
@@ -81,7 +85,7 @@ def find_offer(
             "incident": "something is broken, which is no reference",
         }.get(verdict.verdict, "the change is over")
         raise DecisionRefused(
-            f"there is nothing to accept: the newest verdict ({verdict.first} to {verdict.last}) is {verdict.verdict}: "
-            f"{reason}"
+            f"there is nothing to accept: the newest official verdict ({verdict.first} to {verdict.last}) is "
+            f"{verdict.verdict}: {reason}"
         )
     return verdict, dict(offer)

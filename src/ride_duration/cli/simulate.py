@@ -79,7 +79,8 @@ def simulate(
 
 
 def _monitor(plan: PlaybackPlan, env: str, params: dict[str, Any], traceback: bool) -> None:
-    given = join_params({**params, "window": f"last_{plan.days}d"})
+    window = f"last_{plan.days}d"
+    given = join_params({**params, "window": window, "official_window": window})
     options = ["--pipelines=monitoring", "--env", env, f"--params={given}", *(["--traceback"] if traceback else [])]
     run_pipelines.main(options, prog_name="run", standalone_mode=False)
 

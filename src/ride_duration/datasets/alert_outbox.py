@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.prediction_log import OfStore
+from ride_duration.datasets.monitored_store import OfStore
 
 if TYPE_CHECKING:
     from ride_duration.alerting.configuration import AlertingSettings

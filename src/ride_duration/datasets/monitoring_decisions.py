@@ -1,4 +1,4 @@
-"""Decisions of people about the monitoring, in the store of the service."""
+"""Changes that people have accepted, as decisions in the store of the service."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.prediction_log import OfStore
+from ride_duration.datasets.monitored_store import OfStore
 
 if TYPE_CHECKING:
     from ride_duration.store.monitoring import DecisionRow
 
 
 class MonitoringDecisionsDataset(OfStore, AbstractDataset["DecisionRow", "list[DecisionRow]"]):
-    """Decisions about one model: one when saved, which is dated then; all, the newest first, when loaded."""
+    """Accepted changes of one model: one when saved, which is dated then; all, the newest first, when loaded."""
 
     def save(self, data: DecisionRow) -> None:
         import msgspec
@@ -23,4 +23,4 @@ class MonitoringDecisionsDataset(OfStore, AbstractDataset["DecisionRow", "list[D
         add_decision(self._store.engine, self._store.model, msgspec.structs.replace(data, at=self._store.now()))
 
     def load(self) -> list[DecisionRow]:
-        return self._store.load_decisions()
+        return self._store.load_acceptances()

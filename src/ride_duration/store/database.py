@@ -31,6 +31,8 @@ _PLACE = ("host", "hostaddr", "port", "dbname", "service", "options")
 _MIGRATION_LOCK = 7_239_416_604
 #: Alembic keeps what it works on in global variables: one thread of a process at a time.
 _one_migration = threading.Lock()
+#: Stores and their revisions that newer programs made, each of which is said once.
+_newer: set[tuple[str, str]] = set()
 
 
 def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open: bool = False) -> Engine:
@@ -93,10 +95,9 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
     from sqlalchemy import NullPool, QueuePool, create_engine, inspect
     from sqlalchemy.exc import OperationalError
 
+    find_store(store_url)
     url = _url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
-    if sqlite and not Path(url.database or "").is_file():
-        raise NotFound(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
     arguments = {"timeout": _SECONDS} if sqlite else timeout_args(url)
     # A file of SQLite is opened for each question, so that it is the one that has the name at that time.
     pool = NullPool if sqlite else QueuePool
@@ -115,6 +116,18 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
             "`kedro service start` makes its tables"
         )
     return engine
+
+
+def find_store(store_url: str) -> None:
+    """Refuse a file of SQLite that is not there, which opening it would make.
+
+    Raises:
+        NotFound: It is not there.
+        RideDurationError: The URL cannot be used.
+    """
+    url = _url(store_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise NotFound(f"there is no prediction log {url.database} yet; `kedro service start` begins it")
 
 
 def check_clock(store_url: str, clock: ClockKind) -> None:
@@ -203,7 +216,11 @@ def migrate(engine: Engine, clock: ClockKind = ClockKind.REAL) -> bool:
             check_mark(connection, clock)
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if present is not None and present not in known:
-            log.warning("the prediction log's tables, %s, are newer than this program; they stay as they are", present)
+            if (str(engine.url), present) not in _newer:
+                log.warning(
+                    "the prediction log's tables, %s, are newer than this program; they stay as they are", present
+                )
+            _newer.add((str(engine.url), present))
             return False
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

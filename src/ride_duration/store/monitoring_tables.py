@@ -71,7 +71,8 @@ monitoring_features = Table(
     PrimaryKeyConstraint("model", "day", "version", "feature"),
 )
 
-#: Up to which arrivals the rows above are computed; `run` is the last one that began to.
+#: Up to which arrivals the rows above are computed; `run` is the last one that began to. Of the records of the model up
+#: to there, `asked_at` is when the newest prediction was made, and `received_at` when the newest report came in.
 monitoring_watermarks = Table(
     "monitoring_watermarks",
     metadata,
@@ -80,6 +81,8 @@ monitoring_watermarks = Table(
     Column("actuals", Arrival, nullable=False),
     Column("computed_at", Double, nullable=False),
     Column("run", Text, nullable=False, server_default=""),
+    Column("asked_at", Double),
+    Column("received_at", Double),
 )
 
 #: Every score that was computed: one row a window (first to last day), feature, slice and statistic.
@@ -102,8 +105,9 @@ monitoring_scores = Table(
 )
 
 #: Every verdict. `reasons`, `figures` (each with its bounds) and `details` (the whole verdict) are JSON; `watermark` is
-#: the newest prediction that was read (its arrival), `last_actual` when the newest report came in: NULL for scored
-#: months. Times are seconds since 1970-01-01 UTC on the store's clock.
+#: the newest prediction that was read (its arrival), `watermark_at` when it was made, `last_actual` when the newest
+#: report came in: NULL for scored months. `official` is 1 for what the service, metrics and alerts follow. Times are
+#: seconds since 1970-01-01 UTC on the store's clock.
 monitoring_verdicts = Table(
     "monitoring_verdicts",
     metadata,
@@ -127,11 +131,13 @@ monitoring_verdicts = Table(
     Column("watermark", Arrival),
     Column("last_actual", Double),
     Column("details", Text, nullable=False),
+    Column("official", Integer, nullable=False, server_default="1"),
+    Column("watermark_at", Double),
     Index(None, "model", "computed_at"),
 )
 
 #: Days on which something broke. `source` says where (a zone group, a channel; empty: everywhere), `since` when it was
-#: found, `by` who or what found it.
+#: found, `by` who or what found it; `why`, in the words of whoever has marked it.
 incident_days = Table(
     "incident_days",
     metadata,
@@ -141,6 +147,7 @@ incident_days = Table(
     Column("source", Text, nullable=False),
     Column("since", Double, nullable=False),
     Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("model", "day", "kind", "source"),
 )
 

@@ -104,3 +104,8 @@ def find_midnight(day: str, later: int = 0) -> float:
         Seconds since 1970-01-01 UTC.
     """
     return (datetime.fromisoformat(day) + timedelta(days=later)).replace(tzinfo=NEW_YORK).timestamp()
+
+
+def find_day(at: float) -> str:
+    """Return the day, for instance 2021-03-01, that New York's clocks show at an instant (seconds since 1970, UTC)."""
+    return str(datetime.fromtimestamp(at, NEW_YORK).date())

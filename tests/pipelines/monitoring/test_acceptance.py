@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ride_duration.pipelines.monitoring.acceptance import REBASE, Accepted, compare_with
+from ride_duration.pipelines.monitoring.acceptance import Accepted, compare_with
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.report import write_report
-from ride_duration.pipelines.monitoring.verdict import decide
+from ride_duration.pipelines.monitoring.verdict import Verdict, decide
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
-from ride_duration.store.monitoring import DecisionRow, Finding
+from ride_duration.store.monitoring import REBASE, DecisionRow, Finding
 from tests.pipelines.monitoring.test_judgement import NO_DRIFT, RIDES, scored_by
 from tests.support.daily_sums import THRESHOLDS, sums_of
-from tests.support.monitoring import monitoring, partitions, scored_month
+from tests.support.monitoring import monitored, partitions, scored_month
 from tests.support.packages import package
 
 QUIET = np.tile([0.02, -0.02, 0.01, -0.01], 7)
-ASKED = monitoring(window="2021-03")
+ASKED = monitored(window="2021-03")
 
 
 def accept(offer: dict[str, Any] | None, version: int = 1) -> list[DecisionRow]:
@@ -63,7 +63,7 @@ def test_a_movement_that_was_accepted_is_where_its_sums_begin_again() -> None:
 
 def judge(level: float, decisions: list[DecisionRow], version: int = 1) -> dict[str, Any]:
     sums = sum_days(partitions(scored_month("2021-03", version=version, rides=RIDES, level=level)), ASKED)
-    return judge_window(sums, NO_DRIFT, ASKED, decisions)
+    return judge_window(sums, NO_DRIFT, ASKED, decisions=decisions)
 
 
 def test_an_accepted_level_is_right_for_that_version_and_a_further_change_is_found() -> None:
@@ -104,10 +104,57 @@ def test_accepted_rides_are_no_drift_and_other_rides_again_are() -> None:
     assert (before["offer"]["level"], before["offer"]["error_ratio"]) == (1.0, 1.0)
     assert sorted(before["offer"]["rides"]) == sorted(before["drifted"])
     decisions = accept(before["offer"])
-    after = judge_window(sums, scores, asked, decisions)
+    after = judge_window(sums, scores, asked, decisions=decisions)
     assert (after["verdict"], after["drifted"]) == ("ok", [])
     assert "other rides (" in summarise_verdict(after)
 
     elsewhere, _ = scored_by(package(), scored_month("2021-03", rides=RIDES, DOLocationID=265 - 9))
-    assert "dropoff_x" in judge_window(sums, elsewhere, asked, decisions)["drifted"]
+    assert "dropoff_x" in judge_window(sums, elsewhere, asked, decisions=decisions)["drifted"]
     assert isinstance(elsewhere, pd.DataFrame)
+
+
+def test_an_exploratory_verdict_neither_offers_a_change_nor_follows_one() -> None:
+    sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), ASKED)
+    looked_at = monitored(window="2021-03", why_exploratory="its window is not last_28d")
+    alone = judge_window(sums, NO_DRIFT, looked_at)
+    assert (alone["verdict"], alone["offer"]) == ("retrain", None)
+    decisions = accept(judge_window(sums, NO_DRIFT, ASKED)["offer"])
+    found = judge_window(sums, NO_DRIFT, looked_at, decisions=decisions)
+    assert (found["verdict"], found["accepted"], found["offer"]) == ("retrain", None, None)
+    note = "changes that were accepted: they hold for official verdicts alone"
+    assert note in found["missing"]
+    assert note not in alone["missing"]
+    assert "than predicted" in found["reasons"][0]
+
+
+def test_days_that_are_marked_are_not_in_what_is_offered() -> None:
+    trips = scored_month("2021-03", rides=RIDES, level=1.12)
+    late = trips["lpep_pickup_datetime"].dt.day > 26
+    trips.loc[late, "actual_duration"] *= 1.2
+    sums = sum_days(partitions(trips), ASKED)
+    marked = tuple((f"2021-03-{day}", "Ana", "meters") for day in range(27, 32))
+    asked = monitored(window="2021-03", marked=marked)
+    found = judge_window(sums, NO_DRIFT, asked)
+    assert (found["verdict"], found["cause"]) == ("retrain", "level")
+    assert found["offer"]["level"] == pytest.approx(1.12, abs=0.03)
+    after = judge_window(sums, NO_DRIFT, asked, decisions=accept(found["offer"]))
+    assert (after["verdict"], after["offer"]) == ("ok", None)
+
+
+def test_days_without_reports_are_neither_accepted_nor_passed_over() -> None:
+    days, nothing = sums_of(np.log(1.12) + QUIET), np.zeros(28, dtype=bool)
+    accepted = Accepted(days.day[0], days.level, 1.0, {}, "Ana", "why", 0.0)
+
+    def decide_without(*lacking: int) -> Verdict:
+        late = np.isin(np.arange(28), lacking)
+        known = days._replace(labelled=np.where(late, 0.0, days.labelled))
+        compared = compare_with(known, [accepted])
+        return decide(compared, nothing, (), (), THRESHOLDS, lacking=late, accepted_since=accepted.since)
+
+    assert decide_without().finding == Finding.OK
+    between = decide_without(5, 6, 20)
+    assert between.finding == Finding.OK
+    assert "than accepted" in between.reasons[0]
+    newest = decide_without(26, 27)
+    assert newest.finding == Finding.INSUFFICIENT
+    assert "2 days since 2021-02-27" in newest.reasons[0]

@@ -15,6 +15,7 @@ def verdict(finding: str, cause: str = "none", **changes: Any) -> dict[str, Any]
     facts = {
         "verdict": finding, "cause": cause, "reasons": ["level 1.12", "RMSE 1.2"], "next": "look", "version": 3,
         "taxi_type": "green", "first": "2021-03-01", "last": "2021-03-31", "drifted": [], "incidents": [],
+        "official": True, "evidence": "log",
     }  # fmt: skip
     return facts | changes
 

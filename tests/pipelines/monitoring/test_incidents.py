@@ -1,6 +1,6 @@
 import numpy as np
 
-from ride_duration.pipelines.monitoring.incidents import find_excesses, find_level_incidents
+from ride_duration.pipelines.monitoring.incidents import compare_ratios, find_excesses, find_level_incidents
 
 
 def test_a_day_far_from_the_days_before_is_an_incident() -> None:
@@ -30,3 +30,21 @@ def test_an_excess_is_many_times_what_is_usual_and_more_than_the_least() -> None
     assert np.flatnonzero(find_excesses(values, 3, 0.01, 28)).tolist() == [11]
     assert not find_excesses(values, 3, 0.1, 28).any()
     assert np.flatnonzero(find_excesses(np.array([*[0.0] * 8, 0.02]), 3, 0.01, 28)).tolist() == [8]
+
+
+def test_only_a_level_of_all_rides_becomes_usual_once_it_has_lasted() -> None:
+    levels = np.concatenate([np.ones(28), np.full(60, 1.6)])
+    assert np.flatnonzero(find_level_incidents(levels, 0.25, 28)).tolist() == [*range(28, 42)]
+    assert np.flatnonzero(compare_ratios(levels, 0.15, 28).found).tolist() == [*range(28, 88)]
+    assert np.flatnonzero(find_excesses(levels / 100, 1.5, 0.01, 28)).tolist() == [*range(28, 88)]
+
+
+def test_what_moves_slowly_is_usual_all_the_way() -> None:
+    ratios = np.exp(np.linspace(0, 0.5, 200))
+    assert not compare_ratios(ratios, 0.15, 28).found.any()
+
+
+def test_what_is_usual_is_said_of_the_days_before_alone() -> None:
+    values = np.array([*[1.0] * 7, *[2.0] * 7, *[1.0] * 3])
+    assert np.isnan(compare_ratios(values, 0.15, 28).usual[:7]).all()
+    assert compare_ratios(values, 0.15, 28).usual[7:].tolist() == [1.0] * 10

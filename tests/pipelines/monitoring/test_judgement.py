@@ -15,7 +15,7 @@ from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_m
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.trips.features import FEATURES
-from tests.support.monitoring import monitoring, partitions, scored_month
+from tests.support.monitoring import monitored, partitions, scored_month
 from tests.support.packages import package
 
 NO_DRIFT = pd.DataFrame({name: [] for name in ("feature", "beyond", "missing", "missing_in_reference")})
@@ -23,7 +23,7 @@ RIDES = 800
 
 
 def judged(*months: pd.DataFrame, **changed: object) -> dict:
-    asked = monitoring(**{"window": "2021-03"} | changed)
+    asked = monitored(**{"window": "2021-03"} | changed)
     return judge_window(sum_days(partitions(*months), asked), NO_DRIFT, asked)
 
 
@@ -67,11 +67,14 @@ def test_a_version_without_answers_at_request_time_is_judged_with_the_distance()
     verdict = judged(scored_month("2021-03", rides=RIDES).drop(columns=later))
     assert verdict["moment"] == "with_distance"
     assert "answers at request time: there are none of version 1" in verdict["missing"]
-    assert "expected error: the package has no error model (released by a former version)" in verdict["missing"]
+    assert (
+        "expected error: the package is not registered here, or has no error model (of a former version)"
+        in verdict["missing"]
+    )
 
 
 def test_the_text_says_what_was_found_and_the_page_needs_no_network() -> None:
-    asked = monitoring(window="2021-03", taxi_type="green", source="simulated")
+    asked = monitored(window="2021-03", taxi_type="green", source="simulated")
     sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), asked)
     verdict = judge_window(sums, NO_DRIFT, asked)
     text = summarise_verdict(verdict)
@@ -88,7 +91,7 @@ def test_the_text_says_what_was_found_and_the_page_needs_no_network() -> None:
 
 
 def scored_by(small_package: object, trips: pd.DataFrame) -> tuple:
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     scored = partitions(trips)
     return measure_drift(scored, {1: lambda: small_package}, sum_days(scored, asked), asked), asked
 
@@ -150,7 +153,7 @@ def test_a_package_of_a_former_program_has_no_reference() -> None:
 @pytest.mark.parametrize("moment", ["whenever", ""])
 def test_moments_are_checked(moment: str) -> None:
     with pytest.raises(ValueError, match="at_request_time"):
-        monitoring(monitored_moment=moment)
+        monitored(monitored_moment=moment)
 
 
 def test_answers_that_were_not_asked_for_are_not_compared() -> None:
@@ -173,13 +176,56 @@ def test_rides_that_the_reference_has_not_either_are_left_out() -> None:
 def test_a_month_of_another_model_is_not_mixed_with_this_one() -> None:
     ours = scored_month("2021-03", rides=RIDES, model="ride-duration-green-tlc")
     theirs = scored_month("2021-02", rides=RIDES, level=2.0, model="ride-duration-green-simulated")
-    sums = sum_days(partitions(theirs, ours), monitoring(window="2021-03"))
+    sums = sum_days(partitions(theirs, ours), monitored(window="2021-03"))
     assert pd.to_datetime(sums["day"]).min() == pd.Timestamp("2021-03-01")
     with pytest.raises(NotFound, match=r"2021-02 .* has not been scored by ride-duration-green-tlc but by .*simulated"):
-        sum_days(partitions(theirs, ours), monitoring(window="2021-02"))
+        sum_days(partitions(theirs, ours), monitored(window="2021-02"))
 
 
 @pytest.mark.parametrize("limits", [{"draws": 300}, {"of_them": 4}])
 def test_limits_that_never_find_anything_are_refused(limits: dict) -> None:
     with pytest.raises(ValueError, match=r"no p-value can be below|of_them is 4"):
-        monitoring(drift_limits=monitoring().drift_limits.model_dump() | limits)
+        monitored(drift_limits=monitored().drift_limits.model_dump() | limits)
+
+
+def test_reasons_for_what_is_not_looked_at_are_true() -> None:
+    asked = monitored(window="2021-03")
+    trips = scored_month("2021-03", rides=RIDES)
+    sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day < 20]), asked)
+    verdict = judge_window(sums, NO_DRIFT, asked)
+    assert verdict["missing"] == ["drift: no rides in the last 7 days"]
+    verdict = judge_window(sums.assign(state="open"), NO_DRIFT, asked)
+    assert "expected error: not one day with 50 labelled rides yet" in verdict["missing"]
+    assert not [reason for reason in verdict["missing"] if "former version" in reason]
+
+
+def test_days_without_answers_at_the_end_are_not_its_last_and_days_to_come_are_named() -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    asked = monitored(now=1_616_990_400.0, window="2021-03")  # midnight in New York, 29 March
+    sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day <= 27]), asked)
+    verdict = judge_window(sums, NO_DRIFT, asked)
+    assert (verdict["first"], verdict["last"]) == ("2021-03-01", "2021-03-27")
+    assert verdict["incidents"] == ["2021-03-28"]  # over, and not one record; the other days are not over
+    assert verdict["missing"][0] == "2021-03-29 to 2021-03-31: these days are not over"
+
+
+def test_an_exploratory_verdict_says_so() -> None:
+    verdict = judged(scored_month("2021-03", rides=RIDES), why_exploratory="its window is not last_28d")
+    assert (verdict["official"], verdict["exploratory"]) == (False, "its window is not last_28d")
+    assert "Exploratory: its window is not last_28d. Page, metrics and alerts do not" in summarise_verdict(verdict)
+    assert "Exploratory" not in summarise_verdict(judged(scored_month("2021-03", rides=RIDES)))
+
+
+def test_days_that_a_person_has_marked_are_left_out_and_end_an_incident() -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    broken = trips["lpep_pickup_datetime"].dt.day >= 29
+    trips.loc[broken, "actual_duration"] *= 1.6
+    february = scored_month("2021-02", rides=RIDES)
+    assert judged(february, trips)["verdict"] == "incident"
+    marked = tuple((f"2021-03-{day}", "Ana", "strike") for day in (29, 30, 31))
+    verdict = judged(february, trips, marked=marked)
+    assert (verdict["verdict"], verdict["incidents"]) == ("ok", [])
+    assert verdict["marked"] == ["2021-03-29 to 2021-03-31, 3 days: marked by Ana, strike"]
+    assert "Left out:\n  2021-03-29 to 2021-03-31, 3 days: marked by Ana, strike" in summarise_verdict(verdict)
+    everything = tuple((f"2021-03-{day:02}", "Ana", "strike") for day in range(1, 32))
+    assert judged(february, trips, marked=everything)["verdict"] == "insufficient"

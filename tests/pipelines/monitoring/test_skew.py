@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage, SingleRides
 from ride_duration.model_package.package import Answers
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
@@ -27,12 +27,12 @@ from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import set_states
 from tests.pipelines.monitoring.test_judgement import NO_DRIFT
 from tests.support.logged_rides import LogWriter, open_store, run_increment
-from tests.support.monitoring import monitoring
+from tests.support.monitoring import monitored
 from tests.support.packages import package
 
 DAYS, RIDES = 3, 60
-ASKED = monitoring(window=f"2021-02-01..2021-02-0{DAYS}", verdict_thresholds={
-    **monitoring().verdict_thresholds.model_dump(), "min_rides_of_a_day": 5,
+ASKED = monitored(window=f"2021-02-01..2021-02-0{DAYS}", verdict_thresholds={
+    **monitored().verdict_thresholds.model_dump(), "min_rides_of_a_day": 5,
 })  # fmt: skip
 
 
@@ -151,4 +151,4 @@ def test_an_answer_that_is_not_a_number_any_more_is_a_skew(store: MonitoredStore
 
 
 def test_scored_months_have_no_log_to_be_probed(store: MonitoredStore) -> None:
-    assert probe_skew(store, {}, monitoring(window="2021-02")).empty
+    assert probe_skew(store, {}, monitored(window="2021-02")).empty

@@ -133,3 +133,22 @@ def test_an_incident_goes_on_until_a_labelled_day_says_otherwise() -> None:
     sums = sums_of(QUIET)
     sums = sums._replace(labelled=np.where(np.arange(28) == 27, 0.0, sums.labelled))
     assert verdict(sums, np.arange(28) == 26).finding == Finding.INCIDENT
+
+
+@pytest.mark.parametrize("known", [14, 21, 27])
+def test_days_that_should_be_known_and_are_not_leave_no_verdict(known: int) -> None:
+    sums = sums_of(QUIET)
+    sums = sums._replace(labelled=np.where(np.arange(28) < known, sums.labelled, 0.0))
+    overdue = np.arange(28) >= known
+    found = verdict(sums, lacking=overdue)
+    assert (found.finding, found.cause) == (Finding.INSUFFICIENT, Cause.NONE)
+    assert f"{28 - known} days since {sums.day[known]}: fewer actual durations than usual" in found.reasons[0]
+    assert verdict(sums).finding == Finding.OK, "as long as their time is not over"
+
+
+def test_days_that_are_lacking_before_known_ones_are_left_out() -> None:
+    sums = sums_of(QUIET)
+    lacking = np.isin(np.arange(28), [20, 21])
+    found = verdict(sums._replace(labelled=np.where(lacking, 0.0, sums.labelled)), lacking=lacking)
+    assert found.finding == Finding.OK
+    assert "2021-02-15 to 2021-02-28" in found.reasons[0]

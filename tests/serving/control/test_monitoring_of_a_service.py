@@ -18,6 +18,7 @@ from tests.serving.conftest import Models
 from tests.serving.handlers.test_operations import metrics
 from tests.support.alerting.samples import make_alert, make_settings, read_defaults
 from tests.support.alerting.webhook_receiver import WebhookReceiver
+from tests.support.logged_rides import LogWriter, make_log
 from tests.support.serving.service import Running
 from tests.support.store.samples import until
 from tests.support.verdicts import write_verdict
@@ -52,20 +53,23 @@ def test_verdict_and_days_are_shown_and_scraped(models: Models, started: Callabl
     assert said["days"][-1] == {"day": "2021-03-31", "rides": 1000, "labelled": 950, "level": 1.02, "incident": False}
     sampled = metrics(service)
     name = "ride_duration_monitoring"
-    assert {finding: sampled[f"{name}_verdict", finding] for finding in ("ok", "watch", "incident")} == {
+    assert {finding: sampled[f"{name}_verdict", finding, registry.name] for finding in ("ok", "watch", "incident")} == {
         "ok": 1.0, "watch": 0.0, "incident": 0.0
     }  # fmt: skip
-    assert sampled[f"{name}_cause", "none"] == 1.0
+    assert sampled[f"{name}_cause", "none", registry.name] == 1.0
     wanted = {
         "level": 1.02, "error_ratio": 1.01, "coverage_ratio": 0.9, "labelled_ratio": 0.95, "worst_psi": 0.03,
         "drifted_features": 1.0, "last_run_timestamp_seconds": 1.7e9, "last_actual_timestamp_seconds": 1.7e9 - 60,
+        "watermark_timestamp_seconds": 1.7e9 - 120,
     }  # fmt: skip
-    assert {key: sampled[f"{name}_{key}",] for key in wanted} == wanted
+    assert {key: sampled[f"{name}_{key}", registry.name] for key in wanted} == wanted
 
+    beside = {"window": "2021-03", "official": False}
+    write_verdict(url_of(service, models), registry.name, "retrain", "level", 1_700_080_000.0, level=1.02, **beside)
     write_verdict(url_of(service, models), registry.name, "incident", "data", 1_700_086_400.0, level=1.4)
     until(lambda: service.get("/monitoring").json["verdict"]["verdict"] == "incident")
     assert [day["day"] for day in service.get("/monitoring").json["days"] if day["incident"]] == ["2021-03-31"]
-    assert metrics(service)[f"{name}_verdict", "ok"] == 0.0
+    assert metrics(service)[f"{name}_verdict", "ok", registry.name] == 0.0
 
 
 def alerting(**channels: dict[str, Any]) -> dict[str, Any]:
@@ -160,3 +164,30 @@ def test_a_receiver_that_hangs_delays_no_ride(
         assert service.post("/predict", {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}).status == 200
     assert time.monotonic() - began < 2
     outbox.close()
+
+
+def test_a_monitoring_that_has_never_run_and_refused_records_are_alerts_until_somebody_looks_after_them(
+    models: Models, started: Callable[..., Running]
+) -> None:
+    registry = models.champion()
+    service = started(registry, name="one", monitoring_seconds=0.05, alerting=alerting())
+    store = url_of(service, models)
+    writer = LogWriter(store)
+    writer.write([arrival.record for arrival in make_log(registry.name, days=1, rides=1)])
+    writer.close()
+    engine = engine_for_reading(store)
+
+    def list_open() -> list[str]:
+        return sorted(one.alert.name for one in list_alerts(engine, 0.0) if one.resolved_at is None)
+
+    until(lambda: list_open() == ["monitoring_stale"])
+    file = service.folder / "one/refused.jsonl"
+    file.write_text("{}")
+    until(lambda: list_open() == ["log", "monitoring_stale"])
+    assert metrics(service)["ride_duration_log_refused_file_bytes",] == 2
+    write_verdict(store, registry.name, at=time.time(), official=False)
+    file.unlink()
+    until(lambda: list_open() == ["monitoring_stale"])
+    write_verdict(store, registry.name, at=time.time())
+    until(lambda: list_open() == [])
+    engine.dispose()

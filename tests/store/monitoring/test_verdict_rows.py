@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import text
 
 from ride_duration.store.monitoring import (
     DecisionRow,
@@ -9,6 +10,7 @@ from ride_duration.store.monitoring import (
     VerdictRow,
     add_decision,
     add_verdict,
+    find_newest_day,
     load_decisions,
     load_incident_days,
     load_newest_verdict,
@@ -88,4 +90,27 @@ def test_there_is_nothing_to_read_before_there_is_a_store(tmp_path: Path, store_
     engine = read_monitoring(store_url)
     assert engine is not None
     assert load_newest_verdict(engine, "green") is None
+    engine.dispose()
+
+
+def test_verdicts_of_a_former_store_are_read_before_it_is_migrated(store_url: str) -> None:
+    engine = open_monitoring(store_url)
+    number = add_verdict(engine, VERDICT)
+    with engine.begin() as connection:
+        for column in ("official", "watermark_at"):
+            connection.execute(text(f"ALTER TABLE monitoring_verdicts DROP COLUMN {column}"))
+    assert load_newest_verdict(engine, "green", only_official=True) == msgspec.structs.replace(VERDICT, number=number)
+    engine.dispose()
+
+
+def test_official_verdicts_alone_say_which_day_is_the_newest(store_url: str) -> None:
+    engine = open_monitoring(store_url)
+    number = add_verdict(engine, VERDICT)
+    beside = msgspec.structs.replace(VERDICT, official=False, computed_at=6.0, last="2021-03-30")
+    add_verdict(engine, beside)
+    add_verdict(engine, msgspec.structs.replace(VERDICT, evidence=Evidence.SCORED, last="2021-03-31", computed_at=1.0))
+    assert load_newest_verdict(engine, "green", only_official=True) == msgspec.structs.replace(VERDICT, number=number)
+    assert find_newest_day(engine, "green", Evidence.LOG, "2021-04-01") == "2021-03-28"
+    assert find_newest_day(engine, "green", Evidence.LOG, "2021-03-28") == ""
+    assert find_newest_day(engine, "green", Evidence.SCORED, "2021-04-01") == "2021-03-31"
     engine.dispose()

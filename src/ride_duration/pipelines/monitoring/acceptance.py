@@ -10,13 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.parameters import Thresholds
-from ride_duration.pipelines.monitoring.verdict import Verdict, find_beyond, split
+from ride_duration.pipelines.monitoring.limits import Thresholds
+from ride_duration.pipelines.monitoring.verdict import Verdict, find_beyond
 from ride_duration.stats.drift import compute_psi
-from ride_duration.store.monitoring import Cause, DecisionRow, Finding
-
-#: The kind of these decisions in the store.
-REBASE = "rebase"
+from ride_duration.store.monitoring import REBASE, Cause, DecisionRow, Finding
 
 
 class Accepted(NamedTuple):
@@ -67,6 +64,13 @@ def find_accepted(
         )
         for one in own
     ]  # fmt: skip
+
+
+def find_level_since(accepted: Sequence[Accepted]) -> np.datetime64 | None:
+    """Return the day from which on another level or error than the predicted one counts as right; None without."""
+    if not accepted or (accepted[-1].level, accepted[-1].error_ratio) == (1.0, 1.0):
+        return None
+    return accepted[-1].since
 
 
 def compare_with(days: DailySums, accepted: Sequence[Accepted]) -> DailySums:
@@ -130,7 +134,7 @@ def offer_change(
     Args:
         days: Of the window, as they are.
         usable: Which of them (n,) count.
-        verdict: Of `decide`.
+        verdict: Of `decide`, about these days as `compare_with` returns them.
         drift_scores: Of `measure_drift`, as `leave_out_accepted` returns them.
         drifted: Features that differ.
         accepted: What holds already; it is kept where it is not replaced.
@@ -140,14 +144,13 @@ def offer_change(
         return None
     before = accepted[-1] if accepted else Accepted(days.day[usable][-1], 1.0, 1.0, {}, "", "", 0.0)
     since, level, error_ratio = before.since, before.level, before.error_ratio
-    parts = split(compare_with(days, accepted), usable, thresholds)
-    beyond = [by_level or by_error for by_level, by_error in zip(*find_beyond(parts, thresholds), strict=True)]
+    beyond = [any(found) for found in zip(*find_beyond(verdict.parts, thresholds), strict=True)]
     number = (beyond.index(False) if False in beyond else len(beyond)) or int(not any(beyond))
     changed = verdict.cause in (Cause.LEVEL, Cause.SEASON, Cause.STRUCTURE) and number > 0
     if not changed and not drifted:
         return None
     if changed:
-        since = parts[number - 1].first
+        since = verdict.parts[number - 1].first
         chosen = days.select(usable & (days.day >= since))
         level = chosen.level
         ratio = chosen.corrected_error_ratio

@@ -33,8 +33,9 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
         monitoring: Says how long windows are.
 
     Returns:
-        `version`; `last` day; `names`, all that were looked for; `alerts`, those found (at most one), each with the
-        fields of an `Alert` but its subject and severity; `keep`, the names of those that stay open.
+        Whether the verdict is `official`: else nothing is raised or resolved; its `evidence`; `version`; `last` day;
+        `names`, all that were looked for; `alerts`, those found (at most one), each with the fields of an `Alert` but
+        its subject and severity; `keep`, the names of those that stay open.
     """
     del report
     finding = verdict["verdict"]
@@ -63,6 +64,8 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
     }[Finding(finding)]
     drifted = ("drift",) if verdict["drifted"] else ()
     return {
+        "official": verdict["official"],
+        "evidence": verdict["evidence"],
         "version": verdict["version"],
         "last": verdict["last"],
         "names": list(NAMES),

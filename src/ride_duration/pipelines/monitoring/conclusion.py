@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ride_duration.datasets.prediction_log import Conclusion, MonitoredStore
+from ride_duration.datasets.monitored_store import MonitoredStore
+from ride_duration.datasets.prediction_log import Conclusion
+from ride_duration.errors import ConfigurationError, NotFound
 from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
-from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.clock import find_day
 
-#: Statistics of drift; the p-value stands beside the PSI, which it is of.
+#: Statistics of drift, and the columns of the p-values of those that are tested.
+_TESTED = {"psi": ("p_value", "adjusted"), "psi_to_previous": ("p_value_to_previous", "adjusted_to_previous")}
 _STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference")
 
 
-def resolve_window(prediction_log: MonitoredStore, monitoring: Monitoring) -> Monitoring:
-    """Return the parameters with the days of the window: `last_28d` ends before today, on the store's clock."""
-    if not monitoring.is_of_log:
-        return monitoring
-    now = datetime.fromtimestamp(prediction_log.now(), NEW_YORK)
-    return monitoring.resolve(np.datetime64(now.date()))
+def resolve_window(
+    prediction_log: MonitoredStore, monitoring: Monitoring, given_parameters: Sequence[str]
+) -> Monitored:
+    """Return what is looked at: the days of the window that are over, on the store's clock.
+
+    Args:
+        prediction_log: The store.
+        monitoring: As configured, and as given for this run.
+        given_parameters: Names of those that are given for this run alone.
+
+    Raises:
+        ConfigurationError: The window has not begun.
+        NotFound: Not one day of it is over.
+    """
+    now = prediction_log.now()
+    today = find_day(now)
+    resolved = monitoring.resolve(np.datetime64(today))
+    if resolved.first_day > today:
+        raise ConfigurationError(
+            f"window: {resolved.first_day} has not begun (today is {today} on the store's clock); name days of the past"
+        )
+    monitored = Monitored(
+        **dict(resolved), now=now,
+        why_exploratory=monitoring.find_why_exploratory(given_parameters, is_logging=prediction_log.has_predictions()),
+        is_what_if=bool(Monitoring.find_changed(given_parameters)),
+    )  # fmt: skip
+    if monitored.last_day < monitored.first_day:
+        raise NotFound(
+            f"not one day of {monitoring.window} is over: yesterday was {monitored.yesterday} in New York, on the "
+            "store's clock; name days up to there with --window"
+        )
+    marks = prediction_log.load_marks(monitored.day_before, monitored.last_day)
+    return monitored.model_copy(update={"marked": tuple((mark.day, mark.by, mark.why) for mark in marks)})
 
 
 def conclude(
@@ -34,10 +63,12 @@ def conclude(
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
     label_figures: dict[str, Any],
-    monitored: Monitoring,
+    monitored: Monitored,
     monitoring: Monitoring,
 ) -> Conclusion:
     """Return what is kept of a run: the verdict, every score, the incidents, and the sums of scored months.
+
+    Incidents are kept of official verdicts alone, and scores only of what was found as configured.
 
     Args:
         verdict: Of `judge_window`.
@@ -52,14 +83,15 @@ def conclude(
         last=verdict["last"], computed_at=0.0, version=verdict["version"], variant=str(Variant.CHAMPION),
         moment=verdict["moment"], verdict=verdict["verdict"], cause=verdict["cause"], gain=verdict["gain"],
         reasons=verdict["reasons"], figures=verdict["figures"], next=verdict["next"], simulated=verdict["simulated"],
-        details=verdict | {"labels": label_figures},
+        details=verdict | {"labels": label_figures}, official=not monitored.why_exploratory,
     )  # fmt: skip
     days = () if monitored.is_of_log else _split_days(daily_sums)
     window = (monitored.first_day, monitored.last_day)
     begin = monitored.day_before
     found = find_incidents(daily_sums, monitored, verdict["version"], verdict["moment"], begin, window[1])
     incidents = [(str(one.day), one.kind, one.source) for one in found if str(one.day) >= window[0]]
-    return Conclusion(row, list(_list_scores(drift_scores, verdict["version"])), days, incidents, window)
+    scores = [] if monitored.is_what_if else list(_list_scores(drift_scores, verdict["version"]))
+    return Conclusion(row, scores, days, incidents if row.official else None, window)
 
 
 def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str, Any]]:
@@ -67,12 +99,12 @@ def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str,
         key = {"version": version, "slice": ALL, "feature": score["feature"]}
         key |= {name: str(np.datetime64(score[name], "D")) for name in ("first", "last")}
         for statistic in _STATISTICS:
-            tested = statistic == "psi"
+            p_value, adjusted = _TESTED.get(statistic, ("", ""))
             yield key | {
                 "statistic": statistic,
                 "value": _known(score[statistic]),
-                "p_value": _known(score["p_value"]) if tested else None,
-                "adjusted": _known(score["adjusted"]) if tested else None,
+                "p_value": _known(score.get(p_value)),
+                "adjusted": _known(score.get(adjusted)),
             }
 
 

@@ -8,8 +8,9 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.errors import NotFound
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.monitoring.evidence import DailySums
@@ -34,8 +35,9 @@ ALL = "all"
 FROM = "from "
 
 #: What is known of all records of a day, whichever version answered, beside the sums: how many there are, how many
-#: repeat another one or are out of range, and the longest run of whole hours without any.
-CHECKS = ("records", "doubled", "out_of_range", "silent_hours")
+#: repeat another one or are out of range, the longest run of whole hours without any, and how many have no valid actual
+#: duration though their time is over.
+CHECKS = ("records", "doubled", "out_of_range", "silent_hours", "unreported")
 
 #: When an answer is given: with the metered distance, or at request time without it. For each, the columns of scored
 #: trips that hold the answer, its bounds and the squared error to be expected.
@@ -95,9 +97,15 @@ def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd
             f"{monitoring.last_day}; {known}: name days with --window, or start the service with the same --env"
         )
     rows["state"] = rows["day"].map({day: str(state) for day, state in states.items()})
+    hours = ([hour for hour, (rides, _) in enumerate(row["hours"]) if rides] for row in labels)
+    silences = find_silent_hours([row["day"] for row in labels], hours)
     checks = [
-        (row["day"], row["rides"], row["doubled"], row["out_of_range"], _find_silence(row["hours"])) for row in labels
-    ]
+        (
+            row["day"], row["rides"], row["doubled"], row["out_of_range"], silence,
+            np.nan if states[row["day"]] == DayState.OPEN else row["rides"] - row["labelled"],
+        )
+        for row, silence in zip(labels, silences, strict=True)
+    ]  # fmt: skip
     rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
     rows["day"] = pd.to_datetime(rows["day"])
     rows = rows.drop_duplicates(["day", "version", "variant", "moment", "slice"])
@@ -105,15 +113,10 @@ def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd
     return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
 
 
-def _find_silence(hours: list[list[int]]) -> float:
-    """Return the longest run of hours of a day without a logged ride."""
-    return find_silent_hours(hour for hour, (rides, _) in enumerate(hours) if rides)
-
-
 def _sum_scored_months(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring) -> pd.DataFrame:
     opened = {
         month: scored_trips[partition]()
-        for month in (monitoring.month_before, *monitoring.months, *monitoring.months_of_the_year_before)
+        for month in (*monitoring.months_before, *monitoring.months, *monitoring.months_of_the_year_before)
         if (partition := partition_of(monitoring.taxi_type, month)) in scored_trips
     }
     models = {month: _find_model(scored) for month, scored in opened.items()}
@@ -146,7 +149,7 @@ def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last:
     """
     chosen = rows[(rows["version"] == version) & (rows["moment"] == moment) & (rows["slice"] == slice_)]
     chosen = chosen[chosen["variant"] == Variant.CHAMPION].copy()
-    chosen.loc[chosen["state"] == DayState.OPEN, list(SUMS[1:])] = 0.0
+    chosen.loc[chosen["state"].isin([DayState.OPEN, DayState.INCOMPLETE]), list(SUMS[1:])] = 0.0
     days = pd.date_range(first, last, freq="D")
     table = chosen.set_index(pd.DatetimeIndex(chosen["day"]))[list(SUMS)].reindex(days)
     counts = table.fillna({name: 0.0 for name in SUMS if name not in MAY_BE_UNKNOWN})
@@ -156,6 +159,21 @@ def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last:
     return DailySums(
         days.to_numpy().astype("datetime64[D]"), *(counts[name].to_numpy(dtype=np.float64) for name in SUMS)
     )
+
+
+def select_lacking(rows: pd.DataFrame, version: int, first: str, last: str, least: float) -> NDArray[np.bool_]:
+    """Return for which days (n,) from first to last fewer actual durations are reported than usual, and time is over.
+
+    Args:
+        rows: Of `sum_days`.
+        version: That was champion.
+        first: The first day.
+        last: The last day.
+        least: Days with fewer rides are left out.
+    """
+    chosen = rows[(rows["version"] == version) & (rows["slice"] == ALL) & (rows["variant"] == Variant.CHAMPION)]
+    rides = chosen[chosen["state"] == DayState.INCOMPLETE].groupby("day")["rides"].sum()
+    return np.asarray(pd.date_range(first, last, freq="D").isin(rides[rides >= least].index))
 
 
 def select_checks(rows: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
@@ -210,7 +228,8 @@ def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
     """Check the records of each day, those that were not answered included."""
     ends = [rides[name] for name in ("PULocationID", "DOLocationID")]
     known = [location for location, zone in read_zones(zone_table()).items() if not np.isnan(zone.x)]
-    valid = rides["actual_duration"].between(*DURATION)
+    timed = rides["actual_duration"].between(*DURATION).fill_null(False)
+    valid = timed
     for end in ends:
         valid &= end.isin(known)
     key = ["day", pickup, "PULocationID", "DOLocationID", "actual_duration"]
@@ -219,22 +238,41 @@ def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
         valid &= (rides["trip_distance"] > low) & (rides["trip_distance"] <= high)
         key.append("trip_distance")
     by_day = rides.group_by("day").aggregate(
-        records=rides.count().cast("float64"), valid=valid.fill_null(False).sum().cast("float64")
+        records=rides.count().cast("float64"),
+        valid=valid.fill_null(False).sum().cast("float64"),
+        timed=timed.sum().cast("float64"),
     )
     different = rides.select(*key).distinct().group_by("day").aggregate(different=ibis._.count().cast("float64"))
     checks: pd.DataFrame = by_day.to_pandas().merge(different.to_pandas(), on="day")
-    hours = rides.group_by(["day", "part"]).aggregate().to_pandas()
-    silent = hours.groupby("day")["part"].agg(find_silent_hours).rename("silent_hours").reset_index()
+    hours = rides.group_by(["day", "part"]).aggregate().to_pandas().groupby("day")["part"].agg(list)
+    silent = pd.DataFrame({"day": hours.index, "silent_hours": find_silent_hours(hours.index, hours)})
     checks = checks.assign(
-        doubled=checks["records"] - checks["different"], out_of_range=checks["records"] - checks["valid"]
+        doubled=checks["records"] - checks["different"],
+        out_of_range=checks["records"] - checks["valid"],
+        unreported=checks["records"] - checks["timed"],
     )
     return checks.merge(silent, on="day")[["day", *CHECKS]]
 
 
-def find_silent_hours(hours: Iterable[int]) -> float:
-    """Return the longest run of hours of a day (0 to 23) that are not among these."""
-    known = np.array([-1, *sorted(hours), 24])
-    return float(np.diff(known).max() - 1)
+def find_silent_hours(days: Iterable[str], hours: Iterable[Iterable[int]]) -> list[float]:
+    """Return, for each day, the longest run of hours without a record that ends on it or at its end.
+
+    A silence that begins before midnight and goes on after it is one silence, of the day on which it ends.
+
+    Args:
+        days: In their order; one that is missing has no records, or is not known.
+        hours: For each day, its hours (0 to 23) with a record: one at least.
+    """
+    silences, before, silent_until_midnight = [], None, 0
+    for day, with_records in zip(days, hours, strict=True):
+        number = np.datetime64(day, "D").astype(int)
+        known = np.array([-1, *sorted(with_records), 24])
+        runs = np.diff(known) - 1
+        if before is not None and number == before + 1:
+            runs[0] += silent_until_midnight
+        silences.append(float(runs.max()))
+        before, silent_until_midnight = number, 23 - known[-2]
+    return silences
 
 
 def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:

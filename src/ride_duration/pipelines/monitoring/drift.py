@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import ibis.expr.types as ir
@@ -12,14 +13,23 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
+from ride_duration.pipelines.monitoring.comparable_days import (
+    CALENDAR,
+    OF_WEEKDAYS,
+    choose_days,
+    find_comparable_days,
+    find_incident_days,
+)
+from ride_duration.pipelines.monitoring.limits import DriftLimits
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
-from ride_duration.pipelines.monitoring.parameters import DriftLimits, Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.scored_features import count_rides
 from ride_duration.pipelines.monitoring.separation import measure_separation
 from ride_duration.stats.drift import (
+    Drawn,
     adjust_for_number,
     compute_jensen_shannon,
     compute_psi,
@@ -27,19 +37,16 @@ from ride_duration.stats.drift import (
     draw_days,
     find_p_value,
 )
+from ride_duration.stats.whole_days import LEAST_SHARE
 from ride_duration.store.variant import Variant
 
-#: A date with a smaller share of a usual day's rides is a stray one, or a day on which the city stood still: a blizzard
-#: in the reference would make every week without one look different.
-_STRAY = 1 / 3
-
-#: Features whose bins tell weekdays apart.
-OF_WEEKDAYS = ("weekday", "hour_of_week")
+#: Added to the seed of a window for the draws of the window before.
+_BEFORE = 1_000
 
 _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
     "missing_in_reference", "p_value", "adjusted", "beyond", "edges", "share_in_reference", "share",
-    "rides", "separation",
+    "rides", "separation", "p_value_to_previous", "adjusted_to_previous", "changed",
 )  # fmt: skip
 
 
@@ -77,11 +84,13 @@ def measure_drift(
 
     Returns:
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
-        the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; `edges`, the
+        the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; the same two
+        and whether it has `changed` against the window before; `edges`, the
         inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values);
         `rides`, how many of the window;
         `separation` of all features together, of the newest window alone. Empty where the package has no reference, as
-        those of former programs. What was not recorded, or not asked for, is not compared.
+        those of former programs. What was not recorded, or not asked for, is not compared, nor are days that are
+        incidents or were not recorded as a whole: of a window at least half of the days, and for `CALENDAR` all.
     """
     version = find_version(daily_sums, monitoring)
     package = registered_packages[version]() if version in registered_packages else None
@@ -95,15 +104,16 @@ def measure_drift(
         counts, values = _load_counts(logged_days, reference, days, version)
     else:
         counts, values = count_rides(scored_trips, package, reference.edges, days, version, monitoring)
+    comparable = find_comparable_days(counts, find_incident_days(daily_sums, monitoring, version, days))
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
         window = slice(end - limits.window_days, end)
-        if not counts or next(iter(counts.values()))[window].sum() == 0:
-            break
-        table = compare_window(reference, days, counts, values, window, limits, number)
+        table = compare_window(reference, days, counts, values, window, limits, number, comparable)
+        if table.empty:
+            continue
         # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
-        rides = None if number or monitoring.is_of_log else _take_rides(days, values, window)
+        rides = None if number or monitoring.is_of_log else _take_rides(days, values, window, comparable)
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
         tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
@@ -138,7 +148,7 @@ def read_reference(package: ModelPackage) -> Reference:
         edges[str(feature)] = lows[np.isfinite(lows)]
         by_day = counted.pivot(index="day", columns="bin", values="rows").sort_index()
         rides = by_day.sum(axis=1)
-        by_day = by_day[rides >= _STRAY * rides.median()]
+        by_day = by_day[rides >= LEAST_SHARE * rides.median()]
         counts[str(feature)] = by_day.to_numpy(dtype=np.float64)
     days = np.array(by_day.index.to_numpy(), dtype="datetime64[D]")
     return Reference(days, edges, counts, pq.read_table(io.BytesIO(package.contents[ROWS])).to_pandas())
@@ -165,12 +175,18 @@ def _take_rides(
     days: NDArray[np.datetime64],
     values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]],
     window: slice,
+    comparable: dict[str, NDArray[np.bool_]],
 ) -> pd.DataFrame:
-    """Return the features of the rides of a window whose values were kept, and their days."""
-    features = {name: batches for name, batches in values.items() if name not in ANSWERS and batches}
+    """Return the features of the rides of a window whose values were kept, and their days.
+
+    Without the calendar where days of the window are left out, which rides of other days could be told by.
+    """
+    chosen = next(iter(comparable.values()))
+    left_out = ANSWERS if chosen[window].all() else (*ANSWERS, *CALENDAR)
+    features = {name: batches for name, batches in values.items() if name not in left_out and batches}
     day = np.concatenate([day for day, _ in next(iter(features.values()))])
     columns = {name: np.concatenate([numbers for _, numbers in batches]) for name, batches in features.items()}
-    within = (day >= window.start) & (day < window.stop)
+    within = (day >= window.start) & (day < window.stop) & chosen[day]
     return pd.DataFrame({name: kept[within] for name, kept in ({"day": days[day]} | columns).items()})
 
 
@@ -182,6 +198,7 @@ def compare_window(
     window: slice,
     limits: DriftLimits,
     seed: int,
+    comparable: dict[str, NDArray[np.bool_]] | None = None,
 ) -> pd.DataFrame:
     """Compare the days of one window with the reference.
 
@@ -193,37 +210,63 @@ def compare_window(
         window: Which of the days.
         limits: When a feature counts as other than in the reference.
         seed: Of the draws.
+        comparable: Of `find_comparable_days`; found from the counts if not given.
 
     Returns:
-        The rows of `measure_drift` for the window, without `separation`.
+        The rows of `measure_drift` for the window, without `separation`; none of a feature of which too few days can be
+        compared.
     """
-    drawn = draw_days(find_weekdays(reference.days), find_weekdays(days[window]), limits.draws, seed)
+    comparable = comparable or find_comparable_days(counts, np.zeros(len(days), dtype=bool))
     before = slice(window.start - limits.window_days, window.start)
+
+    @cache
+    def draw(chosen: tuple[int, ...], seed: int = seed) -> Drawn:
+        return draw_days(find_weekdays(reference.days), find_weekdays(days[list(chosen)]), limits.draws, seed)
+
     rows = []
     for name, by_day in counts.items():
-        now, then, total = by_day[window].sum(axis=0), by_day[before].sum(axis=0), reference.counts[name].sum(axis=0)
-        psi = float(compute_psi(total, now))
-        in_window = [numbers[(day >= window.start) & (day < window.stop)] for day, numbers in values[name]]
+        chosen = choose_days(name, comparable[name], window)
+        if not len(chosen):
+            continue
+        earlier = choose_days(name, comparable[name], before) if before.start >= 0 else np.empty(0, dtype=int)
+        drawn = draw(tuple(chosen.tolist()))
+        now, then, total = by_day[chosen].sum(axis=0), by_day[earlier].sum(axis=0), reference.counts[name].sum(axis=0)
+        psi, to_previous = float(compute_psi(total, now)), float(compute_psi(then, now))
+        # Two windows that nothing but chance tells apart: the window before in the place of the reference.
+        both = drawn._replace(reference=draw(tuple(earlier.tolist()), seed + _BEFORE).window) if len(earlier) else None
+        in_window = [numbers[np.isin(day, chosen)] for day, numbers in values[name]]
         rows.append(
             {
                 "first": days[window][0], "last": days[window][-1], "feature": name, "psi": psi,
-                "psi_to_previous": float(compute_psi(then, now)) if then.sum() else np.nan,
+                "psi_to_previous": to_previous if both else np.nan,
                 "jensen_shannon": float(compute_jensen_shannon(total, now)),
                 "wasserstein": compute_wasserstein(
                     _quantiles(reference.rows[name].to_numpy(dtype=np.float64)), _quantiles(np.concatenate(in_window))
                 ),
                 "missing": now[-1] / max(now.sum(), 1.0), "missing_in_reference": total[-1] / max(total.sum(), 1.0),
                 "p_value": find_p_value(psi, reference.counts[name], drawn, of_weekdays=name in OF_WEEKDAYS),
+                "p_value_to_previous": np.nan if both is None
+                else find_p_value(to_previous, reference.counts[name], both, of_weekdays=name in OF_WEEKDAYS),
                 "edges": reference.edges[name].tolist(),
                 "share_in_reference": (total / max(total.sum(), 1.0)).tolist(),
                 "share": (now / max(now.sum(), 1.0)).tolist(), "rides": now.sum(),
             }
         )  # fmt: skip
+    if not rows:
+        return pd.DataFrame(columns=list(_SCORE_COLUMNS))
     table = pd.DataFrame(rows)
-    adjusted = adjust_for_number(dict(zip(table["feature"], table["p_value"], strict=True)))
-    table["adjusted"] = [adjusted[name] for name in table["feature"]]
+    table["adjusted"] = _adjust(table, "p_value")
     table["beyond"] = (table["adjusted"] <= limits.alpha) & (table["psi"] >= limits.psi)
+    table["adjusted_to_previous"] = _adjust(table, "p_value_to_previous")
+    table["changed"] = (table["adjusted_to_previous"] <= limits.alpha) & (table["psi_to_previous"] >= limits.psi)
     return table
+
+
+def _adjust(table: pd.DataFrame, column: str) -> list[float]:
+    """Return the p-values of the features (n,) adjusted for how many are known; NaN for those that are not."""
+    known = table[table[column].notna()]
+    adjusted = adjust_for_number(dict(zip(known["feature"], known[column], strict=True)))
+    return [adjusted.get(name, np.nan) for name in table["feature"]]
 
 
 def _quantiles(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

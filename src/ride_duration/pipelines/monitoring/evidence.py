@@ -45,8 +45,8 @@ class DailySums(NamedTuple):
     width: Numbers
     within_5: Numbers
 
-    def select(self, chosen: NDArray[np.bool_]) -> DailySums:
-        """Return the chosen days (n,) alone."""
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.int_]) -> DailySums:
+        """Return the chosen days alone: those that are true (n,), or by their positions."""
         return DailySums._make(values[chosen] for values in self)
 
     @property

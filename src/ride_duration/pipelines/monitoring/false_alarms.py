@@ -13,12 +13,14 @@ from ride_duration.errors import NotFound
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.expected_error import PREDICTED, ExpectedError, has_error_model
 from ride_duration.model_package.reference import COUNTS, ROWS
-from ride_duration.pipelines.monitoring.drift import OF_WEEKDAYS, Reference, find_weekdays, read_reference
+from ride_duration.pipelines.monitoring.comparable_days import OF_WEEKDAYS
+from ride_duration.pipelines.monitoring.drift import Reference, find_weekdays, read_reference
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incidents import find_level_incidents
-from ride_duration.pipelines.monitoring.parameters import DriftLimits, Thresholds
+from ride_duration.pipelines.monitoring.limits import DriftLimits, Thresholds
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.calibration import DriftAlarms, count_drift_alarms
+from ride_duration.stats.day_runs import draw_runs
 from ride_duration.trips.features import METERED
 from ride_duration.trips.records import DURATION
 
@@ -153,6 +155,9 @@ def sum_reference(reference: Reference, package: ModelPackage) -> DailySums:
 def count_verdicts(days: DailySums, spread: float, thresholds: Thresholds, windows: int) -> dict[str, float]:
     """Return the share of each verdict among windows of days drawn again, whose months have effects of their own.
 
+    Days are drawn in runs of 3 to 7 days, since a level that lasts is what the cumulative sum and two fortnights feel.
+    Of incidents those of the level are counted; groups of rides, records and silences have no rows in a reference.
+
     Args:
         days: Sums of the days that are drawn from.
         spread: Standard deviation of the logarithm of a month's effect on all durations.
@@ -160,18 +165,11 @@ def count_verdicts(days: DailySums, spread: float, thresholds: Thresholds, windo
         windows: How many.
     """
     rng = np.random.default_rng(_SEED)
-    weekdays = find_weekdays(days.day)
-    of_weekday = [np.flatnonzero(weekdays == weekday) for weekday in range(7)]
     found = Counter[str]()
     begin = np.datetime64("2001-01-01")  # a Monday
     for _ in range(windows):
         effects = spread * rng.standard_normal(2)
-        drawn = np.array(
-            [
-                rng.choice(of_weekday[day % 7] if len(of_weekday[day % 7]) else np.arange(len(weekdays)))
-                for day in range(_BEFORE + _WINDOW)
-            ]
-        )
+        drawn = draw_runs(days.day, np.arange(_BEFORE + _WINDOW) % 7, rng)
         shifted = slow_down(days.select(drawn), np.exp(np.repeat(effects, (_BEFORE, _WINDOW))))
         shifted = shifted._replace(day=begin + np.arange(_BEFORE + _WINDOW))
         incidents = find_level_incidents(
@@ -206,6 +204,7 @@ def describe_calibration(calibration: Calibration) -> str:
         f"  {'and in enough windows':<28}{drift.repeated:>9.2%}  of the groups: after all steps",
         "",
         f"Verdicts, though nothing but the month has changed ({calibration.windows} windows of {_WINDOW} days each)",
+        "  (drawn in runs of 3 to 7 days; of incidents, those of the level alone are counted)",
         f"  {'spread of months (log)':<24}" + "".join(f"{kind:>14}" for kind in kinds),
     ]
     for spread, shares in calibration.verdicts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.daily_sums import CHECKS, FROM, select_checks, select_days
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.incidents import find_excesses, find_level_incidents
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.incidents import compare_ratios, find_excesses, find_level_incidents
+from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.pipelines.monitoring.skew import PROBED
 from ride_duration.pipelines.monitoring.verdict_text import describe_difference
 
@@ -27,7 +28,7 @@ class Incident(NamedTuple):
 
     Attributes:
         day: datetime64[D].
-        kind: `level`, `group`, `doubled`, `out_of_range`, `silent` or `skew`.
+        kind: `level`, `group`, `doubled`, `out_of_range`, `silent`, `unreported` or `skew`.
         source: The group of rides, or the version; empty where all are concerned.
         text: What is unusual about it, in numbers.
     """
@@ -51,14 +52,21 @@ def find_incidents(
         first: The first day that is known.
         last: The last day of the window.
     """
-    days = select_days(daily_sums, version, moment, first, last)
+    marked = monitoring.marked_days if isinstance(monitoring, Monitored) else np.empty(0, dtype="datetime64[D]")
+    # What people have marked says nothing of what is usual, and needs not be found.
+    daily_sums = daily_sums[~np.isin(_find_dates(daily_sums), marked)]
+    skewed = _find_skew(daily_sums, version, first, last)
+    own = [one for one in skewed if one.source == _name_version(version)]
+    # Answers that are not the package's are compared with nothing, and do not become usual.
+    answered = daily_sums[~mark_days(_find_dates(daily_sums), own)]
+    days = select_days(answered, version, moment, first, last)
     found = [
         *_find_levels(days, monitoring),
-        *_find_groups(daily_sums, days, monitoring, version, moment),
+        *_find_groups(answered, days, monitoring, version, moment),
         *_check_records(daily_sums, days.day, monitoring),
-        *_find_skew(daily_sums, version, first, last),
+        *skewed,
     ]
-    return sorted(found, key=lambda incident: incident.day)
+    return sorted((one for one in found if one.day not in marked), key=lambda incident: incident.day)
 
 
 def mark_days(days: Days, incidents: list[Incident]) -> NDArray[np.bool_]:
@@ -84,6 +92,22 @@ def describe_incidents(incidents: list[Incident]) -> list[str]:
     ]
 
 
+def describe_marks(monitored: Monitored, first: str) -> list[str]:
+    """Say which days from the first on people have marked: one sentence for days in a row with one reason."""
+    rows: list[list[tuple[str, str, str]]] = []
+    for mark in monitored.marked:
+        if mark[0] < first:
+            continue
+        if rows and rows[-1][-1][1:] == mark[1:] and np.datetime64(mark[0]) - np.datetime64(rows[-1][-1][0]) == 1:
+            rows[-1].append(mark)
+        else:
+            rows.append([mark])
+    return [
+        f"{row[0][0]}{f' to {row[-1][0]}, {len(row)} days' if len(row) > 1 else ''}: marked by {row[0][1]}, {row[0][2]}"
+        for row in rows
+    ]
+
+
 def _find_levels(days: DailySums, monitoring: Monitoring) -> list[Incident]:
     limits = monitoring.verdict_thresholds
     levels = _compute_levels(days, limits.min_rides_of_a_day)
@@ -104,57 +128,76 @@ def _find_groups(
     names = sorted(str(name) for name in known if str(name).startswith(FROM))
     of_group = [select_days(daily_sums, version, moment, first, last, name) for name in names]
     levels = [_compute_levels(group, limits.min_rides_of_a_group) for group in of_group]
-    incidents = []
-    for number, name in enumerate(names):
-        found, off = compare_group(levels[number], levels[:number] + levels[number + 1 :], limits.group_level, before)
-        incidents += [
-            Incident(
-                days.day[day], "group", name,
-                f"rides {name} took {off[day]:.2f} of the time that is usual for them against other rides",
-            )
-            for day in np.flatnonzero(found)
-        ]  # fmt: skip
-    return incidents
+    return [
+        Incident(days.day[one.day], "group", " or ".join(names[number] for number in one.groups), _say(one, names))
+        for one in compare_groups(np.reshape(levels, (len(names), len(days.day))), limits.group_level, before)
+    ]
 
 
-def compare_group(
-    group: Floats, others: list[Floats], beyond: float, days_before: int
-) -> tuple[NDArray[np.bool_], Floats]:
-    """Say on which days a group is far from most of the other groups.
+class OddGroup(NamedTuple):
+    """A group that is far from the others on a day.
+
+    Attributes:
+        day: Position of the day.
+        groups: Position of the group; two, where only these were known and one of them must be it.
+        off: The first group's rides against the others, by what is usual: 1 where it is as usual.
+    """
+
+    day: int
+    groups: tuple[int, ...]
+    off: float
+
+
+def compare_groups(levels: Floats, beyond: float, days_before: int) -> list[OddGroup]:
+    """Find groups that are far from most of the other groups, each pair against its own usual difference.
+
+    Only pairs whose usual difference is known say anything. Of two groups alone nobody can say which one is off.
 
     Args:
-        group: Σ actual / Σ predicted of each day (n,); NaN where there are too few rides.
-        others: The same of each of the other groups.
+        levels: Σ actual / Σ predicted of each group and day (groups, n); NaN where there are too few rides.
         beyond: Largest relative deviation, from what is usual between two groups, that is none.
         days_before: So many days before say what is usual.
-
-    Returns:
-        Which days (n,), and how far off the group is, on the median of the others: 1 where it is as usual.
     """
-    ratios = np.full((len(others), len(group)), np.nan)
-    found = np.zeros(ratios.shape, dtype=bool)
-    for number, other in enumerate(others):
-        ratio = group / other
-        if np.isnan(ratio).all():
+    number, days = levels.shape
+    known, far = np.zeros((2, number, number, days), dtype=bool)
+    off = np.full((number, number, days), np.nan)
+    for one, other in combinations(range(number), 2):
+        ratio = levels[one] / levels[other]
+        compared = compare_ratios(ratio, beyond, days_before)
+        off[one, other], off[other, one] = ratio / compared.usual, compared.usual / ratio
+        known[one, other] = known[other, one] = ~np.isnan(off[one, other])
+        far[one, other] = far[other, one] = compared.found
+    odd = []
+    for day in np.flatnonzero(far.any(axis=(0, 1))).tolist():
+        pairs = known[:, :, day].sum(axis=1)
+        if (pairs > 0).sum() == 2:
+            one, other = np.flatnonzero(pairs).tolist()
+            odd.append(OddGroup(day, (one, other), float(off[one, other, day])))
             continue
-        found[number] = find_level_incidents(ratio, beyond, days_before)
-        ratios[number] = ratio / np.nanmedian(ratio[~found[number]])
-    known = ~np.isnan(ratios)
-    far = found.sum(axis=0) > known.sum(axis=0) / 2
-    off = np.ones(len(group))
-    for day in np.flatnonzero(far):
-        off[day] = np.median(ratios[known[:, day], day])
-    return far, off
+        most = np.flatnonzero(2 * far[:, :, day].sum(axis=1) > np.maximum(pairs, 2)).tolist()
+        odd += [OddGroup(day, (group,), float(np.nanmedian(off[group, :, day]))) for group in most]
+    return odd
+
+
+def _say(odd: OddGroup, names: list[str]) -> str:
+    one, *other = (names[number] for number in odd.groups)
+    against = f"rides {other[0]}: one of the two is off" if other else "other rides"
+    return f"rides {one} took {odd.off:.2f} of the time that is usual for them against {against}"
 
 
 def _check_records(daily_sums: pd.DataFrame, days: Days, monitoring: Monitoring) -> list[Incident]:
     limits, before = monitoring.incident_limits, monitoring.verdict_thresholds.incident_days_before
     checks = select_checks(daily_sums, str(days[0]), str(days[-1]))
-    records, doubled, out_of_range, silent = (checks[name].to_numpy(dtype=np.float64) for name in CHECKS)
+    records, doubled, out_of_range, silent, unreported = (checks[name].to_numpy(dtype=np.float64) for name in CHECKS)
     enough = np.where(records >= monitoring.verdict_thresholds.min_rides_of_a_day, records, np.nan)
     looked_at = {
         "doubled": (doubled / enough, limits.least_doubled, "{:.1%} of the records repeat another one"),
         "out_of_range": (out_of_range / enough, limits.least_out_of_range, "{:.1%} of the records are out of range"),
+        "unreported": (
+            unreported / enough,
+            limits.least_unreported,
+            "{:.1%} of the rides have no valid actual duration, though the time for reports is over",
+        ),
         "silent": (silent, limits.least_silent_hours - 0.5, "not one record for {:.0f} hours"),
     }
     return [
@@ -175,12 +218,21 @@ def _find_skew(daily_sums: pd.DataFrame, version: int, first: str, last: str) ->
         Incident(
             np.datetime64(row["day"], "D"),
             SKEW,
-            f"version {row['version']}",
+            _name_version(row["version"]),
             f"{row['differing']:.0f} of {row['probed']:.0f} answers of version {row['version']} differ from what its "
             f"package says, {describe_difference(row['largest_difference'])}",
         )
         for row in found.to_dict("records")
     ]
+
+
+def _name_version(version: int) -> str:
+    return f"version {version}"
+
+
+def _find_dates(daily_sums: pd.DataFrame) -> Days:
+    dates: Days = pd.DatetimeIndex(daily_sums["day"]).to_numpy().astype("datetime64[D]")
+    return dates
 
 
 def _compute_levels(days: DailySums, least: int) -> Floats:

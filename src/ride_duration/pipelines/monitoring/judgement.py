@@ -12,15 +12,23 @@ from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.acceptance import (
     compare_with,
     find_accepted,
+    find_level_since,
     leave_out_accepted,
     offer_change,
     to_entry,
 )
-from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
+from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
+from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
 from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
-from ride_duration.pipelines.monitoring.incident_days import SKEW, describe_incidents, find_incidents, mark_days
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.incident_days import (
+    SKEW,
+    describe_incidents,
+    describe_marks,
+    find_incidents,
+    mark_days,
+)
+from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.pipelines.monitoring.skew import describe_probe
 from ride_duration.pipelines.monitoring.verdict import decide
 from ride_duration.stats.day_bounds import bound_ratio
@@ -38,7 +46,7 @@ _NEXT = {
     Finding.OK: "nothing to do; look again when the next days are known",
     Finding.WATCH: "look again in a week; the report shows what moved",
     Finding.RETRAIN: "train on newer months: `kedro run --params=train_data=MONTHS,val_data=MONTH`, same --env",
-    Finding.INCIDENT: "find what broke on these days (meters, a source, a blizzard); do not train on them",
+    Finding.INCIDENT: "find what broke (meters, a source, a blizzard); `kedro monitor mark DAY..DAY` leaves days out",
     Finding.INSUFFICIENT: "wait for more actual durations, or score more months",
 }
 
@@ -46,7 +54,8 @@ _NEXT = {
 def judge_window(
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
-    monitoring: Monitoring,
+    monitoring: Monitored,
+    label_figures: dict[str, Any] | None = None,
     decisions: Sequence[DecisionRow] = (),
 ) -> dict[str, Any]:
     """Decide about the version that scored the last day of the window.
@@ -55,50 +64,68 @@ def judge_window(
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
         monitoring: Says which months, and where each finding begins.
-        decisions: Changes that somebody has accepted.
+        label_figures: Of `summarise_labels`; none for scored months.
+        decisions: Changes that somebody has accepted; they hold for official verdicts.
 
     Returns:
-        `verdict`, `cause`, `reasons`, `gain`, `next`; `version`, `moment`, `first` and `last` day; the figures of the
-        window, each with its day bounds; `drifted` features, and the `separation` of all of them together; `incidents`,
-        days, and what broke on them, `broken`; `probed`, what was scored again of each version;
-        `accepted`, what the days are compared with, and `offer`, what could be accepted now, each None where there is
-        nothing; `missing`, what could
-        not be looked at; the page about it, `report`.
+        Whether it is `official`, and if not, why it is `exploratory`; `verdict`, `cause`, `reasons`, `gain`, `next`;
+        `version`, `moment`, `first` and `last` day that has answers; the figures of the window, each with its day
+        bounds; `drifted` features, and the `separation` of all of them together; `incidents`, days, and what broke on
+        them, `broken`; days that people have `marked`; `probed`, what was scored again of each version; `accepted`,
+        what the days are compared with, and `offer`, what could be accepted now, each None where there is nothing;
+        `missing`, what could not be looked at; the page about it, `report`.
     """
     version = find_version(daily_sums, monitoring)
     moment, missing = _find_moment(daily_sums, version, monitoring)
-    days, incidents = find_days(daily_sums, monitoring, version, moment)
-    begin = monitoring.day_before
-    broken = [
-        incident
-        for incident in find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
-        if incident.day >= np.datetime64(monitoring.first_day)
-    ]
+    days = select_window(daily_sums, monitoring, version, moment)
+    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
+    broken = [incident for incident in found if incident.day >= np.datetime64(monitoring.first_day)]
+    incidents = mark_days(days.day, broken)
     evidence = Evidence.LOG if monitoring.is_of_log else Evidence.SCORED
+    official, limits = not monitoring.why_exploratory, monitoring.verdict_thresholds
     accepted = find_accepted(decisions, version, evidence, moment, monitoring.last_day)
-    has_level = bool(accepted) and (accepted[-1].level, accepted[-1].error_ratio) != (1.0, 1.0)
-    limits = monitoring.verdict_thresholds
+    if accepted and not official:
+        missing.append("changes that were accepted: they hold for official verdicts alone")
+        accepted = []
     drift_scores = leave_out_accepted(drift_scores, accepted, monitoring.drift_limits.psi)
     drifted, more_missing = find_drifted(drift_scores, monitoring.drift_limits)
+    least = limits.min_rides_of_a_day
+    lacking = select_lacking(daily_sums, version, monitoring.first_day, monitoring.last_day, least)
     year_before = daily_sums[daily_sums["day"].astype(str) < monitoring.first_day]
+    marked = np.isin(days.day, monitoring.marked_days)
     verdict = decide(
-        compare_with(days, accepted),
-        incidents,
+        compare_with(days, accepted).select(~marked),
+        incidents[~marked],
         drifted,
         more_missing,
-        monitoring.verdict_thresholds,
+        limits,
         _find_year_before(year_before, moment, version, monitoring),
-        accepted[-1].since if has_level else None,
+        lacking[~marked],
+        find_level_since(accepted),
     )
-    counted = days.labelled >= limits.min_rides_of_a_day
-    offer = offer_change(days, counted & ~incidents, verdict, drift_scores, drifted, accepted, limits)
-    if drift_scores.empty:
+    counted = days.labelled >= least
+    usable = counted & ~incidents & ~marked
+    offer = offer_change(days, usable, verdict, drift_scores, drifted, accepted, limits) if official else None
+    answered = days.day[days.rides > 0] if days.rides.any() else days.day
+    if to_come := monitoring.days_to_come:
+        missing.append(f"{to_come[0]} to {to_come[1]}: these days are not over")
+    if lacking.any():
+        missing.append(f"{describe_days(days.day[lacking])}: fewer actual durations than usual are reported")
+    if drift_scores.empty and not days.rides[-monitoring.drift_limits.window_days :].any():
+        missing.append(f"drift: no rides in the last {monitoring.drift_limits.window_days} days")
+    elif drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
-    elif lacking := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"])):
+    elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
         where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
-        missing.append(f"drift of {', '.join(lacking)}: {where}")
-    if np.isnan(days.expected[counted]).all():
-        missing.append("expected error: the package has no error model (released by a former version)")
+        missing.append(f"drift of {', '.join(unknown)}: {where}")
+    if not drift_scores.empty and not set(CALENDAR) & set(drift_scores["feature"]):
+        missing.append(f"drift of {', '.join(CALENDAR)}: no week of the last ones without a gap or an incident")
+    if not counted.any():
+        missing.append(f"expected error: not one day with {least} labelled rides yet")
+    elif np.isnan(days.expected[counted]).all():
+        missing.append(
+            "expected error: the package is not registered here, or has no error model (of a former version)"
+        )
     probed = describe_probe(daily_sums, monitoring)
     missing += [
         f"{one['drawn']:,} answers of version {one['version']} scored again: it is not registered here any more"
@@ -107,36 +134,51 @@ def judge_window(
     ]
     skewed = verdict.finding == Finding.INCIDENT and any(incident.kind == SKEW for incident in broken)
     return {
+        "official": official, "exploratory": monitoring.why_exploratory,
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": _NEXT_OF_SKEW if skewed else _NEXT[verdict.finding],
         "probed": probed, "accepted": to_entry(accepted[-1]) if accepted else None,
         "offer": None if offer is None else offer | {"evidence": str(evidence), "moment": moment},
         "window": monitoring.window, "evidence": str(evidence),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
-        "version": version, "moment": moment, "first": str(days.day[np.argmax(days.rides > 0)]),
-        "last": str(days.day[-1]),
-        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days)] * 3},
+        "version": version, "moment": moment, "first": str(answered[0]), "last": str(answered[-1]),
+        "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days, label_figures)] * 3},
         "drifted": drifted, "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
-        "broken": describe_incidents(broken), "missing": missing, "report": monitoring.report,
+        "broken": describe_incidents(broken), "marked": describe_marks(monitoring, monitoring.first_day),
+        "missing": missing, "report": monitoring.report,
     }  # fmt: skip
 
 
-def _find_labelled_share(days: DailySums) -> float | None:
-    """Return the share of the rides whose duration is known, on days of which enough is known."""
-    known = days.labelled > 0
-    return _rounded(days.labelled[known].sum() / days.rides[known].sum()) if known.any() else None
+def _find_labelled_share(days: DailySums, label_figures: dict[str, Any] | None) -> float | None:
+    """Return the share of the rides whose duration is known: of the log, on days that are not open."""
+    if label_figures:
+        share: float | None = label_figures["labelled"]
+        return share
+    rides = days.rides.sum()
+    return _rounded(days.labelled.sum() / rides) if rides else None
+
+
+def describe_days(days: np.ndarray) -> str:
+    """Name days (n,) in the order of time, those that follow one another by the first and the last."""
+    runs = np.split(days, np.flatnonzero(np.diff(days) > np.timedelta64(1, "D")) + 1)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def find_days(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> tuple[DailySums, np.ndarray]:
     """Return the days of the window, and which of them (n,) are incidents: days on which something broke."""
-    begin = monitoring.day_before
-    days = select_days(daily_sums, version, moment, begin, monitoring.last_day, slice_)
-    within = days.select(days.day >= np.datetime64(monitoring.first_day))
-    found = find_incidents(daily_sums, monitoring, version, moment, begin, monitoring.last_day)
+    within = select_window(daily_sums, monitoring, version, moment, slice_)
+    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
     return within, mark_days(within.day, found)
+
+
+def select_window(
+    daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
+) -> DailySums:
+    """Return the days of the window."""
+    return select_days(daily_sums, version, moment, monitoring.first_day, monitoring.last_day, slice_)
 
 
 def measure(days: DailySums) -> dict[str, list[float | None]]:

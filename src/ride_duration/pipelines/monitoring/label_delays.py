@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ride_duration.datasets.prediction_log import MonitoredStore
-from ride_duration.pipelines.monitoring.parameters import LogLimits, Monitoring
+from ride_duration.datasets.monitored_store import MonitoredStore
+from ride_duration.pipelines.monitoring.limits import LogLimits
+from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DELAY_EDGES, DayState
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
@@ -18,45 +19,57 @@ from ride_duration.trips.records import DURATION
 
 _DAY = 86_400.0
 
+#: So many days say what is usual for themselves, since there are none before.
+_FIRST_DAYS = 7
+
 
 def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
     """Return which rides (n,) have a valid actual duration."""
     return (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
 
 
-def describe_labels(batches: list[LoggedRides]) -> dict[str, Any]:
-    """Count the reports about the rides of a day: each ride once, whichever versions answered it.
+class LabelCounts:
+    """Counts the reports about the rides of a day, batch by batch: each ride once, whichever versions answered it."""
 
-    Returns:
-        The row of `monitoring_labels`: `doubled` reports say what another one says, `corrected` rides have reports that
-        differ; `delays` counts the time from the drop-off to the first report, between `DELAY_EDGES`, the first bin
-        below and the last above them, without drop-offs before the pick-up; `hours` are the rides and the labelled
-        rides of each hour of the day.
-    """
-    counts = dict.fromkeys(("rides", "labelled", "out_of_range", "reports", "doubled", "corrected"), 0)
-    delays = np.zeros(len(DELAY_EDGES) + 1, dtype=np.int64)
-    hours = np.zeros((24, 2), dtype=np.int64)
-    for batch in batches:
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(("rides", "labelled", "out_of_range", "reports", "doubled", "corrected"), 0)
+        self._delays = np.zeros(len(DELAY_EDGES) + 1, dtype=np.int64)
+        self._hours = np.zeros((24, 2), dtype=np.int64)
+
+    def add(self, batch: LoggedRides) -> None:
+        """Count rides (n)."""
         rides = LoggedRides._make(values[batch.variant != VARIANTS.index(Variant.SHADOW)] for values in batch)
         reported = ~np.isnan(rides.actual)
         labelled = is_labelled(rides)
-        counts["rides"] += len(reported)
-        counts["labelled"] += int(labelled.sum())
-        counts["out_of_range"] += int((reported & ~labelled).sum())
-        counts["reports"] += int(rides.reports.sum())
-        counts["doubled"] += int((rides.reports - rides.values).sum())
-        counts["corrected"] += int((rides.values > 1).sum())
+        self._counts["rides"] += len(reported)
+        self._counts["labelled"] += int(labelled.sum())
+        self._counts["out_of_range"] += int((reported & ~labelled).sum())
+        self._counts["reports"] += int(rides.reports.sum())
+        self._counts["doubled"] += int((rides.reports - rides.values).sum())
+        self._counts["corrected"] += int((rides.values > 1).sum())
         delay = rides.reported_at - (_find_instants(rides) + 60 * rides.actual)
         known = delay[(rides.actual >= 0) & ~np.isnan(delay)]  # a drop-off before the pick-up is no time to count from
-        delays += np.bincount(np.searchsorted(DELAY_EDGES, known, side="right"), minlength=len(delays))
+        self._delays += np.bincount(np.searchsorted(DELAY_EDGES, known, side="right"), minlength=len(self._delays))
         hour = (rides.wall_clock % _DAY // 3600).astype(np.intp)
-        hours[:, 0] += np.bincount(hour, minlength=24)
-        hours[:, 1] += np.bincount(hour[labelled], minlength=24)
-    return {**counts, "delays": delays.tolist(), "hours": hours.tolist(), "state": str(DayState.OPEN)}
+        self._hours[:, 0] += np.bincount(hour, minlength=24)
+        self._hours[:, 1] += np.bincount(hour[labelled], minlength=24)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the row of `monitoring_labels`.
+
+        `doubled` reports say what another one says, `corrected` rides have reports that differ; `delays` counts the
+        time from the drop-off to the first report, between `DELAY_EDGES`, the first bin below and the last above them,
+        without drop-offs before the pick-up; `hours` are the rides and the labelled rides of each hour of the day.
+        """
+        counted = {"delays": self._delays.tolist(), "hours": self._hours.tolist()}
+        return {**self._counts, **counted, "state": str(DayState.OPEN)}
 
 
 def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> dict[str, DayState]:
     """Say how much is known of each day of the log.
+
+    What is usual is the median share of the final days before; a day of which less is reported does not become usual,
+    however many of them there are.
 
     Args:
         labels: Rows of `monitoring_labels`, in the order of their days.
@@ -65,15 +78,20 @@ def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> 
     """
     patience = find_delay(labels, limits.final_quantile)
     ends = {row["day"]: find_midnight(row["day"], 1) for row in labels}
-    final = [row for row in labels if patience is not None and now >= ends[row["day"]] + patience]
-    # What is usual is not known before a day is final: then all rides are waited for.
-    shares = [row["labelled"] / row["rides"] for row in final[-limits.usual_days :] if row["rides"]]
-    usual = float(np.median(shares)) if shares else 1.0
+    overdue = [row["day"] for row in labels if patience is not None and now >= ends[row["day"]] + patience]
+    shares = {row["day"]: row["labelled"] / row["rides"] if row["rides"] else 0.0 for row in labels}
+    # Before a day is final nothing is usual: then all rides are waited for, and the first days say what is usual.
+    usual = [shares[day] for day in overdue[:_FIRST_DAYS]] or [1.0]
+    final: list[float] = []
     states = {}
-    for row in labels:
-        enough = row["labelled"] > 0 and row["labelled"] >= limits.usual_share * usual * row["rides"]
-        states[row["day"]] = DayState.LABELLED if enough and now >= ends[row["day"]] else DayState.OPEN
-    return states | {row["day"]: DayState.FINAL for row in final}
+    for day, share in shares.items():
+        enough = share > 0 and share >= limits.usual_share * float(np.median(final[-limits.usual_days :] or usual))
+        if day in overdue:
+            states[day] = DayState.FINAL if enough else DayState.INCOMPLETE
+            final += [share] if enough else []
+        else:
+            states[day] = DayState.LABELLED if enough and now >= ends[day] else DayState.OPEN
+    return states
 
 
 def find_delay(labels: list[dict[str, Any]], quantile: float) -> float | None:
@@ -100,9 +118,10 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
         monitoring: Says which days.
 
     Returns:
-        `rides`, `labelled` share, `delay_p50`, `delay_p95` and `delay_p99` in hours, `doubled` and `corrected` shares,
-        `out_of_range` share, `hours`: the labelled share by hour of the day (24; None without rides), `patience`: hours
-        after its end when a day is final, and how many days are `open`, `labelled_days` and `final`.
+        `rides`; `labelled`, the share of the rides of days that are not open, None without such days; `delay_p50`,
+        `delay_p95` and `delay_p99` in hours; `doubled` and `corrected` shares, `out_of_range` share; `hours`: the
+        labelled share by hour of the day (24; None without rides); `patience`: hours after its end when a day is final;
+        and how many days are `open`, `labelled_days`, `final` and `incomplete`.
     """
     if not monitoring.is_of_log:
         return {}
@@ -118,9 +137,11 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
     hours = np.sum([row["hours"] for row in window], axis=0) if window else np.zeros((24, 2))
     delays = {quantile: find_delay(window, quantile) for quantile in (0.5, 0.95, 0.99)}
     states = [now_known[row["day"]] for row in window]
+    # Without any report there is no delay, and every day is open: then all rides lack one.
+    closed = [row for row in window if patience is None or now_known[row["day"]] != DayState.OPEN]
     return {
         "rides": total["rides"],
-        "labelled": _share(total["labelled"], total["rides"]),
+        "labelled": _share(sum(row["labelled"] for row in closed), sum(row["rides"] for row in closed)),
         "out_of_range": _share(total["out_of_range"], total["rides"]),
         "doubled": _share(total["doubled"], total["reports"]),
         "corrected": _share(total["corrected"], total["rides"]),
@@ -130,6 +151,7 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
         "open": states.count(DayState.OPEN),
         "labelled_days": states.count(DayState.LABELLED),
         "final": states.count(DayState.FINAL),
+        "incomplete": states.count(DayState.INCOMPLETE),
     }
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ride_duration.datasets.prediction_log import Increment, MonitoredStore
+from ride_duration.datasets.monitored_store import MonitoredStore
+from ride_duration.datasets.prediction_log import Increment
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.expected_error import ExpectedError, has_error_model
 from ride_duration.pipelines.monitoring.daily_sums import ALL, PARTS_OF_DAY, SUMS
-from ride_duration.pipelines.monitoring.label_delays import describe_labels, is_labelled
+from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DayEvidence
@@ -62,8 +63,9 @@ def compute_increment(
         for number, day in enumerate(news.days, 1):
             if number % _STEP == 1:
                 log.info("       day %d of %d with news: %s", number, len(news.days), day)
-            rides = list(prediction_log.read_rides(day, monitoring.log_limits.rows))
-            yield compute_day(day, rides, open_package, monitoring.log_limits.rides_of_a_day)
+            champions = prediction_log.find_champions(day)
+            rides = prediction_log.read_rides(day, monitoring.log_limits.rows)
+            yield compute_day(day, champions, rides, open_package, monitoring.log_limits.rides_of_a_day)
 
     return Increment(compute(), news)
 
@@ -83,48 +85,57 @@ class MonitoredPackage:
 
 
 def compute_day(
-    day: str, batches: list[LoggedRides], open_package: Callable[[int], MonitoredPackage | None], rides_of_a_day: int
+    day: str,
+    champions: Iterable[int],
+    batches: Iterable[LoggedRides],
+    open_package: Callable[[int], MonitoredPackage | None],
+    rides_of_a_day: int,
 ) -> DayEvidence:
-    """Compute all that is kept of one day.
+    """Compute all that is kept of one day, in memory that does not depend on the number of its rides.
 
     Args:
         day: For instance 2021-02-01.
+        champions: Versions that answered rides of that day as the champion.
         batches: The day's answers.
         open_package: Returns the package of a version; None where it is not registered here.
         rides_of_a_day: Rides whose values are compared, and that are answered again with the metered distance.
     """
-    sums = _DaySums()
-    chosen = choose_rides(batches, rides_of_a_day)
+    sums, labels, chosen = _DaySums(), LabelCounts(), ChosenRides(rides_of_a_day)
+    opened = {version: open_package(version) for version in champions}
+    packages = {version: package for version, package in opened.items() if package is not None}
+    counts = {version: FeatureCounts(package.package, version) for version, package in packages.items()}
     for rides in batches:
-        for version in np.unique(rides.version).tolist():
-            _add(sums, _select(rides, rides.version == version), int(version), open_package(int(version)))
-    champion = VARIANTS.index(Variant.CHAMPION)
-    features = []
-    for version in sorted({int(v) for rides in batches for v in np.unique(rides.version[rides.variant == champion])}):
-        package = open_package(version)
-        if package is None:
-            continue
-        _answer_again(sums, chosen, version, package)
-        counts = FeatureCounts(package.package, version)
-        for rides in batches:
-            counts.add(rides)
-        features += counts.to_rows(chosen)
-    return DayEvidence(day, sums.to_rows(), describe_labels(batches), features)
+        for version in np.unique(rides.version).astype(int).tolist():
+            _add(sums, _select(rides, rides.version == version), version, open_package(version))
+        labels.add(rides)
+        chosen.add(rides)
+        for count in counts.values():
+            count.add(rides)
+    for version, package in packages.items():
+        _answer_again(sums, chosen.rides, version, package)
+    features = [row for count in counts.values() for row in count.to_rows(chosen.rides)]
+    return DayEvidence(day, sums.to_rows(), labels.to_row(), features)
 
 
-def choose_rides(batches: list[LoggedRides], number: int) -> LoggedRides:
-    """Return about so many rides, always the same ones of a day: those of the smallest hashes, without the shadow's."""
-    shadow = VARIANTS.index(Variant.SHADOW)
-    chosen = [_select(rides, rides.variant != shadow) for rides in batches]
-    together = (
-        LoggedRides._make(np.concatenate([np.empty(0), *values]) for values in zip(*chosen, strict=True))
-        if chosen
-        else LoggedRides._make(np.empty(0) for _ in LoggedRides._fields)
-    )
-    if len(together.predicted) <= number:
-        return together
-    hashes = _hash(together)
-    return _select(together, hashes <= np.partition(hashes, number - 1)[number - 1])
+class ChosenRides:
+    """Some rides of a day, always the same ones: those of the smallest hashes, without the shadow's.
+
+    Args:
+        number: Of rides to choose; more where hashes are equal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.rides = LoggedRides._make(np.empty(0) for _ in LoggedRides._fields)
+
+    def add(self, rides: LoggedRides) -> None:
+        """Choose among these rides (n) and those that were chosen before."""
+        offered = _select(rides, rides.variant != VARIANTS.index(Variant.SHADOW))
+        together = LoggedRides._make(map(np.concatenate, zip(self.rides, offered, strict=True)))
+        if len(together.predicted) > self._number:
+            hashes = _hash(together)
+            together = _select(together, hashes <= np.partition(hashes, self._number - 1)[self._number - 1])
+        self.rides = together
 
 
 class _DaySums:

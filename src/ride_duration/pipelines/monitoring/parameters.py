@@ -1,146 +1,19 @@
-"""Typed parameters of the monitoring: which window is looked at, and where each finding begins."""
+"""Typed parameters of the monitoring: which window is looked at, of what, and since when."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Self
+from collections.abc import Collection
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from numpy.typing import NDArray
+from pydantic import field_validator
 
-from ride_duration.model_package.reference import ANSWERS
+from ride_duration.pipelines.monitoring.limits import DriftLimits, IncidentLimits, LogLimits, SkewLimits, Thresholds
 from ride_duration.pipelines.parameters import Parameters, TripSource, month_problems
-from ride_duration.trips.features import FEATURES
+from ride_duration.trips.clock import find_day
 from ride_duration.trips.months import parse_months
-
-
-class CusumLimits(Parameters):
-    """Where the daily log level counts as moved, see `stats.change`.
-
-    Attributes:
-        clip: Most that one day adds.
-        allowance: What each day may deviate.
-        limit: Where the alarm begins.
-    """
-
-    clip: float = Field(gt=0, allow_inf_nan=False)
-    allowance: float = Field(ge=0, allow_inf_nan=False)
-    limit: float = Field(gt=0, allow_inf_nan=False)
-
-
-class Thresholds(Parameters):
-    """Where each finding begins; `conf/base/parameters_monitoring.yml` has the reason of each.
-
-    Attributes:
-        window_days: Length of the windows that are compared with the thresholds.
-        windows: How many of them, one after the other, must be beyond.
-        log_level: Largest deviation of log(Σ actual / Σ predicted).
-        error_ratio: Largest realised error, as a share of the expected one.
-        error_ratio_lower: What its lower day bound must be above.
-        min_days: Days with labels that a verdict needs.
-        min_rides: Rides with labels that a verdict needs.
-        min_rides_of_a_day: A day with fewer labelled rides does not count as a day.
-        min_gain: Share of the RMSE that retraining must be expected to save.
-        incident_level: Largest relative deviation of a day's level from the median of the days before.
-        incident_days_before: How many labelled days that median is of.
-        incident_share: Share of the days of a window above which it is an incident as a whole.
-        cusum: Where the daily level counts as moved.
-    """
-
-    window_days: int = Field(ge=7, le=90)
-    windows: int = Field(ge=1, le=10)
-    log_level: float = Field(gt=0, lt=1)
-    error_ratio: float = Field(gt=1)
-    error_ratio_lower: float = Field(ge=1)
-    min_days: int = Field(ge=1)
-    min_rides: int = Field(ge=1)
-    min_rides_of_a_day: int = Field(ge=1)
-    min_gain: float = Field(ge=0, lt=1)
-    incident_level: float = Field(gt=0)
-    incident_days_before: int = Field(ge=7)
-    incident_share: float = Field(gt=0, le=1)
-    cusum: CusumLimits
-
-
-class IncidentLimits(Parameters):
-    """Where an incident begins, beside the level of a day (`Thresholds.incident_level`).
-
-    Attributes:
-        group_level: Largest relative deviation of a group's level from the rest, against its usual difference.
-        min_rides_of_a_group: A group with fewer labelled rides a day is not compared.
-        times_usual: How often the usual share, or silence, may be exceeded.
-        least_doubled: Share of repeated records that is never an incident.
-        least_out_of_range: Share of records out of range that is never an incident.
-        least_silent_hours: Whole hours without a record at which a silence may be an incident.
-    """
-
-    group_level: float = Field(gt=0)
-    min_rides_of_a_group: int = Field(ge=1)
-    times_usual: float = Field(gt=1)
-    least_doubled: float = Field(ge=0, lt=1)
-    least_out_of_range: float = Field(ge=0, lt=1)
-    least_silent_hours: int = Field(ge=1, le=24)
-
-
-class DriftLimits(Parameters):
-    """When the rides of a window count as other rides than the reference's, see `stats.drift`.
-
-    Attributes:
-        window_days: Length of the windows; whole weeks, so that calendar features can be compared.
-        windows: How many of them, up to the last day, are looked at.
-        of_them: In how many a feature must differ.
-        draws: How often days of the reference are drawn again.
-        alpha: Largest adjusted p-value.
-        psi: Smallest PSI that matters.
-        missing: Smallest rise of the share of missing values that is named as such.
-    """
-
-    window_days: int = Field(ge=7, multiple_of=7)
-    windows: int = Field(ge=1)
-    of_them: int = Field(ge=1)
-    draws: int = Field(le=100_000)
-    alpha: float = Field(gt=0, lt=1)
-    psi: float = Field(gt=0)
-    missing: float = Field(gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.of_them > self.windows:
-            raise ValueError(f"of_them is {self.of_them}, and there are {self.windows} windows")
-        needed = int(np.ceil((len(FEATURES) + len(ANSWERS)) / self.alpha))
-        if self.draws < needed:
-            raise ValueError(f"draws is {self.draws}: no p-value can be below {self.alpha:g} with fewer than {needed}")
-        return self
-
-
-class SkewLimits(Parameters):
-    """When the service does not answer as the package does that it serves.
-
-    Attributes:
-        rides_of_a_day: Logged answers of a day that are scored again.
-        minutes: Largest difference that is none.
-    """
-
-    rides_of_a_day: int = Field(ge=1, le=10_000)
-    minutes: float = Field(gt=0, lt=1)
-
-
-class LogLimits(Parameters):
-    """How the log is read, and when enough is known of a day.
-
-    Attributes:
-        rows: Rides that are read at a time.
-        rides_of_a_day: Rides of a day whose values are compared, and that are answered again with the metered distance.
-        usual_days: How many of the last final days say which share of the rides is usually reported.
-        usual_share: What part of that share makes a day labelled.
-        final_quantile: Quantile of the label delay after which a day is final.
-    """
-
-    rows: int = Field(ge=1_000, le=2_000_000)
-    rides_of_a_day: int = Field(ge=100, le=100_000)
-    usual_days: int = Field(ge=1, le=366)
-    usual_share: float = Field(gt=0, le=1)
-    final_quantile: float = Field(gt=0.5, lt=1)
 
 
 class Monitoring(TripSource):
@@ -149,6 +22,7 @@ class Monitoring(TripSource):
     Attributes:
         window: Months that were scored, as `parse_months` reads them; or days of what the service logged, as `last_28d`
             or `2021-03-01..2021-03-28`.
+        official_window: The window whose verdicts the page, metrics and alerts of the service follow.
         report_folder: Where the verdict and its report go, below the project.
         monitored_moment: Which answers are evaluated: `at_request_time`, as users get them, or `with_distance`.
         log_limits: How the log is read, and when enough is known of a day.
@@ -159,6 +33,7 @@ class Monitoring(TripSource):
     """
 
     window: str
+    official_window: str = "last_28d"
     report_folder: str = "data/08_reporting"
     monitored_moment: Literal["at_request_time", "with_distance"]
     log_limits: LogLimits
@@ -173,7 +48,10 @@ class Monitoring(TripSource):
         return "" if value is None else str(value)
 
     def _problems(self) -> list[str]:
-        return [*super()._problems(), *(f"window: {problem}" for problem in _find_window_problems(self.window))]
+        problems = [*super()._problems(), *(f"window: {problem}" for problem in _find_window_problems(self.window))]
+        if not _LAST_DAYS.fullmatch(self.official_window):
+            problems.append(f"official_window: '{self.official_window}' does not end with today; write last_28d")
+        return problems
 
     @property
     def report(self) -> str:
@@ -193,15 +71,34 @@ class Monitoring(TripSource):
         first = today - np.timedelta64(int(match[1]), "D")
         return self.model_copy(update={"window": f"{first}..{today - np.timedelta64(1, 'D')}"})
 
+    @staticmethod
+    def find_changed(given: Collection[str]) -> list[str]:
+        """Return the names of the parameters given for one run that say how a verdict is found, and not of what."""
+        return sorted(set(given) & (set(Monitoring.model_fields) - _CHOOSE_WHAT))
+
+    def find_why_exploratory(self, given: Collection[str], *, is_logging: bool) -> str:
+        """Say why a verdict about this window is not what the page, metrics and alerts follow; empty if it is.
+
+        Args:
+            given: Names of the parameters that are given for this run alone.
+            is_logging: Whether the service has logged anything: then months that were scored are looked at besides.
+        """
+        if changed := self.find_changed(given):
+            return f"{', '.join(changed)} given for this run alone"
+        if self.is_of_log:
+            return "" if self.window == self.official_window else f"its window is not {self.official_window}"
+        return "the service logs answers, and these are scored months" if is_logging else ""
+
     @property
     def months(self) -> tuple[str, ...]:
         """The scored months of the window, in the order of time; none for the log."""
         return () if self.is_of_log else parse_months(self.window)
 
     @property
-    def month_before(self) -> str:
-        """The month before the scored months: what is usual for them."""
-        return str(np.datetime64(self.months[0], "M") - 1)
+    def months_before(self) -> tuple[str, ...]:
+        """The months before the scored months, in the order of time: what is usual for them."""
+        number = self.incident_limits.history_months
+        return tuple(str(np.datetime64(self.months[0], "M") - back) for back in range(number, 0, -1))
 
     @property
     def months_of_the_year_before(self) -> tuple[str, ...]:
@@ -222,8 +119,8 @@ class Monitoring(TripSource):
     def day_before(self) -> str:
         """The first of the days before the window that say what is usual for it."""
         if not self.is_of_log:
-            return f"{self.month_before}-01"
-        return str(np.datetime64(self.first_day) - np.timedelta64(self.verdict_thresholds.incident_days_before, "D"))
+            return f"{self.months_before[0]}-01"
+        return str(np.datetime64(self.first_day) - np.timedelta64(self.incident_limits.history_days, "D"))
 
     @property
     def year_before(self) -> tuple[str, str]:
@@ -241,6 +138,48 @@ class Monitoring(TripSource):
             raise ValueError(f"{self.window} has no days before it is resolved")
         return match[1], match[2] or match[1]
 
+
+class Monitored(Monitoring):
+    """What one run looks at: everything that depends on the time, or on the store, is found once.
+
+    Attributes:
+        now: On the store's clock (seconds since 1970-01-01 UTC).
+        why_exploratory: Why the page, metrics and alerts do not follow the verdict; empty: they do.
+        is_what_if: Whether anything but the window is given for this run alone.
+        marked: Days that people have marked as incidents, who, and why.
+    """
+
+    now: float
+    why_exploratory: str = ""
+    is_what_if: bool = False
+    marked: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def last_day(self) -> str:
+        """The last day of the window that is over."""
+        return min(super().last_day, self.yesterday)
+
+    @property
+    def marked_days(self) -> NDArray[np.datetime64]:
+        """The days that people have marked."""
+        return np.array([day for day, _, _ in self.marked], dtype="datetime64[D]")
+
+    @property
+    def days_to_come(self) -> tuple[str, str] | None:
+        """The first and the last day of the window that are not over; None if all are."""
+        asked = super().last_day
+        if asked <= self.yesterday:
+            return None
+        return max(self.first_day, str(np.datetime64(self.yesterday) + 1)), asked
+
+    @property
+    def yesterday(self) -> str:
+        """The last day that is over in New York."""
+        return str(np.datetime64(find_day(self.now)) - 1)
+
+
+#: Parameters that say of what the verdict is, and not how it is found.
+_CHOOSE_WHAT = {"window", "official_window", "report_folder", "source", "sources", "taxi_type"}
 
 #: The whole days before today, and days from the first to the last, of what the service logged.
 _LAST_DAYS = re.compile(r"last_([1-9][0-9]{0,2})d")

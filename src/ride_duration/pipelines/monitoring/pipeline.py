@@ -30,7 +30,12 @@ ENDING = Ending("monitoring_summary", _say_next_steps)
 def create_pipeline() -> Pipeline:
     """Judge the answers of a window: of months that `batch_scoring` has scored, or of what the service logged."""
     nodes = [
-        node(resolve_window, ["prediction_log", "params:monitoring"], "monitored", name="resolve_window"),
+        node(
+            resolve_window,
+            ["prediction_log", "params:monitoring", "params:given_parameters"],
+            "monitored",
+            name="resolve_window",
+        ),
         node(
             compute_increment,
             ["prediction_log", "registered_packages", "monitored"],
@@ -54,7 +59,7 @@ def create_pipeline() -> Pipeline:
         ),
         node(
             judge_window,
-            ["daily_sums", "drift_scores", "monitored", "accepted_changes"],
+            ["daily_sums", "drift_scores", "monitored", "label_figures", "accepted_changes"],
             "verdict",
             name="judge_window",
         ),
@@ -94,7 +99,7 @@ def create_pipeline() -> Pipeline:
         nodes,
         namespace="monitoring",
         inputs={"scored_trips@months", "prediction_log", "registered_packages", "accepted_changes"},
-        parameters={"params:monitoring"},
+        parameters={"params:monitoring", "params:given_parameters"},
         outputs={
             "daily_sums",
             "logged_days@increment",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.pipelines.monitoring.judgement import find_days
+from ride_duration.pipelines.monitoring.judgement import select_window
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import Trend, compute_trends
 
@@ -28,7 +28,7 @@ def plot_monitored_days(verdict: dict[str, Any], daily_sums: pd.DataFrame, monit
     """
     from plotly.subplots import make_subplots
 
-    days, _ = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    days = select_window(daily_sums, monitoring, verdict["version"], verdict["moment"])
     trends = compute_trends(days, days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day)
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, subplot_titles=list(_NAMES.values()))
     for row, name in enumerate(_NAMES, start=1):

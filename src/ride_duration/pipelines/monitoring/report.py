@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure
+from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure, select_window
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 from ride_duration.pipelines.monitoring.verdict_text import (
@@ -42,6 +43,15 @@ margin-right:.4em;background:var(--line)}.key.past::before{background:var(--soft
 .grid-of{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(17rem,100%),1fr));gap:0 1rem}
 .grid-of.days{grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))}
 """
+
+#: What distances between values of a feature, or an answer, are measured in; none where it is a ratio.
+UNITS = {
+    **dict.fromkeys(("pickup_x", "pickup_y", "dropoff_x", "dropoff_y", "trip_distance"), "miles"),
+    **dict.fromkeys(("manhattan_distance", "straight_distance"), "miles"),
+    **dict.fromkeys(("hour", "hour_of_week"), "h"),
+    "weekday": "days",
+    **dict.fromkeys(ANSWERS, "min"),
+}
 
 #: Features whose spread is drawn; those that are beyond all limits first, then the largest PSI.
 _DRAWN = 6
@@ -146,7 +156,7 @@ def _figures(figures: dict[str, list[float | None]]) -> str:
 def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monitoring) -> str:
     rows = []
     for name in sorted(set(daily_sums["slice"]) - {ALL}):
-        days, _ = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"], name)
+        days = select_window(daily_sums, monitoring, verdict["version"], verdict["moment"], name)
         days = days.select(days.labelled > 0)
         if days.labelled.sum() < monitoring.verdict_thresholds.min_rides_of_a_day:
             continue
@@ -172,8 +182,8 @@ def _drift(scores: pd.DataFrame) -> str:
         return "<p>The package has no reference that rides could be compared with.</p>"
     rows = "".join(
         f"<tr><td>{str(score['first'])[:10]} to {str(score['last'])[5:10]}<td>{escape(score['feature'])}"
-        f"<td class=number>{score['psi']:.4f}<td class=number>{score['psi_to_previous']:.4f}"
-        f"<td class=number>{score['wasserstein']:.3g}"
+        f"<td class=number>{score['psi']:.4f}<td class=number>{_to_previous(score)}"
+        f"<td class=number>{score['wasserstein']:.3g} {UNITS.get(score['feature'], '')}"
         f"<td class=number>{score['missing']:.1%} ({score['missing_in_reference']:.1%})"
         f"<td class=number>{score['adjusted']:.3f}<td>{'other than the reference' if score['beyond'] else ''}"
         for score in scores.to_dict("records")
@@ -182,10 +192,19 @@ def _drift(scores: pd.DataFrame) -> str:
         f"{_spread(scores)}{_separation(scores)}"
         "<p class=soft>PSI against the validation days of the package, in its deciles; p-values by whole days drawn "
         "again, adjusted for the number of features (Holm).</p>"
-        "<div class=wide><table><tr><th>window<th>feature<th class=number>PSI<th class=number>PSI to the week before"
-        "<th class=number>distance of quantiles<th class=number>missing (reference)<th class=number>p<th>"
+        "<div class=wide><table><tr><th>window<th>feature<th class=number>PSI"
+        "<th class=number>PSI to the week before (p)<th class=number>Wasserstein distance"
+        "<th class=number>missing (reference)<th class=number>p<th>"
         f"{rows}</table></div>"
     )
+
+
+def _to_previous(score: dict[Any, Any]) -> str:
+    """Return the PSI to the window before and its adjusted p-value, bold where both are beyond their limits."""
+    if np.isnan(score["psi_to_previous"]):
+        return "n/a"
+    shown = f"{score['psi_to_previous']:.4f} ({score['adjusted_to_previous']:.3f})"
+    return f"<b>{shown}</b>" if score["changed"] else shown
 
 
 def _spread(scores: pd.DataFrame) -> str:

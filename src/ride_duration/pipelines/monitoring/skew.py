@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from ride_duration.datasets.prediction_log import MonitoredStore
+from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.queries.sampled_answers import SampledAnswers

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.parameters import Thresholds
+from ride_duration.pipelines.monitoring.limits import Thresholds
 from ride_duration.stats.change import accumulate_changes
 from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import Cause, Finding
@@ -26,12 +26,14 @@ class Verdict(NamedTuple):
         cause: Why.
         reasons: Sentences with the numbers that decided, the weightiest first.
         gain: Share of the RMSE that retraining is expected to save.
+        parts: The consecutive windows that it was decided on, the newest first; none where it needed none.
     """
 
     finding: Finding
     cause: Cause
     reasons: tuple[str, ...]
     gain: float
+    parts: tuple[Part, ...] = ()
 
 
 class Part(NamedTuple):
@@ -61,9 +63,10 @@ def decide(
     missing: Sequence[str],
     thresholds: Thresholds,
     year_before: DailySums | None = None,
+    lacking: NDArray[np.bool_] | None = None,
     accepted_since: np.datetime64 | None = None,
 ) -> Verdict:
-    """Say what the days of a window show. The first that fits: incident, retrain, watch, ok.
+    """Say what the days of a window show. The first that fits: incident, insufficient, retrain, watch, ok.
 
     Args:
         days: The days of the window.
@@ -72,11 +75,13 @@ def decide(
         missing: Those of them of which more values are missing, or unknown, than before.
         thresholds: Where each finding begins.
         year_before: The same days of the year before, as far as there are rows.
+        lacking: Days (n,) of which too few durations are reported though time is over; none if not given.
         accepted_since: From this day on the sums are compared with a level that was accepted.
     """
     labelled = days.labelled >= thresholds.min_rides_of_a_day
+    overdue = np.zeros(len(labelled), dtype=bool) if lacking is None else lacking & ~labelled
     usable = labelled & ~incidents
-    parts = split(days, usable, thresholds) if usable.any() else []
+    parts = split(days, usable, thresholds, overdue) if usable.any() else []
     looked_at = usable & (days.day >= parts[-1].first) if parts else usable
     gain = _estimate_gain(days.select(looked_at)) if looked_at.any() else 0.0
     known = labelled | incidents
@@ -85,14 +90,8 @@ def decide(
     ):
         broken = f"{incidents.sum()} of {known.sum()} days are incidents, the last on {days.day[incidents][-1]}"
         return Verdict(Finding.INCIDENT, Cause.DATA, (broken,), gain)
-    rides = days.labelled[looked_at].sum()
-    if not parts or looked_at.sum() < thresholds.min_days or rides < thresholds.min_rides:
-        few = (
-            f"{looked_at.sum()} days with {rides:,.0f} rides whose duration is known in {len(parts)} of "
-            f"{thresholds.windows} windows of {thresholds.window_days} days; {thresholds.min_days} days and "
-            f"{thresholds.min_rides:,} rides are needed, and half of the days of a window"
-        )
-        return Verdict(Finding.INSUFFICIENT, Cause.NONE, (few,), gain)
+    if shortage := _find_shortage(days, overdue, looked_at, len(parts), thresholds):
+        return Verdict(Finding.INSUFFICIENT, Cause.NONE, (shortage,), gain)
     by_level, by_error = find_beyond(parts, thresholds)
     reasons = _describe(parts, by_level, by_error, gain, thresholds, accepted_since)
     if any(by_level) or any(by_error):
@@ -100,16 +99,16 @@ def decide(
         lasting = len(parts) == thresholds.windows and ((all(by_level) and one_way) or all(by_error))
         finding = Finding.RETRAIN if lasting and gain >= thresholds.min_gain else Finding.WATCH
         beyond = next(part for part, *found in zip(parts, by_level, by_error, strict=True) if any(found))
-        return Verdict(finding, _find_cause(beyond, year_before, thresholds), reasons, gain)
+        return Verdict(finding, _find_cause(beyond, year_before, thresholds), reasons, gain, tuple(parts))
     if moved_since := _find_movement(days, usable, thresholds, accepted_since):
-        return Verdict(Finding.WATCH, Cause.LEVEL, (moved_since, *reasons), gain)
+        return Verdict(Finding.WATCH, Cause.LEVEL, (moved_since, *reasons), gain, tuple(parts))
     if drifted:
         changed = f"other rides than in the reference: {', '.join(drifted)}"
-        return Verdict(Finding.WATCH, Cause.DATA if missing else Cause.MIX, (changed, *reasons), gain)
-    return Verdict(Finding.OK, Cause.NONE, reasons, gain)
+        return Verdict(Finding.WATCH, Cause.DATA if missing else Cause.MIX, (changed, *reasons), gain, tuple(parts))
+    return Verdict(Finding.OK, Cause.NONE, reasons, gain, tuple(parts))
 
 
-def find_beyond(parts: list[Part], thresholds: Thresholds) -> tuple[list[bool], list[bool]]:
+def find_beyond(parts: Sequence[Part], thresholds: Thresholds) -> tuple[list[bool], list[bool]]:
     """Return which parts are beyond a threshold, by their level and by their error."""
     by_level = [abs(part.log_level) > thresholds.log_level for part in parts]
     by_error = [
@@ -118,12 +117,34 @@ def find_beyond(parts: list[Part], thresholds: Thresholds) -> tuple[list[bool], 
     return by_level, by_error
 
 
-def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds) -> list[Part]:
+def _find_shortage(
+    days: DailySums, overdue: NDArray[np.bool_], looked_at: NDArray[np.bool_], parts: int, thresholds: Thresholds
+) -> str:
+    """Say what is not known that a verdict needs; empty where all of it is."""
+    labelled = days.labelled >= thresholds.min_rides_of_a_day
+    since = days.day[overdue & (np.cumsum(labelled) == labelled.sum())]
+    if len(since):
+        return (
+            f"{len(since)} days since {since[0]}: fewer actual durations than usual are reported, though their time is "
+            f"over; find out why"
+        )
+    number, rides = looked_at.sum(), days.labelled[looked_at].sum()
+    if parts and number >= thresholds.min_days and rides >= thresholds.min_rides:
+        return ""
+    return (
+        f"{number} days with {rides:,.0f} rides whose duration is known in {parts} of {thresholds.windows} windows of "
+        f"{thresholds.window_days} days; {thresholds.min_days} days and {thresholds.min_rides:,} rides are needed, and "
+        f"half of the days of a window"
+    )
+
+
+def split(days: DailySums, usable: NDArray[np.bool_], thresholds: Thresholds, overdue: NDArray[np.bool_]) -> list[Part]:
     """Split the end of a window into consecutive parts of `window_days` days each, the newest first.
 
-    A part in which fewer than half of the days can be used is left out, with all that are older.
+    The end is the last day that is known, or should be: what was right before reports stopped says nothing of the days
+    since. A part in which fewer than half of the days can be used is left out, with all that are older.
     """
-    last = days.day[usable][-1]
+    last = days.day[usable | overdue][-1]
     parts: list[Part] = []
     for number in range(thresholds.windows):
         end = last - np.timedelta64(number * thresholds.window_days, "D")

@@ -39,9 +39,11 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
         f"Version {verdict['version']} on {verdict['taxi_type']} taxis, {verdict['first']} to {verdict['last']}, "
         f"answers {verdict['moment'].replace('_', ' ')}{simulated}"
     )
+    why = verdict.get("exploratory", "")  # of a former program: none
     lines = [
         f"Verdict: {verdict['verdict']}{cause}",
         about,
+        *([f"Exploratory: {why}. Page, metrics and alerts do not follow it."] if why else []),
         *(f"  {reason}" for reason in verdict["reasons"]),
         *([f"Compared {describe_acceptance(verdict['accepted'])}"] if verdict.get("accepted") else []),
         "",
@@ -51,6 +53,8 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
     if label_figures:
         lines.append(describe_labels(label_figures))
     lines += [f"Scored again: {describe_version(one)}" for one in verdict.get("probed", ()) if one["probed"]]
+    if verdict.get("marked"):  # former programs knew none
+        lines += ["Left out:", *(f"  {sentence}" for sentence in verdict["marked"])]
     if verdict["incidents"]:
         lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
     lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
@@ -66,6 +70,8 @@ def describe_labels(figures: dict[str, Any]) -> str:
     """Return a sentence about the reports of a window of the log."""
     known = "n/a" if figures["labelled"] is None else f"{figures['labelled']:.1%}"
     days = f"{figures['final']} days final, {figures['labelled_days']} labelled, {figures['open']} open"
+    if incomplete := figures.get("incomplete"):  # of a former program: not known
+        days += f", {incomplete} incomplete"
     if figures["delay_p50"] is None:
         return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
     delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))

@@ -170,10 +170,10 @@ class AlertWatch:
             what = "Another model should be serving, and cannot"
             found.append(self._alert("deployment", what, self._wrong_since, problem, "kedro models list"))
         trouble = self._log.unsaved or ("" if self._log.writable else "it takes no more records")
-        if self._log.refused:
-            trouble = trouble or f"the database refused {self._log.refused} records since the start"
+        if self._log.refused_bytes:
+            trouble = trouble or f"records that the database refused lie in {self._log.refused_file}"
         if trouble:
-            command = "read the service's log; refused records lie in a file beside the journal"
+            command = "read the service's log; move the file of refused records away once it is looked after"
             found.append(self._alert("log", "The prediction log is in trouble", now, trouble, command))
         return found
 
@@ -193,6 +193,13 @@ class AlertWatch:
             since = f"the last run was at {format_time(at)}"
             what = "The monitoring has not run: nothing is known of the model since"
             found.append(self._alert("monitoring_stale", what, at, since, "kedro monitor run", model))
+        began = self._reader.unwatched_since
+        if began is not None and limit and now - began > limit:
+            what = "The monitoring has never run: nothing is known of the model"
+            since = f"rides are answered since {format_time(began)}, and there is no official verdict"
+            found.append(
+                self._alert("monitoring_stale", what, began, since, "kedro monitor run --window last_28d", model)
+            )
         return found
 
     def _alert(

@@ -64,18 +64,15 @@ class MonitoringState(NamedTuple):
         verdict: The newest.
         days: The last days of its window.
         worst_drift: The largest PSI of a feature in the newest window; None where there is none.
-        watermark_at: When the newest prediction that was read was made (seconds since 1970-01-01 UTC); None for scored
-            months.
     """
 
     verdict: VerdictRow
     days: list[MonitoredDay]
     worst_drift: float | None
-    watermark_at: float | None
 
 
 class MonitoringReader:
-    """Follows the newest verdict about a model.
+    """Follows the newest official verdict about a model.
 
     Args:
         store_url: Of the prediction log.
@@ -84,6 +81,8 @@ class MonitoringReader:
 
     Attributes:
         state: As it was read last; None while there is nothing.
+        unwatched_since: When the oldest prediction was made (seconds since 1970-01-01 UTC), while there is no official
+            verdict; else None.
     """
 
     def __init__(self, store_url: str, model: str, clock: ClockKind) -> None:
@@ -93,6 +92,7 @@ class MonitoringReader:
         self._engine: Engine | None = None
         self._problem = ""
         self.state: MonitoringState | None = None
+        self.unwatched_since: float | None = None
 
     def read(self) -> None:
         """Look at the store; what was read last stays while it is away."""
@@ -101,7 +101,8 @@ class MonitoringReader:
                 self._engine = read_monitoring(self._url, self._clock)
             if self._engine is None:
                 return
-            verdict = load_newest_verdict(self._engine, self._model)
+            verdict = load_newest_verdict(self._engine, self._model, only_official=True)
+            self.unwatched_since = _find_oldest(self._engine, self._model) if verdict is None else None
             if verdict is None:
                 self.state = None
             elif self.state is None or self.state.verdict.number != verdict.number:
@@ -135,28 +136,29 @@ class MonitoringReader:
             )
             for row in rows
         ]  # fmt: skip
-        return MonitoringState(verdict, days, self._find_worst_drift(engine, verdict), _find_asked_at(engine, verdict))
+        return MonitoringState(verdict, days, self._find_worst_drift(engine, verdict))
 
     def _find_worst_drift(self, engine: Engine, verdict: VerdictRow) -> float | None:
         """Return the largest PSI of the newest window within that of the verdict."""
         scores = [
             score
             for score in load_scores(engine, self._model, verdict.first, verdict.last)
-            if score["statistic"] == "psi" and score["version"] == verdict.version and score["value"] is not None
+            if (score["statistic"], score["version"]) == ("psi", verdict.version)
+            and (score["evidence"], score["value"] is not None) == (verdict.evidence, True)
         ]
         newest = max((score["last"] for score in scores), default="")
         return max((score["value"] for score in scores if score["last"] == newest), default=None)
 
 
-def _find_asked_at(engine: Engine, verdict: VerdictRow) -> float | None:
+def _find_oldest(engine: Engine, model: str) -> float | None:
+    """Return when the first prediction of a model that arrived was made; None if there is none."""
     from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
-    if verdict.watermark is None:
-        return None
+    question = select(predictions.c.asked_at).where(predictions.c.model == model).order_by(predictions.c.arrival)
     with describe_failures(engine), engine.connect() as connection:
-        at = connection.scalar(select(predictions.c.asked_at).where(predictions.c.arrival == verdict.watermark))
+        at = connection.scalar(question.limit(1))
     return None if at is None else float(at)
 
 
@@ -178,9 +180,9 @@ class MonitoringCollector(Collector):
             ("verdict", "1 for what the newest verdict says.", "finding", Finding, verdict.verdict),
             ("cause", "1 for the cause that it names.", "cause", Cause, verdict.cause),
         ):
-            family = GaugeMetricFamily(f"ride_duration_monitoring_{name}", about, labels=[label])
+            family = GaugeMetricFamily(f"ride_duration_monitoring_{name}", about, labels=["model", label])
             for value in values:
-                family.add_metric([value], float(value == found))
+                family.add_metric([verdict.model, value], float(value == found))
             yield family
         drifted = verdict.details.get("drifted", ())
         for name, about, number in (
@@ -192,11 +194,11 @@ class MonitoringCollector(Collector):
             ("drifted_features", "Features whose distribution has changed.", float(len(drifted))),
             ("last_run_timestamp_seconds", "When the newest verdict was made.", verdict.computed_at),
             ("last_actual_timestamp_seconds", "When the newest actual that it knows came.", verdict.last_actual),
-            ("watermark_timestamp_seconds", "When the newest prediction that it knows was made.", state.watermark_at),
+            ("watermark_timestamp_seconds", "When the newest prediction that it knows was made.", verdict.watermark_at),
         ):
-            yield GaugeMetricFamily(
-                f"ride_duration_monitoring_{name}", about, value=math.nan if number is None else number
-            )
+            family = GaugeMetricFamily(f"ride_duration_monitoring_{name}", about, labels=["model"])
+            family.add_metric([verdict.model], math.nan if number is None else number)
+            yield family
 
 
 def _figure(verdict: VerdictRow, name: str) -> float | None:

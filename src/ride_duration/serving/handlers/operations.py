@@ -76,6 +76,9 @@ class OperationsHandler:
             ("log_queue", "Records that are not in the database yet."): lambda: predictions.queue_depth,
             ("log_writable", "Whether records are taken."): lambda: predictions.writable,
             ("log_refused", "Records that the database would never take."): lambda: predictions.refused,
+            ("log_refused_file_bytes", "Refused records that lie in a file, not looked after yet."): lambda: (
+                predictions.refused_bytes
+            ),
             ("model_age_seconds", "Since the champion was released."): self._age,
             ("registry_reachable", "Whether the registry answered last."): lambda: reconciler.reachable,
             ("refused_packages", "Packages that were refused since the start."): lambda: reconciler.failures,

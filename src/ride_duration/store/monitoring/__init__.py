@@ -13,6 +13,7 @@ from ride_duration.store.monitoring.day_rows import (
     load_days,
     load_features,
     load_labels,
+    load_times,
     load_watermark,
     move_watermark,
     replace_days,
@@ -20,11 +21,15 @@ from ride_duration.store.monitoring.day_rows import (
 )
 from ride_duration.store.monitoring.opening import describe_failures, open_monitoring, read_monitoring
 from ride_duration.store.monitoring.operator_rows import (
+    MARKED,
+    REBASE,
     DecisionRow,
     IncidentDay,
     add_decision,
     load_decisions,
     load_incident_days,
+    load_marks,
+    mark_days,
     replace_incident_days,
 )
 from ride_duration.store.monitoring.verdict_rows import (
@@ -41,6 +46,8 @@ from ride_duration.store.monitoring.verdict_rows import (
 
 __all__ = [
     "DELAY_EDGES",
+    "MARKED",
+    "REBASE",
     "Cause",
     "DayEvidence",
     "DayState",
@@ -60,10 +67,13 @@ __all__ = [
     "load_features",
     "load_incident_days",
     "load_labels",
+    "load_marks",
     "load_newest_verdict",
     "load_scores",
+    "load_times",
     "load_verdicts",
     "load_watermark",
+    "mark_days",
     "move_watermark",
     "open_monitoring",
     "read_monitoring",

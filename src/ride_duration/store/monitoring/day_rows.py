@@ -35,12 +35,14 @@ class DayState(StrEnum):
     """How much is known of a day.
 
     OPEN: fewer actual durations than usual are reported yet. LABELLED: at least 90 % of the usual share. FINAL: nearly
-    all that will be reported has been; what comes later is still counted.
+    all that will be reported has been; what comes later is still counted. INCOMPLETE: as much time has passed, and
+    fewer than usual are reported.
     """
 
     OPEN = "open"
     LABELLED = "labelled"
     FINAL = "final"
+    INCOMPLETE = "incomplete"
 
 
 class Watermark(NamedTuple):
@@ -175,6 +177,18 @@ def load_watermark(engine: Engine, model: str) -> Watermark:
     return Watermark() if row is None else Watermark(**row)
 
 
+def load_times(engine: Engine, model: str) -> tuple[float | None, float | None]:
+    """Return when the newest prediction, and report, of a model up to the watermark came (seconds since 1970, UTC)."""
+    from sqlalchemy import select
+
+    from ride_duration.store.monitoring_tables import monitoring_watermarks as table
+
+    question = select(table.c.asked_at, table.c.received_at).where(table.c.model == model)
+    with describe_failures(engine), engine.connect() as connection:
+        row = connection.execute(question).first()
+    return (None, None) if row is None else (row[0], row[1])
+
+
 def claim_log(engine: Engine, model: str, run: str, seen: Watermark) -> None:
     """Let a run compute the log, and no other one that began before.
 
@@ -200,7 +214,15 @@ def claim_log(engine: Engine, model: str, run: str, seen: Watermark) -> None:
             connection.execute(table.update().where(table.c.model == model).values(run=run))
 
 
-def move_watermark(engine: Engine, model: str, run: str, to: Watermark, at: float) -> None:
+def move_watermark(
+    engine: Engine,
+    model: str,
+    run: str,
+    to: Watermark,
+    at: float,
+    asked_at: float | None = None,
+    received_at: float | None = None,
+) -> None:
     """Note how far the rows reach, once all days with news are replaced.
 
     Args:
@@ -209,16 +231,25 @@ def move_watermark(engine: Engine, model: str, run: str, to: Watermark, at: floa
         run: That began by `claim_log`.
         to: The newest records that were there when the news were looked for.
         at: Now (seconds since 1970-01-01 UTC).
+        asked_at: When the newest prediction of the model among them was made; older than what is known: that stays.
+        received_at: The same of the newest report.
 
     Raises:
         RideDurationError: Another run has begun since, or the store cannot be written.
     """
+    from sqlalchemy import case
+
     from ride_duration.store.monitoring_tables import monitoring_watermarks as table
 
     moved = table.update().where(table.c.model == model, table.c.run == run)
+    newer: dict[str, Any] = {
+        name: case((table.c[name] > time, table.c[name]), else_=time)
+        for name, time in (("asked_at", asked_at), ("received_at", received_at))
+        if time is not None
+    }
     with describe_failures(engine), engine.begin() as connection:
         _exclude_others(connection)
-        if not connection.execute(moved.values(**to._asdict(), computed_at=at)).rowcount:
+        if not connection.execute(moved.values(**to._asdict(), computed_at=at, **newer)).rowcount:
             raise _overtaken()
 
 

@@ -1,4 +1,4 @@
-"""Rows of incident days, which leave training and correction out, and of decisions of people."""
+"""Rows of incident days, found or marked, which the verdict leaves out, and of decisions of people."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
+#: The kind of what people mark; what the monitoring finds has a kind of its own.
+MARKED = "marked"
+
+#: The kind of decisions that accept a change.
+REBASE = "rebase"
+
+
 class IncidentDay(msgspec.Struct, frozen=True):
     """A day on which something broke.
 
@@ -23,6 +30,7 @@ class IncidentDay(msgspec.Struct, frozen=True):
         source: Where, for instance a zone group; empty: everywhere.
         since: When it was found (seconds since 1970-01-01 UTC).
         by: Who or what found it.
+        why: In the words of whoever has marked it.
     """
 
     day: str
@@ -30,6 +38,7 @@ class IncidentDay(msgspec.Struct, frozen=True):
     source: str
     since: float
     by: str
+    why: str = ""
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
@@ -94,6 +103,36 @@ def load_incident_days(engine: Engine, model: str, first: str = "", last: str = 
     question = select(*columns).where(*wanted).order_by(*columns[:3])
     with describe_failures(engine), engine.connect() as connection:
         return [IncidentDay(**row) for row in connection.execute(question).mappings()]
+
+
+def mark_days(engine: Engine, model: str, first: str, last: str, marks: Sequence[IncidentDay]) -> list[IncidentDay]:
+    """Replace what people have marked from the first to the last day; what the monitoring has found stays.
+
+    Args:
+        engine: Of `open_monitoring`.
+        model: Name of the registered model.
+        first: First day.
+        last: Last day.
+        marks: What holds from now on, all of the kind `MARKED`; none: the days count again.
+
+    Returns:
+        The marks that held before.
+    """
+    from ride_duration.store.monitoring_tables import incident_days as table
+
+    before = load_marks(engine, model, first, last)
+    over = table.delete().where(table.c.model == model, table.c.kind == MARKED, table.c.day.between(first, last))
+    rows = [{"model": model, **msgspec.structs.asdict(mark)} for mark in marks]
+    with describe_failures(engine), engine.begin() as connection:
+        connection.execute(over)
+        if rows:
+            connection.execute(table.insert(), rows)
+    return before
+
+
+def load_marks(engine: Engine, model: str, first: str = "", last: str = "9999") -> list[IncidentDay]:
+    """Return the days from the first to the last that people have marked, in their order."""
+    return [one for one in load_incident_days(engine, model, first, last) if one.kind == MARKED]
 
 
 def add_decision(engine: Engine, model: str, decision: DecisionRow) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _JSON = ("reasons", "figures", "details")
+_FLAGS = ("simulated", "official")
 
 
 class Finding(StrEnum):
@@ -68,6 +69,8 @@ class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
         last_actual: When the newest report came in (seconds since 1970-01-01 UTC); None for scored months.
         details: The whole verdict, as in verdict.json.
         number: Of the row; 0 before it is kept.
+        official: Whether the page, metrics and alerts follow it; not so for what was looked at besides.
+        watermark_at: When the newest prediction that was read was made (seconds since 1970-01-01 UTC).
     """
 
     model: str
@@ -90,6 +93,8 @@ class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
     last_actual: float | None = None
     details: dict[str, Any] = {}
     number: int = 0
+    official: bool = True
+    watermark_at: float | None = None
 
 
 def add_verdict(engine: Engine, verdict: VerdictRow) -> int:
@@ -103,45 +108,63 @@ def add_verdict(engine: Engine, verdict: VerdictRow) -> int:
     values = msgspec.structs.asdict(verdict)
     del values["number"]
     values |= {name: json.dumps(values[name]) for name in _JSON}
-    values |= {"evidence": str(verdict.evidence), "simulated": int(verdict.simulated)}
+    values |= {"evidence": str(verdict.evidence)}
+    values |= {name: int(getattr(verdict, name)) for name in _FLAGS}
     with describe_failures(engine), engine.begin() as connection:
         key = connection.execute(table.insert().values(values)).inserted_primary_key
     return int(key[0]) if key else 0
 
 
-def load_newest_verdict(engine: Engine, model: str, evidence: Evidence | None = None) -> VerdictRow | None:
+def load_newest_verdict(
+    engine: Engine, model: str, evidence: Evidence | None = None, *, only_official: bool = False
+) -> VerdictRow | None:
     """Return the newest verdict about a model; None if there is none.
 
     Args:
         engine: Of `open_monitoring` or `read_monitoring`.
         model: Name of the registered model.
         evidence: Only of this kind.
+        only_official: Leave out what was looked at besides.
     """
-    found = load_verdicts(engine, model, 1, evidence)
+    found = load_verdicts(engine, model, 1, evidence, only_official=only_official)
     return found[0] if found else None
 
 
-def load_verdicts(engine: Engine, model: str, limit: int = 50, evidence: Evidence | None = None) -> list[VerdictRow]:
+def load_verdicts(
+    engine: Engine, model: str, limit: int = 50, evidence: Evidence | None = None, *, only_official: bool = False
+) -> list[VerdictRow]:
     """Return the last verdicts about a model, the newest first."""
-    from sqlalchemy import select
+    from sqlalchemy import inspect, select
 
     from ride_duration.store.monitoring_tables import monitoring_verdicts as table
 
+    with describe_failures(engine):  # a store of a former program lacks the last columns as long as nobody writes
+        there = {column["name"] for column in inspect(engine).get_columns(table.name)}
+    columns = [column for column in table.columns if column.name in there]
     wanted = [table.c.model == model, *([] if evidence is None else [table.c.evidence == str(evidence)])]
-    question = select(table).where(*wanted).order_by(table.c.computed_at.desc(), table.c.number.desc()).limit(limit)
+    wanted += [table.c.official == 1] if only_official and "official" in there else []
+    question = select(*columns).where(*wanted).order_by(table.c.computed_at.desc(), table.c.number.desc()).limit(limit)
     with describe_failures(engine), engine.connect() as connection:
         rows = [dict(row) for row in connection.execute(question).mappings()]
     return [_verdict(row) for row in rows]
 
 
-def find_newest_day(engine: Engine, model: str) -> str:
-    """Return the last day that any verdict about a model is about; empty if there is none."""
+def find_newest_day(engine: Engine, model: str, evidence: Evidence, before: str) -> str:
+    """Return the last day that any official verdict about a model is about; empty if there is none.
+
+    Args:
+        engine: Of `open_monitoring` or `read_monitoring`.
+        model: Name of the registered model.
+        evidence: Of this kind; days of scored months say nothing of the log.
+        before: Today: former programs wrote verdicts about days to come.
+    """
     from sqlalchemy import func, select
 
     from ride_duration.store.monitoring_tables import monitoring_verdicts as table
 
+    wanted = [table.c.model == model, table.c.evidence == str(evidence), table.c.official == 1, table.c.last < before]
     with describe_failures(engine), engine.connect() as connection:
-        return str(connection.scalar(select(func.max(table.c.last)).where(table.c.model == model)) or "")
+        return str(connection.scalar(select(func.max(table.c.last)).where(*wanted)) or "")
 
 
 def replace_scores(engine: Engine, model: str, evidence: Evidence, scores: Sequence[dict[str, Any]], at: float) -> None:
@@ -181,4 +204,5 @@ def load_scores(engine: Engine, model: str, first: str = "", last: str = "9999")
 
 def _verdict(row: dict[str, Any]) -> VerdictRow:
     values = row | {name: json.loads(row[name]) for name in _JSON}
-    return VerdictRow(**values | {"evidence": Evidence(row["evidence"]), "simulated": bool(row["simulated"])})
+    values |= {"evidence": Evidence(row["evidence"])} | {name: bool(row[name]) for name in _FLAGS if name in row}
+    return VerdictRow(**values)

@@ -20,6 +20,16 @@ class LogCounts(NamedTuple):
     reported_rides: int
 
 
+def has_answers(engine: Engine, model: str) -> bool:
+    """Return whether anything was asked of a model."""
+    from sqlalchemy import exists, select
+
+    from ride_duration.store.tables import predictions
+
+    with engine.connect() as connection:
+        return bool(connection.scalar(select(exists().where(predictions.c.model == model))))
+
+
 def count_log(engine: Engine) -> LogCounts:
     """Count the log; what a shadow scored was not returned to anybody, and is left out."""
     from sqlalchemy import distinct, func, select

@@ -23,7 +23,10 @@ VARIANTS = tuple(Variant)
 _HEADER_BYTES = 19
 
 #: A day is a small part of a long log: PostgreSQL's planner takes reading all of it for cheaper than it is.
-_BY_INDEX = "SET LOCAL random_page_cost = 1.1; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+_BY_INDEX = (
+    "SET LOCAL random_page_cost = 0.5; SET LOCAL max_parallel_workers_per_gather = 0; "
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+)
 _READ_BYTES = 8_000_000
 
 
@@ -92,20 +95,43 @@ def iterate_rides(engine: Engine, model: str, day: str, rows: int) -> Iterator[L
             yield LoggedRides._make(np.ascontiguousarray(column) for column in table.T)
 
 
-def _select_rides(model: str, day: str) -> Select[Any]:
+def find_champions(engine: Engine, model: str, day: str) -> list[int]:
+    """Find the versions that answered rides of a day as the champion, in their order.
+
+    Args:
+        engine: Of `database.engine_for_reading`.
+        model: Name of the registered model.
+        day: New York day of the pick-ups.
+    """
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import predictions
+
+    asked = (
+        select(predictions.c.model_version)
+        .distinct()
+        .where(*_is_of_day(model, day), predictions.c.variant == Variant.CHAMPION.value)
+    )
+    with engine.connect() as connection:
+        return sorted(connection.scalars(asked))
+
+
+def _is_of_day(model: str, day: str) -> list[ColumnElement[bool]]:
     from datetime import datetime, timedelta
 
+    from ride_duration.store.tables import predictions
+
+    begin, pickup = datetime.fromisoformat(day), predictions.c.pickup_datetime
+    return [predictions.c.model == model, pickup >= begin, pickup < begin + timedelta(days=1)]
+
+
+def _select_rides(model: str, day: str) -> Select[Any]:
     from sqlalchemy import Double, and_, case, cast, distinct, extract, func, null, or_, select
 
     from ride_duration.store.tables import actuals, predictions
 
     column = predictions.c
-    begin = datetime.fromisoformat(day)
-    on_day = [
-        column.model == model,
-        column.pickup_datetime >= begin,
-        column.pickup_datetime < begin + timedelta(days=1),
-    ]
+    on_day = _is_of_day(model, day)
     asked = select(column.ride_id).where(*on_day)
 
     # Nearly all rides have one answer and one report: only for the others the newest has to be searched for.

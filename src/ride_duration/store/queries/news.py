@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ride_duration.store.monitoring import Watermark, describe_failures
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 class News(NamedTuple):
@@ -17,14 +17,19 @@ class News(NamedTuple):
         days: New York days of pick-ups, in their order.
         seen: Up to where the log was computed before.
         reached: The newest records that are there now.
+        asked_at: When the newest of the model's predictions since then was made (seconds since 1970-01-01 UTC); None if
+            there are none.
+        received_at: When the newest of the reports since then about its rides came in.
     """
 
     days: tuple[str, ...]
     seen: Watermark
     reached: Watermark
+    asked_at: float | None = None
+    received_at: float | None = None
 
 
-def find_news(engine: Engine, model: str, seen: Watermark) -> News:
+def find_news(engine: Engine, model: str, seen: Watermark, *, times_known: bool = True) -> News:
     """Find the days of rides about which anything has arrived.
 
     Whatever the clocks of the services and the order of their journals: records count by their arrival in the database.
@@ -34,6 +39,7 @@ def find_news(engine: Engine, model: str, seen: Watermark) -> News:
         engine: Of `database.engine_for_reading`.
         model: Name of the registered model.
         seen: The watermark of the rows. One that lies beyond the log, as after a restored backup, counts as none.
+        times_known: Whether the times of what was seen are kept; else they are found from the beginning.
 
     Raises:
         RideDurationError: The store cannot be read.
@@ -58,7 +64,31 @@ def find_news(engine: Engine, model: str, seen: Watermark) -> News:
             found = days.distinct()
         with engine.connect() as connection:
             rows = list(connection.execute(found))
-    return News(tuple(sorted(str(row[0]) for row in rows)), seen, reached)
+            times = _find_times(connection, model, began if times_known else Watermark(), reached)
+    return News(tuple(sorted(str(row[0]) for row in rows)), seen, reached, *times)
+
+
+def _find_times(
+    connection: Connection, model: str, began: Watermark, reached: Watermark
+) -> tuple[float | None, float | None]:
+    """Return when the newest predictions of a model, and reports about its rides, between two watermarks came.
+
+    The clock decides, and not the arrival: the journal of an instance that was away brings old records late.
+    """
+    from sqlalchemy import func, select
+
+    from ride_duration.store.tables import actuals, predictions
+
+    own = predictions.c.model == model
+    new = own & predictions.c.arrival.between(began.predictions + 1, reached.predictions)
+    asked_at = connection.scalar(select(func.max(predictions.c.asked_at)).where(new))
+    reports = select(func.max(actuals.c.received_at)).where(actuals.c.arrival <= reached.actuals)
+    answered = select(predictions.c.ride_id)
+    found = (
+        connection.scalar(reports.where(actuals.c.arrival > began.actuals, actuals.c.ride_id.in_(answered.where(own)))),
+        connection.scalar(reports.where(actuals.c.ride_id.in_(answered.where(new)))),
+    )
+    return asked_at, max((at for at in found if at is not None), default=None)
 
 
 def _find_reached(engine: Engine) -> Watermark:

@@ -27,6 +27,14 @@ class DeadLetterFile:
         self.path = path
         self.count = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes that lie in the file, also from before the start; 0 once somebody has moved it away."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
     def keep(self, what: Record | bytes, why: Exception) -> None:
         """Append to the file what was refused."""
         reason = str(why).splitlines()[0]

@@ -134,6 +134,16 @@ class PredictionLog:
     def refused(self) -> int:
         return self._refused.count
 
+    @property
+    def refused_file(self) -> Path:
+        """Where refused records are kept until somebody moves them away."""
+        return self._refused.path
+
+    @property
+    def refused_bytes(self) -> int:
+        """Size of that file; 0 if it is not there."""
+        return self._refused.size
+
     async def durable(self) -> None:
         """Wait until everything that was appended so far is as durable as promised; only `sync` takes time.
 
