@@ -67,9 +67,9 @@ def test_an_odd_window_is_refused(logged: Project, window: str, message: str) ->
 @pytest.mark.parametrize(
     ("store", "message"),
     [
-        ("postgresql+psycopg://ana:secret@127.0.0.1:PORT/none", "cannot be reached (connection failed"),
+        ("postgresql+psycopg://ana:secret@127.0.0.1:PORT/none", "cannot be read: connection failed"),
         ("sqlite:///data/gone/predictions.db", "gone/predictions.db yet; `kedro service start` begins it"),
-        ("sqlite:///data/a folder", "cannot be read or written"),
+        ("sqlite:///data/a folder", "cannot be read: unable to open database file"),
         ("sqlite:///data/text/predictions.db", "text/predictions.db yet"),
         ("sqlite:///data/text", "file is not a database"),
         ("sqlite:///data/simulated.db", "has the times of a simulation, and this is the machine's clock"),

@@ -66,10 +66,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, st
 
 def test_progress_names_each_step(prepared: tuple[Project, str, str]) -> None:
     _, out, err = prepared
-    assert "[ 1/10]" in err
-    assert "[10/10]" in err
+    assert "[ 1/12]" in err
+    assert "[12/12]" in err
     assert "simulating green_tripdata_2021-01" in err
-    assert "[10/10]" not in out
+    assert "[12/12]" not in out
 
 
 def test_the_same_command_gives_the_same_bytes_whatever_the_threads(project: Project) -> None:

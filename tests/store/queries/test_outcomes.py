@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from ride_duration.pipelines.monitoring.label_delays import describe_labels, is_labelled
+from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.store import ActualRecord
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 from ride_duration.store.log_records import PredictionRecord, Record
@@ -106,7 +106,9 @@ def test_a_drop_off_before_the_pick_up_is_kept_as_out_of_range_until_it_is_corre
     assert np.isnan(load_outcomes(engine, answers, DURATION).actual).all()
     [batch] = iterate_rides(engine, "green", "2021-02-01", 10)
     assert not is_labelled(batch).any()
-    labels = describe_labels([batch])
+    counts = LabelCounts()
+    counts.add(batch)
+    labels = counts.to_row()
     assert (labels["rides"], labels["labelled"], labels["out_of_range"], sum(labels["delays"])) == (3, 0, 3, 0)
 
     filled(store_url, [ActualRecord("corrected", "ride 0", 7.0, None, PICKUP + timedelta(minutes=15), instant + 900)])
