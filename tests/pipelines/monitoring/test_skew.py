@@ -21,13 +21,13 @@ from ride_duration.pipelines.monitoring.incident_days import find_incidents
 from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.label_delays import note_day_states
 from ride_duration.pipelines.monitoring.report import write_report
-from ride_duration.pipelines.monitoring.skew import probe_skew
+from ride_duration.pipelines.monitoring.skew import join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import set_states
 from tests.pipelines.monitoring.test_judgement import NO_DRIFT
 from tests.support.logged_rides import LogWriter, open_store, run_increment
-from tests.support.monitoring import monitored
+from tests.support.monitoring import monitored, partitions, scored_month
 from tests.support.packages import package
 
 DAYS, RIDES = 3, 60
@@ -63,7 +63,7 @@ def write_log(store: MonitoredStore, served: ModelPackage, **changed: object) ->
 
 def probe(store: MonitoredStore, *versions: int) -> pd.DataFrame:
     served = package()
-    return probe_skew(store, dict.fromkeys(versions, lambda: served), ASKED)
+    return probe_skew(store, dict.fromkeys(versions, lambda: served), sum_days({}, ASKED, store), ASKED)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(sto
     assert (probed.groupby("version")["probed"].sum() > DAYS * RIDES / 3).all()
     assert probed["largest_difference"].max() < 1e-5
     assert probe(store, 1, 2).equals(probed)
-    sums = sum_days({}, ASKED, store, probed)
+    sums = join_probe(sum_days({}, ASKED, store), probed)
     assert find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03") == []
 
     slower = "UPDATE predictions SET duration = duration + 1.5 WHERE model_version = 1 AND pickup_datetime"
@@ -93,7 +93,7 @@ def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(sto
     probed = probe(store, 1, 2)
     found = probed[probed["differing"] > 0]
     assert found[["day", "version"]].to_numpy().tolist() == [[pd.Timestamp("2021-02-02"), 1]]
-    sums = sum_days({}, ASKED, store, probed)
+    sums = join_probe(sum_days({}, ASKED, store), probed)
     (incident,) = find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03")
     assert (str(incident.day), incident.kind, incident.source) == ("2021-02-02", "skew", "version 1")
     number = int(found["probed"].iloc[0])
@@ -121,13 +121,13 @@ def test_what_another_version_answered_is_found_and_what_is_not_registered_is_na
     change(store, "UPDATE predictions SET duration = 7 WHERE variant = 'shadow'")
     probed = probe(store, 1, 2)
     assert set(probed[probed["differing"] > 0]["version"]) == {2}
-    sums = sum_days({}, ASKED, store, probed)
+    sums = join_probe(sum_days({}, ASKED, store), probed)
     found = find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03")
     assert {(one.kind, one.source) for one in found} == {("skew", "version 2")}
 
     probed = probe(store, 1)
     assert not probed["differing"].any()
-    verdict = judge_window(sum_days({}, ASKED, store, probed), NO_DRIFT, ASKED)
+    verdict = judge_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
     drawn = int(probed[probed["version"] == 2]["drawn"].sum())
     assert f"{drawn} answers of version 2 scored again: it is not registered here any more" in verdict["missing"]
     assert [one["version"] for one in verdict["probed"]] == [1, 2]
@@ -143,12 +143,16 @@ class Unable(ModelPackage):
 
 def test_an_answer_that_is_not_a_number_any_more_is_a_skew(store: MonitoredStore) -> None:
     served = Unable(package().contents)
-    probed = probe_skew(store, {1: lambda: served}, ASKED)
+    probed = probe_skew(store, {1: lambda: served}, sum_days({}, ASKED, store), ASKED)
     assert np.isinf(probed[probed["version"] == 1]["largest_difference"]).all()
-    verdict = judge_window(sum_days({}, ASKED, store, probed), NO_DRIFT, ASKED)
+    verdict = judge_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
     assert "which for some is not a number" in verdict["broken"][0]
     assert json.loads(json.dumps(verdict, allow_nan=False))["probed"][0]["largest_difference"] is None
 
 
 def test_scored_months_have_no_log_to_be_probed(store: MonitoredStore) -> None:
-    assert probe_skew(store, {}, monitored(window="2021-02")).empty
+    asked = monitored(window="2021-02")
+    sums = sum_days(partitions(scored_month("2021-02", rides=10)), asked)
+    probed = probe_skew(store, {}, sums, asked)
+    assert probed.empty
+    assert join_probe(sums, probed).equals(sums)

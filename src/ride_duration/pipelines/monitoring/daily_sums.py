@@ -59,7 +59,6 @@ def sum_days(
     scored_trips: dict[str, Callable[[], ir.Table]],
     monitoring: Monitoring,
     logged_days: MonitoredStore | None = None,
-    skew_probe: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Sum up every day of the window, of the time before it for comparison, and of the same window a year before.
 
@@ -67,19 +66,16 @@ def sum_days(
         scored_trips: For each partition, a function that opens it as a table.
         monitoring: Says which window.
         logged_days: The store, which keeps the sums of what the service logged; not asked for scored months.
-        skew_probe: Of `probe_skew`.
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
-        (`DayState`), the sums of `DailySums`, what was checked of the day's records, `CHECKS`, and of the log what was
-        probed of the version's answers.
+        (`DayState`), the sums of `DailySums`, and what was checked of the day's records, `CHECKS`.
 
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
     """
     if monitoring.is_of_log and logged_days is not None:
-        rows = _load_logged_days(logged_days, monitoring)
-        return rows if skew_probe is None else rows.merge(skew_probe, on=["day", "version"], how="left")
+        return _load_logged_days(logged_days, monitoring)
     return _sum_scored_months(scored_trips, monitoring)
 
 

@@ -12,7 +12,7 @@ from ride_duration.pipelines.monitoring.label_delays import note_day_states, sum
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
-from ride_duration.pipelines.monitoring.skew import probe_skew
+from ride_duration.pipelines.monitoring.skew import join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
 TAG = "monitoring"
@@ -44,13 +44,14 @@ def create_pipeline() -> Pipeline:
         ),
         node(note_day_states, ["logged_days@rows", "monitored"], "day_states", name="note_day_states"),
         node(summarise_labels, ["logged_days@rows", "monitored"], "label_figures", name="summarise_labels"),
-        node(probe_skew, ["logged_days@rows", "registered_packages", "monitored"], "skew_probe", name="probe_skew"),
+        node(sum_days, ["scored_trips@months", "monitored", "logged_days@rows"], "summed_days", name="sum_days"),
         node(
-            sum_days,
-            ["scored_trips@months", "monitored", "logged_days@rows", "skew_probe"],
-            "daily_sums",
-            name="sum_days",
+            probe_skew,
+            ["logged_days@rows", "registered_packages", "summed_days", "monitored"],
+            "skew_probe",
+            name="probe_skew",
         ),
+        node(join_probe, ["summed_days", "skew_probe"], "daily_sums", name="join_probe"),
         node(
             measure_drift,
             ["scored_trips@months", "registered_packages", "daily_sums", "monitored", "logged_days@rows"],

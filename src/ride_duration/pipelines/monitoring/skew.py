@@ -19,7 +19,10 @@ PROBED = ("drawn", "probed", "differing", "largest_difference")
 
 
 def probe_skew(
-    logged_days: MonitoredStore, registered_packages: dict[int, Callable[[], ModelPackage]], monitoring: Monitoring
+    logged_days: MonitoredStore,
+    registered_packages: dict[int, Callable[[], ModelPackage]],
+    summed_days: pd.DataFrame,
+    monitoring: Monitoring,
 ) -> pd.DataFrame:
     """Score some logged answers of each day of the window again.
 
@@ -30,6 +33,7 @@ def probe_skew(
     Args:
         logged_days: The store.
         registered_packages: For each version, a function that opens its package.
+        summed_days: Of `sum_days`: days without answers are not asked for.
         monitoring: Says which days, how many answers of each, and by how much an answer may differ.
 
     Returns:
@@ -37,8 +41,8 @@ def probe_skew(
     """
     rows = []
     if monitoring.is_of_log:
-        first, last = np.datetime64(monitoring.first_day), np.datetime64(monitoring.last_day)
-        days = np.arange(first, last + 1).astype(str).tolist()
+        known = summed_days["day"].dt.strftime("%Y-%m-%d")
+        days = sorted(known[known.between(monitoring.first_day, monitoring.last_day)].unique())
         drawn = [logged_days.sample_answers(day, monitoring.skew_limits.rides_of_a_day) for day in days]
         of_day = np.repeat(np.arange(len(days)), [len(answers.duration) for answers in drawn])
         together = SampledAnswers._make(np.concatenate(values) for values in zip(*drawn, strict=True))
@@ -53,6 +57,16 @@ def probe_skew(
                 rows.append((days[number], version, int(of_version.sum()), *counts))
     table = pd.DataFrame(rows, columns=["day", "version", *PROBED])
     return table.assign(day=pd.to_datetime(table["day"])).astype({"version": "int64"} | dict.fromkeys(PROBED, float))
+
+
+def join_probe(summed_days: pd.DataFrame, skew_probe: pd.DataFrame) -> pd.DataFrame:
+    """Return the sums of days with what was probed of each day and version beside them; as they are without a probe.
+
+    Args:
+        summed_days: Of `sum_days`.
+        skew_probe: Of `probe_skew`.
+    """
+    return summed_days if skew_probe.empty else summed_days.merge(skew_probe, on=["day", "version"], how="left")
 
 
 def compute_differences(answers: SampledAnswers, package: ModelPackage) -> np.ndarray:
