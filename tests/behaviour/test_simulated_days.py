@@ -1,6 +1,8 @@
 """Days played to the champion of a real run, and what the monitoring says about them, in a place of their own."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,13 @@ def test_the_verdict_about_played_days_takes_the_place_of_no_other(played: Proje
     of_the_project = played.kedro("monitor", "status")
     assert of_the_project.code == 1
     assert "there is no verdict about green taxis (simulated) here" in of_the_project.err
+
+
+def test_played_rides_are_answered_again_with_the_metered_distance(played: Project) -> None:
+    asked = "SELECT moment, SUM(labelled) FROM monitoring_days WHERE slice = 'all' GROUP BY moment"
+    with closing(sqlite3.connect(played.data("simulated/predictions.db"))) as store:
+        labelled = dict(store.execute(asked).fetchall())
+    assert 0.9 * labelled["at_request_time"] < labelled["with_distance"] <= labelled["at_request_time"]
 
 
 def test_the_monitoring_refuses_the_store_of_the_other_clock(played: Project) -> None:

@@ -20,7 +20,8 @@ def found(last: str, *names: str, **changes: Any) -> dict[str, Any]:
     alert = {"cause": "level", "what": "off", "since": 1.0, "how_bad": "very", "evidence": "report.html",
              "next_command": "look", "version": 1}  # fmt: skip
     alerts = [alert | {"name": name} for name in names]
-    return {"version": 1, "last": last, "names": ["retrain", "incident"], "alerts": alerts, "keep": []} | changes
+    of_run = {"official": True, "evidence": "log", "version": 1, "last": last}
+    return {**of_run, "names": ["retrain", "incident"], "alerts": alerts, "keep": []} | changes
 
 
 def test_what_is_saved_is_raised_and_resolved(tmp_path: Path) -> None:
@@ -30,6 +31,8 @@ def test_what_is_saved_is_raised_and_resolved(tmp_path: Path) -> None:
     assert (alert["name"], alert["subject"], alert["severity"], alert["evidence"]) == (
         "retrain", MODEL, "ticket", "report.html"
     )  # fmt: skip
+    dataset.save(found("2021-03-31", official=False))
+    assert len(dataset.load()) == 1, "a look at something else resolves nothing"
     dataset.save(found("2021-03-31"))
     assert dataset.load() == []
 

@@ -53,6 +53,10 @@ def test_a_report_comes_the_delay_after_the_drop_off_whatever_the_clocks_do(star
     for report in due.reports:
         ended = datetime.fromisoformat(report.body["dropoff_datetime"]).timestamp()
         assert report.at == pytest.approx(max(ended, begun[report.ride_id].at) + 5_400)
+    metered = [(report, begun[report.ride_id]) for report in due.reports if "trip_distance" in report.body]
+    assert len(metered) > 0.9 * len(due.reports)
+    assert sum(report.body["trip_distance"] == ride.miles for report, ride in metered) > 0.98 * len(metered)
+    assert all(0 < report.body["trip_distance"] <= 100 for report, _ in metered)
     days = {ride.ride_id[:10] for ride in due.rides}
     assert days >= {f"{datetime.fromisoformat(start) + timedelta(days=day):%Y-%m-%d}" for day in range(2)}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ride_duration.trips.clock import NEW_YORK, find_midnight
+from ride_duration.trips.records import DISTANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,7 +123,9 @@ def schedule_day(day: DayOfRides, plan: PlaybackPlan) -> Due:
         ride = rides[number]
         if is_reported[number]:
             ended = ride.at + 60 * minutes
-            report = {"ride_id": ride.ride_id, "dropoff_datetime": _describe(ended)}
+            report: dict[str, Any] = {"ride_id": ride.ride_id, "dropoff_datetime": _describe(ended)}
+            if DISTANCE[0] < miles <= DISTANCE[1]:  # what no meter can show is not reported
+                report["trip_distance"] = miles
             due = max(ride.at, ended) + plan.label_delay
             reports.append(PlayedReport(due, ride.ride_id, len(reports), report))
     return Due(sorted(rides.values()), sorted(reports))
