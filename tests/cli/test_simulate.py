@@ -83,9 +83,8 @@ def test_a_second_call_says_what_is_there_and_goes_on_only_if_told_to(theatre: T
 
 
 def test_after_a_kill_or_ctrl_c_it_goes_on_as_if_nothing_had_happened(theatre: Theatre, undisturbed: Log) -> None:
-    killed = theatre.begin("--days", "2", *FEW, "--fresh")
-    killed.kill()
-    killed.communicate()
+    code, _ = theatre.interrupt(signal.SIGKILL, "--days", "2", *FEW)
+    assert code == -signal.SIGKILL
     until(lambda: not theatre.is_serving)
     said = theatre.refused("service", "simulate", "--days", "2")
     assert "was interrupted at 2021-04-1" in said
@@ -94,10 +93,8 @@ def test_after_a_kill_or_ctrl_c_it_goes_on_as_if_nothing_had_happened(theatre: T
     theatre.simulate("--continue")
     assert theatre.log == undisturbed
 
-    stopped = theatre.begin("--days", "2", *FEW, "--fresh")
-    stopped.send_signal(signal.SIGINT)
-    _, said = stopped.communicate(timeout=60)
-    assert stopped.returncode == 1
+    code, said = theatre.interrupt(signal.SIGINT, "--days", "2", *FEW)
+    assert code == 1
     assert "`kedro service simulate --continue` goes on" in said
     assert "Traceback" not in said
     assert not theatre.is_serving

@@ -41,6 +41,21 @@ def test_a_database_that_is_locked_is_not_waited_for(
     engine.dispose()
 
 
+def test_a_registry_that_goes_away_in_between_is_not_called_one_without_the_version(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INT)"))
+        connection.execute(text("INSERT INTO registered_model_aliases VALUES ('taxi', 'champion', 3)"))
+    engine.dispose()
+    reader = RegistryReader(tmp_path, {"uri": "sqlite:///mlflow.db", "artifacts": "artifacts"}, "taxi")
+    assert reader.champion() == 3
+    file.unlink()
+    for read in (reader.champion, lambda: reader.mark(3), lambda: reader.released(3)):
+        with pytest.raises(RegistryUnavailable, match=r"there is no registry at sqlite:///mlflow\.db"):
+            read()
+
+
 def test_a_copy_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "_SECONDS", 0.1)
     engine = create_engine(f"sqlite:///{tmp_path}/mlflow.db")

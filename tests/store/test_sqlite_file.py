@@ -4,6 +4,7 @@ import resource
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -408,6 +409,30 @@ def test_checkpoints_of_others_are_not_taken_for_other_content(log: PredictionLo
     log.close()
     assert log.account() == ["every prediction that was acknowledged is kept."]
     assert len(in_file(database)) == 1010
+
+
+def test_a_checkpoint_that_a_reader_holds_up_is_not_taken_for_other_content(log: PredictionLog, database: Path) -> None:
+    until(lambda: log.queue_depth == 0)
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        for state in range(3):
+            reader = sqlite3.connect(database, isolation_level=None)
+            reader.execute("BEGIN")
+            reader.execute("SELECT COUNT(*) FROM predictions").fetchone()
+            other.execute("BEGIN")
+            for number in range(60):  # the schema takes more pages than it had
+                other.execute(
+                    f"CREATE TABLE other_{state}_{number} ({', '.join(f'column_{i} TEXT' for i in range(60))})"
+                )
+            other.execute("COMMIT")
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            log.append(predictions(5, f"{state}-"))
+            until(lambda: log.queue_depth == 0)
+            time.sleep(1.2)  # longer than a copy over the file is waited for
+            reader.close()
+    log.close()
+    assert log.account() == ["every prediction that was acknowledged is kept."]
+    assert not [path for path in database.parent.iterdir() if "damaged" in path.name or "replaced" in path.name]
+    assert len(in_file(database)) == 25
 
 
 def test_the_write_ahead_log_is_brought_into_the_file_before_it_grows(log: PredictionLog, database: Path) -> None:

@@ -1,6 +1,7 @@
 """Plans of simulations, and a project whose champion they can be played to."""
 
 import json
+import signal
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -61,8 +62,20 @@ class Theatre(Project):
         began = self.played
         process = self.start("kedro", "service", "simulate", "--no-monitor", *arguments)
         until(lambda: process.poll() is not None or self.played not in (began, 0), 60)
-        assert process.poll() is None, process.communicate()
         return process
+
+    def interrupt(self, sent: signal.Signals, *arguments: str) -> tuple[int, str]:
+        """The exit code and the last words of the command, begun afresh and signalled while it sends rides.
+
+        One that was done before the signal came is begun again.
+        """
+        for _ in range(10):
+            process = self.begin(*arguments, "--fresh")
+            process.send_signal(sent)
+            _, said = process.communicate(timeout=60)
+            if process.returncode != 0:
+                return process.returncode, said
+        raise AssertionError("the command ended ten times before it could be interrupted")
 
     @property
     def played(self) -> int:

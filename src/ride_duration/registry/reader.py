@@ -75,11 +75,10 @@ class RegistryReader:
         Raises:
             RegistryUnavailable: The registry cannot be reached, or there is none yet.
         """
-        if not self._store.exists:
-            raise RegistryUnavailable(
-                f"there is no registry at {self._tracking}; `{self.release_command}` makes one, and a champion"
-            )
-        return _reach(lambda: self._store.champion(self.name))
+        found = _reach(lambda: self._store.champion(self.name))
+        if found is None:
+            self._require_registry()
+        return found
 
     def mark(self, version: int) -> str:
         """Tell a version from another one of the same number: the fingerprint of its package, or else its own address.
@@ -116,7 +115,15 @@ class RegistryReader:
         for found in versions:
             if found.number == version:
                 return found
+        self._require_registry()
         raise NotFound(f"there is no version {version} of {self.name}")
+
+    def _require_registry(self) -> None:
+        """Tell what was not found from a registry that is not there (the store reads both as nothing)."""
+        if not self._store.exists:
+            raise RegistryUnavailable(
+                f"there is no registry at {self._tracking}; `{self.release_command}` makes one, and a champion"
+            )
 
     def _download(self, address: str) -> Path:
         shown = without_passwords(address)

@@ -42,8 +42,15 @@ class Content(NamedTuple):
         return before.identity in ("", self.identity) and self.checkpoints >= before.checkpoints
 
 
+#: Of a file that is not a database: follows nothing.
+NOT_A_DATABASE = Content("", -1)
+
+
 def read_content(path: Path) -> Content | None:
-    """Read the main file without its write-ahead log; None if it is not a database, or is being written right now.
+    """Read the main file without its write-ahead log; None if its pages do not fit together.
+
+    They need not: while some program reads an older state, a checkpoint brings only some pages into the file, and the
+    others stay in the write-ahead log. A copy over the file that has not ended looks the same.
 
     SQLite itself opens and closes it: closing a descriptor of ours would drop the locks that this process has on it.
     """
@@ -53,8 +60,8 @@ def read_content(path: Path) -> Content | None:
                 return Content("", 0)
             found = dict(connection.execute("SELECT name, value FROM store_properties"))
             return Content(str(found.get("identity", "")), int(found.get("checkpoints", 0)))
-    except (sqlite3.Error, ValueError):
-        return None
+    except (sqlite3.Error, ValueError) as error:
+        return NOT_A_DATABASE if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB else None
 
 
 def read_stamp(path: Path) -> Stamp | None:

@@ -20,6 +20,7 @@ from ride_duration.atomic import free_name
 from ride_duration.clock import local_time
 from ride_duration.store.sqlite_content import (
     CHECKPOINT_BYTES,
+    NOT_A_DATABASE,
     Content,
     Stamp,
     checkpoint,
@@ -158,7 +159,9 @@ class SQLiteFile:
         if stamp == self._stamp or _identity(self._path) != self._opened[""]:
             return False
         content = read_content(self._path)
-        if content is not None and (self._content is None or content.follows(self._content)):
+        if content is None:  # a checkpoint, or a copy, has brought a part: look again
+            return False
+        if content != NOT_A_DATABASE and (self._content is None or content.follows(self._content)):
             self._stamp, self._content, self._foreign = stamp, content, None
             return False
         if self._foreign != stamp:
@@ -167,7 +170,8 @@ class SQLiteFile:
 
     def _leave_overwritten(self, last: bool) -> None:
         """Close the file without bringing anything into it, and set aside what is not part of it."""
-        if not last and time.monotonic() - self._foreign_since < _SETTLED:
+        known = read_content(self._path)
+        if known is None or (not last and time.monotonic() - self._foreign_since < _SETTLED):
             raise OSError(f"another program is overwriting {self._path}; records wait until it has ended")
         wal = self._path.with_name(f"{self._path.name}-wal")
         aside = free_name(wal.with_name(f"{wal.name}.replaced"))
@@ -177,10 +181,10 @@ class SQLiteFile:
         for beside in _BESIDE:
             if _identity(path := self._path.with_name(self._path.name + beside)) == self._opened[beside]:
                 path.unlink(missing_ok=True)
-        known, self._content, self._foreign = read_content(self._path), None, None
+        self._content = self._foreign = None
         self._changed = self._change_noted = self.incomplete = True
         where = "is written to from now on"
-        if known is None:
+        if known == NOT_A_DATABASE:
             damaged = free_name(self._path.with_name(f"{self._path.name}.damaged"))
             self._path.rename(damaged)
             self._opened = {}

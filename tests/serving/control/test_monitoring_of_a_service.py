@@ -11,7 +11,7 @@ from sqlalchemy import text
 from ride_duration.alerting.alert import Severity
 from ride_duration.alerting.decisions import list_alerts
 from ride_duration.alerting.outbox import Outbox
-from ride_duration.store.database import engine_for_reading, locate_store
+from ride_duration.store.database import engine_for_reading, locate_store, name_store
 from ride_duration.store.monitoring import open_monitoring
 from ride_duration.store.rollouts import RolloutEvent, Rollouts, RolloutStatus
 from tests.serving.conftest import Models
@@ -170,7 +170,7 @@ def test_a_monitoring_that_has_never_run_and_refused_records_are_alerts_until_so
     models: Models, started: Callable[..., Running]
 ) -> None:
     registry = models.champion()
-    service = started(registry, name="one", monitoring_seconds=0.05, alerting=alerting())
+    service = started(registry, instance="one", monitoring_seconds=0.05, alerting=alerting())
     store = url_of(service, models)
     writer = LogWriter(store)
     writer.write([arrival.record for arrival in make_log(registry.name, days=1, rides=1)])
@@ -181,7 +181,7 @@ def test_a_monitoring_that_has_never_run_and_refused_records_are_alerts_until_so
         return sorted(one.alert.name for one in list_alerts(engine, 0.0) if one.resolved_at is None)
 
     until(lambda: list_open() == ["monitoring_stale"])
-    file = service.folder / "one/refused.jsonl"
+    file = service.folder / "one" / name_store(store, service.folder) / "refused.jsonl"
     file.write_text("{}")
     until(lambda: list_open() == ["log", "monitoring_stale"])
     assert metrics(service)["ride_duration_log_refused_file_bytes",] == 2

@@ -322,6 +322,33 @@ def test_search_finds_landmarks_and_forgives_a_letter(open_page: OpenPage, typed
     expect(page.locator("#pickup-zones li").first).to_contain_text(zone)
 
 
+def test_what_is_typed_before_the_zones_come_is_searched_for(open_page: OpenPage) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = open_page(routes={"zones": hold})
+    page.locator("#pickup").press_sequentially("lga")
+    while not held:
+        page.wait_for_timeout(10)  # lets the browser go on
+    held[0].continue_()
+    expect(page.locator("#pickup-zones li").first).to_contain_text("LaGuardia Airport")
+    expect(page.locator("#pickup")).to_have_value("lga")
+
+
+def test_another_address_leaves_what_is_typed(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#pickup").press_sequentially("lga")
+    found = page.locator("#pickup-zones li").first
+    expect(found).to_contain_text("LaGuardia Airport")
+    page.evaluate("location.hash = 'to=132'")
+    expect(page.locator("#dropoff")).to_have_value("JFK Airport")
+    expect(found).to_contain_text("LaGuardia Airport")
+    page.locator("#pickup").press("Enter")
+    expect(page.locator("#pickup")).to_have_value("LaGuardia Airport")
+
+
 def test_the_distance_is_required_where_the_champion_needs_it(open_page: OpenPage) -> None:
     def require(route: Route) -> None:
         live = route.fetch().json()

@@ -6,7 +6,7 @@ import { search } from "./zones.js";
 /**
  * Makes `input` and its `list` search `zones`; `pick` gets the chosen zone, or null when the field is emptied; `miss` gets
  * a text that was left in the field without choosing.
- * Returns `show`, which puts a zone into the field.
+ * Returns a function that puts a zone into the field; one that is there already leaves what is typed beside it.
  */
 export function combobox(input, list, zones, { pick, miss }) {
   let chosen = null;
@@ -94,5 +94,6 @@ export function combobox(input, list, zones, { pick, miss }) {
     const index = [...list.children].indexOf(event.target.closest("li"));
     if (found[index]) take(found[index]);
   });
-  return show;
+  if (input.value && document.activeElement === input) open(input.value); // typed before there were zones
+  return (zone) => (list.hidden || zone !== chosen) && show(zone);
 }
