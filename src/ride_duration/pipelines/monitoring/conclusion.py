@@ -11,9 +11,9 @@ import pandas as pd
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import Conclusion
 from ride_duration.errors import ConfigurationError, NotFound
-from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
+from ride_duration.pipelines.monitoring.daily_sums import ALL, AWAITED, MAY_BE_UNKNOWN, SUMS
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
-from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
+from ride_duration.pipelines.monitoring.parameters import DEFAULT_ENVIRONMENT, Monitored, Monitoring
 from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import find_day
@@ -24,7 +24,10 @@ _STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missi
 
 
 def resolve_window(
-    prediction_log: MonitoredStore, monitoring: Monitoring, given_parameters: Sequence[str]
+    prediction_log: MonitoredStore,
+    monitoring: Monitoring,
+    given_parameters: Sequence[str],
+    environment: str = DEFAULT_ENVIRONMENT,
 ) -> Monitored:
     """Return what is looked at: the days of the window that are over, on the store's clock.
 
@@ -32,6 +35,7 @@ def resolve_window(
         prediction_log: The store.
         monitoring: As configured, and as given for this run.
         given_parameters: Names of those that are given for this run alone.
+        environment: Whose configuration is used; commands that are suggested name it.
 
     Raises:
         ConfigurationError: The window has not begun.
@@ -47,7 +51,7 @@ def resolve_window(
     monitored = Monitored(
         **dict(resolved), now=now,
         why_exploratory=monitoring.find_why_exploratory(given_parameters, is_logging=prediction_log.has_predictions()),
-        is_what_if=bool(Monitoring.find_changed(given_parameters)),
+        is_what_if=bool(Monitoring.find_changed(given_parameters)), environment=environment,
     )  # fmt: skip
     if monitored.last_day < monitored.first_day:
         raise NotFound(
@@ -109,7 +113,7 @@ def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str,
 
 
 def _split_days(daily_sums: pd.DataFrame) -> Iterator[DayEvidence]:
-    columns = ["version", "variant", "moment", "slice", *SUMS]
+    columns = ["version", "variant", "moment", "slice", *SUMS, *(name for name in AWAITED if name in daily_sums)]
     # A slice without labelled rides adds nothing; what the package cannot tell stays unknown.
     filled = daily_sums.fillna({name: 0.0 for name in SUMS if name not in MAY_BE_UNKNOWN})
     for day, rows in filled.groupby("day"):

@@ -8,7 +8,6 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.errors import NotFound
@@ -27,6 +26,10 @@ SUMS = DailySums._fields[1:]
 
 #: Those of them that a package, or a former program, may not tell.
 MAY_BE_UNKNOWN = ("expected", "covered", "width")
+
+#: What is known of rides whose actual duration is not reported: how many there are, and the sum of the squared errors
+#: that the package expects of their answers (min²); NaN where it has no error model, or in rows of a former program.
+AWAITED = ("awaited", "awaited_expected")
 
 #: The slice of all rides.
 ALL = "all"
@@ -69,7 +72,7 @@ def sum_days(
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
-        (`DayState`), the sums of `DailySums`, and what was checked of the day's records, `CHECKS`.
+        (`DayState`), the sums of `DailySums`, `AWAITED`, and what was checked of the day's records, `CHECKS`.
 
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
@@ -105,7 +108,7 @@ def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd
     rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
     rows["day"] = pd.to_datetime(rows["day"])
     rows = rows.drop_duplicates(["day", "version", "variant", "moment", "slice"])
-    kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *CHECKS]
+    kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *AWAITED, *CHECKS]
     return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
 
 
@@ -157,21 +160,6 @@ def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last:
     )
 
 
-def select_lacking(rows: pd.DataFrame, version: int, first: str, last: str, least: float) -> NDArray[np.bool_]:
-    """Return for which days (n,) from first to last fewer actual durations are reported than usual, and time is over.
-
-    Args:
-        rows: Of `sum_days`.
-        version: That was champion.
-        first: The first day.
-        last: The last day.
-        least: Days with fewer rides are left out.
-    """
-    chosen = rows[(rows["version"] == version) & (rows["slice"] == ALL) & (rows["variant"] == Variant.CHAMPION)]
-    rides = chosen[chosen["state"] == DayState.INCOMPLETE].groupby("day")["rides"].sum()
-    return np.asarray(pd.date_range(first, last, freq="D").isin(rides[rides >= least].index))
-
-
 def select_checks(rows: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
     """Return `CHECKS` of every day from first to last; NaN for what is unknown.
 
@@ -212,7 +200,9 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
         ).astype(str)
         slices = [found.assign(slice=ALL), found.assign(slice=found["part"])]
         slices.append(found.assign(slice=FROM + found["borough"].replace("N/A", "no known zone")))
-        table = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[list(SUMS)].sum(min_count=1)
+        table = (
+            pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[[*SUMS, *AWAITED]].sum(min_count=1)
+        )
         tables.append(table.assign(moment=moment))
     if not tables:
         return pd.DataFrame()
@@ -275,6 +265,7 @@ def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
     answer, lower, upper, expected = (rides[name].cast("float64") for name in columns)
     actual = rides["actual_duration"]
     known = actual.between(*DURATION).fill_null(False) & answer.notnull()
+    awaited = actual.isnull() & answer.notnull()
     error = answer - actual
     return {
         "answered": answer.count(),
@@ -291,4 +282,6 @@ def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
         "covered": actual.between(lower, upper).cast("float64").sum(where=known),
         "width": (upper - lower).sum(where=known),
         "within_5": (error.abs() <= 5).cast("float64").sum(where=known),
+        "awaited": awaited.sum().cast("float64"),
+        "awaited_expected": expected.sum(where=awaited),
     }

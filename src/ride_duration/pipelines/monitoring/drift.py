@@ -139,6 +139,12 @@ def find_drifted(drift_scores: pd.DataFrame, limits: DriftLimits) -> tuple[list[
     return drifted, [name for name in drifted if name in missing]
 
 
+def describe_windows(limits: DriftLimits) -> str:
+    """Say in how many windows a feature must differ."""
+    windows = "weeks" if limits.window_days == 7 else f"windows of {limits.window_days} days"
+    return f"{limits.of_them} of the last {limits.windows} {windows}"
+
+
 def read_reference(package: ModelPackage) -> Reference:
     """Read the reference of a package; stray dates of some meter's clock are no days of it."""
     table = pq.read_table(io.BytesIO(package.contents[COUNTS])).to_pandas()

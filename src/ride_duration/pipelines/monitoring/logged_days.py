@@ -14,7 +14,7 @@ from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import Increment
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.expected_error import ExpectedError, has_error_model
-from ride_duration.pipelines.monitoring.daily_sums import ALL, PARTS_OF_DAY, SUMS
+from ride_duration.pipelines.monitoring.daily_sums import ALL, AWAITED, PARTS_OF_DAY, SUMS
 from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
 from ride_duration.pipelines.monitoring.parameters import Monitoring
@@ -31,6 +31,9 @@ AT_REQUEST_TIME, WITH_DISTANCE = "at_request_time", "with_distance"
 
 #: So many days are a step worth a word to whoever waits.
 _STEP = 10
+
+#: What is summed up of each ride.
+_COLUMNS = (*SUMS, *AWAITED)
 
 _PART_STARTS = np.array([*PARTS_OF_DAY][1:])
 
@@ -150,7 +153,7 @@ class _DaySums:
         self._sums: dict[tuple[int, int, str], Numbers] = {}
 
     def add(self, key: tuple[int, int, str], rides: LoggedRides, columns: list[Numbers]) -> None:
-        """Add rides (n) of one version, variant and moment; `columns` (n,) are the addends of `SUMS`."""
+        """Add rides (n) of one version, variant and moment; `columns` (n,) are the addends."""
         shape = (len(PARTS_OF_DAY), len(self._boroughs))
         part = np.searchsorted(_PART_STARTS, rides.wall_clock % 86_400 / 3600, side="right")
         known = (rides.pickup_zone >= 0) & (rides.pickup_zone < len(self._of_zone) - 1)
@@ -172,7 +175,7 @@ class _DaySums:
             for name, values in slices.items():
                 if values[0]:
                     numbers = [None if np.isnan(value) else float(value) for value in values]
-                    rows.append(key | {"slice": name} | dict(zip(SUMS, numbers, strict=True)))
+                    rows.append(key | {"slice": name} | dict(zip(_COLUMNS, numbers, strict=True)))
         return rows
 
 
@@ -181,8 +184,9 @@ def _add(sums: _DaySums, rides: LoggedRides, version: int, package: MonitoredPac
     known = is_labelled(rides)
     expected = np.full(len(known), np.nan)
     if package is not None:
-        labelled = _select(rides, known)
-        expected[known] = package.expect_squares(_to_rides(labelled, labelled.trip_distance), labelled.predicted)
+        wanted = known | np.isnan(rides.actual)
+        looked_at = _select(rides, wanted)
+        expected[wanted] = package.expect_squares(_to_rides(looked_at, looked_at.trip_distance), looked_at.predicted)
     with_distance = ~np.isnan(rides.trip_distance)
     columns = _addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
     for variant in np.unique(rides.variant).astype(int).tolist():
@@ -211,10 +215,11 @@ def _answer_again(sums: _DaySums, chosen: LoggedRides, version: int, package: Mo
 def _addends(
     rides: LoggedRides, known: NDArray[np.bool_], answer: Numbers, lower: Numbers, upper: Numbers, expected: Numbers
 ) -> list[Numbers]:
-    """Return what each ride (n,) adds to each of `SUMS`."""
+    """Return what each ride (n,) adds to each of `_COLUMNS`."""
     actual = np.where(known, rides.actual, 0.0)
     predicted = np.where(known, answer, 0.0)
     error = predicted - actual
+    awaited = np.isnan(rides.actual)
     covered = known & (rides.actual >= lower) & (rides.actual <= upper)
     columns = {
         "rides": np.ones(len(actual)),
@@ -230,8 +235,10 @@ def _addends(
         "covered": covered.astype(np.float64),
         "width": np.where(known, upper - lower, 0.0),
         "within_5": (known & (np.abs(error) <= 5)).astype(np.float64),
+        "awaited": awaited.astype(np.float64),
+        "awaited_expected": np.where(awaited, expected, 0.0),
     }
-    return [columns[name] for name in SUMS]
+    return [columns[name] for name in _COLUMNS]
 
 
 def _to_rides(rides: LoggedRides, distance: Numbers) -> Rides:

@@ -7,6 +7,7 @@ from ride_duration.pipelines.monitoring.alerts import describe_alerts
 from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
+from ride_duration.pipelines.monitoring.label_coverage import compare_label_coverage
 from ride_duration.pipelines.monitoring.label_delays import note_day_states, summarise_labels
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
@@ -32,7 +33,7 @@ def create_pipeline() -> Pipeline:
     nodes = [
         node(
             resolve_window,
-            ["prediction_log", "params:monitoring", "params:given_parameters"],
+            ["prediction_log", "params:monitoring", "params:given_parameters", "params:environment"],
             "monitored",
             name="resolve_window",
         ),
@@ -43,8 +44,14 @@ def create_pipeline() -> Pipeline:
             name="compute_increment",
         ),
         node(note_day_states, ["logged_days@rows", "monitored"], "day_states", name="note_day_states"),
-        node(summarise_labels, ["logged_days@rows", "monitored"], "label_figures", name="summarise_labels"),
+        node(summarise_labels, ["logged_days@rows", "monitored"], "label_reports", name="summarise_labels"),
         node(sum_days, ["scored_trips@months", "monitored", "logged_days@rows"], "summed_days", name="sum_days"),
+        node(
+            compare_label_coverage,
+            ["label_reports", "logged_days@rows", "summed_days", "monitored"],
+            "label_figures",
+            name="compare_label_coverage",
+        ),
         node(
             probe_skew,
             ["logged_days@rows", "registered_packages", "summed_days", "monitored"],
@@ -100,7 +107,7 @@ def create_pipeline() -> Pipeline:
         nodes,
         namespace="monitoring",
         inputs={"scored_trips@months", "prediction_log", "registered_packages", "accepted_changes"},
-        parameters={"params:monitoring", "params:given_parameters"},
+        parameters={"params:monitoring", "params:given_parameters", "params:environment"},
         outputs={
             "daily_sums",
             "logged_days@increment",

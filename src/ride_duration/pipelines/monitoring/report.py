@@ -17,10 +17,13 @@ from ride_duration.pipelines.monitoring.verdict_text import (
     NAMES,
     SHARES,
     describe_acceptance,
+    describe_drift,
+    describe_estimate,
     describe_labels,
     describe_version,
 )
-from ride_duration.pipelines.monitoring.window_verdict import find_days, find_separation, measure, select_window
+from ride_duration.pipelines.monitoring.window_figures import measure
+from ride_duration.pipelines.monitoring.window_verdict import find_days, find_separation, select_window
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -95,7 +98,7 @@ def write_report(
     cause = "" if verdict["cause"] == "none" else f" <small>cause: {escape(verdict['cause'])}</small>"
     simulated = " · simulated" if verdict["simulated"] else ""
     reasons = "".join(f"<li>{escape(reason)}" for reason in verdict["reasons"])
-    missing = "".join(f"<li>not looked at: {escape(what)}" for what in verdict["missing"])
+    missing = "".join(f"<li>not evaluated: {escape(what)}" for what in verdict["missing"])
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>Monitoring: {escape(verdict['verdict'])}</title><style>{_STYLE}</style>"
@@ -103,11 +106,12 @@ def write_report(
         f"<p class=soft>Version {verdict['version']}, {escape(verdict['taxi_type'])} taxis, {verdict['first']} to "
         f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
         f"<ul>{reasons}{missing}</ul>{compared}<p><b>Next:</b> {_with_code(verdict['next'])}</p>"
-        f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
+        f"<h2>Figures</h2>{_figures(verdict['figures'])}{_expected(verdict)}{_moments(verdict)}"
+        f"<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
         f"line is the week up to a day, its band the 95 % bounds of a whole week, by correlated days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"
         f"{_labels(label_figures)}{_broken(verdict)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
-        f"<h2>Which rides were asked for</h2>{_drift(drift_scores)}</html>\n"
+        f"<h2>Data drift</h2><p>{escape(describe_drift(verdict))}</p>{_drift(drift_scores)}</html>\n"
     )
 
 
@@ -123,14 +127,19 @@ def _labels(figures: dict[str, Any] | None) -> str:
     """Return the reports of actual durations: a sentence, and the labelled share by hour of the day."""
     if not figures:
         return ""
-    hours = "".join(
-        f"<tr><td>{hour} h<td class=number>{'n/a' if share is None else f'{share:.1%}'}"
-        for hour, share in enumerate(figures["hours"])
+    gaps = f"<p><b>{escape(figures['not_at_random'])}.</b></p>" if figures["not_at_random"] else ""
+    rows = "".join(
+        f"<tr><td>{escape(one['group'])}<td class=number>{one['rides']:,}"
+        f"{_with_bounds('labelled', one['share'], one['low'], one['high'])}"
+        f"<td class=number>{one['difference']:+.1%}{' (not chance)' if one['differs'] else ''}"
+        for one in figures["groups"]
     )
     return (
-        f"<h2>Reports of actual durations</h2><p>{escape(describe_labels(figures))}</p><details><summary>By hour of "
-        f"the day: rides without a report may be other rides</summary><div class=wide><table><tr><th>pick-up"
-        f"<th class=number>labelled{hours}</table></div></details>"
+        f"<h2>Labels: reports of actual durations</h2><p>{escape(describe_labels(figures))}</p>{gaps}"
+        "<details><summary>By hour of the pick-up, part of the day and borough: rides without a report may be other "
+        "rides</summary>"
+        f"<div class=wide><table><tr><th>pick-up<th class=number>rides<th class=number>labelled"
+        f"<th class=number>95 % by days<th class=number>to all rides of these days{rows}</table></div></details>"
     )
 
 
@@ -151,6 +160,33 @@ def _figures(figures: dict[str, list[float | None]]) -> str:
         "<div class=wide><table><tr><th><th class=number>value<th class=number>lower<th class=number>upper (95 %, by "
         f"days){rows}</table></div>"
     )
+
+
+def _expected(verdict: dict[str, Any]) -> str:
+    """Return what is expected of rides without a report."""
+    return f"<p>{escape(describe_estimate(verdict['expected']))}</p>" if verdict["expected"] else ""
+
+
+def _moments(verdict: dict[str, Any]) -> str:
+    """Return the main figures at request time and with the distance side by side, where there are both."""
+    moments = verdict["moments"]
+    if not moments:
+        return ""
+    heads = "".join(
+        f"<th class=number>{escape(moment.replace('_', ' '))} ({beside['rides']:,} rides)<th class=number>95 % by days"
+        for moment, beside in moments.items()
+    )
+    rows = "".join(
+        f"<tr><td>{escape(NAMES[key])}" + "".join(_with_bounds(key, *beside[key]) for beside in moments.values())
+        for key in next(iter(moments.values()))
+        if key != "rides"
+    )
+    return f"<h3>With and without the metered distance</h3><div class=wide><table><tr><th>{heads}{rows}</table></div>"
+
+
+def _with_bounds(key: str, value: float | None, low: float | None, high: float | None) -> str:
+    bounds = "n/a" if low is None else f"{_shown(key, low)} to {_shown(key, high)}"
+    return f"<td class=number>{_shown(key, value)}<td class=number>{bounds}"
 
 
 def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monitoring) -> str:
@@ -185,7 +221,7 @@ def _drift(scores: pd.DataFrame) -> str:
         f"<td class=number>{score['psi']:.4f}<td class=number>{_to_previous(score)}"
         f"<td class=number>{score['wasserstein']:.3g} {UNITS.get(score['feature'], '')}"
         f"<td class=number>{score['missing']:.1%} ({score['missing_in_reference']:.1%})"
-        f"<td class=number>{score['adjusted']:.3f}<td>{'other than the reference' if score['beyond'] else ''}"
+        f"<td class=number>{score['adjusted']:.3f}<td>{'drifted' if score['beyond'] else ''}"
         for score in scores.to_dict("records")
     )
     return (
@@ -213,7 +249,7 @@ def _spread(scores: pd.DataFrame) -> str:
     ranked = newest.sort_values(["beyond", "psi"], ascending=False).head(_DRAWN)
     charts = "".join(
         draw_shares(
-            f"{score['feature']}{' (other than the reference)' if score['beyond'] else ''}",
+            f"{score['feature']}{' (drifted)' if score['beyond'] else ''}",
             *(np.asarray(score[name], dtype=np.float64).tolist() for name in ("edges", "share_in_reference", "share")),
         )
         for score in ranked.to_dict("records")

@@ -1,0 +1,13 @@
+"""What is expected of rides whose actual duration is not reported yet."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    """Add it; of days that are there it is unknown until anything comes in about them."""
+    for name in ("awaited", "awaited_expected"):
+        op.add_column("monitoring_days", sa.Column(name, sa.Double))
