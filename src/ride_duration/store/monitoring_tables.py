@@ -60,7 +60,8 @@ monitoring_labels = Table(
 )
 
 #: What the logged rides of each day were like: `counts` of the bins of the version's reference, the last bin of missing
-#: values, and `quantiles` of the values that are known, both JSON.
+#: values, and `quantiles` of the values that are known, both JSON. `unseen` are rides whose value the reference lacks;
+#: `hours`, of answers alone, rides and Σ minutes of each hour of the pick-up (JSON). NULL in rows of former programs.
 monitoring_features = Table(
     "monitoring_features",
     metadata,
@@ -71,6 +72,8 @@ monitoring_features = Table(
     Column("counts", Text, nullable=False),
     Column("quantiles", Text, nullable=False),
     Column("computed_at", Double, nullable=False),
+    Column("unseen", Double),
+    Column("hours", Text),
     PrimaryKeyConstraint("model", "day", "version", "feature"),
 )
 

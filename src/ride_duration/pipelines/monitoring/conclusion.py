@@ -19,8 +19,17 @@ from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import find_day
 
 #: Statistics of drift, and the columns of the p-values of those that are tested.
-_TESTED = {"psi": ("p_value", "adjusted"), "psi_to_previous": ("p_value_to_previous", "adjusted_to_previous")}
-_STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference")
+_TESTED = {
+    "psi": ("p_value", "adjusted"),
+    "psi_to_previous": ("p_value_to_previous", "adjusted_to_previous"),
+    "by_hour": ("p_value_by_hour", ""),
+}
+_STATISTICS = (
+    "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference", "unseen", "by_hour",
+)  # fmt: skip
+
+#: Statistics of answers alone.
+_OF_ANSWERS = {"by_hour"}
 
 
 def resolve_window(
@@ -103,10 +112,12 @@ def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str,
         key = {"version": version, "slice": ALL, "feature": score["feature"]}
         key |= {name: str(np.datetime64(score[name], "D")) for name in ("first", "last")}
         for statistic in _STATISTICS:
+            if statistic in _OF_ANSWERS and _known(score.get(statistic)) is None:
+                continue
             p_value, adjusted = _TESTED.get(statistic, ("", ""))
             yield key | {
                 "statistic": statistic,
-                "value": _known(score[statistic]),
+                "value": _known(score.get(statistic)),
                 "p_value": _known(score.get(p_value)),
                 "adjusted": _known(score.get(adjusted)),
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ibis.expr.types as ir
 import numpy as np
@@ -22,6 +22,12 @@ from ride_duration.pipelines.monitoring.comparable_days import (
     choose_days,
     find_comparable_days,
     find_incident_days,
+)
+from ride_duration.pipelines.monitoring.feature_profiles import (
+    Profiles,
+    describe_profile,
+    list_seen,
+    read_profiles,
 )
 from ride_duration.pipelines.monitoring.limits import DriftLimits
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
@@ -47,6 +53,7 @@ _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
     "missing_in_reference", "p_value", "adjusted", "beyond", "edges", "share_in_reference", "share",
     "rides", "separation", "p_value_to_previous", "adjusted_to_previous", "changed",
+    "unseen", "by_hour", "p_value_by_hour", "hours", "hours_in_reference",
 )  # fmt: skip
 
 
@@ -87,7 +94,7 @@ def measure_drift(
         the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; the same two
         and whether it has `changed` against the window before; `edges`, the
         inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values);
-        `rides`, how many of the window;
+        `rides`, how many of the window; the share of `unseen` values, and of answers what `describe_hours` returns;
         `separation` of all features together, of the newest window alone. Empty where the package has no reference, as
         those of former programs. What was not recorded, or not asked for, is not compared, nor are days that are
         incidents or were not recorded as a whole: of a window at least half of the days, and for `CALENDAR` all.
@@ -101,15 +108,17 @@ def measure_drift(
     first = np.datetime64(monitoring.last_day) - np.timedelta64((limits.windows + 1) * limits.window_days - 1, "D")
     days = first + np.arange((limits.windows + 1) * limits.window_days)
     if monitoring.is_of_log and logged_days is not None:
-        counts, values = _load_counts(logged_days, reference, days, version)
+        rows = logged_days.load_features(version, str(days[0]), str(days[-1]))
+        counts, values, profiles = *_read_counts(rows, reference, days), read_profiles(rows, days)
     else:
-        counts, values = count_rides(scored_trips, package, reference.edges, days, version, monitoring)
+        seen = list_seen(reference.rows)
+        counts, values, profiles = count_rides(scored_trips, package, reference.edges, seen, days, version, monitoring)
     comparable = find_comparable_days(counts, find_incident_days(daily_sums, monitoring, version, days))
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
         window = slice(end - limits.window_days, end)
-        table = compare_window(reference, days, counts, values, window, limits, number, comparable)
+        table = compare_window(reference, days, counts, values, window, limits, number, comparable, profiles)
         if table.empty:
             continue
         # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
@@ -160,13 +169,13 @@ def read_reference(package: ModelPackage) -> Reference:
     return Reference(days, edges, counts, pq.read_table(io.BytesIO(package.contents[ROWS])).to_pandas())
 
 
-def _load_counts(
-    logged_days: MonitoredStore, reference: Reference, days: NDArray[np.datetime64], version: int
+def _read_counts(
+    rows: list[dict[str, Any]], reference: Reference, days: NDArray[np.datetime64]
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
     """Return the same as `count_rides` from the rows of the log: quantiles of each day stand for its values."""
     counts: dict[str, NDArray[np.float64]] = {}
     values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
-    for row in logged_days.load_features(version, str(days[0]), str(days[-1])):
+    for row in rows:
         name, number = row["feature"], int((np.datetime64(row["day"]) - days[0]).astype(int))
         bins = len(reference.edges[name]) + 2 if name in reference.edges else 0
         if bins != len(row["counts"]):
@@ -205,6 +214,7 @@ def compare_window(
     limits: DriftLimits,
     seed: int,
     comparable: dict[str, NDArray[np.bool_]] | None = None,
+    profiles: Profiles | None = None,
 ) -> pd.DataFrame:
     """Compare the days of one window with the reference.
 
@@ -217,6 +227,7 @@ def compare_window(
         limits: When a feature counts as other than in the reference.
         seed: Of the draws.
         comparable: Of `find_comparable_days`; found from the counts if not given.
+        profiles: Of all days, as far as they are known.
 
     Returns:
         The rows of `measure_drift` for the window, without `separation`; none of a feature of which too few days can be
@@ -257,6 +268,7 @@ def compare_window(
                 "share_in_reference": (total / max(total.sum(), 1.0)).tolist(),
                 "share": (now / max(now.sum(), 1.0)).tolist(), "rides": now.sum(),
             }
+            | describe_profile(profiles, reference.rows, reference.days, name, chosen, now.sum(), drawn)
         )  # fmt: skip
     if not rows:
         return pd.DataFrame(columns=list(_SCORE_COLUMNS))

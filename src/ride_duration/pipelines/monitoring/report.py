@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.model_package.reference import ANSWERS
-from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
+from ride_duration.pipelines.monitoring.charts import draw_days
 from ride_duration.pipelines.monitoring.daily_sums import ALL
+from ride_duration.pipelines.monitoring.drift_report import report_drift
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 from ride_duration.pipelines.monitoring.verdict_text import (
@@ -23,7 +23,7 @@ from ride_duration.pipelines.monitoring.verdict_text import (
     describe_version,
 )
 from ride_duration.pipelines.monitoring.window_figures import measure
-from ride_duration.pipelines.monitoring.window_verdict import find_days, find_separation, select_window
+from ride_duration.pipelines.monitoring.window_verdict import find_days, select_window
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -41,23 +41,11 @@ figure{margin:1.2rem 0}figcaption{font-weight:600}svg{width:100%;height:auto}
 .tick{font-size:12px;fill:var(--soft)}.line{fill:none;stroke:var(--line);stroke-width:2}
 .dot{fill:var(--line)}.limit{stroke:var(--bad);stroke-dasharray:5 4}
 circle.incident{fill:none;stroke:var(--bad);stroke-width:2}.soft{color:var(--soft)}.band{fill:var(--line);opacity:.18}
-.then{fill:var(--soft)}.now{fill:var(--line)}.key::before{content:"";display:inline-block;width:.8em;height:.8em;
+.usual{fill:none;stroke:var(--soft);stroke-width:2}.then{fill:var(--soft)}.now{fill:var(--line)}.key::before{content:"";display:inline-block;width:.8em;height:.8em;
 margin-right:.4em;background:var(--line)}.key.past::before{background:var(--soft)}
 .grid-of{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(17rem,100%),1fr));gap:0 1rem}
 .grid-of.days{grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))}
 """
-
-#: What distances between values of a feature, or an answer, are measured in; none where it is a ratio.
-UNITS = {
-    **dict.fromkeys(("pickup_x", "pickup_y", "dropoff_x", "dropoff_y", "trip_distance"), "miles"),
-    **dict.fromkeys(("manhattan_distance", "straight_distance"), "miles"),
-    **dict.fromkeys(("hour", "hour_of_week"), "h"),
-    "weekday": "days",
-    **dict.fromkeys(ANSWERS, "min"),
-}
-
-#: Features whose spread is drawn; those that are beyond all limits first, then the largest PSI.
-_DRAWN = 6
 
 
 def write_report(
@@ -111,7 +99,7 @@ def write_report(
         f"line is the week up to a day, its band the 95 % bounds of a whole week, by correlated days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"
         f"{_labels(label_figures)}{_broken(verdict)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
-        f"<h2>Data drift</h2><p>{escape(describe_drift(verdict))}</p>{_drift(drift_scores)}</html>\n"
+        f"<h2>Data drift</h2><p>{escape(describe_drift(verdict))}</p>{report_drift(drift_scores)}</html>\n"
     )
 
 
@@ -210,64 +198,6 @@ def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monit
         "<div class=wide><table><tr><th>rides<th class=number>n<th class=number>RMSE<th class=number>RMSE / expected"
         "<th class=number>level<th class=number>coverage<th class=number>MAE<th class=number>level, 95 % by days"
         f"{''.join(rows)}</table></div>"
-    )
-
-
-def _drift(scores: pd.DataFrame) -> str:
-    if scores.empty:
-        return "<p>The package has no reference that rides could be compared with.</p>"
-    rows = "".join(
-        f"<tr><td>{str(score['first'])[:10]} to {str(score['last'])[5:10]}<td>{escape(score['feature'])}"
-        f"<td class=number>{score['psi']:.4f}<td class=number>{_to_previous(score)}"
-        f"<td class=number>{score['wasserstein']:.3g} {UNITS.get(score['feature'], '')}"
-        f"<td class=number>{score['missing']:.1%} ({score['missing_in_reference']:.1%})"
-        f"<td class=number>{score['adjusted']:.3f}<td>{'drifted' if score['beyond'] else ''}"
-        for score in scores.to_dict("records")
-    )
-    return (
-        f"{_spread(scores)}{_separation(scores)}"
-        "<p class=soft>PSI against the validation days of the package, in its deciles; p-values by whole days drawn "
-        "again, adjusted for the number of features (Holm).</p>"
-        "<div class=wide><table><tr><th>window<th>feature<th class=number>PSI"
-        "<th class=number>PSI to the week before (p)<th class=number>Wasserstein distance"
-        "<th class=number>missing (reference)<th class=number>p<th>"
-        f"{rows}</table></div>"
-    )
-
-
-def _to_previous(score: dict[Any, Any]) -> str:
-    """Return the PSI to the window before and its adjusted p-value, bold where both are beyond their limits."""
-    if np.isnan(score["psi_to_previous"]):
-        return "n/a"
-    shown = f"{score['psi_to_previous']:.4f} ({score['adjusted_to_previous']:.3f})"
-    return f"<b>{shown}</b>" if score["changed"] else shown
-
-
-def _spread(scores: pd.DataFrame) -> str:
-    """Draw the values of the features that moved most in the newest window, over those of the reference."""
-    newest = scores[scores["first"] == scores["first"].max()]
-    ranked = newest.sort_values(["beyond", "psi"], ascending=False).head(_DRAWN)
-    charts = "".join(
-        draw_shares(
-            f"{score['feature']}{' (drifted)' if score['beyond'] else ''}",
-            *(np.asarray(score[name], dtype=np.float64).tolist() for name in ("edges", "share_in_reference", "share")),
-        )
-        for score in ranked.to_dict("records")
-    )
-    first, last = str(newest["first"].iloc[0])[:10], str(newest["last"].iloc[0])[:10]
-    return (
-        f"<p class=soft><span class=key>share of the rides of {first} to {last}</span>, by deciles of the <span "
-        f"class='key past'>reference</span>; the {len(ranked)} that moved most</p><div class=grid-of>{charts}</div>"
-    )
-
-
-def _separation(scores: pd.DataFrame) -> str:
-    auc = find_separation(scores)
-    if auc is None:
-        return ""
-    return (
-        f"<p>A small classifier tells the rides of the newest window from those of the reference, by all features "
-        f"together and on days that it has not seen, with an AUC of <b>{auc:.2f}</b> (0.5: not at all; 1: always).</p>"
     )
 
 

@@ -67,7 +67,7 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
     lines.append(f"Data drift: {describe_drift(verdict)}")
     if verdict["separation"] is not None:
         auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
-        lines.append(f"AUC of a classifier of the last week's rides against the reference's: {auc}")
+        lines.append(f"A classifier separates the last week's rides from the reference's with an AUC of {auc}")
     lines += [f"Not evaluated: {what}" for what in verdict["missing"]]
     place = f"The days, slices and features behind this are in {verdict['report']}."
     return "\n".join([*lines, "", f"Next: {verdict['next']}.", place])

@@ -99,7 +99,7 @@ def replace_days(
         ]
         if evidence is Evidence.LOG:
             labels = [] if day.labels is None else [_with_json(day.labels, "delays", "hours")]
-            features = [_with_json(row, "counts", "quantiles") for row in day.features]
+            features = [_with_json(row, "counts", "quantiles", "hours") for row in day.features]
             rows += [(monitoring_labels, {}, labels), (monitoring_features, {}, features)]
         with describe_failures(engine), engine.begin() as connection:
             _exclude_others(connection)
@@ -141,14 +141,15 @@ def load_labels(engine: Engine, model: str, first: str = "", last: str = "9999")
 def load_features(
     engine: Engine, model: str, version: int, first: str = "", last: str = "9999"
 ) -> list[dict[str, Any]]:
-    """Return the rows of `monitoring_features` of a version, `counts` and `quantiles` as lists."""
+    """Return the rows of `monitoring_features` of a version, `counts`, `quantiles` and `hours` as lists."""
     from sqlalchemy import select
 
     from ride_duration.store.monitoring_tables import monitoring_features as table
 
     wanted = [table.c.model == model, table.c.version == version, table.c.day.between(first, last)]
     rows = _load(engine, select(table).where(*wanted).order_by(table.c.day, table.c.feature))
-    return [row | {name: json.loads(row[name]) for name in ("counts", "quantiles")} for row in rows]
+    names = ("counts", "quantiles", "hours")
+    return [row | {name: None if row[name] is None else json.loads(row[name]) for name in names} for row in rows]
 
 
 def set_states(engine: Engine, model: str, states: dict[str, DayState]) -> None:
@@ -277,7 +278,7 @@ def _exclude_others(connection: Connection) -> None:
 
 
 def _with_json(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: json.dumps(row[name]) for name in names}
+    return row | {name: None if row.get(name) is None else json.dumps(row[name]) for name in names}
 
 
 def _load(engine: Engine, question: Any) -> list[dict[str, Any]]:
