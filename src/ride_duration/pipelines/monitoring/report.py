@@ -11,7 +11,9 @@ import pandas as pd
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure, select_window
+from ride_duration.pipelines.monitoring.evaluated import Evaluated
+from ride_duration.pipelines.monitoring.incident_days import mark_days
+from ride_duration.pipelines.monitoring.judgement import find_separation, measure, select_window
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 from ride_duration.pipelines.monitoring.verdict_text import (
@@ -61,6 +63,7 @@ def write_report(
     verdict: dict[str, Any],
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
+    evaluated: Evaluated,
     monitoring: Monitoring,
     label_figures: dict[str, Any] | None = None,
 ) -> str:
@@ -70,10 +73,12 @@ def write_report(
         verdict: Of `judge_window`.
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
+        evaluated: Of `find_evaluated`.
         monitoring: Says which months.
         label_figures: Of `summarise_labels`; none for scored months.
     """
-    days, incidents = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    days = select_window(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    incidents = mark_days(days.day, evaluated.incidents)
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
     limits = monitoring.verdict_thresholds
     trends = compute_trends(days, counted)
