@@ -12,8 +12,8 @@ import pandas as pd
 import yaml
 
 from ride_duration.pipelines.monitoring.evaluated import find_evaluated
-from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.store.monitoring import DecisionRow
 
 CONF = Path(__file__).parents[2] / "conf/base"
@@ -36,7 +36,7 @@ def monitored(now: float = 1.8e9, **changed: Any) -> Monitored:
     return Monitored(**dict(monitoring(**changed)), now=now, **of_run)
 
 
-def judge(
+def find_verdict(
     sums: pd.DataFrame,
     drift: pd.DataFrame,
     asked: Monitored,
@@ -44,7 +44,7 @@ def judge(
     decisions: Sequence[DecisionRow] = (),
 ) -> dict[str, Any]:
     """The verdict about a window, by the nodes that find it from sums and drift."""
-    return judge_window(sums, drift, find_evaluated(sums, asked), asked, label_figures, decisions)
+    return evaluate_window(sums, drift, find_evaluated(sums, asked), asked, label_figures, decisions)
 
 
 def scored_month(

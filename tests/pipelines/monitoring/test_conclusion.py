@@ -16,7 +16,7 @@ from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.store.monitoring import Evidence, load_days, load_incident_days, load_newest_verdict, load_scores
 from tests.support.logged_rides import LogWriter, make_log, open_store
-from tests.support.monitoring import judge, monitored, monitoring, partitions, scored_month
+from tests.support.monitoring import find_verdict, monitored, monitoring, partitions, scored_month
 
 #: Of the log, where scored months are looked at.
 NOTHING = LoggedEvidence(pd.DataFrame(), [], {}, [], {})
@@ -37,7 +37,7 @@ def test_verdict_scores_sums_and_incidents_of_scored_months_are_kept_once(tmp_pa
     broken = trips["lpep_pickup_datetime"].dt.day == 20
     trips.loc[broken, "actual_duration"] *= 1.6
     sums = sum_days(partitions(trips), asked)
-    verdict = judge(sums, SCORES, asked)
+    verdict = find_verdict(sums, SCORES, asked)
     url = f"sqlite:///{tmp_path}/data/predictions.db"
     dataset = ConclusionDataset(
         path=str(tmp_path / "data"), serving={"store": url}, taxi_type="green", source="simulated"
@@ -67,7 +67,7 @@ def save_twice(folder: Path, asked: Monitored) -> MonitoredStore:
     broken = trips["lpep_pickup_datetime"].dt.day == 20
     trips.loc[broken, "actual_duration"] *= 1.6
     sums = sum_days(partitions(trips), asked)
-    verdict = judge(sums, SCORES, asked)
+    verdict = find_verdict(sums, SCORES, asked)
     url = f"sqlite:///{folder}/data/predictions.db"
     dataset = ConclusionDataset(
         path=str(folder / "data"), serving={"store": url}, taxi_type="green", source="simulated"

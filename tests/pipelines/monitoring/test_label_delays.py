@@ -9,9 +9,9 @@ from ride_duration.pipelines.monitoring.label_delays import summarise_labels
 from ride_duration.pipelines.monitoring.logged_evidence import note_day_states, read_logged_evidence
 from ride_duration.store.monitoring import DayState, set_states
 from ride_duration.trips.clock import find_midnight
-from tests.pipelines.monitoring.test_judgement import NO_DRIFT
+from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT
 from tests.support.logged_rides import LogWriter, make_log, open_store, run_increment
-from tests.support.monitoring import CONFIGURED, judge, monitored
+from tests.support.monitoring import CONFIGURED, find_verdict, monitored
 
 
 def test_where_reports_stop_nothing_is_said_to_be_ok(store_url: str) -> None:
@@ -30,7 +30,7 @@ def test_where_reports_stop_nothing_is_said_to_be_ok(store_url: str) -> None:
     figures = summarise_labels(evidence, asked)
     assert figures["labelled"] == pytest.approx(17.2 / 28, abs=0.04)
     assert (figures["final"], figures["incomplete"]) == (17, 11)
-    verdict = judge(sum_days({}, asked, evidence), NO_DRIFT, asked, figures)
+    verdict = find_verdict(sum_days({}, asked, evidence), NO_DRIFT, asked, figures)
     assert verdict["verdict"] != "ok"
     assert verdict["figures"]["labelled"] == [figures["labelled"]] * 3
     named = "2021-03-18 to 2021-03-28: fewer actual durations than usual are reported"

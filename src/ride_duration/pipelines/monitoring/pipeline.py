@@ -8,7 +8,6 @@ from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_wind
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
 from ride_duration.pipelines.monitoring.evaluated import find_evaluated
-from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.label_delays import summarise_labels
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.pipelines.monitoring.logged_evidence import note_day_states, read_logged_evidence
@@ -16,6 +15,7 @@ from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_m
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.skew import join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 
 TAG = "monitoring"
 
@@ -58,10 +58,10 @@ def create_pipeline() -> Pipeline:
             name="measure_drift",
         ),
         node(
-            judge_window,
+            evaluate_window,
             ["daily_sums", "drift_scores", "evaluated", "monitored", "label_figures", "accepted_changes"],
             "verdict",
-            name="judge_window",
+            name="evaluate_window",
         ),
         node(
             conclude,
