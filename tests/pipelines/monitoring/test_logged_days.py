@@ -29,7 +29,7 @@ from ride_duration.store.monitoring import Evidence, load_days, load_features, l
 from tests.conftest import Project
 from tests.support.killed_increments import SEED
 from tests.support.logged_rides import LogWriter, disturb, make_log, open_store, run_increment
-from tests.support.monitoring import CONFIGURED, monitoring
+from tests.support.monitoring import CONFIGURED, monitored
 
 KEY = ("day", "version", "variant", "moment", "slice")
 #: What late, repeated and corrected reports do not change, once the last has come.
@@ -105,7 +105,7 @@ def test_the_rows_do_not_depend_on_how_many_rides_are_read_at_a_time(
     store_url: str, writer: LogWriter, packages: Packages
 ) -> None:
     at_once, by_seven = (open_store(store_url, f"{name}-{uuid4().hex}") for name in ("whole", "parts"))
-    asked = monitoring(window="last_28d", log_limits={**CONFIGURED["log_limits"], "rides_of_a_day": 100})
+    asked = monitored(window="last_28d", log_limits={**CONFIGURED["log_limits"], "rides_of_a_day": 100})
     for store, rows in ((at_once, 100_000), (by_seven, 7)):  # seven are fewer than anybody may configure
         writer.write([arrival.record for arrival in make_log(store.model, days=2, rides=250, metered=True)])
         limits = asked.log_limits.model_copy(update={"rows": rows})
@@ -178,9 +178,9 @@ def test_two_increments_at_once_double_nothing_and_lose_nothing(
         log = make_log(store.model, metered=True)
         writer.write([arrival.record for arrival in log[: len(log) // 2]])
         if store is one:
-            first = compute_increment(one, packages, monitoring(window="last_28d"))
+            first = compute_increment(one, packages, monitored(window="last_28d"))
         writer.write([arrival.record for arrival in log[len(log) // 2 :]])
-    second = compute_increment(other, packages, monitoring(window="last_28d"))
+    second = compute_increment(other, packages, monitored(window="last_28d"))
     assert first.news is not None
     assert second.news is not None
     keep_increment(other, second)

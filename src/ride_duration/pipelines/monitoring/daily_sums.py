@@ -9,11 +9,10 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.errors import NotFound
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
-from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.label_delays import find_states
+from ride_duration.pipelines.monitoring.evidence import AWAITED, DailySums
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.registry import model_name
 from ride_duration.store.monitoring import DayState
@@ -26,10 +25,6 @@ SUMS = DailySums._fields[1:]
 
 #: Those of them that a package, or a former program, may not tell.
 MAY_BE_UNKNOWN = ("expected", "covered", "width")
-
-#: What is known of rides whose actual duration is not reported: how many there are, and the sum of the squared errors
-#: that the package expects of their answers (min²); NaN where it has no error model, or in rows of a former program.
-AWAITED = ("awaited", "awaited_expected")
 
 #: The slice of all rides.
 ALL = "all"
@@ -61,14 +56,14 @@ PARTS_OF_DAY = {0: "night (0-6 h)", 6: "morning (6-10 h)", 10: "day (10-16 h)", 
 def sum_days(
     scored_trips: dict[str, Callable[[], ir.Table]],
     monitoring: Monitoring,
-    logged_days: MonitoredStore | None = None,
+    logged_evidence: LoggedEvidence | None = None,
 ) -> pd.DataFrame:
     """Sum up every day of the window, of the time before it for comparison, and of the same window a year before.
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
         monitoring: Says which window.
-        logged_days: The store, which keeps the sums of what the service logged; not asked for scored months.
+        logged_evidence: Of `read_logged_evidence`; not used for scored months.
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
@@ -77,22 +72,20 @@ def sum_days(
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
     """
-    if monitoring.is_of_log and logged_days is not None:
-        return _load_logged_days(logged_days, monitoring)
+    if monitoring.is_of_log and logged_evidence is not None:
+        return _select_logged_days(logged_evidence, monitoring)
     return _sum_scored_months(scored_trips, monitoring)
 
 
-def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd.DataFrame:
-    spans = ((monitoring.day_before, monitoring.last_day), monitoring.year_before)
-    rows = pd.concat([logged_days.load_days(*span) for span in spans], ignore_index=True)
-    labels = logged_days.load_labels()
-    states = find_states(labels, logged_days.now(), monitoring.log_limits)
+def _select_logged_days(logged_evidence: LoggedEvidence, monitoring: Monitoring) -> pd.DataFrame:
+    rows, labels, states = logged_evidence.sums.copy(), logged_evidence.labels, logged_evidence.states
     within = rows["day"].between(monitoring.first_day, monitoring.last_day) & (rows["variant"] == Variant.CHAMPION)
     if not within.any():
         days = sorted(states)
+        model = model_name(monitoring.taxi_type, monitoring.source)
         known = f"there are predictions from {days[0]} to {days[-1]}" if days else "there are none at all yet"
         raise NotFound(
-            f"the service logged no predictions of {logged_days.model} for rides from {monitoring.first_day} to "
+            f"the service logged no predictions of {model} for rides from {monitoring.first_day} to "
             f"{monitoring.last_day}; {known}: name days with --window, or start the service with the same --env"
         )
     rows["state"] = rows["day"].map({day: str(state) for day, state in states.items()})
@@ -107,7 +100,6 @@ def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd
     ]  # fmt: skip
     rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
     rows["day"] = pd.to_datetime(rows["day"])
-    rows = rows.drop_duplicates(["day", "version", "variant", "moment", "slice"])
     kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *AWAITED, *CHECKS]
     return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
 

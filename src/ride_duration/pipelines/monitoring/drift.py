@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
 from ride_duration.pipelines.monitoring.comparable_days import (
@@ -21,17 +20,19 @@ from ride_duration.pipelines.monitoring.comparable_days import (
     OF_WEEKDAYS,
     choose_days,
     find_comparable_days,
-    find_incident_days,
 )
+from ride_duration.pipelines.monitoring.evaluated import Evaluated
 from ride_duration.pipelines.monitoring.feature_profiles import (
     Profiles,
     describe_profile,
     list_seen,
     read_profiles,
 )
+from ride_duration.pipelines.monitoring.incident_days import mark_days
 from ride_duration.pipelines.monitoring.limits import DriftLimits
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.pipelines.monitoring.scored_features import count_rides
 from ride_duration.pipelines.monitoring.separation import measure_separation
 from ride_duration.stats.drift import (
@@ -44,7 +45,6 @@ from ride_duration.stats.drift import (
     find_p_value,
 )
 from ride_duration.stats.whole_days import LEAST_SHARE
-from ride_duration.store.variant import Variant
 
 #: Added to the seed of a window for the draws of the window before.
 _BEFORE = 1_000
@@ -76,18 +76,19 @@ class Reference(NamedTuple):
 def measure_drift(
     scored_trips: dict[str, Callable[[], ir.Table]],
     registered_packages: dict[int, Callable[[], ModelPackage]],
-    daily_sums: pd.DataFrame,
-    monitoring: Monitoring,
-    logged_days: MonitoredStore | None = None,
+    evaluated: Evaluated,
+    monitoring: Monitored,
+    logged_evidence: LoggedEvidence | None = None,
 ) -> pd.DataFrame:
     """Compare the rides of the last windows with the reference of the package that scored them.
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
         registered_packages: For each version, a function that opens its package.
-        daily_sums: Of `sum_days`, which says which version scored last.
+        evaluated: Of `find_evaluated`: which version is looked at, and the days on which something broke.
         monitoring: Says which window, and how.
-        logged_days: The store, which keeps what the logged rides of each day were like; not asked for scored months.
+        logged_evidence: Of `read_logged_evidence`: what the logged rides of each day were like; not used for scored
+            months.
 
     Returns:
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
@@ -99,21 +100,20 @@ def measure_drift(
         those of former programs. What was not recorded, or not asked for, is not compared, nor are days that are
         incidents or were not recorded as a whole: of a window at least half of the days, and for `CALENDAR` all.
     """
-    version = find_version(daily_sums, monitoring)
+    version = evaluated.version
     package = registered_packages[version]() if version in registered_packages else None
     if package is None or COUNTS not in package.contents:
         return pd.DataFrame(columns=list(_SCORE_COLUMNS))
     reference = read_reference(package)
     limits = monitoring.drift_limits
-    first = np.datetime64(monitoring.last_day) - np.timedelta64((limits.windows + 1) * limits.window_days - 1, "D")
-    days = first + np.arange((limits.windows + 1) * limits.window_days)
-    if monitoring.is_of_log and logged_days is not None:
-        rows = logged_days.load_features(version, str(days[0]), str(days[-1]))
+    days = monitoring.compared_days
+    if monitoring.is_of_log and logged_evidence is not None:
+        rows = [row for row in logged_evidence.features if row["version"] == version]
         counts, values, profiles = *_read_counts(rows, reference, days), read_profiles(rows, days)
     else:
         seen = list_seen(reference.rows)
         counts, values, profiles = count_rides(scored_trips, package, reference.edges, seen, days, version, monitoring)
-    comparable = find_comparable_days(counts, find_incident_days(daily_sums, monitoring, version, days))
+    comparable = find_comparable_days(counts, mark_days(days, evaluated.incidents))
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
@@ -126,15 +126,6 @@ def measure_drift(
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
         tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
-
-
-def find_version(daily_sums: pd.DataFrame, monitoring: Monitoring) -> int:
-    """Return the version that was champion for most rides of the last day of the window."""
-    within = daily_sums[
-        (daily_sums["day"].astype(str) <= monitoring.last_day) & (daily_sums["variant"] == Variant.CHAMPION)
-    ]
-    last = within[within["day"] == within["day"].max()]
-    return int(str(last.groupby("version")["rides"].sum().idxmax()))
 
 
 def find_drifted(drift_scores: pd.DataFrame, limits: DriftLimits) -> tuple[list[str], list[str]]:

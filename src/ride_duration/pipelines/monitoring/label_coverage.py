@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.pipelines.monitoring.daily_sums import ALL, FROM
 from ride_duration.pipelines.monitoring.limits import LogLimits
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.monitoring import DayState
@@ -58,13 +58,13 @@ class Coverage(NamedTuple):
 
 
 def compare_label_coverage(
-    label_reports: dict[str, Any], logged_days: MonitoredStore, summed_days: pd.DataFrame, monitoring: Monitoring
+    label_reports: dict[str, Any], logged_evidence: LoggedEvidence, summed_days: pd.DataFrame, monitoring: Monitoring
 ) -> dict[str, Any]:
     """Return the figures of the reports with those of each hour and slice; none where scored months are looked at.
 
     Args:
         label_reports: Of `summarise_labels`.
-        logged_days: The store.
+        logged_evidence: Of `read_logged_evidence`.
         summed_days: Of `sum_days`, which says how much is known of each day; open days are left out.
         monitoring: Says which days.
 
@@ -75,7 +75,7 @@ def compare_label_coverage(
         return {}
     first, last = monitoring.first_day, monitoring.last_day
     known = set(summed_days[summed_days["state"] != DayState.OPEN]["day"].astype(str))
-    labels = [row for row in logged_days.load_labels() if first <= row["day"] <= last and row["day"] in known]
+    labels = [row for row in logged_evidence.labels if first <= row["day"] <= last and row["day"] in known]
     hours, slices = count_hours(labels), count_slices(summed_days, first, last)
     boroughs = {name: counted for name, counted in slices.items() if name.startswith(FROM)}
     parts = {name: counted for name, counted in slices.items() if name not in boroughs}

@@ -14,10 +14,11 @@ from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import Increment
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.expected_error import ExpectedError, has_error_model
-from ride_duration.pipelines.monitoring.daily_sums import ALL, AWAITED, PARTS_OF_DAY, SUMS
+from ride_duration.pipelines.monitoring.daily_sums import ALL, PARTS_OF_DAY, SUMS
+from ride_duration.pipelines.monitoring.evidence import AWAITED
 from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.store.monitoring import DayEvidence
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
@@ -41,19 +42,19 @@ _PART_STARTS = np.array([*PARTS_OF_DAY][1:])
 def compute_increment(
     prediction_log: MonitoredStore,
     registered_packages: dict[int, Callable[[], ModelPackage]],
-    monitoring: Monitoring,
+    monitored: Monitored,
 ) -> Increment:
     """Find the days of the log about which anything has come in since the last run, and compute each when it is kept.
 
     Args:
         prediction_log: The store.
         registered_packages: For each version, a function that opens its package.
-        monitoring: Says whether the log is looked at, and how it is read.
+        monitored: Says whether the log is looked at, how it is read, and when the run began.
 
     Returns:
         The days, and what they come from; none where scored months are looked at.
     """
-    if not monitoring.is_of_log:
+    if not monitored.is_of_log:
         return Increment()
     news = prediction_log.find_news()
 
@@ -67,10 +68,10 @@ def compute_increment(
             if number % _STEP == 1:
                 log.info("       day %d of %d with news: %s", number, len(news.days), day)
             champions = prediction_log.find_champions(day)
-            rides = prediction_log.read_rides(day, monitoring.log_limits.rows)
-            yield compute_day(day, champions, rides, open_package, monitoring.log_limits.rides_of_a_day)
+            rides = prediction_log.read_rides(day, monitored.log_limits.rows)
+            yield compute_day(day, champions, rides, open_package, monitored.log_limits.rides_of_a_day)
 
-    return Increment(compute(), news)
+    return Increment(compute(), news, monitored.now)
 
 
 class MonitoredPackage:

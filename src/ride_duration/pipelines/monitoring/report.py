@@ -11,6 +11,8 @@ import pandas as pd
 from ride_duration.pipelines.monitoring.charts import draw_days
 from ride_duration.pipelines.monitoring.daily_sums import ALL
 from ride_duration.pipelines.monitoring.drift_report import report_drift
+from ride_duration.pipelines.monitoring.evaluated import Evaluated
+from ride_duration.pipelines.monitoring.incident_days import mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 from ride_duration.pipelines.monitoring.verdict_text import (
@@ -23,7 +25,7 @@ from ride_duration.pipelines.monitoring.verdict_text import (
     describe_version,
 )
 from ride_duration.pipelines.monitoring.window_figures import measure
-from ride_duration.pipelines.monitoring.window_verdict import find_days, select_window
+from ride_duration.pipelines.monitoring.window_verdict import select_window
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -52,6 +54,7 @@ def write_report(
     verdict: dict[str, Any],
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
+    evaluated: Evaluated,
     monitoring: Monitoring,
     label_figures: dict[str, Any] | None = None,
 ) -> str:
@@ -61,10 +64,12 @@ def write_report(
         verdict: Of `evaluate_window`.
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
+        evaluated: Of `find_evaluated`.
         monitoring: Says which months.
         label_figures: Of `summarise_labels`; none for scored months.
     """
-    days, incidents = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    days = select_window(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    incidents = mark_days(days.day, evaluated.incidents)
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
     limits = monitoring.verdict_thresholds
     trends = compute_trends(days, counted)
@@ -115,12 +120,12 @@ def _labels(figures: dict[str, Any] | None) -> str:
     """Return the reports of actual durations: a sentence, and the labelled share by hour of the day."""
     if not figures:
         return ""
-    gaps = f"<p><b>{escape(figures['not_at_random'])}.</b></p>" if figures["not_at_random"] else ""
+    gaps = f"<p><b>{escape(figures['not_at_random'])}.</b></p>" if figures.get("not_at_random") else ""
     rows = "".join(
         f"<tr><td>{escape(one['group'])}<td class=number>{one['rides']:,}"
         f"{_with_bounds('labelled', one['share'], one['low'], one['high'])}"
         f"<td class=number>{one['difference']:+.1%}{' (not chance)' if one['differs'] else ''}"
-        for one in figures["groups"]
+        for one in figures.get("groups", ())
     )
     return (
         f"<h2>Labels: reports of actual durations</h2><p>{escape(describe_labels(figures))}</p>{gaps}"

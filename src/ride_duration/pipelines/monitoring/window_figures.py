@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.pipelines.monitoring.daily_sums import ALL, AWAITED, MOMENTS, select_days
-from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
+from ride_duration.pipelines.monitoring.daily_sums import ALL, MOMENTS, select_days
+from ride_duration.pipelines.monitoring.evidence import AWAITED, DailySums, Numbers
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.stats.day_bounds import bound_ratio
 from ride_duration.store.variant import Variant
