@@ -34,7 +34,7 @@ from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
 from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.pipelines.monitoring.scored_features import count_rides
-from ride_duration.pipelines.monitoring.separation import measure_separation
+from ride_duration.pipelines.monitoring.separation import measure_separation, take_logged_rides
 from ride_duration.stats.drift import (
     Drawn,
     adjust_for_number,
@@ -121,8 +121,14 @@ def measure_drift(
         table = compare_window(reference, days, counts, values, window, limits, number, comparable, profiles)
         if table.empty:
             continue
-        # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
-        rides = None if number or monitoring.is_of_log else _take_rides(days, values, window, comparable)
+        if number:
+            rides = None
+        elif monitoring.is_of_log and logged_evidence is not None:
+            # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
+            chosen, left_out = _choose_classified(days, window, comparable)
+            rides = take_logged_rides(logged_evidence.answers, package, chosen, left_out)
+        else:
+            rides = _take_rides(days, values, window, comparable)
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
         tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
@@ -137,12 +143,6 @@ def find_drifted(drift_scores: pd.DataFrame, limits: DriftLimits) -> tuple[list[
     risen = drift_scores["missing"] - drift_scores["missing_in_reference"] > limits.missing
     missing = drift_scores[risen & drift_scores["beyond"]]["feature"].unique()
     return drifted, [name for name in drifted if name in missing]
-
-
-def describe_windows(limits: DriftLimits) -> str:
-    """Say in how many windows a feature must differ."""
-    windows = "weeks" if limits.window_days == 7 else f"windows of {limits.window_days} days"
-    return f"{limits.of_them} of the last {limits.windows} {windows}"
 
 
 def read_reference(package: ModelPackage) -> Reference:
@@ -185,15 +185,22 @@ def _take_rides(
 ) -> pd.DataFrame:
     """Return the features of the rides of a window whose values were kept, and their days.
 
-    Without the calendar where days of the window are left out, which rides of other days could be told by.
+    Without the calendar where days of the window are left out, by which rides of other days could be separated.
     """
-    chosen = next(iter(comparable.values()))
-    left_out = ANSWERS if chosen[window].all() else (*ANSWERS, *CALENDAR)
+    kept, left_out = _choose_classified(days, window, comparable)
     features = {name: batches for name, batches in values.items() if name not in left_out and batches}
     day = np.concatenate([day for day, _ in next(iter(features.values()))])
     columns = {name: np.concatenate([numbers for _, numbers in batches]) for name, batches in features.items()}
-    within = (day >= window.start) & (day < window.stop) & chosen[day]
-    return pd.DataFrame({name: kept[within] for name, kept in ({"day": days[day]} | columns).items()})
+    within = np.isin(days[day], kept)
+    return pd.DataFrame({name: numbers[within] for name, numbers in ({"day": days[day]} | columns).items()})
+
+
+def _choose_classified(
+    days: NDArray[np.datetime64], window: slice, comparable: dict[str, NDArray[np.bool_]]
+) -> tuple[NDArray[np.datetime64], tuple[str, ...]]:
+    """Return the days of a window whose rides are classified, and the features that are not."""
+    chosen = next(iter(comparable.values()))[window]
+    return days[window][chosen], ANSWERS if chosen.all() else (*ANSWERS, *CALENDAR)
 
 
 def compare_window(

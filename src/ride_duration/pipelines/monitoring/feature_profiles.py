@@ -166,8 +166,8 @@ def add_rides(
         known = ~np.isnan(values)
         cell = day[known] * HOURS + hour[known].astype(np.int64)
         for column, weights in ((0, None), (1, values[known])):
-            counted = np.bincount(cell, weights, minlength=days * HOURS).reshape(days, HOURS)
-            profiles.hours[name][..., column] += counted
+            of_cell = np.bincount(cell, weights, minlength=days * HOURS).astype(np.float64)
+            profiles.hours[name][..., column] += of_cell.reshape(days, HOURS)
 
 
 def _measure(rides: Numbers, minutes: Numbers, usual: Numbers) -> Numbers:
@@ -179,4 +179,4 @@ def _measure(rides: Numbers, minutes: Numbers, usual: Numbers) -> Numbers:
 
 
 def _mean(rides: Numbers, minutes: Numbers) -> Numbers:
-    return np.divide(minutes, rides, out=np.full(np.shape(rides), np.nan), where=rides > 0)
+    return np.asarray(np.divide(minutes, rides, out=np.full(np.shape(rides), np.nan), where=rides > 0))

@@ -107,6 +107,12 @@ class DriftLimits(Parameters):
     psi: float = Field(gt=0)
     missing: float = Field(gt=0, lt=1)
 
+    @property
+    def rule(self) -> str:
+        """In how many windows a feature must differ, in words."""
+        windows = "weeks" if self.window_days == 7 else f"windows of {self.window_days} days"
+        return f"{self.of_them} of the last {self.windows} {windows}"
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.of_them > self.windows:

@@ -20,7 +20,7 @@ from ride_duration.pipelines.monitoring.acceptance import (
 )
 from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
-from ride_duration.pipelines.monitoring.drift import describe_windows, find_drifted
+from ride_duration.pipelines.monitoring.drift import find_drifted
 from ride_duration.pipelines.monitoring.evaluated import Evaluated
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incident_days import (
@@ -158,7 +158,7 @@ def evaluate_window(
         "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days, label_figures)] * 3},
         "expected": estimate_error(daily_sums, monitoring, version, moment),
         "moments": measure_moments(daily_sums, monitoring, version),
-        "drifted": drifted, "drifted_in": describe_windows(monitoring.drift_limits),
+        "drifted": drifted, "drifted_in": monitoring.drift_limits.rule,
         "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
         "broken": describe_incidents(broken), "marked": describe_marks(monitoring, monitoring.first_day),
