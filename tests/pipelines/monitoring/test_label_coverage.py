@@ -53,7 +53,8 @@ def test_a_feed_that_loses_the_evening_is_named() -> None:
     assert {one.group for one in found if one.differs} >= {"19 h", "20 h", "21 h"}
     assert not any(one.differs and one.difference < 0 for one in found if one.group not in ("19 h", "20 h", "21 h"))
     sentence = describe_gaps(found)
-    assert sentence.startswith("Labels are not missing at random: ")
+    assert sentence.startswith("Labels are not missing at random, by rides: 19 h")
+    assert "0 h" not in sentence.replace("20 h", "")
     assert "19 h 5" in sentence or "19 h 6" in sentence
     one = next(one for one in found if one.group == "19 h")
     assert one.low is not None

@@ -198,9 +198,12 @@ def _take_rides(
 def _choose_classified(
     days: NDArray[np.datetime64], window: slice, comparable: dict[str, NDArray[np.bool_]]
 ) -> tuple[NDArray[np.datetime64], tuple[str, ...]]:
-    """Return the days of a window whose rides are classified, and the features that are not."""
+    """Return the days of a window whose rides are classified, and the features that are not.
+
+    A week has each weekday once: a classifier that reads it takes a day that it has not seen for the reference's.
+    """
     chosen = next(iter(comparable.values()))[window]
-    return days[window][chosen], ANSWERS if chosen.all() else (*ANSWERS, *CALENDAR)
+    return days[window][chosen], (*ANSWERS, *OF_WEEKDAYS) if chosen.all() else (*ANSWERS, *CALENDAR)
 
 
 def compare_window(

@@ -132,22 +132,24 @@ def compare_coverage(kinds: Sequence[Mapping[str, Counted]], limits: LogLimits) 
 
 
 def describe_gaps(coverages: Sequence[Coverage]) -> str:
-    """Say which groups lack reports, or have more, where this is no chance; empty where nothing is known of it."""
-    if not (found := [one for one in coverages if one.differs]):
+    """Say which groups lack reports, where this is not chance; those that have more, where none lacks them clearly."""
+    differing = [one for one in coverages if one.differs]
+    if not (found := [one for one in differing if one.difference < 0] or differing):
         return ""
     groups = ", ".join(f"{one.group} {one.share:.0%} ({one.difference:+.0%})" for one in found)
-    return f"Labels are not missing at random: {groups} of the rides; figures of all rides speak for those reported"
+    return f"Labels are not missing at random, by rides: {groups}; the figures speak for rides that are reported"
 
 
 def _compare(name: str, group: Counted, kind: Mapping[str, Counted], confidence: float, least: float) -> Coverage:
     rides, labelled = (np.sum([one[number] for one in kind.values()], axis=0) for number in (0, 1))
     usual = np.divide(labelled, rides, out=np.zeros_like(labelled), where=rides > 0)
     deviation = group.labelled - usual * group.rides
-    low, high = bound_ratio(group.labelled, group.rides)
+    low, high = (
+        None if np.isnan(bound) else float(np.clip(bound, 0.0, 1.0))
+        for bound in bound_ratio(group.labelled, group.rides)
+    )
     difference = float(deviation.sum() / group.rides.sum())
     bounds = bound_ratio(deviation, group.rides, confidence)
-    return Coverage(
-        name, int(group.rides.sum()), float(group.labelled.sum() / group.rides.sum()),
-        *(None if np.isnan(bound) else float(np.clip(bound, 0.0, 1.0)) for bound in (low, high)), difference,
-        bool(abs(difference) >= least and (bounds[0] > 0 or bounds[1] < 0)),
-    )  # fmt: skip
+    differs = abs(difference) >= least and (bounds[0] > 0 or bounds[1] < 0)
+    share = float(group.labelled.sum() / group.rides.sum())
+    return Coverage(name, int(group.rides.sum()), share, low, high, difference, bool(differs))

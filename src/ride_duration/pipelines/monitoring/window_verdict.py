@@ -125,6 +125,8 @@ def evaluate_window(
         missing.append(f"{describe_days(days.day[lacking])}: fewer actual durations than usual are reported")
     if drift_scores.empty and not days.rides[-monitoring.drift_limits.window_days :].any():
         missing.append(f"drift: no rides in the last {monitoring.drift_limits.window_days} days")
+    elif drift_scores.empty and incidents[-monitoring.drift_limits.window_days :].mean() >= 0.5:
+        missing.append("drift: too few of the last days are without an incident")
     elif drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
