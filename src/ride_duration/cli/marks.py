@@ -31,8 +31,8 @@ def mark(
 ) -> None:
     """Mark New York days as incidents: the verdict leaves them out, says so, and no alert is raised about them.
 
-    What the monitoring finds by itself on these days is over, too. Training is not affected: leave months out by
-    train_data.
+    What the monitoring finds by itself on these days is over, too. Training leaves them out as well, and says so; it
+    does not with --params=leave_out_incident_days=false.
     """
     with report_errors(traceback):
         settings = service_settings(env, params, {})
