@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.io import DatasetError
 
 from ride_duration.datasets import IncidentDaysDataset
-from ride_duration.errors import ConfigurationError, RideDurationError
+from ride_duration.errors import ConfigurationError
 from ride_duration.registry import model_name
 from ride_duration.store.monitoring import MARKED, IncidentDay, mark_days, open_monitoring, replace_incident_days
 
@@ -17,7 +18,8 @@ def dataset(folder: Path, store: str, taxi_type: str = "green", leave_out: Any =
     )
 
 
-def test_marked_and_found_days_of_one_type_of_taxi_are_read(store_url: str, tmp_path: Path) -> None:
+def test_marked_and_found_days_of_one_type_of_taxi_are_read(tmp_path: Path) -> None:
+    store_url = f"sqlite:///{tmp_path}/data/predictions.db"
     marked = IncidentDay("2021-01-05", MARKED, "", 1.0, "Ana", "parade")
     found = IncidentDay("2021-01-07", "level", "", 2.0, "monitoring")
     engine = open_monitoring(store_url)
@@ -50,7 +52,7 @@ def test_a_project_that_never_served_gets_no_store(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_read_is_named_with_the_way_around_it(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/predictions.db").write_text("not a database, but long enough to be looked at as one" * 100)
-    with pytest.raises(RideDurationError, match="give --params=leave_out_incident_days=false") as raised:
+    with pytest.raises(DatasetError, match="give --params=leave_out_incident_days=false") as raised:
         dataset(tmp_path, "sqlite:///data/predictions.db").load()
     assert "cannot be read" in str(raised.value)
     assert dataset(tmp_path, "sqlite:///data/predictions.db", leave_out=False).load() == []

@@ -146,7 +146,13 @@ def test_every_picture_of_the_card_is_in_the_package_and_is_one() -> None:
 def test_pictures_are_the_same_bytes_each_time(model: str) -> None:
     files = [
         card_files(
-            measured(model), sliced(), predictions(model), splits()["val_features"], fitted_intervals(model).calibration
+            measured(model),
+            sliced(),
+            predictions(model),
+            splits()["val_features"],
+            fitted_intervals(model).calibration,
+            QUALITY,
+            [],
         )
         for _ in range(2)
     ]
