@@ -64,7 +64,9 @@ def mark(
             click.echo(f"{len(before)} marked days from {first} to {last} count again.")
         else:
             click.echo(
-                printable(f"Marked by {who}: {first} to {last}, {len(marks)} days. The verdict leaves them out.")
+                printable(
+                    f"Marked by {who}: {first} to {last}, {len(marks)} days. Verdict and training leave them out."
+                )
             )
         click.echo(f"Next: `kedro monitor run --window last_28d{same_choice(env, params)}` decides without them.")
 

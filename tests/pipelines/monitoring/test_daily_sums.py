@@ -134,7 +134,7 @@ def compare(rides: list[tuple[Any, ...]], logged: LoggedRides, expected: np.ndar
     assert row["out_of_range"] == find_out_of_range(logged).sum()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(rides=RIDES)
 def test_sums_of_tables_and_of_arrays_are_the_same_whatever_is_not_known(rides: list[tuple[Any, ...]]) -> None:
     actual, answer, miles, half, expected = (np.array([*map(unknown, column)]) for column in zip(*rides, strict=True))
@@ -146,7 +146,7 @@ def test_sums_of_tables_and_of_arrays_are_the_same_whatever_is_not_known(rides: 
     compare(rides, logged, expected)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(rides=RIDES)
 def test_sums_of_the_log_in_sqlite_are_those_of_scored_months(
     rides: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory

@@ -28,9 +28,9 @@ def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
 
 def find_out_of_range(rides: LoggedRides) -> NDArray[np.bool_]:
     """Return which rides (n,) say something out of range: the request, or the report, as far as it has come."""
-    distance = np.where(np.isnan(rides.metered), rides.trip_distance, rides.metered)
-    placed = (np.isin(end, find_placed_zones()) for end in (rides.pickup_zone, rides.dropoff_zone))
-    found: NDArray[np.bool_] = is_out_of_range(rides.actual, distance, *placed)
+    placed = [np.isin(end, find_placed_zones()) for end in (rides.pickup_zone, rides.dropoff_zone)]
+    asked, reported = (is_out_of_range(rides.actual, miles, *placed) for miles in (rides.trip_distance, rides.metered))
+    found: NDArray[np.bool_] = asked | reported
     return found
 
 
