@@ -197,7 +197,7 @@ def _check_records(daily_sums: pd.DataFrame, days: Days, monitoring: Monitoring)
         "doubled": (
             doubled / np.where(reports >= least, reports, np.nan),
             limits.least_doubled,
-            "{:.1%} of the reports repeat another one",
+            "{:.1%} of the records repeat another one",
         ),
         "out_of_range": (out_of_range / enough, limits.least_out_of_range, "{:.1%} of the records are out of range"),
         "unreported": (
