@@ -38,24 +38,27 @@ class ConfigLoader(OmegaConfigLoader):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._read: dict[str, dict[str, Any]] = {}
         super().__init__(*args, **kwargs)
-        self._parameters: dict[str, Any] | None = None
         self._values: dict[str, Any] | None = None
         self._declared: dict[str, dict[str, Any]] = {}
         _check_literals(self.runtime_params or {})
         _rename_given(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
-        # merged once, since the catalog asks for many.
+        # merged once, since the catalog asks for many. `${parameter:name,value}` is the value where there is no such
+        # parameter, as in the records of runs of former programs.
         merged = cache(lambda: self.read_values() | {"environment": self.env or self.default_run_env})
-        OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
+        OmegaConf.register_resolver("parameter", lambda name, *default: _find(merged(), name, *default), replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        if key != "parameters":
-            values: dict[str, Any] = super().__getitem__(key)
-            return values
-        if self._parameters is None:  # Kedro asks several times in a run, and each time takes a quarter of a second
-            self._parameters = self._read_parameters()
-        return copy.deepcopy(self._parameters)
+        # Parameters are asked for several times in a run, the catalog by commands that load several datasets, and each
+        # time takes a quarter of a second or more.
+        if key == "parameters" and key not in self._read:
+            self._read[key] = self._read_parameters()
+        if key == "catalog" and key not in self._read:
+            self._read[key] = super().__getitem__(key)
+        values: dict[str, Any] = copy.deepcopy(self._read[key]) if key in self._read else super().__getitem__(key)
+        return values
 
     def read_values(self) -> dict[str, Any]:
         """Return the checked parameters without the groups for nodes, whose types take seconds to import."""
@@ -104,6 +107,11 @@ class ConfigLoader(OmegaConfigLoader):
             own = self._declared.get(self._get_conf_env_path(self.env or self.default_run_env), {})
             _check_names(self.runtime_params, _with_all_fields(_resolve(_merge(declared, own), values)))
         return values
+
+
+def _find(values: dict[str, Any], name: str, *default: Any) -> Any:
+    """Return a parameter, or the default if there is one and no parameter."""
+    return values.get(name, *default) if default else values[name]
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -152,6 +152,12 @@ class MonitoredStore:
 
         return self._read(lambda engine: load_verdicts(engine, self.model, limit=1_000))
 
+    def load_incident_days(self) -> list[IncidentDay]:
+        """Return the days that the monitoring has found, or people have marked, as `load_verdicts` returns verdicts."""
+        from ride_duration.store.monitoring import load_incident_days
+
+        return self._read(lambda engine: load_incident_days(engine, self.model))
+
     def load_acceptances(self) -> list[DecisionRow]:
         """Return the decisions that accept a change of the model's days, as `load_verdicts` returns verdicts."""
         from ride_duration.store.monitoring import REBASE, load_decisions

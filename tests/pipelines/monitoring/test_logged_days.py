@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
@@ -24,6 +25,7 @@ from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.monitoring.daily_sums import SUMS
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
+from ride_duration.store.database import migrate
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import Evidence, load_days, load_features, load_labels, load_watermark
 from tests.conftest import Project
@@ -192,3 +194,24 @@ def test_two_increments_at_once_double_nothing_and_lose_nothing(
     assert_same(one, clean)
     for store in (clean, one, other):
         store.close()
+
+
+def test_rows_that_counted_durations_alone_are_computed_again_after_the_update(
+    store_url: str, writer: LogWriter
+) -> None:
+    store = open_store(store_url, f"former-{uuid4().hex}")
+    records = [arrival.record for arrival in make_log(store.model, days=1, rides=10, metered=True)]
+    asked = [record for record in records if isinstance(record, PredictionRecord)]
+    strange = {asked[0].ride_id: {"pickup_zone": 264}, asked[1].ride_id: {"trip_distance": 90_000.0}}
+    writer.write([msgspec.structs.replace(one, **strange.pop(one.ride_id, {})) for one in records])
+    [day] = run_increment(store)
+    now = load_labels(store.engine, store.model)[0]["out_of_range"]
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE monitoring_labels SET out_of_range = 0"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+    assert run_increment(store) == (), "nothing has come in"
+    migrate(store.engine)
+    assert run_increment(store) == (day,)
+    assert load_labels(store.engine, store.model)[0]["out_of_range"] == now >= 2
+    assert run_increment(store) == ()
+    store.close()

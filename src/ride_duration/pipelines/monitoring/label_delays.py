@@ -15,6 +15,7 @@ from ride_duration.store.monitoring import DELAY_EDGES, DayState
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.ranges import find_placed_zones, is_out_of_range
 from ride_duration.trips.records import DURATION
 
 _DAY = 86_400.0
@@ -23,6 +24,14 @@ _DAY = 86_400.0
 def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
     """Return which rides (n,) have a valid actual duration."""
     return (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
+
+
+def find_out_of_range(rides: LoggedRides) -> NDArray[np.bool_]:
+    """Return which rides (n,) say something out of range: the request, or the report, as far as it has come."""
+    placed = [np.isin(end, find_placed_zones()) for end in (rides.pickup_zone, rides.dropoff_zone)]
+    asked, reported = (is_out_of_range(rides.actual, miles, *placed) for miles in (rides.trip_distance, rides.metered))
+    found: NDArray[np.bool_] = asked | reported
+    return found
 
 
 class LabelCounts:
@@ -36,11 +45,10 @@ class LabelCounts:
     def add(self, batch: LoggedRides) -> None:
         """Count rides (n)."""
         rides = LoggedRides._make(values[batch.variant != VARIANTS.index(Variant.SHADOW)] for values in batch)
-        reported = ~np.isnan(rides.actual)
         labelled = is_labelled(rides)
-        self._counts["rides"] += len(reported)
+        self._counts["rides"] += len(labelled)
         self._counts["labelled"] += int(labelled.sum())
-        self._counts["out_of_range"] += int((reported & ~labelled).sum())
+        self._counts["out_of_range"] += int(find_out_of_range(rides).sum())
         self._counts["reports"] += int(rides.reports.sum())
         self._counts["doubled"] += int((rides.reports - rides.values).sum())
         self._counts["corrected"] += int((rides.values > 1).sum())
@@ -56,7 +64,8 @@ class LabelCounts:
 
         `doubled` reports say what another one says, `corrected` rides have reports that differ; `delays` counts the
         time from the drop-off to the first report, between `DELAY_EDGES`, the first bin below and the last above them,
-        without drop-offs before the pick-up; `hours` are the rides and the labelled rides of each hour of the day.
+        without drop-offs before the pick-up; `out_of_range` is by `trips.ranges`; `hours` are the rides
+        and the labelled rides of each hour of the day.
         """
         counted = {"delays": self._delays.tolist(), "hours": self._hours.tolist()}
         return {**self._counts, **counted, "state": str(DayState.OPEN)}
@@ -93,7 +102,7 @@ def summarise_labels(logged_evidence: LoggedEvidence, monitoring: Monitoring) ->
         "rides": total["rides"],
         "labelled": _share(sum(row["labelled"] for row in closed), sum(row["rides"] for row in closed)),
         "out_of_range": _share(total["out_of_range"], total["rides"]),
-        "doubled": _share(total["doubled"], total["reports"]),
+        "doubled": _share(total["doubled"], total["reports"]),  # as incidents have it
         "corrected": _share(total["corrected"], total["rides"]),
         **{f"delay_p{100 * q:.0f}": None if d is None else round(d / 3600, 2) for q, d in delays.items()},
         "patience": None if patience is None else round(patience / 3600, 2),

@@ -189,7 +189,7 @@ def _add(sums: _DaySums, rides: LoggedRides, version: int, package: MonitoredPac
         looked_at = _select(rides, wanted)
         expected[wanted] = package.expect_squares(_to_rides(looked_at, looked_at.trip_distance), looked_at.predicted)
     with_distance = ~np.isnan(rides.trip_distance)
-    columns = _addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
+    columns = compute_addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
     for variant in np.unique(rides.variant).astype(int).tolist():
         for moment, of_moment in ((AT_REQUEST_TIME, ~with_distance), (WITH_DISTANCE, with_distance)):
             wanted = (rides.variant == variant) & of_moment
@@ -209,19 +209,23 @@ def _answer_again(sums: _DaySums, chosen: LoggedRides, version: int, package: Mo
     answers = package.package.answer(with_distance)
     expected = package.expect_squares(with_distance, answers.duration)
     known = np.ones(len(rides.actual), dtype=bool)
-    columns = _addends(rides, known, answers.duration, answers.lower, answers.upper, expected)
+    columns = compute_addends(rides, known, answers.duration, answers.lower, answers.upper, expected)
     sums.add((version, champion, WITH_DISTANCE), rides, columns)
 
 
-def _addends(
+def compute_addends(
     rides: LoggedRides, known: NDArray[np.bool_], answer: Numbers, lower: Numbers, upper: Numbers, expected: Numbers
 ) -> list[Numbers]:
-    """Return what each ride (n,) adds to each of `_COLUMNS`."""
+    """Return what each ride (n,) adds to each of `_COLUMNS`; NaN for what is not known of a labelled ride.
+
+    `daily_sums` has the same for tables: a sum of which a part is not known is not known.
+    """
     actual = np.where(known, rides.actual, 0.0)
     predicted = np.where(known, answer, 0.0)
     error = predicted - actual
-    awaited = np.isnan(rides.actual)
-    covered = known & (rides.actual >= lower) & (rides.actual <= upper)
+    awaited = np.isnan(rides.actual) & ~np.isnan(answer)
+    bounded = ~np.isnan(lower) & ~np.isnan(upper)
+    covered = np.where(bounded, (rides.actual >= lower) & (rides.actual <= upper), np.nan)
     columns = {
         "rides": np.ones(len(actual)),
         "labelled": known.astype(np.float64),
@@ -233,7 +237,7 @@ def _addends(
         "actual_squared": actual * actual,
         "predicted_squared": predicted * predicted,
         "expected": np.where(known, expected, 0.0),
-        "covered": covered.astype(np.float64),
+        "covered": np.where(known, covered, 0.0),
         "width": np.where(known, upper - lower, 0.0),
         "within_5": (known & (np.abs(error) <= 5)).astype(np.float64),
         "awaited": awaited.astype(np.float64),

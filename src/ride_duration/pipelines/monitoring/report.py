@@ -86,8 +86,10 @@ def write_report(
             "Realised / expected RMSE", days.day, trends["error_ratio"], (error * limits.error_ratio,), incidents
         ),
         draw_days("Share of rides inside the 90 % interval", days.day, trends["coverage"], (0.9,), incidents),
-        draw_days("Share of rides whose actual duration is known and valid", days.day, known),
     ]
+    # Rides of the log that are answered again with the metered distance have it from their report: all are labelled.
+    if not monitoring.is_of_log or verdict["moment"] == "at_request_time":
+        charts.append(draw_days("Share of rides whose actual duration is known and valid", days.day, known))
     cause = "" if verdict["cause"] == "none" else f" <small>cause: {escape(verdict['cause'])}</small>"
     simulated = " · simulated" if verdict["simulated"] else ""
     reasons = "".join(f"<li>{escape(reason)}" for reason in verdict["reasons"])
