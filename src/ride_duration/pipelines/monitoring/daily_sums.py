@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.errors import NotFound
+from ride_duration.pipelines.batch_scoring.scored_level import select_raw
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.label_delays import find_states
@@ -111,7 +112,7 @@ def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd
 
 def _sum_scored_months(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring) -> pd.DataFrame:
     opened = {
-        month: scored_trips[partition]()
+        month: select_raw(scored_trips[partition]())
         for month in (*monitoring.months_before, *monitoring.months, *monitoring.months_of_the_year_before)
         if (partition := partition_of(monitoring.taxi_type, month)) in scored_trips
     }
