@@ -4,9 +4,9 @@ Pure: a state, the rides that became known, and a time give the next state. NumP
 """
 
 from ride_duration.level.ended_rides import EndedRides, StepSums, add_sums, sum_steps
+from ride_duration.level.level_rules import STEP, LevelRules, find_half_life
+from ride_duration.level.level_state import LevelState, advance, follow_steps
 from ride_duration.level.replay import LevelTrace, replay
-from ride_duration.level.rules import STEP, LevelRules, find_half_life
-from ride_duration.level.state import LevelState, advance, follow_steps
 
 __all__ = [
     "STEP",

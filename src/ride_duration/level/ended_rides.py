@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ride_duration.level.rules import STEP
+from ride_duration.level.level_rules import STEP
 
 #: Minutes that sums are counted in, about 57 microseconds: a power of two, so that they become minutes exactly.
 UNIT = 2.0**-20

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ride_duration.level.ended_rides import StepSums
-from ride_duration.level.rules import STEP, LevelRules
-from ride_duration.level.state import LevelState, follow_steps
+from ride_duration.level.level_rules import STEP, LevelRules
+from ride_duration.level.level_state import LevelState, follow_steps
 
 
 @dataclass(frozen=True)

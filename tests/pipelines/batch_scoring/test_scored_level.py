@@ -36,9 +36,11 @@ def package() -> ModelPackage:
 
 @cache
 def raw_month(month: str) -> pd.DataFrame:
-    """Every tenth trip of a simulated month, which takes 15 % longer; the last one is dated in another month."""
-    frame = simulate_month(month, default_city(), seed=3).to_pandas().iloc[::10].reset_index(drop=True)
+    """Every tenth trip of simulated days, which takes 15 % longer; the last one is dated in another month."""
+    frame = simulate_month("2021-02", default_city(), seed=3).to_pandas().iloc[::10].reset_index(drop=True)
+    frame = frame[frame[PICKUP].between("2021-02-01", "2021-03-01")].reset_index(drop=True)
     frame[DROPOFF] = (frame[PICKUP] + 1.15 * (frame[DROPOFF] - frame[PICKUP])).dt.floor("s")
+    frame[[PICKUP, DROPOFF]] += pd.Timedelta(days={"2021-02": 0, "2021-03": 28}[month])
     frame.loc[len(frame) - 1, [PICKUP, DROPOFF]] -= pd.Timedelta(days=900)
     return frame
 
@@ -94,7 +96,8 @@ def test_answers_are_multiplied_by_the_level_and_stand_beside_the_raw_ones(
     settled = known & (corrected[PICKUP] > "2021-02-08") & (corrected[PICKUP] < "2021-04-01")
     truth = raw.loc[settled, "actual_duration"].sum() / raw.loc[settled, "predicted_without_distance"].sum()
     assert truth > 1.05
-    assert corrected.loc[settled, LEVEL].mean() == pytest.approx(truth, rel=0.02)
+    # Of so few rides, about 160 count beside the 100 pseudo-rides.
+    assert corrected.loc[settled, LEVEL].mean() == pytest.approx(1 + 0.6 * (truth - 1), abs=0.02)
     errors = [(table["predicted_without_distance"] - table["actual_duration"])[settled] for table in (raw, corrected)]
     assert np.mean(errors[1] ** 2) < 0.99 * np.mean(errors[0] ** 2)
 

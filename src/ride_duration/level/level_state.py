@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ride_duration.level.ended_rides import NO_RIDES, UNIT, EndedRides, StepSums, Sums, add, sum_steps
-from ride_duration.level.rules import STEP, LevelRules
+from ride_duration.level.level_rules import STEP, LevelRules
 
 
 @dataclass(frozen=True)
