@@ -105,13 +105,12 @@ def test_answers_are_multiplied_by_the_level_and_stand_beside_the_raw_ones(
 def test_the_level_goes_on_from_month_to_month_and_is_1_of_trips_of_other_months(
     score: Callable[..., dict[str, pa.Table]],
 ) -> None:
-    table = both(score(frames(), score_level="as_of", label_delay_hours=1)).set_index(PICKUP)
-    of_march = table.loc["2021-03-01 00:00":"2021-03-01 01:00", LEVEL]
-    assert (of_march > 1.05).all()
-    assert (table.loc[:"2021-02-01 00:59", LEVEL] == 1).all()
-    assert (table.loc[:"2020-01-01", LEVEL] == 1).all()
-    assert len(table.loc[:"2020-01-01"]) == 2
-    assert (table.loc["2021-02-08":"2021-02-28", LEVEL] != 1).all()
+    table = both(score(frames(), score_level="as_of", label_delay_hours=1))
+    pickup, level = table[PICKUP], table[LEVEL]
+    assert (level[pickup.between("2021-03-01", "2021-03-01 01:00")] > 1.05).all()
+    assert (level[pickup < "2021-02-01 00:59"] == 1).all()
+    assert (pickup < "2020-01-01").sum() == 2
+    assert (level[pickup.between("2021-02-08", "2021-04-01")] != 1).all()
 
 
 @pytest.mark.parametrize("delay", [0, 1, 24])

@@ -111,5 +111,5 @@ def _correct(
     durations = rows["duration"].to_numpy(dtype=np.float64)
     known = add_sums(known, sum_known_rides(wall_clock, durations, asked, month, delay_hours))
     factors = find_factors_of(replay_until_end(known, month, rules), wall_clock, month)
-    corrected = (np.clip(np.clip(minutes, *DURATION) * factors, *DURATION) for minutes in (answers, without))
-    return _evaluate(*corrected, rows), known
+    shown, shown_before = (np.clip(np.clip(minutes, *DURATION) * factors, *DURATION) for minutes in (answers, without))
+    return _evaluate(shown, shown_before, rows), known
