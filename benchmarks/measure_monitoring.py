@@ -134,16 +134,16 @@ def measure_report(store: MonitoredStore, packages: dict, asked: object) -> None
     """Measure what follows from the rows: sums, drift, verdict, summary and page."""
     from ride_duration.pipelines.monitoring.daily_sums import sum_days
     from ride_duration.pipelines.monitoring.drift import measure_drift
-    from ride_duration.pipelines.monitoring.judgement import judge_window
     from ride_duration.pipelines.monitoring.label_delays import summarise_labels
     from ride_duration.pipelines.monitoring.report import write_report
     from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
+    from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 
     with measured("report from the rows (bar: 3 s)"):
         labels = summarise_labels(store, asked)
         sums = sum_days({}, asked, store)
         scores = measure_drift({}, packages, sums, asked, store)
-        verdict = judge_window(sums, scores, asked)
+        verdict = evaluate_window(sums, scores, asked)
         page = write_report(verdict, sums, scores, asked, labels)
     print(summarise_verdict(verdict, labels))
     print(f"  page of {len(page) / 1e3:,.0f} kB")

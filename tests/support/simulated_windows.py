@@ -18,7 +18,7 @@ from ride_duration.model_package.expected_error import ExpectedError
 from ride_duration.pipelines.ingestion.parameters import Simulation
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
-from ride_duration.pipelines.monitoring.judgement import judge_window
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.trips.simulation import DayOfRides, Kind, Scenario, default_city, simulate_days
 from tests.support.monitoring import monitored
 
@@ -52,7 +52,7 @@ class Evaluated(NamedTuple):
 
     Attributes:
         drift: Of `measure_drift`.
-        verdict: Of `judge_window`.
+        verdict: Of `evaluate_window`.
     """
 
     drift: pd.DataFrame
@@ -91,7 +91,7 @@ def evaluate(
     if drift is None:
         with _written(month, rides) as scored:
             drift = measure_drift(scored, {1: lambda: package}, both, asked)
-    return Evaluated(drift, judge_window(both, drift, asked)), sums
+    return Evaluated(drift, evaluate_window(both, drift, asked)), sums
 
 
 @contextmanager

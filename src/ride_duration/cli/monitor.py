@@ -62,7 +62,7 @@ def monitor() -> None:
 @_exit_code_option
 @traceback_option
 def run(window: str | None, params: str, env: str | None, exit_code: bool, traceback: bool) -> None:
-    """Judge the answers of a window: level, error, coverage, drift; verdict and cause.
+    """Evaluate the answers of a window: level, error, coverage, drift; verdict and cause.
 
     A window is days of what the service logged, or months that `kedro run --pipelines=batch_scoring` has scored. The
     same as `kedro run --pipelines=monitoring`.

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from ride_duration.pipelines.monitoring.acceptance import Accepted, compare_with
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
-from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.verdict import Verdict, decide
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.store.monitoring import REBASE, DecisionRow, Finding
-from tests.pipelines.monitoring.test_judgement import NO_DRIFT, RIDES, scored_by
+from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT, RIDES, scored_by
 from tests.support.daily_sums import THRESHOLDS, sums_of
 from tests.support.monitoring import monitored, partitions, scored_month
 from tests.support.packages import package
@@ -63,7 +63,7 @@ def test_a_movement_that_was_accepted_is_where_its_sums_begin_again() -> None:
 
 def judge(level: float, decisions: list[DecisionRow], version: int = 1) -> dict[str, Any]:
     sums = sum_days(partitions(scored_month("2021-03", version=version, rides=RIDES, level=level)), ASKED)
-    return judge_window(sums, NO_DRIFT, ASKED, decisions=decisions)
+    return evaluate_window(sums, NO_DRIFT, ASKED, decisions=decisions)
 
 
 def test_an_accepted_level_is_right_for_that_version_and_a_further_change_is_found() -> None:
@@ -99,27 +99,27 @@ def test_accepted_rides_are_no_drift_and_other_rides_again_are() -> None:
     trips = scored_month("2021-03", rides=RIDES, DOLocationID=1)
     scores, asked = scored_by(package(), trips)
     sums = sum_days(partitions(trips), asked)
-    before = judge_window(sums, scores, asked)
+    before = evaluate_window(sums, scores, asked)
     assert (before["verdict"], before["cause"]) == ("watch", "data")  # some distances contradict the zones
     assert (before["offer"]["level"], before["offer"]["error_ratio"]) == (1.0, 1.0)
     assert sorted(before["offer"]["rides"]) == sorted(before["drifted"])
     decisions = accept(before["offer"])
-    after = judge_window(sums, scores, asked, decisions=decisions)
+    after = evaluate_window(sums, scores, asked, decisions=decisions)
     assert (after["verdict"], after["drifted"]) == ("ok", [])
     assert "other rides (" in summarise_verdict(after)
 
     elsewhere, _ = scored_by(package(), scored_month("2021-03", rides=RIDES, DOLocationID=265 - 9))
-    assert "dropoff_x" in judge_window(sums, elsewhere, asked, decisions=decisions)["drifted"]
+    assert "dropoff_x" in evaluate_window(sums, elsewhere, asked, decisions=decisions)["drifted"]
     assert isinstance(elsewhere, pd.DataFrame)
 
 
 def test_an_exploratory_verdict_neither_offers_a_change_nor_follows_one() -> None:
     sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), ASKED)
     looked_at = monitored(window="2021-03", why_exploratory="its window is not last_28d")
-    alone = judge_window(sums, NO_DRIFT, looked_at)
+    alone = evaluate_window(sums, NO_DRIFT, looked_at)
     assert (alone["verdict"], alone["offer"]) == ("retrain", None)
-    decisions = accept(judge_window(sums, NO_DRIFT, ASKED)["offer"])
-    found = judge_window(sums, NO_DRIFT, looked_at, decisions=decisions)
+    decisions = accept(evaluate_window(sums, NO_DRIFT, ASKED)["offer"])
+    found = evaluate_window(sums, NO_DRIFT, looked_at, decisions=decisions)
     assert (found["verdict"], found["accepted"], found["offer"]) == ("retrain", None, None)
     note = "changes that were accepted: they hold for official verdicts alone"
     assert note in found["missing"]
@@ -134,10 +134,10 @@ def test_days_that_are_marked_are_not_in_what_is_offered() -> None:
     sums = sum_days(partitions(trips), ASKED)
     marked = tuple((f"2021-03-{day}", "Ana", "meters") for day in range(27, 32))
     asked = monitored(window="2021-03", marked=marked)
-    found = judge_window(sums, NO_DRIFT, asked)
+    found = evaluate_window(sums, NO_DRIFT, asked)
     assert (found["verdict"], found["cause"]) == ("retrain", "level")
     assert found["offer"]["level"] == pytest.approx(1.12, abs=0.03)
-    after = judge_window(sums, NO_DRIFT, asked, decisions=accept(found["offer"]))
+    after = evaluate_window(sums, NO_DRIFT, asked, decisions=accept(found["offer"]))
     assert (after["verdict"], after["offer"]) == ("ok", None)
 
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
-from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.label_delays import find_states, note_day_states, summarise_labels
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.store.monitoring import DELAY_EDGES, DayState, set_states
 from ride_duration.trips.clock import find_midnight
-from tests.pipelines.monitoring.test_judgement import NO_DRIFT
+from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT
 from tests.support.logged_rides import LogWriter, make_log, open_store, run_increment
 from tests.support.monitoring import CONFIGURED, monitored
 
@@ -82,7 +82,7 @@ def test_where_reports_stop_nothing_is_said_to_be_ok(store_url: str) -> None:
     figures = summarise_labels(store, asked)
     assert figures["labelled"] == pytest.approx(17.2 / 28, abs=0.04)
     assert (figures["final"], figures["incomplete"]) == (17, 11)
-    verdict = judge_window(sum_days({}, asked, store), NO_DRIFT, asked, figures)
+    verdict = evaluate_window(sum_days({}, asked, store), NO_DRIFT, asked, figures)
     assert verdict["verdict"] != "ok"
     assert verdict["figures"]["labelled"] == [figures["labelled"]] * 3
     named = "2021-03-18 to 2021-03-28: fewer actual durations than usual are reported"

@@ -18,16 +18,16 @@ from ride_duration.model_package import ModelPackage, Rides, SingleRides
 from ride_duration.model_package.package import Answers
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
-from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.label_delays import note_day_states
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.skew import compute_differences, join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import set_states
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 from ride_duration.trips.features import HALF_ZONE
-from tests.pipelines.monitoring.test_judgement import NO_DRIFT
+from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT
 from tests.support.logged_rides import LogWriter, open_store, run_increment
 from tests.support.monitoring import monitored, partitions, scored_month
 from tests.support.packages import package
@@ -101,7 +101,7 @@ def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(sto
     number = int(found["probed"].iloc[0])
     assert f"{number} of {number} answers of version 1 differ" in incident.text
     assert "by up to 1.5 min" in incident.text
-    verdict = judge_window(sums, NO_DRIFT, ASKED)
+    verdict = evaluate_window(sums, NO_DRIFT, ASKED)
     assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
     assert verdict["incidents"] == ["2021-02-02"]
     assert "what differs between the service and this package" in verdict["next"]
@@ -129,7 +129,7 @@ def test_what_another_version_answered_is_found_and_what_is_not_registered_is_na
 
     probed = probe(store, 1)
     assert not probed["differing"].any()
-    verdict = judge_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
+    verdict = evaluate_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
     drawn = int(probed[probed["version"] == 2]["drawn"].sum())
     assert f"{drawn} answers of version 2 scored again: it is not registered here any more" in verdict["missing"]
     assert [one["version"] for one in verdict["probed"]] == [1, 2]
@@ -147,7 +147,7 @@ def test_an_answer_that_is_not_a_number_any_more_is_a_skew(store: MonitoredStore
     served = Unable(package().contents)
     probed = probe_skew(store, {1: lambda: served}, sum_days({}, ASKED, store), ASKED)
     assert np.isinf(probed[probed["version"] == 1]["largest_difference"]).all()
-    verdict = judge_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
+    verdict = evaluate_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
     assert "which for some is not a number" in verdict["broken"][0]
     assert json.loads(json.dumps(verdict, allow_nan=False))["probed"][0]["largest_difference"] is None
 

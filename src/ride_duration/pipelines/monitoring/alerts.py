@@ -28,7 +28,7 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
     nothing about it. Drift is a matter of its own only where nothing else is found.
 
     Args:
-        verdict: Of `judge_window`.
+        verdict: Of `evaluate_window`.
         report: The page that alerts refer to, which so is written before they are sent.
         monitoring: Says how long windows are.
 

@@ -71,7 +71,7 @@ def conclude(
     Incidents are kept of official verdicts alone, and scores only of what was found as configured.
 
     Args:
-        verdict: Of `judge_window`.
+        verdict: Of `evaluate_window`.
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
         label_figures: Of `summarise_labels`.

@@ -1,4 +1,4 @@
-"""Sums of each New York day: what every judgement of a model in use is made from."""
+"""Sums of each New York day: what every verdict about a model in use is made from."""
 
 from __future__ import annotations
 

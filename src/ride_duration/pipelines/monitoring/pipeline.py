@@ -7,13 +7,13 @@ from ride_duration.pipelines.monitoring.alerts import describe_alerts
 from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
-from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.label_delays import note_day_states, summarise_labels
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.skew import join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 
 TAG = "monitoring"
 
@@ -28,7 +28,7 @@ ENDING = Ending("monitoring_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
-    """Judge the answers of a window: of months that `batch_scoring` has scored, or of what the service logged."""
+    """Evaluate the answers of a window: of months that `batch_scoring` has scored, or of what the service logged."""
     nodes = [
         node(
             resolve_window,
@@ -59,10 +59,10 @@ def create_pipeline() -> Pipeline:
             name="measure_drift",
         ),
         node(
-            judge_window,
+            evaluate_window,
             ["daily_sums", "drift_scores", "monitored", "label_figures", "accepted_changes"],
             "verdict",
-            name="judge_window",
+            name="evaluate_window",
         ),
         node(
             conclude,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.pipelines.monitoring.judgement import select_window
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import Trend, compute_trends
+from ride_duration.pipelines.monitoring.window_verdict import select_window
 
 _NAMES = {
     "level": "level: actual / predicted",
@@ -22,7 +22,7 @@ def plot_monitored_days(verdict: dict[str, Any], daily_sums: pd.DataFrame, monit
     """Plot level, realised by expected RMSE and coverage: dots are days, lines the week up to a day with day bounds.
 
     Args:
-        verdict: Of `judge_window`.
+        verdict: Of `evaluate_window`.
         daily_sums: Of `sum_days`.
         monitoring: Says which days.
     """
@@ -46,7 +46,7 @@ def plot_monitored_features(verdict: dict[str, Any], drift_scores: pd.DataFrame)
     """Plot the PSI of each feature and window against the reference of the package.
 
     Args:
-        verdict: Of `judge_window`.
+        verdict: Of `evaluate_window`.
         drift_scores: Of `measure_drift`.
     """
     import plotly.graph_objects as go

@@ -11,7 +11,6 @@ import pandas as pd
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.judgement import find_days, find_separation, measure, select_window
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 from ride_duration.pipelines.monitoring.verdict_text import (
@@ -21,6 +20,7 @@ from ride_duration.pipelines.monitoring.verdict_text import (
     describe_labels,
     describe_version,
 )
+from ride_duration.pipelines.monitoring.window_verdict import find_days, find_separation, measure, select_window
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -67,7 +67,7 @@ def write_report(
     """Write the report of a window as a web page.
 
     Args:
-        verdict: Of `judge_window`.
+        verdict: Of `evaluate_window`.
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
         monitoring: Says which months.

@@ -29,7 +29,7 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
     """The verdict as plain text: what is found and why, the figures, and what to do.
 
     Args:
-        verdict: Of `judge_window`.
+        verdict: Of `evaluate_window`.
         label_figures: Of `summarise_labels`; none for scored months.
     """
     figures = verdict["figures"]

@@ -51,7 +51,7 @@ _NEXT = {
 }
 
 
-def judge_window(
+def evaluate_window(
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
     monitoring: Monitored,

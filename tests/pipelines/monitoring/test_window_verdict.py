@@ -10,10 +10,10 @@ from ride_duration.errors import NotFound
 from ride_duration.model_package.reference import COUNTS, ROWS
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, measure_drift
-from ride_duration.pipelines.monitoring.judgement import judge_window
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.trips.features import FEATURES
 from tests.support.monitoring import monitored, partitions, scored_month
 from tests.support.packages import package
@@ -24,7 +24,7 @@ RIDES = 800
 
 def judged(*months: pd.DataFrame, **changed: object) -> dict:
     asked = monitored(**{"window": "2021-03"} | changed)
-    return judge_window(sum_days(partitions(*months), asked), NO_DRIFT, asked)
+    return evaluate_window(sum_days(partitions(*months), asked), NO_DRIFT, asked)
 
 
 def test_a_quiet_month_is_ok() -> None:
@@ -76,7 +76,7 @@ def test_a_version_without_answers_at_request_time_is_judged_with_the_distance()
 def test_the_text_says_what_was_found_and_the_page_needs_no_network() -> None:
     asked = monitored(window="2021-03", taxi_type="green", source="simulated")
     sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), asked)
-    verdict = judge_window(sums, NO_DRIFT, asked)
+    verdict = evaluate_window(sums, NO_DRIFT, asked)
     text = summarise_verdict(verdict)
     assert text.startswith("Verdict: retrain (cause: level)\nVersion 1 on green taxis, 2021-03-01 to 2021-03-31")
     assert "simulated" in text
@@ -114,7 +114,7 @@ def test_the_page_and_the_plots_show_which_features_moved() -> None:
     trips = scored_month("2021-03", rides=200)
     scores, asked = scored_by(package(), trips)
     sums = sum_days(partitions(trips), asked)
-    verdict = judge_window(sums, scores, asked)
+    verdict = evaluate_window(sums, scores, asked)
     page = write_report(verdict, sums, scores, asked)
     auc = f"{scores['separation'].max():.2f}"
     assert f"with an AUC of <b>{auc}</b>" in page
@@ -192,9 +192,9 @@ def test_reasons_for_what_is_not_looked_at_are_true() -> None:
     asked = monitored(window="2021-03")
     trips = scored_month("2021-03", rides=RIDES)
     sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day < 20]), asked)
-    verdict = judge_window(sums, NO_DRIFT, asked)
+    verdict = evaluate_window(sums, NO_DRIFT, asked)
     assert verdict["missing"] == ["drift: no rides in the last 7 days"]
-    verdict = judge_window(sums.assign(state="open"), NO_DRIFT, asked)
+    verdict = evaluate_window(sums.assign(state="open"), NO_DRIFT, asked)
     assert "expected error: not one day with 50 labelled rides yet" in verdict["missing"]
     assert not [reason for reason in verdict["missing"] if "former version" in reason]
 
@@ -203,7 +203,7 @@ def test_days_without_answers_at_the_end_are_not_its_last_and_days_to_come_are_n
     trips = scored_month("2021-03", rides=RIDES)
     asked = monitored(now=1_616_990_400.0, window="2021-03")  # midnight in New York, 29 March
     sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day <= 27]), asked)
-    verdict = judge_window(sums, NO_DRIFT, asked)
+    verdict = evaluate_window(sums, NO_DRIFT, asked)
     assert (verdict["first"], verdict["last"]) == ("2021-03-01", "2021-03-27")
     assert verdict["incidents"] == ["2021-03-28"]  # over, and not one record; the other days are not over
     assert verdict["missing"][0] == "2021-03-29 to 2021-03-31: these days are not over"
