@@ -111,7 +111,10 @@ class DayStatesDataset(OfStore, AbstractDataset["dict[str, DayState]", "dict[str
 
 
 class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]):
-    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts."""
+    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts.
+
+    Saved in one transaction: a run that is interrupted leaves all of it, or nothing.
+    """
 
     def save(self, data: Conclusion) -> None:
         import msgspec
@@ -120,6 +123,7 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
             Evidence,
             IncidentDay,
             add_verdict,
+            begin_writing,
             load_times,
             load_watermark,
             replace_days,
@@ -129,16 +133,18 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
 
         store, evidence = self._store, data.verdict.evidence
         engine, model, now = store.engine, store.model, store.now()
-        replace_days(engine, model, Evidence.SCORED, data.scored_days, now)
-        replace_scores(engine, model, evidence, data.scores, now)
-        if data.incidents is not None:
-            incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
-            replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
         verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
         if evidence is Evidence.LOG:
             watermark, (asked_at, last) = load_watermark(engine, model).predictions, load_times(engine, model)
             verdict = msgspec.structs.replace(verdict, watermark=watermark, watermark_at=asked_at, last_actual=last)
-        add_verdict(engine, verdict)
+        scored_days = tuple(data.scored_days)  # computed before the store is locked
+        with begin_writing(engine) as transaction:
+            replace_days(transaction, model, Evidence.SCORED, scored_days, now)
+            replace_scores(transaction, model, evidence, data.scores, now)
+            if data.incidents is not None:
+                incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
+                replace_incident_days(transaction, model, *data.window, _FOUND_BY, incidents)
+            add_verdict(transaction, verdict)
 
     def load(self) -> list[VerdictRow]:
         return self._store.load_verdicts()
