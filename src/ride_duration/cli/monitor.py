@@ -10,7 +10,7 @@ import click
 
 from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable, silence
 from ride_duration.cli.calibrate import calibrate
-from ride_duration.cli.context import load_context, load_dataset, read_values, traceback_option
+from ride_duration.cli.context import chosen, load_context, load_dataset, read_values, split_params, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.inject import inject
 from ride_duration.cli.marks import mark
@@ -37,6 +37,7 @@ _STATUS_EXAMPLES = """\b
 Examples:
   kedro monitor status
   kedro monitor status --env tlc --exit-code
+  kedro monitor status --params=taxi_type=yellow
 """
 
 _HISTORY_EXAMPLES = """\b
@@ -74,37 +75,36 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
     options = ["--pipelines=monitoring", *(["--env", env] if env else []), *([f"--params={given}"] if given else [])]
     run_pipelines.main([*options, *(["--traceback"] if traceback else [])], prog_name="run", standalone_mode=False)
     if exit_code:
-        _end(env, traceback)
+        context = click.get_current_context()
+        _end(env, split_params(context, context.command.params[0], given), traceback)
 
 
 @monitor.command(epilog=_STATUS_EXAMPLES)
-@click.option("--env", "-e", default=None, help="Environment whose verdict is meant.")
 @_exit_code_option
-@traceback_option
-def status(env: str | None, exit_code: bool, traceback: bool) -> None:
+@chosen
+def status(env: str | None, params: dict[str, Any], exit_code: bool, traceback: bool) -> None:
     """Show the newest verdict again."""
     with report_errors(traceback):
-        verdict = _load_verdict(env)
+        verdict = _load_verdict(env, params)
         from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
         click.echo(summarise_verdict(verdict, verdict.get("labels")))
-        if note := _describe_pending(env):
+        if note := _describe_pending(env, params):
             click.echo(printable(note))
-        if undeliverable := describe_undeliverable(env):
+        if undeliverable := describe_undeliverable(env, params):
             click.echo(undeliverable)
     if exit_code:
-        _end(env, traceback)
+        _end(env, params, traceback)
 
 
 @monitor.command(epilog=_HISTORY_EXAMPLES)
-@click.option("--env", "-e", default=None, help="Environment whose verdicts are meant.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many, at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
-@traceback_option
-def history(env: str | None, limit: int, as_json: bool, traceback: bool) -> None:
+@chosen
+def history(env: str | None, params: dict[str, Any], limit: int, as_json: bool, traceback: bool) -> None:
     """List the verdicts that the store keeps, the newest first."""
     with report_errors(traceback):
-        verdicts = load_dataset(load_context(env), "conclusion")[:limit]
+        verdicts = load_dataset(load_context(env, params), "conclusion")[:limit]
         if as_json:
             click.echo(json.dumps([_to_entry(verdict) for verdict in verdicts], indent=2))
             return
@@ -152,14 +152,14 @@ for command in (alerts, acknowledge, silence, mark, rebase, inject, calibrate):
     monitor.add_command(command)
 
 
-def _load_verdict(env: str | None) -> dict[str, Any]:
+def _load_verdict(env: str | None, params: dict[str, Any]) -> dict[str, Any]:
     """Return the last verdict: of the store or, of a project whose store has none, of its files.
 
     Raises:
         NotFound: There is none about the months or answers of this source and taxi type.
         RideDurationError: The store cannot be read.
     """
-    context = load_context(env)
+    context = load_context(env, params)
     kept = load_dataset(context, "conclusion")
     if kept:
         return dict(kept[0].details)
@@ -174,9 +174,9 @@ def _load_verdict(env: str | None) -> dict[str, Any]:
     return dict(verdict)
 
 
-def _describe_pending(env: str | None) -> str:
+def _describe_pending(env: str | None, params: dict[str, Any]) -> str:
     """Say which change was accepted after the newest official verdict; empty where none was."""
-    context = load_context(env)
+    context = load_context(env, params)
     kept = [one for one in load_dataset(context, "conclusion") or () if one.official]
     decisions = load_dataset(context, "accepted_changes") if kept else []
     newer = [one for one in decisions if one.version == kept[0].version and one.at >= kept[0].computed_at]
@@ -189,7 +189,7 @@ def _describe_pending(env: str | None) -> str:
     return f"The next official verdict compares {describe_acceptance(entry)}."
 
 
-def _end(env: str | None, traceback: bool) -> None:
+def _end(env: str | None, params: dict[str, Any], traceback: bool) -> None:
     with report_errors(traceback):
-        verdict = _load_verdict(env)["verdict"]
+        verdict = _load_verdict(env, params)["verdict"]
     raise SystemExit(EXIT_CODES[verdict])
