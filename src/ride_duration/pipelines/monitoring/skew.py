@@ -95,7 +95,8 @@ def compute_differences(answers: SampledAnswers, package: ModelPackage) -> np.nd
 
 def _differ(package: ModelPackage, columns: dict[str, Any], logged: np.ndarray) -> np.ndarray:
     again = package.answer_columns(columns, intervals=False).duration
-    return np.nan_to_num(np.abs(again - logged), nan=np.inf)
+    differences: np.ndarray = np.nan_to_num(np.abs(again - logged), nan=np.inf)
+    return differences
 
 
 def describe_probe(daily_sums: pd.DataFrame, monitoring: Monitoring) -> list[dict[str, float | None]]:
