@@ -26,7 +26,7 @@ serve: $(VENV)/installed ## Answer rides on the current champion, with a page fo
 	@$(BIN)/kedro service start
 
 test: lint ## Run every test, linter, type check and import contract
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --durations=40
 	@echo "Coverage of trips and pipelines, in percent, of at least 95:"
 	@$(BIN)/coverage report --include='*/trips/*,*/pipelines/*' --fail-under=95 --format=total
 

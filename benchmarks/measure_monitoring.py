@@ -134,17 +134,21 @@ def measure_report(store: MonitoredStore, packages: dict, asked: object) -> None
     """Measure what follows from the rows: sums, drift, verdict, summary and page."""
     from ride_duration.pipelines.monitoring.daily_sums import sum_days
     from ride_duration.pipelines.monitoring.drift import measure_drift
+    from ride_duration.pipelines.monitoring.evaluated import find_evaluated
     from ride_duration.pipelines.monitoring.label_delays import summarise_labels
+    from ride_duration.pipelines.monitoring.logged_evidence import read_logged_evidence
     from ride_duration.pipelines.monitoring.report import write_report
     from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
     from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 
     with measured("report from the rows (bar: 3 s)"):
-        labels = summarise_labels(store, asked)
-        sums = sum_days({}, asked, store)
-        scores = measure_drift({}, packages, sums, asked, store)
-        verdict = evaluate_window(sums, scores, asked)
-        page = write_report(verdict, sums, scores, asked, labels)
+        evidence = read_logged_evidence(store, asked)
+        labels = summarise_labels(evidence, asked)
+        sums = sum_days({}, asked, evidence)
+        evaluated = find_evaluated(sums, asked)
+        scores = measure_drift({}, packages, evaluated, asked, evidence)
+        verdict = evaluate_window(sums, scores, evaluated, asked)
+        page = write_report(verdict, sums, scores, evaluated, asked, labels)
     print(summarise_verdict(verdict, labels))
     print(f"  page of {len(page) / 1e3:,.0f} kB")
 

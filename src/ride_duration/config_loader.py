@@ -38,8 +38,8 @@ class ConfigLoader(OmegaConfigLoader):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._read: dict[str, dict[str, Any]] = {}
         super().__init__(*args, **kwargs)
-        self._parameters: dict[str, Any] | None = None
         self._values: dict[str, Any] | None = None
         self._declared: dict[str, dict[str, Any]] = {}
         _check_literals(self.runtime_params or {})
@@ -50,12 +50,14 @@ class ConfigLoader(OmegaConfigLoader):
         OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        if key != "parameters":
-            values: dict[str, Any] = super().__getitem__(key)
-            return values
-        if self._parameters is None:  # Kedro asks several times in a run, and each time takes a quarter of a second
-            self._parameters = self._read_parameters()
-        return copy.deepcopy(self._parameters)
+        # Parameters are asked for several times in a run, the catalog by commands that load several datasets, and each
+        # time takes a quarter of a second or more.
+        if key == "parameters" and key not in self._read:
+            self._read[key] = self._read_parameters()
+        if key == "catalog" and key not in self._read:
+            self._read[key] = super().__getitem__(key)
+        values: dict[str, Any] = copy.deepcopy(self._read[key]) if key in self._read else super().__getitem__(key)
+        return values
 
     def read_values(self) -> dict[str, Any]:
         """Return the checked parameters without the groups for nodes, whose types take seconds to import."""

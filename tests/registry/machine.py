@@ -152,6 +152,8 @@ def machine_of(store: Store) -> type[RuleBasedStateMachine]:
         @precondition(lambda self: self.champion)
         @rule()
         def take_the_alias_away(self) -> None:
+            # MLflow keeps no history of aliases: what a kill left half-made could not be told from what never was.
+            store.repair(store.registry(self.name))
             mlflow.MlflowClient().delete_registered_model_alias(self.name, "champion")
             self.move(None)
 

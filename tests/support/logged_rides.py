@@ -16,7 +16,7 @@ from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.database import engine_for_writing, migrate
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
 from ride_duration.store.writer.insertion import Insertion
-from tests.support.monitoring import monitoring
+from tests.support.monitoring import monitored
 
 #: Times of the log are New York's winter time: five hours behind UTC.
 _BEHIND = 5 * 3600
@@ -109,7 +109,7 @@ class LogWriter:
 
 def run_increment(store: MonitoredStore, packages: dict | None = None, **changed: object) -> tuple[str, ...]:
     """Compute what has news, keep it, and return the days."""
-    increment = compute_increment(store, packages or {}, monitoring(window="last_28d", **changed))
+    increment = compute_increment(store, packages or {}, monitored(window="last_28d", **changed))
     assert increment.news is not None
     keep_increment(store, increment)
     return increment.news.days

@@ -1,5 +1,6 @@
 """Scored months, made by hand, and the parameters of the monitoring, for its tests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +11,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
+from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
+from ride_duration.store.monitoring import DecisionRow
 
 CONF = Path(__file__).parents[2] / "conf/base"
 CONFIGURED: dict[str, Any] = yaml.safe_load((CONF / "parameters_monitoring.yml").read_text())
@@ -30,6 +34,17 @@ def monitored(now: float = 1.8e9, **changed: Any) -> Monitored:
         name: changed.pop(name) for name in Monitored.model_fields.keys() - Monitoring.model_fields & changed.keys()
     }
     return Monitored(**dict(monitoring(**changed)), now=now, **of_run)
+
+
+def find_verdict(
+    sums: pd.DataFrame,
+    drift: pd.DataFrame,
+    asked: Monitored,
+    label_figures: dict[str, Any] | None = None,
+    decisions: Sequence[DecisionRow] = (),
+) -> dict[str, Any]:
+    """The verdict about a window, by the nodes that find it from sums and drift."""
+    return evaluate_window(sums, drift, find_evaluated(sums, asked), asked, label_figures, decisions)
 
 
 def scored_month(

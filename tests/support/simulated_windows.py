@@ -18,6 +18,7 @@ from ride_duration.model_package.expected_error import ExpectedError
 from ride_duration.pipelines.ingestion.parameters import Simulation
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.trips.simulation import DayOfRides, Kind, Scenario, default_city, simulate_days
 from tests.support.monitoring import monitored
@@ -88,10 +89,11 @@ def evaluate(
     asked = monitored(window=month, source="simulated")
     sums = sum_month(month, rides)
     both = pd.concat([before, sums], ignore_index=True)
+    evaluated = find_evaluated(both, asked)
     if drift is None:
         with _written(month, rides) as scored:
-            drift = measure_drift(scored, {1: lambda: package}, both, asked)
-    return Evaluated(drift, evaluate_window(both, drift, asked)), sums
+            drift = measure_drift(scored, {1: lambda: package}, evaluated, asked)
+    return Evaluated(drift, evaluate_window(both, drift, evaluated, asked)), sums
 
 
 @contextmanager

@@ -31,8 +31,8 @@ def mark(
 ) -> None:
     """Mark New York days as incidents: the verdict leaves them out, says so, and no alert is raised about them.
 
-    What the monitoring finds by itself on these days is over, too. Training is not affected: leave months out by
-    train_data.
+    What the monitoring finds by itself on these days is over, too. Training leaves them out as well, and says so; it
+    does not with --params=leave_out_incident_days=false.
     """
     with report_errors(traceback):
         settings = service_settings(env, params, {})
@@ -64,7 +64,9 @@ def mark(
             click.echo(f"{len(before)} marked days from {first} to {last} count again.")
         else:
             click.echo(
-                printable(f"Marked by {who}: {first} to {last}, {len(marks)} days. The verdict leaves them out.")
+                printable(
+                    f"Marked by {who}: {first} to {last}, {len(marks)} days. Verdict and training leave them out."
+                )
             )
         click.echo(f"Next: `kedro monitor run --window last_28d{same_choice(env, params)}` decides without them.")
 

@@ -20,6 +20,8 @@ from ride_duration.cli.tables import local_time, print_table, printable
 from ride_duration.errors import NotFound
 
 if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
+
     from ride_duration.store.monitoring import VerdictRow
 
 #: What `--exit-code` makes of each verdict; errors end with 1, wrong options with 2.
@@ -85,16 +87,17 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
 def status(env: str | None, params: dict[str, Any], exit_code: bool, traceback: bool) -> None:
     """Show the newest verdict again."""
     with report_errors(traceback):
-        verdict = _load_verdict(env, params)
+        context = load_context(env, params)
+        verdict = _load_verdict(context)
         from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
         click.echo(summarise_verdict(verdict, verdict.get("labels")))
-        if note := _describe_pending(env, params):
+        if note := _describe_pending(context):
             click.echo(printable(note))
         if undeliverable := describe_undeliverable(env, params):
             click.echo(undeliverable)
     if exit_code:
-        _end(env, params, traceback)
+        raise SystemExit(EXIT_CODES[verdict["verdict"]])
 
 
 @monitor.command(epilog=_HISTORY_EXAMPLES)
@@ -152,14 +155,13 @@ for command in (alerts, acknowledge, silence, mark, rebase, inject, calibrate):
     monitor.add_command(command)
 
 
-def _load_verdict(env: str | None, params: dict[str, Any]) -> dict[str, Any]:
+def _load_verdict(context: KedroContext) -> dict[str, Any]:
     """Return the last verdict: of the store or, of a project whose store has none, of its files.
 
     Raises:
         NotFound: There is none about the months or answers of this source and taxi type.
         RideDurationError: The store cannot be read.
     """
-    context = load_context(env, params)
     kept = load_dataset(context, "conclusion")
     if kept:
         return dict(kept[0].details)
@@ -174,9 +176,8 @@ def _load_verdict(env: str | None, params: dict[str, Any]) -> dict[str, Any]:
     return dict(verdict)
 
 
-def _describe_pending(env: str | None, params: dict[str, Any]) -> str:
+def _describe_pending(context: KedroContext) -> str:
     """Say which change was accepted after the newest official verdict; empty where none was."""
-    context = load_context(env, params)
     kept = [one for one in load_dataset(context, "conclusion") or () if one.official]
     decisions = load_dataset(context, "accepted_changes") if kept else []
     newer = [one for one in decisions if one.version == kept[0].version and one.at >= kept[0].computed_at]
@@ -191,5 +192,5 @@ def _describe_pending(env: str | None, params: dict[str, Any]) -> str:
 
 def _end(env: str | None, params: dict[str, Any], traceback: bool) -> None:
     with report_errors(traceback):
-        verdict = _load_verdict(env, params)["verdict"]
+        verdict = _load_verdict(load_context(env, params))["verdict"]
     raise SystemExit(EXIT_CODES[verdict])

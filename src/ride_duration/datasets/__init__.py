@@ -8,6 +8,7 @@ from typing import Any
 
 _CLASSES = {
     "alert_outbox": ("AlertOutboxDataset",),
+    "incident_days": ("IncidentDaysDataset",),
     "monitoring_decisions": ("MonitoringDecisionsDataset",),
     "month_files": ("MonthFilesDataset",),
     "month_tables": ("MonthTablesDataset",),

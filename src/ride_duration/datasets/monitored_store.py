@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,10 +13,9 @@ from ride_duration.registry import model_name
 from ride_duration.store.database import locate_store
 
 if TYPE_CHECKING:
-    import pandas as pd
     from sqlalchemy import Engine
 
-    from ride_duration.store.monitoring import DecisionRow, IncidentDay, VerdictRow
+    from ride_duration.store.monitoring import DecisionRow, IncidentDay, LogSnapshot, VerdictRow
     from ride_duration.store.queries.logged_rides import LoggedRides
     from ride_duration.store.queries.news import News
     from ride_duration.store.queries.sampled_answers import SampledAnswers
@@ -118,15 +117,11 @@ class MonitoredStore:
         with describe_failures(self.reading):
             return sample_answers(self.reading, self.model, day, number)
 
-    def load_days(self, first: str, last: str) -> pd.DataFrame:
-        """Return the sums of the log's days from the first to the last."""
-        import pandas as pd
+    def load_snapshot(self, spans: Iterable[tuple[str, str]], features_between: tuple[str, str]) -> LogSnapshot:
+        """Return the rows of the log as they are at one moment, see `store.monitoring.load_snapshot`."""
+        from ride_duration.store.monitoring import load_snapshot
 
-        from ride_duration.store.monitoring import Evidence, load_days
-        from ride_duration.store.monitoring_tables import monitoring_days
-
-        rows = load_days(self.reading, self.model, Evidence.LOG, first, last)
-        return pd.DataFrame(rows, columns=[column.name for column in monitoring_days.columns])
+        return load_snapshot(self.reading, self.model, spans, features_between)
 
     def load_labels(self) -> list[dict[str, Any]]:
         """Return what is known of the reports of each day."""
@@ -157,6 +152,12 @@ class MonitoredStore:
 
         return self._read(lambda engine: load_verdicts(engine, self.model, limit=1_000))
 
+    def load_incident_days(self) -> list[IncidentDay]:
+        """Return the days that the monitoring has found, or people have marked, as `load_verdicts` returns verdicts."""
+        from ride_duration.store.monitoring import load_incident_days
+
+        return self._read(lambda engine: load_incident_days(engine, self.model))
+
     def load_acceptances(self) -> list[DecisionRow]:
         """Return the decisions that accept a change of the model's days, as `load_verdicts` returns verdicts."""
         from ride_duration.store.monitoring import REBASE, load_decisions
@@ -172,12 +173,6 @@ class MonitoredStore:
             return load(engine)
         finally:
             engine.dispose()
-
-    def load_features(self, version: int, first: str, last: str) -> list[dict[str, Any]]:
-        """Return what the logged rides of the days were like, in the bins of a version's reference."""
-        from ride_duration.store.monitoring import load_features
-
-        return load_features(self.reading, self.model, version, first, last)
 
 
 class OfStore:

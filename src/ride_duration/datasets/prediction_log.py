@@ -25,17 +25,19 @@ class Increment(NamedTuple):
     Attributes:
         days: The days with news; each is computed when its turn has come.
         news: What they come from; None where the log was not asked.
+        at: When the run began, on the store's clock (seconds since 1970-01-01 UTC).
     """
 
     days: Iterable[DayEvidence] = ()
     news: News | None = None
+    at: float = 0.0
 
 
 class Conclusion(NamedTuple):
     """What a run of the monitoring has found.
 
     Attributes:
-        verdict: As a row; `computed_at`, `watermark` and `last_actual` are filled in when it is kept.
+        verdict: As a row; the name of its model is filled in when it is kept.
         scores: Rows of `monitoring_scores`.
         scored_days: Of scored months.
         incidents: Day, kind and source of what broke in the window; None: those that are kept stay as they are.
@@ -64,8 +66,8 @@ def keep_increment(store: MonitoredStore, increment: Increment) -> None:
     if news.seen == news.reached and news.asked_at is None:
         return
     claim_log(store.engine, store.model, run, news.seen)
-    replace_days(store.engine, store.model, Evidence.LOG, increment.days, store.now(), run)
-    move_watermark(store.engine, store.model, run, news.reached, store.now(), news.asked_at, news.received_at)
+    replace_days(store.engine, store.model, Evidence.LOG, increment.days, increment.at, run)
+    move_watermark(store.engine, store.model, run, news.reached, increment.at, news.asked_at, news.received_at)
 
 
 class PredictionLogDataset(OfStore, AbstractDataset["NoReturn", MonitoredStore]):
@@ -124,19 +126,13 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
             IncidentDay,
             add_verdict,
             begin_writing,
-            load_times,
-            load_watermark,
             replace_days,
             replace_incident_days,
             replace_scores,
         )
 
         store, evidence = self._store, data.verdict.evidence
-        engine, model, now = store.engine, store.model, store.now()
-        verdict = msgspec.structs.replace(data.verdict, model=model, computed_at=now)
-        if evidence is Evidence.LOG:
-            watermark, (asked_at, last) = load_watermark(engine, model).predictions, load_times(engine, model)
-            verdict = msgspec.structs.replace(verdict, watermark=watermark, watermark_at=asked_at, last_actual=last)
+        engine, model, now = store.engine, store.model, data.verdict.computed_at
         scored_days = tuple(data.scored_days)  # computed before the store is locked
         with begin_writing(engine) as transaction:
             replace_days(transaction, model, Evidence.SCORED, scored_days, now)
@@ -144,7 +140,7 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
             if data.incidents is not None:
                 incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
                 replace_incident_days(transaction, model, *data.window, _FOUND_BY, incidents)
-            add_verdict(transaction, verdict)
+            add_verdict(transaction, msgspec.structs.replace(data.verdict, model=model))
 
     def load(self) -> list[VerdictRow]:
         return self._store.load_verdicts()

@@ -93,7 +93,7 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
         RideDurationError: It cannot be reached.
     """
     from sqlalchemy import NullPool, QueuePool, create_engine, inspect
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError
 
     find_store(store_url)
     url = _url(store_url)
@@ -108,7 +108,7 @@ def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Eng
             columns = there.get_columns("predictions") if there.has_table("predictions") else []
             if columns:
                 check_mark(connection, clock)
-    except OperationalError as error:
+    except DatabaseError as error:
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
     if "source" not in {column["name"] for column in columns}:  # the newest
         raise NotFound(

@@ -2,6 +2,7 @@
 
 from ride_duration.pipelines.data_engineering.quality import plot_quality, report_quality, summarise_quality
 from ride_duration.pipelines.data_engineering.rules import check_records
+from ride_duration.store.monitoring import IncidentDay
 from tests.support.trips import green_records, green_table, raw_months, ride
 
 REPORT = {
@@ -34,6 +35,24 @@ def test_the_report_counts_by_month_and_reason_and_repairs_among_the_kept_only()
     assert report["2021-02"]["flagged"] == {"outside_month": 2, "unknown_zone": 1, "repeated": 0}
     assert report["2021-02"]["affected"] == {"rejected": 0, "repaired": 0, "flagged": 2}, "each trip once"
     assert report["2021-02"]["rejected"] == {"missing_time": 0, "too_short": 0, "too_long": 0}
+
+
+def test_incident_days_of_the_months_are_named_with_their_trips() -> None:
+    records = check_records(green_records(green_table([ride(), ride(30), ride(zones=(264, 75))])))
+    [day] = records.pickup_datetime.date().cast("string").name("day").as_table().distinct().to_pandas()["day"]
+    incidents = [
+        IncidentDay(day, "marked", "", 1.0, "Ana", "parade"),
+        IncidentDay(day, "group", "from Queens", 1.0, "monitoring"),
+        IncidentDay("2021-07-01", "level", "", 1.0, "monitoring"),
+    ]
+    report = report_quality(records, incidents)
+    named = [{"day": day, "why": "group (from Queens); marked by Ana: parade", "trips": 2}]
+    assert report["2021-01"]["incident_days"] == named
+    without = {name: value for name, value in report["2021-01"].items() if name != "incident_days"}
+    assert {"2021-01": without} == report_quality(records), "nothing else says so"
+    text = summarise_quality(report, raw_months())
+    assert f"2 trips on incident days, left out of training and not of evaluation: {day} (group" in text
+    assert "incident" not in summarise_quality(REPORT, raw_months())
 
 
 def test_the_summary_has_a_line_for_every_month() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ride_duration.errors import RideDurationError
-from ride_duration.pipelines.data_science.splitting import split_features
+from ride_duration.pipelines.data_science.splitting import find_left_out, split_features
 from ride_duration.trips.features import FEATURES
 from tests.support.models import simulated_features
 from tests.support.trips import experiment
@@ -58,3 +58,33 @@ def test_simulated_trips_are_not_taken_for_real_ones() -> None:
     simulated = experiment(source="simulated", sources={"simulated": None})
     with pytest.raises(RideDurationError, match=r"no green trips of 2021-01, 2021-02 from the source 'simulated'"):
         split_features(features("2021-01", "2021-02"), simulated)
+
+
+def incident_days(*days: str) -> dict[str, Any]:
+    report: dict[str, Any] = {month: {} for month in MONTHS}
+    for day in days:
+        report[day[:7]].setdefault("incident_days", []).append({"day": day, "why": "level", "trips": 1})
+    return report
+
+
+def test_incident_days_leave_training_out_and_not_evaluation() -> None:
+    rows = features(*MONTHS).to_pandas()
+    days = rows["pickup_datetime"].dt.strftime("%Y-%m-%d")
+    broken = days.mode()[0]
+    table = ibis.memtable(rows)
+    asked = experiment(train_data="2021-01", val_data="2021-02")
+    whole, val, _ = split_features(table, asked, incident_days())
+    train, same_val, _ = split_features(table, asked, incident_days(broken, "2021-02-03"))
+    kept = whole["pickup_datetime"].dt.strftime("%Y-%m-%d") != broken
+    assert 0 < len(train) < len(whole)
+    assert train.equals(whole[kept].reset_index(drop=True))
+    assert same_val.equals(val)
+    assert split_features(table, asked)[0].equals(whole)
+    assert find_left_out(incident_days(broken, "2021-02-03"), asked) == [broken]
+
+
+def test_a_month_of_incident_days_alone_cannot_be_trained_on() -> None:
+    rows = features(*MONTHS).to_pandas()
+    days = sorted(set(rows["pickup_datetime"].dt.strftime("%Y-%m-%d")))
+    with pytest.raises(RideDurationError, match="every day of 2021-01 is an incident day"):
+        split_features(ibis.memtable(rows), experiment(), incident_days(*days))

@@ -22,6 +22,16 @@ def test_what_was_trained_knows_its_run_and_its_settings() -> None:
     assert train_model(*asked, errors, None).origin == own._replace(run_id=None)
 
 
+def test_trainings_that_left_out_other_days_are_told_apart() -> None:
+    asked = (simulated_features(500), training("xgboost"), experiment(), intervals())
+    report = {"2021-01": {"incident_days": [{"day": "2021-01-05", "why": "level", "trips": 9}]}, "2021-02": {}}
+    of_all = train_intervals(*asked, "a run", {"2021-01": {}, "2021-02": {}}).origin
+    of_others = train_intervals(*asked, "a run", report).origin
+    assert of_all == Origin("a run", settings_hash(experiment(), training("xgboost"), intervals()))
+    hashed = settings_hash(experiment(), training("xgboost"), intervals(), left_out=["2021-01-05"])
+    assert of_others == Origin("a run", hashed) != of_all
+
+
 def settings(months: dict[str, Any] | None = None, seed: int = 42, **hyper_parameters: Any) -> str:
     zoo = training("xgboost", **hyper_parameters).model_copy(update={"seed": seed})
     return settings_hash(experiment(**months or {}), zoo, intervals())

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ride_duration.pipelines.model_release.model_card import card_files
+from ride_duration.pipelines.model_release.model_card import card_files, describe_incident_days
 from tests.support.evaluation import measured, predictions, sliced, splits
 from tests.support.models import fitted_intervals
-from tests.support.packages import SIMULATED, package
+from tests.support.packages import QUALITY, SIMULATED, package
 
 
 @cache  # each card comes with three pictures
@@ -28,6 +28,8 @@ def card_of(slices: pd.DataFrame, model: str = "xgboost", **changed: Any) -> str
         predictions(model),
         splits()["val_features"],
         fitted_intervals(model).calibration,
+        QUALITY,
+        [],
     )
     return files["model_card.md"].decode()
 
@@ -43,6 +45,17 @@ def test_the_card_names_trips_and_months_and_what_was_judged() -> None:
     assert "green taxis, TLC trip records; rides of 1 to 60 minutes" in text
     assert "trained on 2020-11..2021-01, evaluated on 2021-02 (1,000 trips), and on 2021-03 at last" in text
     assert "simulated" not in text.lower()
+
+
+def test_incident_days_are_named_as_left_out_or_evaluated_on() -> None:
+    january = {"incident_days": [{"day": "2021-01-05", "why": "level", "trips": 2_100}]}
+    february = {"incident_days": [{"day": "2021-02-03", "why": "marked by Ana: parade", "trips": 900}]}
+    report = {"2021-01": QUALITY["2021-01"] | january, "2021-02": QUALITY["2021-02"] | february}
+    assert describe_incident_days(report, ["2021-01-05"]) == [
+        "- left out of training as incident days: 2021-01-05 (level); 2,100 trips.",
+        "- evaluated on incident days, too, which no figure leaves out: 2021-02-03 (marked by Ana: parade); 900 trips.",
+    ]
+    assert "incident" not in card()
 
 
 def test_simulated_numbers_are_called_simulated() -> None:
@@ -133,7 +146,13 @@ def test_every_picture_of_the_card_is_in_the_package_and_is_one() -> None:
 def test_pictures_are_the_same_bytes_each_time(model: str) -> None:
     files = [
         card_files(
-            measured(model), sliced(), predictions(model), splits()["val_features"], fitted_intervals(model).calibration
+            measured(model),
+            sliced(),
+            predictions(model),
+            splits()["val_features"],
+            fitted_intervals(model).calibration,
+            QUALITY,
+            [],
         )
         for _ in range(2)
     ]

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from ride_duration.pipelines.monitoring.acceptance import Accepted, compare_with
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.verdict import Verdict, decide
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
-from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.store.monitoring import REBASE, DecisionRow, Finding
 from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT, RIDES, scored_by
 from tests.support.daily_sums import THRESHOLDS, sums_of
-from tests.support.monitoring import monitored, partitions, scored_month
+from tests.support.monitoring import find_verdict, monitored, partitions, scored_month
 from tests.support.packages import package
 
 QUIET = np.tile([0.02, -0.02, 0.01, -0.01], 7)
@@ -61,65 +61,67 @@ def test_a_movement_that_was_accepted_is_where_its_sums_begin_again() -> None:
     assert decide(further, nothing, (), (), THRESHOLDS, accepted_since=accepted.since).finding == Finding.WATCH
 
 
-def judge(level: float, decisions: list[DecisionRow], version: int = 1) -> dict[str, Any]:
+def evaluate_march(level: float, decisions: list[DecisionRow], version: int = 1) -> dict[str, Any]:
     sums = sum_days(partitions(scored_month("2021-03", version=version, rides=RIDES, level=level)), ASKED)
-    return evaluate_window(sums, NO_DRIFT, ASKED, decisions=decisions)
+    return find_verdict(sums, NO_DRIFT, ASKED, decisions=decisions)
 
 
 def test_an_accepted_level_is_right_for_that_version_and_a_further_change_is_found() -> None:
-    before = judge(1.12, [])
+    before = evaluate_march(1.12, [])
     assert (before["verdict"], before["accepted"]) == ("retrain", None)
     assert before["offer"]["since"] == "2021-03-04"
     assert before["offer"]["level"] == pytest.approx(1.12, abs=0.03)
     decisions = accept(before["offer"])
-    after = judge(1.12, decisions)
+    after = evaluate_march(1.12, decisions)
     assert (after["verdict"], after["cause"], after["offer"]) == ("ok", "none", None)
     assert "than accepted (within 5.1%)" in after["reasons"][0]
     assert after["figures"]["level"] == before["figures"]["level"], "figures stay as they are"
     said = "by Ana because: the limit <stays>"
     assert f"accepted on 2021-03-29 {said}" in summarise_verdict(after)
     sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), ASKED)
-    page = write_report(after, sums, NO_DRIFT.iloc[:0], ASKED)
+    page = write_report(after, sums, NO_DRIFT.iloc[:0], find_evaluated(sums, ASKED), ASKED)
     assert "accepted on 2021-03-29 by Ana because: the limit &lt;stays&gt;" in page
 
-    again = judge(1.12 * 1.12, decisions)
+    again = evaluate_march(1.12 * 1.12, decisions)
     assert (again["verdict"], again["cause"]) == ("retrain", "level")
     assert again["offer"]["level"] == pytest.approx(1.25, abs=0.04)
-    assert judge(1.12 * 1.12, [*accept(again["offer"]), *decisions])["verdict"] == "retrain", "the older came later"
+    assert evaluate_march(1.12 * 1.12, [*accept(again["offer"]), *decisions])["verdict"] == "retrain", (
+        "the older came later"
+    )
     newer = DecisionRow(1, REBASE, decisions[0].at + 1, "Ana", "why", again["offer"])
-    assert judge(1.12 * 1.12, [newer, *decisions])["verdict"] == "ok"
+    assert evaluate_march(1.12 * 1.12, [newer, *decisions])["verdict"] == "ok"
 
-    assert judge(1.12, decisions, version=2)["verdict"] == "retrain"
+    assert evaluate_march(1.12, decisions, version=2)["verdict"] == "retrain"
     for other in ({"evidence": "log"}, {"moment": "with_distance"}, {"since": "2021-04-01"}):
-        assert judge(1.12, accept(before["offer"] | other))["verdict"] == "retrain", other
-    assert judge(1.0, [])["offer"] is None
+        assert evaluate_march(1.12, accept(before["offer"] | other))["verdict"] == "retrain", other
+    assert evaluate_march(1.0, [])["offer"] is None
 
 
 def test_accepted_rides_are_no_drift_and_other_rides_again_are() -> None:
     trips = scored_month("2021-03", rides=RIDES, DOLocationID=1)
     scores, asked = scored_by(package(), trips)
     sums = sum_days(partitions(trips), asked)
-    before = evaluate_window(sums, scores, asked)
+    before = find_verdict(sums, scores, asked)
     assert (before["verdict"], before["cause"]) == ("watch", "data")  # some distances contradict the zones
     assert (before["offer"]["level"], before["offer"]["error_ratio"]) == (1.0, 1.0)
     assert sorted(before["offer"]["rides"]) == sorted(before["drifted"])
     decisions = accept(before["offer"])
-    after = evaluate_window(sums, scores, asked, decisions=decisions)
+    after = find_verdict(sums, scores, asked, decisions=decisions)
     assert (after["verdict"], after["drifted"]) == ("ok", [])
     assert "other rides (" in summarise_verdict(after)
 
     elsewhere, _ = scored_by(package(), scored_month("2021-03", rides=RIDES, DOLocationID=265 - 9))
-    assert "dropoff_x" in evaluate_window(sums, elsewhere, asked, decisions=decisions)["drifted"]
+    assert "dropoff_x" in find_verdict(sums, elsewhere, asked, decisions=decisions)["drifted"]
     assert isinstance(elsewhere, pd.DataFrame)
 
 
 def test_an_exploratory_verdict_neither_offers_a_change_nor_follows_one() -> None:
     sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), ASKED)
     looked_at = monitored(window="2021-03", why_exploratory="its window is not last_28d")
-    alone = evaluate_window(sums, NO_DRIFT, looked_at)
+    alone = find_verdict(sums, NO_DRIFT, looked_at)
     assert (alone["verdict"], alone["offer"]) == ("retrain", None)
-    decisions = accept(evaluate_window(sums, NO_DRIFT, ASKED)["offer"])
-    found = evaluate_window(sums, NO_DRIFT, looked_at, decisions=decisions)
+    decisions = accept(find_verdict(sums, NO_DRIFT, ASKED)["offer"])
+    found = find_verdict(sums, NO_DRIFT, looked_at, decisions=decisions)
     assert (found["verdict"], found["accepted"], found["offer"]) == ("retrain", None, None)
     note = "changes that were accepted: they hold for official verdicts alone"
     assert note in found["missing"]
@@ -134,10 +136,10 @@ def test_days_that_are_marked_are_not_in_what_is_offered() -> None:
     sums = sum_days(partitions(trips), ASKED)
     marked = tuple((f"2021-03-{day}", "Ana", "meters") for day in range(27, 32))
     asked = monitored(window="2021-03", marked=marked)
-    found = evaluate_window(sums, NO_DRIFT, asked)
+    found = find_verdict(sums, NO_DRIFT, asked)
     assert (found["verdict"], found["cause"]) == ("retrain", "level")
     assert found["offer"]["level"] == pytest.approx(1.12, abs=0.03)
-    after = evaluate_window(sums, NO_DRIFT, asked, decisions=accept(found["offer"]))
+    after = find_verdict(sums, NO_DRIFT, asked, decisions=accept(found["offer"]))
     assert (after["verdict"], after["offer"]) == ("ok", None)
 
 

@@ -11,11 +11,15 @@ from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitored
-from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.store.monitoring import Evidence, load_days, load_incident_days, load_newest_verdict, load_scores
 from tests.support.logged_rides import LogWriter, make_log, open_store
-from tests.support.monitoring import monitored, monitoring, partitions, scored_month
+from tests.support.monitoring import find_verdict, monitored, monitoring, partitions, scored_month
+
+#: Of the log, where scored months are looked at.
+NOTHING = LoggedEvidence(pd.DataFrame(), [], {}, [], {})
 
 SCORES = pd.DataFrame(
     {
@@ -33,13 +37,13 @@ def test_verdict_scores_sums_and_incidents_of_scored_months_are_kept_once(tmp_pa
     broken = trips["lpep_pickup_datetime"].dt.day == 20
     trips.loc[broken, "actual_duration"] *= 1.6
     sums = sum_days(partitions(trips), asked)
-    verdict = evaluate_window(sums, SCORES, asked)
+    verdict = find_verdict(sums, SCORES, asked)
     url = f"sqlite:///{tmp_path}/data/predictions.db"
     dataset = ConclusionDataset(
         path=str(tmp_path / "data"), serving={"store": url}, taxi_type="green", source="simulated"
     )
     for _ in range(2):
-        dataset.save(conclude(verdict, sums, SCORES, {}, asked, asked))
+        dataset.save(conclude(verdict, sums, SCORES, find_evaluated(sums, asked), {}, NOTHING, asked, asked))
     store = open_store(url, "ride-duration-green-simulated")
     rows = load_days(store.engine, store.model, Evidence.SCORED)
     assert len(rows) == len(sums)
@@ -63,13 +67,13 @@ def save_twice(folder: Path, asked: Monitored) -> MonitoredStore:
     broken = trips["lpep_pickup_datetime"].dt.day == 20
     trips.loc[broken, "actual_duration"] *= 1.6
     sums = sum_days(partitions(trips), asked)
-    verdict = evaluate_window(sums, SCORES, asked)
+    verdict = find_verdict(sums, SCORES, asked)
     url = f"sqlite:///{folder}/data/predictions.db"
     dataset = ConclusionDataset(
         path=str(folder / "data"), serving={"store": url}, taxi_type="green", source="simulated"
     )
     for _ in range(2):
-        dataset.save(conclude(verdict, sums, SCORES, {}, asked, asked))
+        dataset.save(conclude(verdict, sums, SCORES, find_evaluated(sums, asked), {}, NOTHING, asked, asked))
     return open_store(url, "ride-duration-green-simulated")
 
 

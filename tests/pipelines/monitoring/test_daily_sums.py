@@ -1,11 +1,22 @@
 """Sums of each day, compared with what pandas says of the same trips."""
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ride_duration.errors import NotFound
 from ride_duration.pipelines.monitoring.daily_sums import ALL, SUMS, select_days, sum_days
+from ride_duration.pipelines.monitoring.label_delays import find_out_of_range, is_labelled
+from ride_duration.pipelines.monitoring.logged_days import compute_addends
+from ride_duration.store.log_records import ActualRecord, PredictionRecord
+from ride_duration.store.queries.logged_rides import LoggedRides, iterate_rides
+from tests.support.logged_rides import LogWriter, open_store
 from tests.support.monitoring import monitoring, partitions, scored_month
 
 
@@ -78,3 +89,83 @@ def test_what_a_former_program_scored_has_no_answers_at_request_time() -> None:
 def test_a_month_that_was_not_scored_is_named() -> None:
     with pytest.raises(NotFound, match=r"2021-04 of green taxis has not been scored.*score_data=2021-04"):
         sum_days(partitions(scored_month("2021-03", rides=1)), monitoring(window="2021-03..2021-04"))
+
+
+#: Minutes that a ride took, minutes that were answered, miles, half the width of the interval, expected squared error.
+RIDES = st.lists(
+    st.tuples(
+        st.none() | st.floats(0.2, 80),
+        st.floats(0.5, 90),
+        st.none() | st.sampled_from([0.0, 2.5, 90_000.0]),
+        st.none() | st.floats(0, 30),
+        st.none() | st.floats(0, 500),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def unknown(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def scored(rides: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """The rides as scored trips of one hour and zone."""
+    actual, answer, miles, half, expected = (np.array([*map(unknown, column)]) for column in zip(*rides, strict=True))
+    table = scored_month("2021-03", rides=1).iloc[: len(rides)]
+    when = pd.Series(pd.Timestamp("2021-03-01 12:00") + pd.to_timedelta(np.arange(len(rides)), "s"), index=table.index)
+    return table.assign(
+        lpep_pickup_datetime=when.astype("datetime64[us]"), PULocationID=74, DOLocationID=75, actual_duration=actual,
+        trip_distance=miles, predicted_without_distance=answer, lower_without_distance=answer - half,
+        upper_without_distance=answer + half, expected_squared_error_without_distance=expected,
+    )  # fmt: skip
+
+
+def sum_arrays(rides: LoggedRides, expected: np.ndarray) -> dict[str, float]:
+    known = is_labelled(rides)
+    addends = compute_addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
+    return dict(zip(SUMS, (float(column.sum()) for column in addends), strict=True))
+
+
+def compare(rides: list[tuple[Any, ...]], logged: LoggedRides, expected: np.ndarray) -> None:
+    rows = sum_days(partitions(scored(rides)), monitoring(window="2021-03"))
+    [row] = rows[(rows["slice"] == ALL) & (rows["moment"] == "at_request_time")].to_dict("records")
+    assert {name: row[name] for name in SUMS} == pytest.approx(sum_arrays(logged, expected), rel=1e-9, nan_ok=True)
+    assert row["out_of_range"] == find_out_of_range(logged).sum()
+
+
+@settings(max_examples=10, deadline=None)
+@given(rides=RIDES)
+def test_sums_of_tables_and_of_arrays_are_the_same_whatever_is_not_known(rides: list[tuple[Any, ...]]) -> None:
+    actual, answer, miles, half, expected = (np.array([*map(unknown, column)]) for column in zip(*rides, strict=True))
+    nothing = np.full(len(rides), np.nan)
+    logged = LoggedRides(**dict.fromkeys(LoggedRides._fields, nothing))._replace(
+        pickup_zone=np.full(len(rides), 74.0), dropoff_zone=np.full(len(rides), 75.0),
+        trip_distance=miles, predicted=answer, lower=answer - half, upper=answer + half, actual=actual,
+    )  # fmt: skip
+    compare(rides, logged, expected)
+
+
+@settings(max_examples=6, deadline=None)
+@given(rides=RIDES)
+def test_sums_of_the_log_in_sqlite_are_those_of_scored_months(
+    rides: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rides = [(*ride[:3], ride[3] or 0.0, ride[1]) for ride in rides]  # the log knows all intervals
+    folder: Path = tmp_path_factory.mktemp("log")
+    url, begin = f"sqlite:///{folder}/log.db", datetime(2021, 3, 1, 12)
+    writer, records = LogWriter(url), []
+    for number, (actual, answer, miles, half, _) in enumerate(rides):
+        when = begin + timedelta(seconds=number)
+        at = when.replace(tzinfo=UTC).timestamp() + 5 * 3600
+        bounds = (answer, answer - half, answer + half)
+        of_model = (1, "champion", 0.5, "green", at)
+        records.append(PredictionRecord(f"{number}-p", f"{number}", at, when, 74, 75, miles, *bounds, *of_model))
+        if actual is not None:
+            records.append(ActualRecord(f"{number}-a", f"{number}", at + 9_000, actual))
+    writer.write(records)
+    writer.close()
+    store = open_store(url, "green")
+    [logged] = iterate_rides(store.reading, "green", "2021-03-01", 1_000)
+    store.close()
+    compare(rides, logged, logged.predicted)

@@ -7,8 +7,9 @@ import pytest
 from ride_duration.pipelines.monitoring.comparable_days import CALENDAR, find_comparable_days
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import Reference, compare_window, find_drifted, measure_drift
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.stats.binning import count_by_day, find_bins, find_edges
-from tests.support.monitoring import monitoring, partitions, scored_month
+from tests.support.monitoring import monitored, monitoring, partitions, scored_month
 from tests.support.packages import package
 
 LIMITS = monitoring().drift_limits
@@ -105,11 +106,11 @@ def test_a_week_of_which_half_is_missing_is_not_compared() -> None:
 
 def test_a_month_with_gaps_is_scored_as_before_and_broken_days_are_left_out() -> None:
     trips = scored_month("2021-03", rides=200)
-    asked = monitoring(window="2021-03")
+    asked = monitored(window="2021-03")
     day = trips["lpep_pickup_datetime"].dt.day
     slow = trips.assign(actual_duration=trips["actual_duration"] * np.where(day == 24, 1.8, 1.0))
     scored = partitions(slow[day != 16])
-    scores = measure_drift(scored, {1: package}, sum_days(scored, asked), asked)
+    scores = measure_drift(scored, {1: package}, find_evaluated(sum_days(scored, asked), asked), asked)
     by_week = scores.groupby("first")["feature"].agg(set)
     assert [bool(found & set(CALENDAR)) for found in by_week] == [False, False, True]
     assert all("trip_distance" in found for found in by_week)

@@ -14,7 +14,7 @@ from ride_duration.store.database import engine_for_writing
 from tests.conftest import Project
 from tests.pipelines.monitoring.test_logged_days import rows_of
 from tests.support.logged_rides import LogWriter, disturb, make_log, open_store, run_increment
-from tests.support.monitoring import monitoring
+from tests.support.monitoring import monitored
 from tests.support.store.former_writer import REVISION, FormerService, make_former_store
 
 MODEL, SEED = "green", 3
@@ -39,7 +39,7 @@ def test_rows_are_those_of_an_undisturbed_log_though_a_former_service_writes_mea
         assert former.is_half_done.wait(60)
         with engine.connect() as connection:
             assert connection.scalar(text("SELECT version_num FROM alembic_version")) == REVISION
-        increment = compute_increment(store, packages, monitoring(window="last_28d"))  # the tables are today's now
+        increment = compute_increment(store, packages, monitored(window="last_28d"))  # the tables are today's now
         written = former.written
         former.go_on.set()
         keep_increment(store, increment)

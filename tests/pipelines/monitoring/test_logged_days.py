@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
@@ -24,12 +25,13 @@ from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.monitoring.daily_sums import SUMS
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
+from ride_duration.store.database import migrate
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import Evidence, load_days, load_features, load_labels, load_watermark
 from tests.conftest import Project
 from tests.support.killed_increments import SEED
 from tests.support.logged_rides import LogWriter, disturb, make_log, open_store, run_increment
-from tests.support.monitoring import CONFIGURED, monitoring
+from tests.support.monitoring import CONFIGURED, monitored
 
 KEY = ("day", "version", "variant", "moment", "slice")
 #: What late, repeated and corrected reports do not change, once the last has come.
@@ -105,7 +107,7 @@ def test_the_rows_do_not_depend_on_how_many_rides_are_read_at_a_time(
     store_url: str, writer: LogWriter, packages: Packages
 ) -> None:
     at_once, by_seven = (open_store(store_url, f"{name}-{uuid4().hex}") for name in ("whole", "parts"))
-    asked = monitoring(window="last_28d", log_limits={**CONFIGURED["log_limits"], "rides_of_a_day": 100})
+    asked = monitored(window="last_28d", log_limits={**CONFIGURED["log_limits"], "rides_of_a_day": 100})
     for store, rows in ((at_once, 100_000), (by_seven, 7)):  # seven are fewer than anybody may configure
         writer.write([arrival.record for arrival in make_log(store.model, days=2, rides=250, metered=True)])
         limits = asked.log_limits.model_copy(update={"rows": rows})
@@ -178,9 +180,9 @@ def test_two_increments_at_once_double_nothing_and_lose_nothing(
         log = make_log(store.model, metered=True)
         writer.write([arrival.record for arrival in log[: len(log) // 2]])
         if store is one:
-            first = compute_increment(one, packages, monitoring(window="last_28d"))
+            first = compute_increment(one, packages, monitored(window="last_28d"))
         writer.write([arrival.record for arrival in log[len(log) // 2 :]])
-    second = compute_increment(other, packages, monitoring(window="last_28d"))
+    second = compute_increment(other, packages, monitored(window="last_28d"))
     assert first.news is not None
     assert second.news is not None
     keep_increment(other, second)
@@ -192,3 +194,24 @@ def test_two_increments_at_once_double_nothing_and_lose_nothing(
     assert_same(one, clean)
     for store in (clean, one, other):
         store.close()
+
+
+def test_rows_that_counted_durations_alone_are_computed_again_after_the_update(
+    store_url: str, writer: LogWriter
+) -> None:
+    store = open_store(store_url, f"former-{uuid4().hex}")
+    records = [arrival.record for arrival in make_log(store.model, days=1, rides=10, metered=True)]
+    asked = [record for record in records if isinstance(record, PredictionRecord)]
+    strange = {asked[0].ride_id: {"pickup_zone": 264}, asked[1].ride_id: {"trip_distance": 90_000.0}}
+    writer.write([msgspec.structs.replace(one, **strange.pop(one.ride_id, {})) for one in records])
+    [day] = run_increment(store)
+    now = load_labels(store.engine, store.model)[0]["out_of_range"]
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE monitoring_labels SET out_of_range = 0"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+    assert run_increment(store) == (), "nothing has come in"
+    migrate(store.engine)
+    assert run_increment(store) == (day,)
+    assert load_labels(store.engine, store.model)[0]["out_of_range"] == now >= 2
+    assert run_increment(store) == ()
+    store.close()

@@ -17,19 +17,19 @@ from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage, Rides, SingleRides
 from ride_duration.model_package.package import Answers
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
-from ride_duration.pipelines.monitoring.label_delays import note_day_states
+from ride_duration.pipelines.monitoring.logged_evidence import note_day_states, read_logged_evidence
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.skew import compute_differences, join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
-from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import set_states
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 from ride_duration.trips.features import HALF_ZONE
 from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT
 from tests.support.logged_rides import LogWriter, open_store, run_increment
-from tests.support.monitoring import monitored, partitions, scored_month
+from tests.support.monitoring import find_verdict, monitored, partitions, scored_month
 from tests.support.packages import package
 
 DAYS, RIDES = 3, 60
@@ -60,12 +60,16 @@ def write_log(store: MonitoredStore, served: ModelPackage, **changed: object) ->
     writer.write(records)
     writer.close()
     assert run_increment(store, {1: lambda: served}) == tuple(f"2021-02-0{day}" for day in range(1, DAYS + 1))
-    set_states(store.engine, store.model, note_day_states(store, ASKED))
+    set_states(store.engine, store.model, note_day_states(read_logged_evidence(store, ASKED)))
+
+
+def sum_up(store: MonitoredStore) -> pd.DataFrame:
+    return sum_days({}, ASKED, read_logged_evidence(store, ASKED))
 
 
 def probe(store: MonitoredStore, *versions: int) -> pd.DataFrame:
     served = package()
-    return probe_skew(store, dict.fromkeys(versions, lambda: served), sum_days({}, ASKED, store), ASKED)
+    return probe_skew(read_logged_evidence(store, ASKED), dict.fromkeys(versions, lambda: served), ASKED)
 
 
 @pytest.fixture
@@ -87,7 +91,7 @@ def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(sto
     assert (probed.groupby("version")["probed"].sum() > DAYS * RIDES / 3).all()
     assert probed["largest_difference"].max() < 1e-5
     assert probe(store, 1, 2).equals(probed)
-    sums = join_probe(sum_days({}, ASKED, store), probed)
+    sums = join_probe(sum_up(store), probed)
     assert find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03") == []
 
     slower = "UPDATE predictions SET duration = duration + 1.5 WHERE model_version = 1 AND pickup_datetime"
@@ -95,17 +99,20 @@ def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(sto
     probed = probe(store, 1, 2)
     found = probed[probed["differing"] > 0]
     assert found[["day", "version"]].to_numpy().tolist() == [[pd.Timestamp("2021-02-02"), 1]]
-    sums = join_probe(sum_days({}, ASKED, store), probed)
+    sums = join_probe(sum_up(store), probed)
     (incident,) = find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03")
     assert (str(incident.day), incident.kind, incident.source) == ("2021-02-02", "skew", "version 1")
     number = int(found["probed"].iloc[0])
     assert f"{number} of {number} answers of version 1 differ" in incident.text
     assert "by up to 1.5 min" in incident.text
-    verdict = evaluate_window(sums, NO_DRIFT, ASKED)
+    verdict = find_verdict(sums, NO_DRIFT, ASKED)
     assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
     assert verdict["incidents"] == ["2021-02-02"]
     assert "what differs between the service and this package" in verdict["next"]
-    for shown in (summarise_verdict(verdict), write_report(verdict, sums, NO_DRIFT.iloc[:0], ASKED)):
+    for shown in (
+        summarise_verdict(verdict),
+        write_report(verdict, sums, NO_DRIFT.iloc[:0], find_evaluated(sums, ASKED), ASKED),
+    ):
         assert f"2021-02-02: {incident.text}" in shown
 
 
@@ -123,13 +130,13 @@ def test_what_another_version_answered_is_found_and_what_is_not_registered_is_na
     change(store, "UPDATE predictions SET duration = 7 WHERE variant = 'shadow'")
     probed = probe(store, 1, 2)
     assert set(probed[probed["differing"] > 0]["version"]) == {2}
-    sums = join_probe(sum_days({}, ASKED, store), probed)
+    sums = join_probe(sum_up(store), probed)
     found = find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03")
     assert {(one.kind, one.source) for one in found} == {("skew", "version 2")}
 
     probed = probe(store, 1)
     assert not probed["differing"].any()
-    verdict = evaluate_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
+    verdict = find_verdict(join_probe(sum_up(store), probed), NO_DRIFT, ASKED)
     drawn = int(probed[probed["version"] == 2]["drawn"].sum())
     assert f"{drawn} answers of version 2 scored again: it is not registered here any more" in verdict["missing"]
     assert [one["version"] for one in verdict["probed"]] == [1, 2]
@@ -145,9 +152,9 @@ class Unable(ModelPackage):
 
 def test_an_answer_that_is_not_a_number_any_more_is_a_skew(store: MonitoredStore) -> None:
     served = Unable(package().contents)
-    probed = probe_skew(store, {1: lambda: served}, sum_days({}, ASKED, store), ASKED)
+    probed = probe_skew(read_logged_evidence(store, ASKED), {1: lambda: served}, ASKED)
     assert np.isinf(probed[probed["version"] == 1]["largest_difference"]).all()
-    verdict = evaluate_window(join_probe(sum_days({}, ASKED, store), probed), NO_DRIFT, ASKED)
+    verdict = find_verdict(join_probe(sum_up(store), probed), NO_DRIFT, ASKED)
     assert "which for some is not a number" in verdict["broken"][0]
     assert json.loads(json.dumps(verdict, allow_nan=False))["probed"][0]["largest_difference"] is None
 
@@ -155,7 +162,7 @@ def test_an_answer_that_is_not_a_number_any_more_is_a_skew(store: MonitoredStore
 def test_scored_months_have_no_log_to_be_probed(store: MonitoredStore) -> None:
     asked = monitored(window="2021-02")
     sums = sum_days(partitions(scored_month("2021-02", rides=10)), asked)
-    probed = probe_skew(store, {}, sums, asked)
+    probed = probe_skew(read_logged_evidence(store, asked), {}, asked)
     assert probed.empty
     assert join_probe(sums, probed).equals(sums)
 

@@ -10,12 +10,12 @@ from ride_duration.errors import NotFound
 from ride_duration.model_package.reference import COUNTS, ROWS
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import find_drifted, measure_drift
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
-from ride_duration.pipelines.monitoring.window_verdict import evaluate_window
 from ride_duration.trips.features import FEATURES
-from tests.support.monitoring import monitored, partitions, scored_month
+from tests.support.monitoring import find_verdict, monitored, partitions, scored_month
 from tests.support.packages import package
 
 NO_DRIFT = pd.DataFrame({name: [] for name in ("feature", "beyond", "missing", "missing_in_reference")})
@@ -24,7 +24,7 @@ RIDES = 800
 
 def judged(*months: pd.DataFrame, **changed: object) -> dict:
     asked = monitored(**{"window": "2021-03"} | changed)
-    return evaluate_window(sum_days(partitions(*months), asked), NO_DRIFT, asked)
+    return find_verdict(sum_days(partitions(*months), asked), NO_DRIFT, asked)
 
 
 def test_a_quiet_month_is_ok() -> None:
@@ -76,12 +76,12 @@ def test_a_version_without_answers_at_request_time_is_judged_with_the_distance()
 def test_the_text_says_what_was_found_and_the_page_needs_no_network() -> None:
     asked = monitored(window="2021-03", taxi_type="green", source="simulated")
     sums = sum_days(partitions(scored_month("2021-03", rides=RIDES, level=1.12)), asked)
-    verdict = evaluate_window(sums, NO_DRIFT, asked)
+    verdict = find_verdict(sums, NO_DRIFT, asked)
     text = summarise_verdict(verdict)
     assert text.startswith("Verdict: retrain (cause: level)\nVersion 1 on green taxis, 2021-03-01 to 2021-03-31")
     assert "simulated" in text
     assert "inside the 90 % interval" in text
-    page = write_report(verdict, sums, NO_DRIFT.iloc[:0], asked)
+    page = write_report(verdict, sums, NO_DRIFT.iloc[:0], find_evaluated(sums, asked), asked)
     assert len(page) < 1_500_000
     assert "http" not in page.replace("http-equiv", "")
     assert page.index("retrain") < page.index("<h2>Figures")
@@ -93,7 +93,8 @@ def test_the_text_says_what_was_found_and_the_page_needs_no_network() -> None:
 def scored_by(small_package: object, trips: pd.DataFrame) -> tuple:
     asked = monitored(window="2021-03")
     scored = partitions(trips)
-    return measure_drift(scored, {1: lambda: small_package}, sum_days(scored, asked), asked), asked
+    evaluated = find_evaluated(sum_days(scored, asked), asked)
+    return measure_drift(scored, {1: lambda: small_package}, evaluated, asked), asked
 
 
 def test_other_rides_are_found_feature_by_feature() -> None:
@@ -114,8 +115,8 @@ def test_the_page_and_the_plots_show_which_features_moved() -> None:
     trips = scored_month("2021-03", rides=200)
     scores, asked = scored_by(package(), trips)
     sums = sum_days(partitions(trips), asked)
-    verdict = evaluate_window(sums, scores, asked)
-    page = write_report(verdict, sums, scores, asked)
+    verdict = find_verdict(sums, scores, asked)
+    page = write_report(verdict, sums, scores, find_evaluated(sums, asked), asked)
     auc = f"{scores['separation'].max():.2f}"
     assert f"with an AUC of <b>{auc}</b>" in page
     assert f"with an AUC of {auc} (0.5: not at all; 1: always)" in summarise_verdict(verdict)
@@ -192,9 +193,9 @@ def test_reasons_for_what_is_not_looked_at_are_true() -> None:
     asked = monitored(window="2021-03")
     trips = scored_month("2021-03", rides=RIDES)
     sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day < 20]), asked)
-    verdict = evaluate_window(sums, NO_DRIFT, asked)
+    verdict = find_verdict(sums, NO_DRIFT, asked)
     assert verdict["missing"] == ["drift: no rides in the last 7 days"]
-    verdict = evaluate_window(sums.assign(state="open"), NO_DRIFT, asked)
+    verdict = find_verdict(sums.assign(state="open"), NO_DRIFT, asked)
     assert "expected error: not one day with 50 labelled rides yet" in verdict["missing"]
     assert not [reason for reason in verdict["missing"] if "former version" in reason]
 
@@ -203,7 +204,7 @@ def test_days_without_answers_at_the_end_are_not_its_last_and_days_to_come_are_n
     trips = scored_month("2021-03", rides=RIDES)
     asked = monitored(now=1_616_990_400.0, window="2021-03")  # midnight in New York, 29 March
     sums = sum_days(partitions(trips[trips["lpep_pickup_datetime"].dt.day <= 27]), asked)
-    verdict = evaluate_window(sums, NO_DRIFT, asked)
+    verdict = find_verdict(sums, NO_DRIFT, asked)
     assert (verdict["first"], verdict["last"]) == ("2021-03-01", "2021-03-27")
     assert verdict["incidents"] == ["2021-03-28"]  # over, and not one record; the other days are not over
     assert verdict["missing"][0] == "2021-03-29 to 2021-03-31: these days are not over"

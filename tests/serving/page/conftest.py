@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import program
 from tests.support.serving.service import Running
@@ -21,6 +21,10 @@ SETTINGS: dict[str, Any] = {
     "locale": "en-US",
     "reduced_motion": "reduce",
 }
+
+#: How long what must come true is waited for, on a loaded machine, too (milliseconds).
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 OpenPage = Callable[..., Page]
 
@@ -56,7 +60,7 @@ def open_page(browser: Browser, service_url: str) -> Iterator[OpenPage]:
         address: str = "", *, routes: dict[str, Callable[..., Any]] | None = None, clock: bool = False, **options: Any
     ) -> Page:
         context = browser.new_context(**{**SETTINGS, **options})
-        context.set_default_timeout(5_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         if clock:

@@ -76,7 +76,7 @@ def test_names_make_room_for_the_live_panel_that_is_opened(answered: OpenAnswer)
     assert len(names_apart(page)) > 10
     page.locator("#live > summary").click()
     expect(page.locator("#live-rate")).to_be_visible()
-    page.wait_for_function("(covered) => eval(covered)().pairs.length === 0", arg=COVERED)
+    page.wait_for_function(f"() => ({COVERED})().pairs.length === 0")
     assert set(BOROUGHS) <= set(names_apart(page))
 
 

@@ -8,13 +8,13 @@ from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
 from ride_duration.store.monitoring import load_times
 from tests.support.logged_rides import LogWriter, make_log, open_store
-from tests.support.monitoring import monitoring
+from tests.support.monitoring import monitored
 
 ROUNDS = (("green", "2021-02-01"), ("green", "2021-03-01"), ("yellow", "2021-04-01"))
 
 
 def update(store: MonitoredStore) -> tuple[float | None, float | None]:
-    keep_increment(store, compute_increment(store, {}, monitoring(window="last_28d")))
+    keep_increment(store, compute_increment(store, {}, monitored(window="last_28d")))
     return load_times(store.engine, store.model)
 
 

@@ -19,7 +19,7 @@ from coverage import Coverage
 from ride_duration.playback.service_process import find_free_port
 from tests.registry.store import SETTINGS
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 60.0
 LIMITS = {
     "body_bytes": 1_000_000,
     "body_seconds": 10.0,

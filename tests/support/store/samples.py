@@ -38,7 +38,7 @@ def actual(actual_id: str, ride_id: str, received_at: float, duration: float = 2
     return ActualRecord(actual_id, ride_id, received_at, duration)
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for what must come true."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
         [
             node(read_records, ["raw_trips@table", "params:raw_months"], "trip_records", name="read_records"),
             node(check_records, "trip_records", "checked_records", name="check_records"),
-            node(report_quality, "checked_records", "quality_report", name="report_quality"),
+            node(report_quality, ["checked_records", "incident_days"], "quality_report", name="report_quality"),
             node(quarantine_trips, "checked_records", "rejected_trips", name="quarantine_trips"),
             node(clean_trips, "checked_records", "trips", name="clean_trips"),
             node(compute_features, "trips", "features", name="compute_features"),
@@ -33,7 +33,7 @@ def create_pipeline() -> Pipeline:
         ],
         namespace="data_engineering",
         parameters={"params:raw_months"},
-        inputs={"raw_trips@table"},
+        inputs={"raw_trips@table", "incident_days"},
         outputs={"rejected_trips", "trips", "features", "quality_report", "quality_summary", "quality_plot"},
         prefix_datasets_with_namespace=False,
     )

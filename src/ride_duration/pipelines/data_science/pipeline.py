@@ -59,7 +59,7 @@ def _create_namespace(
 
 def create_splitting() -> Pipeline:
     """Split the features by month."""
-    inputs = ["features", "params:experiment"]
+    inputs = ["features", "params:experiment", "quality_report"]
     return _create_namespace(
         "splitting", [node(split_features, inputs, _SPLITS, name="split_features")], inputs=inputs, outputs=_SPLITS
     )
@@ -77,10 +77,10 @@ def _baselines() -> Pipeline:
 
 def _training() -> Pipeline:
     shared = ["train_features", "params:training", "params:experiment", "params:intervals"]
-    inputs = [*shared, "params:expected_errors", "tracked_run"]
+    inputs = [*shared, "params:expected_errors", "tracked_run", "quality_report"]
     nodes = [
         node(train_model, inputs, "model", name="fit_model"),
-        node(train_intervals, [*shared, "tracked_run"], "interval_model", name="fit_intervals"),
+        node(train_intervals, [*shared, "tracked_run", "quality_report"], "interval_model", name="fit_intervals"),
     ]
     return _create_namespace("training", nodes, inputs=inputs, outputs=["model", "interval_model"], tags=TRACKED.tag)
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +12,7 @@ from ride_duration.pipelines.data_science.error_model import fit_with_errors
 from ride_duration.pipelines.data_science.interval_model import IntervalModel, fit_intervals
 from ride_duration.pipelines.data_science.model_choice import ModelChoice
 from ride_duration.pipelines.data_science.parameters import ExpectedErrors, Experiment, Intervals, Training
+from ride_duration.pipelines.data_science.splitting import find_left_out
 
 
 def train_model(
@@ -19,6 +22,7 @@ def train_model(
     intervals: Intervals,
     expected_errors: ExpectedErrors,
     tracked_run: str | None,
+    quality_report: dict[str, Any] | None = None,
 ) -> DurationModel:
     """Fit the chosen model, and note its origin.
 
@@ -26,7 +30,8 @@ def train_model(
         RideDurationError: As `fit_with_errors`.
     """
     model = fit_with_errors(train_features, training, expected_errors)
-    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals, expected_errors))
+    left_out = find_left_out(quality_report, experiment)
+    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals, expected_errors, left_out))
     return model
 
 
@@ -36,6 +41,7 @@ def train_intervals(
     experiment: Experiment,
     intervals: Intervals,
     tracked_run: str | None,
+    quality_report: dict[str, Any] | None = None,
 ) -> IntervalModel:
     """Fit the intervals, and note their origin.
 
@@ -43,20 +49,26 @@ def train_intervals(
         RideDurationError: As `fit_intervals`.
     """
     model = fit_intervals(train_features, training, intervals)
-    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals))
+    left_out = find_left_out(quality_report, experiment)
+    model.origin = Origin(tracked_run, settings_hash(experiment, training, intervals, left_out=left_out))
     return model
 
 
 def settings_hash(
-    experiment: Experiment, training: Training, intervals: Intervals, expected_errors: ExpectedErrors | None = None
+    experiment: Experiment,
+    training: Training,
+    intervals: Intervals,
+    expected_errors: ExpectedErrors | None = None,
+    left_out: Sequence[str] = (),
 ) -> str:
-    """Return a hash (SHA-256) of every parameter that training depends on: the same for the same model.
+    """Return a hash (SHA-256) of all that training depends on beside the trips: the same for the same model.
 
     Args:
         experiment: Has the months.
         training: The model and its features.
         intervals: Of the model.
         expected_errors: Of the model's errors; None for the intervals, and for models of programs that left it out.
+        left_out: Days of the training months that are left out.
     """
     settings: dict[str, object] = {
         "trips": [experiment.taxi_type, experiment.source, *experiment.splits["train"]],
@@ -67,6 +79,8 @@ def settings_hash(
     if expected_errors is not None:
         errors = expected_errors.model_dump(mode="json", exclude={"model"})
         settings["expected_errors"] = [errors, *_of_choice(expected_errors.model, training)]
+    if left_out:
+        settings["left_out"] = list(left_out)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ def card_files(
     predictions: pd.DataFrame,
     val_features: pd.DataFrame,
     calibration: Calibration,
+    quality_report: dict[str, Any],
+    left_out: Sequence[str],
 ) -> dict[str, bytes]:
     """The card as Markdown, and its plots as PNG, by file name."""
     val = predictions[predictions["split"] == "val"].merge(
@@ -32,10 +35,30 @@ def card_files(
         "plots/predicted.png": _plot(lambda axes: _predicted(axes, val)),
         "plots/coverage.png": _plot(lambda axes: _coverage(axes, val, calibration)),
     }
-    return {"model_card.md": _card(metrics, slice_metrics, calibration).encode(), **plots}
+    return {
+        "model_card.md": _card(
+            metrics, slice_metrics, calibration, describe_incident_days(quality_report, left_out)
+        ).encode(),
+        **plots,
+    }
 
 
-def _card(metrics: dict[str, Any], slice_metrics: pd.DataFrame, calibration: Calibration) -> str:
+def describe_incident_days(quality_report: dict[str, Any], left_out: Sequence[str]) -> list[str]:
+    """Return a line about incident days that training left out, and one about those that it was evaluated on."""
+    days = [one for entry in quality_report.values() for one in entry.get("incident_days", ())]
+    lines = []
+    for text, chosen in (
+        ("left out of training as incident days", [one for one in days if one["day"] in left_out]),
+        ("evaluated on incident days, too, which no figure leaves out", [o for o in days if o["day"] not in left_out]),
+    ):
+        named = ", ".join(f"{one['day']} ({one['why']})" for one in chosen)
+        lines += [f"- {text}: {named}; {sum(one['trips'] for one in chosen):,} trips."] if chosen else []
+    return lines
+
+
+def _card(
+    metrics: dict[str, Any], slice_metrics: pd.DataFrame, calibration: Calibration, incident_days: list[str]
+) -> str:
     val = metrics["val"]
     simulated = metrics["simulated"]
     trips = "SIMULATED trips of a synthetic city" if simulated else f"{metrics['source'].upper()} trip records"
@@ -49,6 +72,7 @@ def _card(metrics: dict[str, Any], slice_metrics: pd.DataFrame, calibration: Cal
         f"- trained on {metrics['train_data']}, evaluated on {metrics['val_data']} ({val['n']:,} trips)"
         + (f", and on {metrics['test_data']} at last" if metrics["test_data"] else "")
         + ". `raw_fingerprints.json` has the hash of each file, `quality_report.json` what was left out and why.",
+        *incident_days,
         "",
         f"## How good it is{' (simulated)' if simulated else ''}",
         "Minutes, on the months it was evaluated on. A distance is metered: known only after the ride.",

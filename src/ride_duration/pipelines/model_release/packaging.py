@@ -18,6 +18,7 @@ from ride_duration.pipelines.data_science.duration_model import DurationModel
 from ride_duration.pipelines.data_science.interval_model import IntervalModel
 from ride_duration.pipelines.data_science.model_choice import FeatureSet
 from ride_duration.pipelines.data_science.parameters import Experiment
+from ride_duration.pipelines.data_science.splitting import find_left_out
 from ride_duration.pipelines.data_science.training_provenance import settings_hash
 from ride_duration.pipelines.model_release.consistency_checks import (
     refuse_other_metrics,
@@ -70,10 +71,11 @@ def package_model(
     Raises:
         RideDurationError: The model or the trips are another run's, or the package does not answer as the model does.
     """
-    facts = _facts(model, metrics, experiment)
+    left_out = find_left_out(quality_report, experiment)
+    facts = _facts(model, metrics, experiment) | ({"left_out_days": left_out} if left_out else {})
     refuse_other_metrics(metrics, experiment, packaging)
-    without_errors = settings_hash(experiment, packaging, packaging.intervals)
-    settings = settings_hash(experiment, packaging, packaging.intervals, packaging.expected_errors)
+    without_errors = settings_hash(experiment, packaging, packaging.intervals, left_out=left_out)
+    settings = settings_hash(experiment, packaging, packaging.intervals, packaging.expected_errors, left_out)
     refuse_other_models([model], {settings, without_errors})  # the latter of programs that left the errors out
     refuse_other_models([interval_model], {without_errors})
     refuse_other_trips(facts, train=train_features, val=val_features)
@@ -92,7 +94,9 @@ def package_model(
         "quality_report.json": _json(quality_report),
         "raw_fingerprints.json": _json(raw_fingerprints),
         **make_reference(val_features, predictions),
-        **card_files(metrics, slice_metrics, predictions, val_features, interval_model.calibration),
+        **card_files(
+            metrics, slice_metrics, predictions, val_features, interval_model.calibration, quality_report, left_out
+        ),
     }
     package = ModelPackage(pack({**files, "golden_rides.json": b""}, facts))
     compare_outputs(package, model, interval_model, rides_to_compare(val_features, packaging.seed))

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from ride_duration.pipelines.monitoring.daily_sums import ALL
-from ride_duration.pipelines.monitoring.incident_days import find_incidents, mark_days
-from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.stats.whole_days import find_unbroken_days, find_whole_days
 
 #: Features whose bins tell weekdays apart.
@@ -37,14 +33,3 @@ def choose_days(name: str, comparable: NDArray[np.bool_], window: slice) -> NDAr
     length = window.stop - window.start
     enough = len(chosen) == length if name in CALENDAR else 2 * len(chosen) > length
     return chosen if enough else chosen[:0]
-
-
-def find_incident_days(
-    daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, days: NDArray[np.datetime64]
-) -> NDArray[np.bool_]:
-    """Return which days (n,) something broke on, by the answers that are evaluated or else those that there are."""
-    moments = set(daily_sums[(daily_sums["version"] == version) & (daily_sums["slice"] == ALL)]["moment"])
-    wanted = monitoring.monitored_moment
-    moment = wanted if wanted in moments else min(moments)
-    begin, last = monitoring.day_before, monitoring.last_day
-    return mark_days(days, find_incidents(daily_sums, monitoring, version, moment, begin, last))

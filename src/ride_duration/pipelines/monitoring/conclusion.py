@@ -12,7 +12,8 @@ from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import Conclusion
 from ride_duration.errors import ConfigurationError, NotFound
 from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
-from ride_duration.pipelines.monitoring.incident_days import find_incidents
+from ride_duration.pipelines.monitoring.evaluated import Evaluated
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
@@ -62,7 +63,9 @@ def conclude(
     verdict: dict[str, Any],
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
+    evaluated: Evaluated,
     label_figures: dict[str, Any],
+    logged_evidence: LoggedEvidence,
     monitored: Monitored,
     monitoring: Monitoring,
 ) -> Conclusion:
@@ -74,22 +77,24 @@ def conclude(
         verdict: Of `evaluate_window`.
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
+        evaluated: Of `find_evaluated`.
         label_figures: Of `summarise_labels`.
+        logged_evidence: Of `read_logged_evidence`: up to where the log is evaluated.
         monitored: Says which days.
         monitoring: Says how the window was asked for.
     """
     row = VerdictRow(
         model="", evidence=Evidence(verdict["evidence"]), window=monitoring.window, first=verdict["first"],
-        last=verdict["last"], computed_at=0.0, version=verdict["version"], variant=str(Variant.CHAMPION),
+        last=verdict["last"], computed_at=monitored.now, version=verdict["version"], variant=str(Variant.CHAMPION),
         moment=verdict["moment"], verdict=verdict["verdict"], cause=verdict["cause"], gain=verdict["gain"],
         reasons=verdict["reasons"], figures=verdict["figures"], next=verdict["next"], simulated=verdict["simulated"],
         details=verdict | {"labels": label_figures}, official=not monitored.why_exploratory,
+        watermark=logged_evidence.watermark.predictions if monitored.is_of_log else None,
+        watermark_at=logged_evidence.asked_at, last_actual=logged_evidence.received_at,
     )  # fmt: skip
     days = () if monitored.is_of_log else _split_days(daily_sums)
     window = (monitored.first_day, monitored.last_day)
-    begin = monitored.day_before
-    found = find_incidents(daily_sums, monitored, verdict["version"], verdict["moment"], begin, window[1])
-    incidents = [(str(one.day), one.kind, one.source) for one in found if str(one.day) >= window[0]]
+    incidents = [(str(one.day), one.kind, one.source) for one in evaluated.find_within(window[0])]
     scores = [] if monitored.is_what_if else list(_list_scores(drift_scores, verdict["version"]))
     return Conclusion(row, scores, days, incidents if row.official else None, window)
 

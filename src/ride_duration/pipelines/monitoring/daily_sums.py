@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.errors import NotFound
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.monitoring.evidence import DailySums
-from ride_duration.pipelines.monitoring.label_delays import find_states
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.registry import model_name
 from ride_duration.store.monitoring import DayState
 from ride_duration.store.variant import Variant
-from ride_duration.trips.records import DISTANCE, DURATION
+from ride_duration.trips.ranges import find_placed_zones, is_out_of_range
+from ride_duration.trips.records import DURATION
 from ride_duration.trips.zones import read_zones, zone_table
 
 #: The sums, in the order of `DailySums`, after the day.
@@ -35,9 +35,10 @@ ALL = "all"
 FROM = "from "
 
 #: What is known of all records of a day, whichever version answered, beside the sums: how many there are, how many
-#: repeat another one or are out of range, the longest run of whole hours without any, and how many have no valid actual
-#: duration though their time is over.
-CHECKS = ("records", "doubled", "out_of_range", "silent_hours", "unreported")
+#: reports repeat another one, how many records are out of range (`trips.ranges`), the longest run of whole hours
+#: without any, how many have no valid actual duration though their time is over, and how many reports there are (of
+#: scored months, each record is one).
+CHECKS = ("records", "doubled", "out_of_range", "silent_hours", "unreported", "reports")
 
 #: When an answer is given: with the metered distance, or at request time without it. For each, the columns of scored
 #: trips that hold the answer, its bounds and the squared error to be expected.
@@ -58,14 +59,14 @@ PARTS_OF_DAY = {0: "night (0-6 h)", 6: "morning (6-10 h)", 10: "day (10-16 h)", 
 def sum_days(
     scored_trips: dict[str, Callable[[], ir.Table]],
     monitoring: Monitoring,
-    logged_days: MonitoredStore | None = None,
+    logged_evidence: LoggedEvidence | None = None,
 ) -> pd.DataFrame:
     """Sum up every day of the window, of the time before it for comparison, and of the same window a year before.
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
         monitoring: Says which window.
-        logged_days: The store, which keeps the sums of what the service logged; not asked for scored months.
+        logged_evidence: Of `read_logged_evidence`; not used for scored months.
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
@@ -74,22 +75,20 @@ def sum_days(
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
     """
-    if monitoring.is_of_log and logged_days is not None:
-        return _load_logged_days(logged_days, monitoring)
+    if monitoring.is_of_log and logged_evidence is not None:
+        return _select_logged_days(logged_evidence, monitoring)
     return _sum_scored_months(scored_trips, monitoring)
 
 
-def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd.DataFrame:
-    spans = ((monitoring.day_before, monitoring.last_day), monitoring.year_before)
-    rows = pd.concat([logged_days.load_days(*span) for span in spans], ignore_index=True)
-    labels = logged_days.load_labels()
-    states = find_states(labels, logged_days.now(), monitoring.log_limits)
+def _select_logged_days(logged_evidence: LoggedEvidence, monitoring: Monitoring) -> pd.DataFrame:
+    rows, labels, states = logged_evidence.sums.copy(), logged_evidence.labels, logged_evidence.states
     within = rows["day"].between(monitoring.first_day, monitoring.last_day) & (rows["variant"] == Variant.CHAMPION)
     if not within.any():
         days = sorted(states)
+        model = model_name(monitoring.taxi_type, monitoring.source)
         known = f"there are predictions from {days[0]} to {days[-1]}" if days else "there are none at all yet"
         raise NotFound(
-            f"the service logged no predictions of {logged_days.model} for rides from {monitoring.first_day} to "
+            f"the service logged no predictions of {model} for rides from {monitoring.first_day} to "
             f"{monitoring.last_day}; {known}: name days with --window, or start the service with the same --env"
         )
     rows["state"] = rows["day"].map({day: str(state) for day, state in states.items()})
@@ -98,13 +97,12 @@ def _load_logged_days(logged_days: MonitoredStore, monitoring: Monitoring) -> pd
     checks = [
         (
             row["day"], row["rides"], row["doubled"], row["out_of_range"], silence,
-            np.nan if states[row["day"]] == DayState.OPEN else row["rides"] - row["labelled"],
+            np.nan if states[row["day"]] == DayState.OPEN else row["rides"] - row["labelled"], row["reports"],
         )
         for row, silence in zip(labels, silences, strict=True)
     ]  # fmt: skip
     rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
     rows["day"] = pd.to_datetime(rows["day"])
-    rows = rows.drop_duplicates(["day", "version", "variant", "moment", "slice"])
     kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *CHECKS]
     return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
 
@@ -212,7 +210,7 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
         ).astype(str)
         slices = [found.assign(slice=ALL), found.assign(slice=found["part"])]
         slices.append(found.assign(slice=FROM + found["borough"].replace("N/A", "no known zone")))
-        table = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[list(SUMS)].sum(min_count=1)
+        table = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[list(SUMS)].sum(skipna=False)
         tables.append(table.assign(moment=moment))
     if not tables:
         return pd.DataFrame()
@@ -222,20 +220,16 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
 
 def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
     """Check the records of each day, those that were not answered included."""
-    ends = [rides[name] for name in ("PULocationID", "DOLocationID")]
-    known = [location for location, zone in read_zones(zone_table()).items() if not np.isnan(zone.x)]
     timed = rides["actual_duration"].between(*DURATION).fill_null(False)
-    valid = timed
-    for end in ends:
-        valid &= end.isin(known)
+    placed = (rides[end].isin(find_placed_zones()).fill_null(False) for end in ("PULocationID", "DOLocationID"))
+    distance = rides["trip_distance"] if "trip_distance" in rides.columns else ibis.null("float64")
+    beyond = is_out_of_range(rides["actual_duration"], distance, *placed)
     key = ["day", pickup, "PULocationID", "DOLocationID", "actual_duration"]
     if "trip_distance" in rides.columns:
-        low, high = DISTANCE
-        valid &= (rides["trip_distance"] > low) & (rides["trip_distance"] <= high)
         key.append("trip_distance")
     by_day = rides.group_by("day").aggregate(
         records=rides.count().cast("float64"),
-        valid=valid.fill_null(False).sum().cast("float64"),
+        out_of_range=beyond.fill_null(False).sum().cast("float64"),
         timed=timed.sum().cast("float64"),
     )
     different = rides.select(*key).distinct().group_by("day").aggregate(different=ibis._.count().cast("float64"))
@@ -244,8 +238,8 @@ def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
     silent = pd.DataFrame({"day": hours.index, "silent_hours": find_silent_hours(hours.index, hours)})
     checks = checks.assign(
         doubled=checks["records"] - checks["different"],
-        out_of_range=checks["records"] - checks["valid"],
         unreported=checks["records"] - checks["timed"],
+        reports=checks["records"],
     )
     return checks.merge(silent, on="day")[["day", *CHECKS]]
 
@@ -272,23 +266,31 @@ def find_silent_hours(days: Iterable[str], hours: Iterable[Iterable[int]]) -> li
 
 
 def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
-    answer, lower, upper, expected = (rides[name].cast("float64") for name in columns)
+    numbers = (rides[name].cast("float64") for name in columns)
+    answer, lower, upper, expected = (number.isnan().ifelse(ibis.null("float64"), number) for number in numbers)
     actual = rides["actual_duration"]
     known = actual.between(*DURATION).fill_null(False) & answer.notnull()
     error = answer - actual
+    inside = (lower.isnull() | upper.isnull()).ifelse(ibis.null("boolean"), actual.between(lower, upper))
+
+    def add(values: ir.NumericValue) -> ir.Scalar:
+        """Sum up what is known of labelled rides; NULL where it is not known of all of them."""
+        unknown = (known & values.isnull()).any()
+        return unknown.ifelse(ibis.null("float64"), values.sum(where=known).fill_null(0.0))
+
     return {
         "answered": answer.count(),
         "rides": answer.count().cast("float64"),
         "labelled": known.sum().cast("float64"),
-        "actual": actual.sum(where=known),
-        "predicted": answer.sum(where=known),
-        "absolute": error.abs().sum(where=known),
-        "squared": (error * error).sum(where=known),
-        "product": (answer * actual).sum(where=known),
-        "actual_squared": (actual * actual).sum(where=known),
-        "predicted_squared": (answer * answer).sum(where=known),
-        "expected": expected.sum(where=known),
-        "covered": actual.between(lower, upper).cast("float64").sum(where=known),
-        "width": (upper - lower).sum(where=known),
-        "within_5": (error.abs() <= 5).cast("float64").sum(where=known),
+        "actual": add(actual),
+        "predicted": add(answer),
+        "absolute": add(error.abs()),
+        "squared": add(error * error),
+        "product": add(answer * actual),
+        "actual_squared": add(actual * actual),
+        "predicted_squared": add(answer * answer),
+        "expected": add(expected),
+        "covered": add(inside.cast("float64")),
+        "width": add(upper - lower),
+        "within_5": add((error.abs() <= 5).cast("float64")),
     }

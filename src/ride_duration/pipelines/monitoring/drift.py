@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ibis.expr.types as ir
 import numpy as np
@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.reference import ANSWERS, COUNTS, ROWS
 from ride_duration.pipelines.monitoring.comparable_days import (
@@ -21,11 +20,13 @@ from ride_duration.pipelines.monitoring.comparable_days import (
     OF_WEEKDAYS,
     choose_days,
     find_comparable_days,
-    find_incident_days,
 )
+from ride_duration.pipelines.monitoring.evaluated import Evaluated
+from ride_duration.pipelines.monitoring.incident_days import mark_days
 from ride_duration.pipelines.monitoring.limits import DriftLimits
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.pipelines.monitoring.scored_features import count_rides
 from ride_duration.pipelines.monitoring.separation import measure_separation
 from ride_duration.stats.drift import (
@@ -38,7 +39,6 @@ from ride_duration.stats.drift import (
     find_p_value,
 )
 from ride_duration.stats.whole_days import LEAST_SHARE
-from ride_duration.store.variant import Variant
 
 #: Added to the seed of a window for the draws of the window before.
 _BEFORE = 1_000
@@ -69,18 +69,19 @@ class Reference(NamedTuple):
 def measure_drift(
     scored_trips: dict[str, Callable[[], ir.Table]],
     registered_packages: dict[int, Callable[[], ModelPackage]],
-    daily_sums: pd.DataFrame,
-    monitoring: Monitoring,
-    logged_days: MonitoredStore | None = None,
+    evaluated: Evaluated,
+    monitoring: Monitored,
+    logged_evidence: LoggedEvidence | None = None,
 ) -> pd.DataFrame:
     """Compare the rides of the last windows with the reference of the package that scored them.
 
     Args:
         scored_trips: For each partition, a function that opens it as a table.
         registered_packages: For each version, a function that opens its package.
-        daily_sums: Of `sum_days`, which says which version scored last.
+        evaluated: Of `find_evaluated`: which version is looked at, and the days on which something broke.
         monitoring: Says which window, and how.
-        logged_days: The store, which keeps what the logged rides of each day were like; not asked for scored months.
+        logged_evidence: Of `read_logged_evidence`: what the logged rides of each day were like; not used for scored
+            months.
 
     Returns:
         One row a window and feature, the newest window first: its days, the distances, both shares of missing values,
@@ -92,19 +93,18 @@ def measure_drift(
         those of former programs. What was not recorded, or not asked for, is not compared, nor are days that are
         incidents or were not recorded as a whole: of a window at least half of the days, and for `CALENDAR` all.
     """
-    version = find_version(daily_sums, monitoring)
+    version = evaluated.version
     package = registered_packages[version]() if version in registered_packages else None
     if package is None or COUNTS not in package.contents:
         return pd.DataFrame(columns=list(_SCORE_COLUMNS))
     reference = read_reference(package)
     limits = monitoring.drift_limits
-    first = np.datetime64(monitoring.last_day) - np.timedelta64((limits.windows + 1) * limits.window_days - 1, "D")
-    days = first + np.arange((limits.windows + 1) * limits.window_days)
-    if monitoring.is_of_log and logged_days is not None:
-        counts, values = _load_counts(logged_days, reference, days, version)
+    days = monitoring.compared_days
+    if monitoring.is_of_log and logged_evidence is not None:
+        counts, values = _select_counts(logged_evidence.features, reference, days, version)
     else:
         counts, values = count_rides(scored_trips, package, reference.edges, days, version, monitoring)
-    comparable = find_comparable_days(counts, find_incident_days(daily_sums, monitoring, version, days))
+    comparable = find_comparable_days(counts, mark_days(days, evaluated.incidents))
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
@@ -117,15 +117,6 @@ def measure_drift(
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
         tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
-
-
-def find_version(daily_sums: pd.DataFrame, monitoring: Monitoring) -> int:
-    """Return the version that was champion for most rides of the last day of the window."""
-    within = daily_sums[
-        (daily_sums["day"].astype(str) <= monitoring.last_day) & (daily_sums["variant"] == Variant.CHAMPION)
-    ]
-    last = within[within["day"] == within["day"].max()]
-    return int(str(last.groupby("version")["rides"].sum().idxmax()))
 
 
 def find_drifted(drift_scores: pd.DataFrame, limits: DriftLimits) -> tuple[list[str], list[str]]:
@@ -154,13 +145,15 @@ def read_reference(package: ModelPackage) -> Reference:
     return Reference(days, edges, counts, pq.read_table(io.BytesIO(package.contents[ROWS])).to_pandas())
 
 
-def _load_counts(
-    logged_days: MonitoredStore, reference: Reference, days: NDArray[np.datetime64], version: int
+def _select_counts(
+    rows: list[dict[str, Any]], reference: Reference, days: NDArray[np.datetime64], version: int
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
     """Return the same as `count_rides` from the rows of the log: quantiles of each day stand for its values."""
     counts: dict[str, NDArray[np.float64]] = {}
     values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
-    for row in logged_days.load_features(version, str(days[0]), str(days[-1])):
+    for row in rows:
+        if row["version"] != version:
+            continue
         name, number = row["feature"], int((np.datetime64(row["day"]) - days[0]).astype(int))
         bins = len(reference.edges[name]) + 2 if name in reference.edges else 0
         if bins != len(row["counts"]):

@@ -188,10 +188,17 @@ def _say(odd: OddGroup, names: list[str]) -> str:
 def _check_records(daily_sums: pd.DataFrame, days: Days, monitoring: Monitoring) -> list[Incident]:
     limits, before = monitoring.incident_limits, monitoring.verdict_thresholds.incident_days_before
     checks = select_checks(daily_sums, str(days[0]), str(days[-1]))
-    records, doubled, out_of_range, silent, unreported = (checks[name].to_numpy(dtype=np.float64) for name in CHECKS)
-    enough = np.where(records >= monitoring.verdict_thresholds.min_rides_of_a_day, records, np.nan)
+    records, doubled, out_of_range, silent, unreported, reports = (
+        checks[name].to_numpy(dtype=np.float64) for name in CHECKS
+    )
+    least = monitoring.verdict_thresholds.min_rides_of_a_day
+    enough = np.where(records >= least, records, np.nan)
     looked_at = {
-        "doubled": (doubled / enough, limits.least_doubled, "{:.1%} of the records repeat another one"),
+        "doubled": (
+            doubled / np.where(reports >= least, reports, np.nan),
+            limits.least_doubled,
+            "{:.1%} of the records repeat another one",
+        ),
         "out_of_range": (out_of_range / enough, limits.least_out_of_range, "{:.1%} of the records are out of range"),
         "unreported": (
             unreported / enough,

@@ -1,4 +1,4 @@
-"""When actual durations are reported: how long it takes, for which share of the rides, and when a day is known."""
+"""When actual durations are reported: how long it takes, and for which share of the rides."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ride_duration.datasets.monitored_store import MonitoredStore
-from ride_duration.pipelines.monitoring.limits import LogLimits
+from ride_duration.pipelines.monitoring.day_states import find_delay
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DELAY_EDGES, DayState
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
-from ride_duration.trips.clock import NEW_YORK, find_midnight
+from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.ranges import find_placed_zones, is_out_of_range
 from ride_duration.trips.records import DURATION
 
 _DAY = 86_400.0
-
-#: So many days say what is usual for themselves, since there are none before.
-_FIRST_DAYS = 7
 
 
 def is_labelled(rides: LoggedRides) -> NDArray[np.bool_]:
     """Return which rides (n,) have a valid actual duration."""
     return (rides.actual >= DURATION[0]) & (rides.actual <= DURATION[1])
+
+
+def find_out_of_range(rides: LoggedRides) -> NDArray[np.bool_]:
+    """Return which rides (n,) say something out of range: the request, or the report, as far as it has come."""
+    placed = [np.isin(end, find_placed_zones()) for end in (rides.pickup_zone, rides.dropoff_zone)]
+    asked, reported = (is_out_of_range(rides.actual, miles, *placed) for miles in (rides.trip_distance, rides.metered))
+    found: NDArray[np.bool_] = asked | reported
+    return found
 
 
 class LabelCounts:
@@ -39,11 +45,10 @@ class LabelCounts:
     def add(self, batch: LoggedRides) -> None:
         """Count rides (n)."""
         rides = LoggedRides._make(values[batch.variant != VARIANTS.index(Variant.SHADOW)] for values in batch)
-        reported = ~np.isnan(rides.actual)
         labelled = is_labelled(rides)
-        self._counts["rides"] += len(reported)
+        self._counts["rides"] += len(labelled)
         self._counts["labelled"] += int(labelled.sum())
-        self._counts["out_of_range"] += int((reported & ~labelled).sum())
+        self._counts["out_of_range"] += int(find_out_of_range(rides).sum())
         self._counts["reports"] += int(rides.reports.sum())
         self._counts["doubled"] += int((rides.reports - rides.values).sum())
         self._counts["corrected"] += int((rides.values > 1).sum())
@@ -59,62 +64,18 @@ class LabelCounts:
 
         `doubled` reports say what another one says, `corrected` rides have reports that differ; `delays` counts the
         time from the drop-off to the first report, between `DELAY_EDGES`, the first bin below and the last above them,
-        without drop-offs before the pick-up; `hours` are the rides and the labelled rides of each hour of the day.
+        without drop-offs before the pick-up; `out_of_range` is by `trips.ranges`; `hours` are the rides
+        and the labelled rides of each hour of the day.
         """
         counted = {"delays": self._delays.tolist(), "hours": self._hours.tolist()}
         return {**self._counts, **counted, "state": str(DayState.OPEN)}
 
 
-def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> dict[str, DayState]:
-    """Say how much is known of each day of the log.
-
-    What is usual is the median share of the final days before; a day of which less is reported does not become usual,
-    however many of them there are.
-
-    Args:
-        labels: Rows of `monitoring_labels`, in the order of their days.
-        now: On the store's clock (seconds since 1970-01-01 UTC).
-        limits: When a day is labelled, and when it is final.
-    """
-    patience = find_delay(labels, limits.final_quantile)
-    ends = {row["day"]: find_midnight(row["day"], 1) for row in labels}
-    overdue = [row["day"] for row in labels if patience is not None and now >= ends[row["day"]] + patience]
-    shares = {row["day"]: row["labelled"] / row["rides"] if row["rides"] else 0.0 for row in labels}
-    # Before a day is final nothing is usual: then all rides are waited for, and the first days say what is usual.
-    usual = [shares[day] for day in overdue[:_FIRST_DAYS]] or [1.0]
-    final: list[float] = []
-    states = {}
-    for day, share in shares.items():
-        enough = share > 0 and share >= limits.usual_share * float(np.median(final[-limits.usual_days :] or usual))
-        if day in overdue:
-            states[day] = DayState.FINAL if enough else DayState.INCOMPLETE
-            final += [share] if enough else []
-        else:
-            states[day] = DayState.LABELLED if enough and now >= ends[day] else DayState.OPEN
-    return states
-
-
-def find_delay(labels: list[dict[str, Any]], quantile: float) -> float | None:
-    """Return the delay of reports (seconds) that this share of them does not exceed; None if there are none."""
-    delays = np.sum([row["delays"] for row in labels], axis=0) if labels else np.zeros(1)
-    if not delays.sum():
-        return None
-    reached = int(np.searchsorted(np.cumsum(delays), quantile * delays.sum()))
-    return DELAY_EDGES[min(reached, len(DELAY_EDGES) - 1)]
-
-
-def note_day_states(logged_days: MonitoredStore, monitoring: Monitoring) -> dict[str, DayState]:
-    """Say how much is known of each day of the log, now; nothing where scored months are looked at."""
-    if not monitoring.is_of_log:
-        return {}
-    return find_states(logged_days.load_labels(), logged_days.now(), monitoring.log_limits)
-
-
-def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dict[str, Any]:
+def summarise_labels(logged_evidence: LoggedEvidence, monitoring: Monitoring) -> dict[str, Any]:
     """Return the figures of the reports about the rides of a window; none where scored months are looked at.
 
     Args:
-        logged_days: The store.
+        logged_evidence: Of `read_logged_evidence`.
         monitoring: Says which days.
 
     Returns:
@@ -125,10 +86,8 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
     """
     if not monitoring.is_of_log:
         return {}
-    labels = logged_days.load_labels()
-    limits = monitoring.log_limits
-    now_known = find_states(labels, logged_days.now(), limits)
-    patience = find_delay(labels, limits.final_quantile)
+    labels, states = logged_evidence.labels, logged_evidence.states
+    patience = find_delay(labels, monitoring.log_limits.final_quantile)
     window = [row for row in labels if monitoring.first_day <= row["day"] <= monitoring.last_day]
     total = {
         name: sum(row[name] for row in window)
@@ -136,22 +95,22 @@ def summarise_labels(logged_days: MonitoredStore, monitoring: Monitoring) -> dic
     }
     hours = np.sum([row["hours"] for row in window], axis=0) if window else np.zeros((24, 2))
     delays = {quantile: find_delay(window, quantile) for quantile in (0.5, 0.95, 0.99)}
-    states = [now_known[row["day"]] for row in window]
+    of_window = [states[row["day"]] for row in window]
     # Without any report there is no delay, and every day is open: then all rides lack one.
-    closed = [row for row in window if patience is None or now_known[row["day"]] != DayState.OPEN]
+    closed = [row for row in window if patience is None or states[row["day"]] != DayState.OPEN]
     return {
         "rides": total["rides"],
         "labelled": _share(sum(row["labelled"] for row in closed), sum(row["rides"] for row in closed)),
         "out_of_range": _share(total["out_of_range"], total["rides"]),
-        "doubled": _share(total["doubled"], total["reports"]),
+        "doubled": _share(total["doubled"], total["reports"]),  # as incidents have it
         "corrected": _share(total["corrected"], total["rides"]),
         **{f"delay_p{100 * q:.0f}": None if d is None else round(d / 3600, 2) for q, d in delays.items()},
         "patience": None if patience is None else round(patience / 3600, 2),
         "hours": [_share(labelled, rides) for rides, labelled in hours.tolist()],
-        "open": states.count(DayState.OPEN),
-        "labelled_days": states.count(DayState.LABELLED),
-        "final": states.count(DayState.FINAL),
-        "incomplete": states.count(DayState.INCOMPLETE),
+        "open": of_window.count(DayState.OPEN),
+        "labelled_days": of_window.count(DayState.LABELLED),
+        "final": of_window.count(DayState.FINAL),
+        "incomplete": of_window.count(DayState.INCOMPLETE),
     }
 
 

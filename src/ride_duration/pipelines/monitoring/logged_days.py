@@ -17,7 +17,7 @@ from ride_duration.model_package.expected_error import ExpectedError, has_error_
 from ride_duration.pipelines.monitoring.daily_sums import ALL, PARTS_OF_DAY, SUMS
 from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
-from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.store.monitoring import DayEvidence
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
@@ -38,19 +38,19 @@ _PART_STARTS = np.array([*PARTS_OF_DAY][1:])
 def compute_increment(
     prediction_log: MonitoredStore,
     registered_packages: dict[int, Callable[[], ModelPackage]],
-    monitoring: Monitoring,
+    monitored: Monitored,
 ) -> Increment:
     """Find the days of the log about which anything has come in since the last run, and compute each when it is kept.
 
     Args:
         prediction_log: The store.
         registered_packages: For each version, a function that opens its package.
-        monitoring: Says whether the log is looked at, and how it is read.
+        monitored: Says whether the log is looked at, how it is read, and when the run began.
 
     Returns:
         The days, and what they come from; none where scored months are looked at.
     """
-    if not monitoring.is_of_log:
+    if not monitored.is_of_log:
         return Increment()
     news = prediction_log.find_news()
 
@@ -64,10 +64,10 @@ def compute_increment(
             if number % _STEP == 1:
                 log.info("       day %d of %d with news: %s", number, len(news.days), day)
             champions = prediction_log.find_champions(day)
-            rides = prediction_log.read_rides(day, monitoring.log_limits.rows)
-            yield compute_day(day, champions, rides, open_package, monitoring.log_limits.rides_of_a_day)
+            rides = prediction_log.read_rides(day, monitored.log_limits.rows)
+            yield compute_day(day, champions, rides, open_package, monitored.log_limits.rides_of_a_day)
 
-    return Increment(compute(), news)
+    return Increment(compute(), news, monitored.now)
 
 
 class MonitoredPackage:
@@ -184,7 +184,7 @@ def _add(sums: _DaySums, rides: LoggedRides, version: int, package: MonitoredPac
         labelled = _select(rides, known)
         expected[known] = package.expect_squares(_to_rides(labelled, labelled.trip_distance), labelled.predicted)
     with_distance = ~np.isnan(rides.trip_distance)
-    columns = _addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
+    columns = compute_addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
     for variant in np.unique(rides.variant).astype(int).tolist():
         for moment, of_moment in ((AT_REQUEST_TIME, ~with_distance), (WITH_DISTANCE, with_distance)):
             wanted = (rides.variant == variant) & of_moment
@@ -204,18 +204,22 @@ def _answer_again(sums: _DaySums, chosen: LoggedRides, version: int, package: Mo
     answers = package.package.answer(with_distance)
     expected = package.expect_squares(with_distance, answers.duration)
     known = np.ones(len(rides.actual), dtype=bool)
-    columns = _addends(rides, known, answers.duration, answers.lower, answers.upper, expected)
+    columns = compute_addends(rides, known, answers.duration, answers.lower, answers.upper, expected)
     sums.add((version, champion, WITH_DISTANCE), rides, columns)
 
 
-def _addends(
+def compute_addends(
     rides: LoggedRides, known: NDArray[np.bool_], answer: Numbers, lower: Numbers, upper: Numbers, expected: Numbers
 ) -> list[Numbers]:
-    """Return what each ride (n,) adds to each of `SUMS`."""
+    """Return what each ride (n,) adds to each of `SUMS`; NaN for what is not known of a labelled ride.
+
+    `daily_sums` has the same for tables: a sum of which a part is not known is not known.
+    """
     actual = np.where(known, rides.actual, 0.0)
     predicted = np.where(known, answer, 0.0)
     error = predicted - actual
-    covered = known & (rides.actual >= lower) & (rides.actual <= upper)
+    bounded = ~np.isnan(lower) & ~np.isnan(upper)
+    covered = np.where(bounded, (rides.actual >= lower) & (rides.actual <= upper), np.nan)
     columns = {
         "rides": np.ones(len(actual)),
         "labelled": known.astype(np.float64),
@@ -227,7 +231,7 @@ def _addends(
         "actual_squared": actual * actual,
         "predicted_squared": predicted * predicted,
         "expected": np.where(known, expected, 0.0),
-        "covered": covered.astype(np.float64),
+        "covered": np.where(known, covered, 0.0),
         "width": np.where(known, upper - lower, 0.0),
         "within_5": (known & (np.abs(error) <= 5)).astype(np.float64),
     }

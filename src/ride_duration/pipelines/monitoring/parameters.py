@@ -123,6 +123,13 @@ class Monitoring(TripSource):
         return str(np.datetime64(self.first_day) - np.timedelta64(self.incident_limits.history_days, "D"))
 
     @property
+    def compared_days(self) -> NDArray[np.datetime64]:
+        """The days (n,) whose rides are compared with the reference, up to the last one, in whole windows."""
+        number = (self.drift_limits.windows + 1) * self.drift_limits.window_days
+        days: NDArray[np.datetime64] = np.datetime64(self.last_day) - np.arange(number)[::-1]
+        return days
+
+    @property
     def year_before(self) -> tuple[str, str]:
         """The first and the last day of the same window a year before, of the log on the same weekdays."""
         if self.is_of_log:

@@ -7,8 +7,10 @@ from ride_duration.pipelines.monitoring.alerts import describe_alerts
 from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_window
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
-from ride_duration.pipelines.monitoring.label_delays import note_day_states, summarise_labels
+from ride_duration.pipelines.monitoring.evaluated import find_evaluated
+from ride_duration.pipelines.monitoring.label_delays import summarise_labels
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
+from ride_duration.pipelines.monitoring.logged_evidence import note_day_states, read_logged_evidence
 from ride_duration.pipelines.monitoring.plots import plot_monitored_days, plot_monitored_features
 from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.skew import join_probe, probe_skew
@@ -33,7 +35,7 @@ ENDING = Ending("monitoring_summary", _say_next_steps)
 
 
 def create_pipeline() -> Pipeline:
-    """Evaluate the answers of a window: of months that `batch_scoring` has scored, or of what the service logged."""
+    """Judge the answers of a window: of months that `batch_scoring` has scored, or of what the service logged."""
     nodes = [
         node(
             resolve_window,
@@ -47,37 +49,43 @@ def create_pipeline() -> Pipeline:
             "logged_days@increment",
             name="compute_increment",
         ),
-        node(note_day_states, ["logged_days@rows", "monitored"], "day_states", name="note_day_states"),
-        node(summarise_labels, ["logged_days@rows", "monitored"], "label_figures", name="summarise_labels"),
-        node(sum_days, ["scored_trips@months", "monitored", "logged_days@rows"], "summed_days", name="sum_days"),
-        node(
-            probe_skew,
-            ["logged_days@rows", "registered_packages", "summed_days", "monitored"],
-            "skew_probe",
-            name="probe_skew",
-        ),
+        node(read_logged_evidence, ["logged_days@rows", "monitored"], "logged_evidence", name="read_logged_evidence"),
+        node(note_day_states, "logged_evidence", "day_states", name="note_day_states"),
+        node(summarise_labels, ["logged_evidence", "monitored"], "label_figures", name="summarise_labels"),
+        node(sum_days, ["scored_trips@months", "monitored", "logged_evidence"], "summed_days", name="sum_days"),
+        node(probe_skew, ["logged_evidence", "registered_packages", "monitored"], "skew_probe", name="probe_skew"),
         node(join_probe, ["summed_days", "skew_probe"], "daily_sums", name="join_probe"),
+        node(find_evaluated, ["daily_sums", "monitored"], "evaluated", name="find_evaluated"),
         node(
             measure_drift,
-            ["scored_trips@months", "registered_packages", "daily_sums", "monitored", "logged_days@rows"],
+            ["scored_trips@months", "registered_packages", "evaluated", "monitored", "logged_evidence"],
             "drift_scores",
             name="measure_drift",
         ),
         node(
             evaluate_window,
-            ["daily_sums", "drift_scores", "monitored", "label_figures", "accepted_changes"],
+            ["daily_sums", "drift_scores", "evaluated", "monitored", "label_figures", "accepted_changes"],
             "verdict",
             name="evaluate_window",
         ),
         node(
             conclude,
-            ["verdict", "daily_sums", "drift_scores", "label_figures", "monitored", "params:monitoring"],
+            [
+                "verdict",
+                "daily_sums",
+                "drift_scores",
+                "evaluated",
+                "label_figures",
+                "logged_evidence",
+                "monitored",
+                "params:monitoring",
+            ],
             "conclusion",
             name="conclude",
         ),
         node(
             write_report,
-            ["verdict", "daily_sums", "drift_scores", "monitored", "label_figures"],
+            ["verdict", "daily_sums", "drift_scores", "evaluated", "monitored", "label_figures"],
             "monitoring_report",
             name="write_report",
         ),

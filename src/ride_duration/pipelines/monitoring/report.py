@@ -11,6 +11,8 @@ import pandas as pd
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
 from ride_duration.pipelines.monitoring.daily_sums import ALL
+from ride_duration.pipelines.monitoring.evaluated import Evaluated
+from ride_duration.pipelines.monitoring.incident_days import mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.pipelines.monitoring.trend import compute_trends
 from ride_duration.pipelines.monitoring.verdict_text import (
@@ -20,7 +22,7 @@ from ride_duration.pipelines.monitoring.verdict_text import (
     describe_labels,
     describe_version,
 )
-from ride_duration.pipelines.monitoring.window_verdict import find_days, find_separation, measure, select_window
+from ride_duration.pipelines.monitoring.window_verdict import find_separation, measure, select_window
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -61,6 +63,7 @@ def write_report(
     verdict: dict[str, Any],
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
+    evaluated: Evaluated,
     monitoring: Monitoring,
     label_figures: dict[str, Any] | None = None,
 ) -> str:
@@ -70,10 +73,12 @@ def write_report(
         verdict: Of `evaluate_window`.
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
+        evaluated: Of `find_evaluated`.
         monitoring: Says which months.
         label_figures: Of `summarise_labels`; none for scored months.
     """
-    days, incidents = find_days(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    days = select_window(daily_sums, monitoring, verdict["version"], verdict["moment"])
+    incidents = mark_days(days.day, evaluated.incidents)
     counted = days.labelled >= monitoring.verdict_thresholds.min_rides_of_a_day
     limits = monitoring.verdict_thresholds
     trends = compute_trends(days, counted)
@@ -90,8 +95,10 @@ def write_report(
             "Realised / expected RMSE", days.day, trends["error_ratio"], (error * limits.error_ratio,), incidents
         ),
         draw_days("Share of rides inside the 90 % interval", days.day, trends["coverage"], (0.9,), incidents),
-        draw_days("Share of rides whose actual duration is known and valid", days.day, known),
     ]
+    # Rides of the log that are answered again with the metered distance have it from their report: all are labelled.
+    if not monitoring.is_of_log or verdict["moment"] == "at_request_time":
+        charts.append(draw_days("Share of rides whose actual duration is known and valid", days.day, known))
     cause = "" if verdict["cause"] == "none" else f" <small>cause: {escape(verdict['cause'])}</small>"
     simulated = " · simulated" if verdict["simulated"] else ""
     reasons = "".join(f"<li>{escape(reason)}" for reason in verdict["reasons"])

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 from ride_duration.trips.features import HALF_ZONE
@@ -22,9 +22,8 @@ PROBED = ("drawn", "probed", "differing", "largest_difference")
 
 
 def probe_skew(
-    logged_days: MonitoredStore,
+    logged_evidence: LoggedEvidence,
     registered_packages: dict[int, Callable[[], ModelPackage]],
-    summed_days: pd.DataFrame,
     monitoring: Monitoring,
 ) -> pd.DataFrame:
     """Score some logged answers of each day of the window again.
@@ -34,19 +33,16 @@ def probe_skew(
     challenger that failed is logged as the champion's.
 
     Args:
-        logged_days: The store.
+        logged_evidence: Of `read_logged_evidence`, with some answers of each day.
         registered_packages: For each version, a function that opens its package.
-        summed_days: Of `sum_days`: days without answers are not asked for.
-        monitoring: Says which days, how many answers of each, and by how much an answer may differ.
+        monitoring: Says by how much an answer may differ.
 
     Returns:
         One row a day and version: `day`, `version`, and `PROBED`; empty where scored months are looked at.
     """
     rows = []
-    if monitoring.is_of_log:
-        known = summed_days["day"].dt.strftime("%Y-%m-%d")
-        days = sorted(known[known.between(monitoring.first_day, monitoring.last_day)].unique())
-        drawn = [logged_days.sample_answers(day, monitoring.skew_limits.rides_of_a_day) for day in days]
+    if logged_evidence.answers:
+        days, drawn = list(logged_evidence.answers), list(logged_evidence.answers.values())
         of_day = np.repeat(np.arange(len(days)), [len(answers.duration) for answers in drawn])
         together = SampledAnswers._make(np.concatenate(values) for values in zip(*drawn, strict=True))
         for version in np.unique(together.version).tolist():

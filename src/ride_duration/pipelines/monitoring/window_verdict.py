@@ -19,13 +19,13 @@ from ride_duration.pipelines.monitoring.acceptance import (
 )
 from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
-from ride_duration.pipelines.monitoring.drift import find_drifted, find_version
+from ride_duration.pipelines.monitoring.drift import find_drifted
+from ride_duration.pipelines.monitoring.evaluated import Evaluated
 from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
 from ride_duration.pipelines.monitoring.incident_days import (
     SKEW,
     describe_incidents,
     describe_marks,
-    find_incidents,
     mark_days,
 )
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
@@ -54,6 +54,7 @@ _NEXT = {
 def evaluate_window(
     daily_sums: pd.DataFrame,
     drift_scores: pd.DataFrame,
+    evaluated: Evaluated,
     monitoring: Monitored,
     label_figures: dict[str, Any] | None = None,
     decisions: Sequence[DecisionRow] = (),
@@ -63,6 +64,7 @@ def evaluate_window(
     Args:
         daily_sums: Of `sum_days`.
         drift_scores: Of `measure_drift`.
+        evaluated: Of `find_evaluated`.
         monitoring: Says which months, and where each finding begins.
         label_figures: Of `summarise_labels`; none for scored months.
         decisions: Changes that somebody has accepted; they hold for official verdicts.
@@ -75,11 +77,12 @@ def evaluate_window(
         what the days are compared with, and `offer`, what could be accepted now, each None where there is nothing;
         `missing`, what could not be looked at; the page about it, `report`.
     """
-    version = find_version(daily_sums, monitoring)
-    moment, missing = _find_moment(daily_sums, version, monitoring)
+    version, moment = evaluated.version, evaluated.moment
+    missing = []
+    if moment != (wanted := monitoring.monitored_moment):
+        missing.append(f"answers {wanted.replace('_', ' ')}: there are none of version {version}")
     days = select_window(daily_sums, monitoring, version, moment)
-    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
-    broken = [incident for incident in found if incident.day >= np.datetime64(monitoring.first_day)]
+    broken = evaluated.find_within(monitoring.first_day)
     incidents = mark_days(days.day, broken)
     evidence = Evidence.LOG if monitoring.is_of_log else Evidence.SCORED
     official, limits = not monitoring.why_exploratory, monitoring.verdict_thresholds
@@ -165,15 +168,6 @@ def describe_days(days: np.ndarray) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
-def find_days(
-    daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
-) -> tuple[DailySums, np.ndarray]:
-    """Return the days of the window, and which of them (n,) are incidents: days on which something broke."""
-    within = select_window(daily_sums, monitoring, version, moment, slice_)
-    found = find_incidents(daily_sums, monitoring, version, moment, monitoring.day_before, monitoring.last_day)
-    return within, mark_days(within.day, found)
-
-
 def select_window(
     daily_sums: pd.DataFrame, monitoring: Monitoring, version: int, moment: str, slice_: str = ALL
 ) -> DailySums:
@@ -219,15 +213,6 @@ def find_separation(drift_scores: pd.DataFrame) -> float | None:
     if "separation" not in drift_scores or drift_scores["separation"].isna().all():
         return None
     return round(float(drift_scores["separation"].dropna().iloc[0]), 4)
-
-
-def _find_moment(daily_sums: pd.DataFrame, version: int, monitoring: Monitoring) -> tuple[str, list[str]]:
-    """Return the moment that is evaluated, and a note if it is not the one that is asked for."""
-    known = set(daily_sums[daily_sums["version"] == version]["moment"])
-    wanted = monitoring.monitored_moment
-    if wanted in known or not known:
-        return wanted, []
-    return min(known), [f"answers {wanted.replace('_', ' ')}: there are none of version {version}"]
 
 
 def _find_year_before(rows: pd.DataFrame, moment: str, evaluated: int, monitoring: Monitoring) -> DailySums | None:

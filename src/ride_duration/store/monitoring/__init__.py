@@ -8,17 +8,13 @@ from ride_duration.store.monitoring.day_rows import (
     DayEvidence,
     DayState,
     Evidence,
-    Watermark,
-    claim_log,
     load_days,
     load_features,
     load_labels,
-    load_times,
-    load_watermark,
-    move_watermark,
     replace_days,
     set_states,
 )
+from ride_duration.store.monitoring.log_snapshot import LogSnapshot, load_snapshot
 from ride_duration.store.monitoring.opening import begin_writing, describe_failures, open_monitoring, read_monitoring
 from ride_duration.store.monitoring.operator_rows import (
     MARKED,
@@ -43,6 +39,13 @@ from ride_duration.store.monitoring.verdict_rows import (
     load_verdicts,
     replace_scores,
 )
+from ride_duration.store.monitoring.watermark import (
+    Watermark,
+    claim_log,
+    load_times,
+    load_watermark,
+    move_watermark,
+)
 
 __all__ = [
     "DELAY_EDGES",
@@ -55,6 +58,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "IncidentDay",
+    "LogSnapshot",
     "VerdictRow",
     "Watermark",
     "add_decision",
@@ -71,6 +75,7 @@ __all__ = [
     "load_marks",
     "load_newest_verdict",
     "load_scores",
+    "load_snapshot",
     "load_times",
     "load_verdicts",
     "load_watermark",

@@ -93,12 +93,14 @@ def replace_incident_days(
 
 
 def load_incident_days(engine: Engine, model: str, first: str = "", last: str = "9999") -> list[IncidentDay]:
-    """Return the marked days from the first to the last, in their order."""
-    from sqlalchemy import select
+    """Return the marked days from the first to the last, in their order; tables of former programs are read, too."""
+    from sqlalchemy import inspect, select
 
     from ride_duration.store.monitoring_tables import incident_days as table
 
-    columns = [table.c[name] for name in IncidentDay.__struct_fields__]
+    with describe_failures(engine):
+        present = {column["name"] for column in inspect(engine).get_columns(table.name)}
+    columns = [table.c[name] for name in IncidentDay.__struct_fields__ if name in present]
     wanted = [table.c.model == model, table.c.day.between(first, last)]
     question = select(*columns).where(*wanted).order_by(*columns[:3])
     with describe_failures(engine), engine.connect() as connection:
