@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from ride_duration.config_loader import ConfigLoader
 from ride_duration.errors import ConfigurationError, RideDurationError
+from ride_duration.runs.isolated import compose_project
 from ride_duration.settings import CONFIG_LOADER_ARGS
 from tests.conftest import REPOSITORY, Project
 
@@ -165,3 +167,11 @@ def test_parameters_without_groups_are_the_same_but_for_those() -> None:
     assert values["model"] == "mean"
     assert made["parameters"].items() >= values.items()
     assert "packaging" not in values
+
+
+def test_a_parameter_that_a_former_run_did_not_have_has_its_default_in_the_catalog(tmp_path: Path) -> None:
+    compose_project(tmp_path / "former", REPOSITORY, tmp_path / "none", "test", {"source": "tlc"}, {"uri": "x"})
+    made = ConfigLoader(str(tmp_path / "former/conf"), "test", None, **CONFIG_LOADER_ARGS)
+    made.read_values()
+    text = "a: ${parameter:leave_out_incident_days,false}\nb: ${parameter:source,other}"
+    assert OmegaConf.to_container(OmegaConf.create(text), resolve=True) == {"a": False, "b": "tlc"}

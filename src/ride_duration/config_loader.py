@@ -45,9 +45,10 @@ class ConfigLoader(OmegaConfigLoader):
         _check_literals(self.runtime_params or {})
         _rename_given(self.runtime_params or {})
         # `${parameter:source}` in the catalog is the parameter after environments and `--params` are merged. They are
-        # merged once, since the catalog asks for many.
+        # merged once, since the catalog asks for many. `${parameter:name,value}` is the value where there is no such
+        # parameter, as in the records of runs of former programs.
         merged = cache(lambda: self.read_values() | {"environment": self.env or self.default_run_env})
-        OmegaConf.register_resolver("parameter", lambda name: merged()[name], replace=True)
+        OmegaConf.register_resolver("parameter", lambda name, *default: _find(merged(), name, *default), replace=True)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         # Parameters are asked for several times in a run, the catalog by commands that load several datasets, and each
@@ -106,6 +107,11 @@ class ConfigLoader(OmegaConfigLoader):
             own = self._declared.get(self._get_conf_env_path(self.env or self.default_run_env), {})
             _check_names(self.runtime_params, _with_all_fields(_resolve(_merge(declared, own), values)))
         return values
+
+
+def _find(values: dict[str, Any], name: str, *default: Any) -> Any:
+    """Return a parameter, or the default if there is one and no parameter."""
+    return values.get(name, *default) if default else values[name]
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import ibis
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ride_duration.pipelines.data_engineering.rules import minutes_of
-from ride_duration.trips.clock import NEW_YORK, WallClock, find_clock_changes, find_instant
+from ride_duration.trips.clock import NEW_YORK, WallClock, find_clock_changes, find_instant, find_instants
 
 CHANGES = (datetime(2021, 3, 14, 2), datetime(2021, 11, 7, 2), datetime(2024, 3, 10, 2), datetime(2024, 11, 3, 2))
 TIMES = st.builds(lambda change, seconds: change + timedelta(seconds=seconds),
@@ -78,3 +79,9 @@ def test_a_wall_clock_has_an_instant_unless_it_is_skipped_or_shown_twice(
     wall_clock: datetime, instant: datetime | None
 ) -> None:
     assert find_instant(wall_clock) == (instant and instant.timestamp())
+
+
+@given(st.lists(TIMES, max_size=20))
+def test_instants_of_many_times_are_those_of_the_time_zone_database(times: list[datetime]) -> None:
+    found = find_instants(np.array(times, dtype="datetime64[us]"))
+    assert found.tolist() == [time.replace(tzinfo=NEW_YORK, fold=0).timestamp() for time in times]

@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 NEW_YORK = ZoneInfo("America/New_York")
 
 #: By so much the clocks change (seconds).
@@ -91,6 +94,20 @@ def find_instant(wall_clock: datetime) -> float | None:
     """
     first, second = (wall_clock.replace(tzinfo=NEW_YORK, fold=fold).timestamp() for fold in (0, 1))
     return first if first == second else None
+
+
+def find_instants(wall_clock: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Return the instants (n,) at which New York's clocks show times (n,), in seconds since 1970-01-01 UTC.
+
+    Of a time that they show twice it is the first; a time that they skip counts from before the change.
+    """
+    seconds = wall_clock.astype("datetime64[s]")
+    hours, of_hour = np.unique(seconds.astype("datetime64[h]").astype(np.int64), return_inverse=True)
+    offsets = []
+    for hour in hours.tolist():
+        shown = datetime.fromisoformat(str(np.datetime64(hour, "h").astype("datetime64[s]")))
+        offsets.append(shown.replace(tzinfo=NEW_YORK).timestamp() - hour * HOUR)
+    return seconds.astype(np.int64) + np.array(offsets, dtype=np.float64)[of_hour]
 
 
 def find_midnight(day: str, later: int = 0) -> float:

@@ -6,8 +6,11 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.pipelines.backtest.backtest_report import plot_backtest, summarise_backtest
+from ride_duration.pipelines.backtest.walk_forward import CORRECTED
+from ride_duration.pipelines.live_level import LevelLimits
 from ride_duration.stats.metrics import MOMENTS
 from tests.support.backtest import backtest
+from tests.support.level import CONFIGURED
 from tests.support.models import training
 
 MONTHS = "2021-01..2021-03+2023-01+2023-03"
@@ -105,3 +108,18 @@ def test_a_model_that_needs_the_distance_has_dashes() -> None:
         line.split() == ["2021-02", "1,000", "5.00", "/", "-", "5.00", "/", "-"]
         for line in text(rmse_without_distance=float("nan"))
     )
+
+
+def test_corrected_figures_follow_where_the_level_is_on() -> None:
+    asked = backtest(MONTHS, "never+last_2").model_copy(
+        update={"score_level": "as_of", "level": LevelLimits(**CONFIGURED["level"])}
+    )
+    table = metrics()
+    for suffix in MOMENTS:
+        table[f"rmse{suffix}{CORRECTED}"] = table[f"rmse{suffix}"] - 0.25
+    lines = summarise_backtest(table, asked, training("xgboost")).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("The same, corrected by the level"))
+    assert "24 h after the drop-off" in lines[start]
+    assert lines[start + 1].split() == ["2021-02", "4.75", "/", "5.75", "4.75", "/", "5.75"]
+    assert lines[start + 5].split() == ["mean", "5.62", "/", "6.62", "5.12", "/", "6.12"]
+    assert not [line for line in text() if "corrected" in line]

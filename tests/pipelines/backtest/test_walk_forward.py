@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.backtest import walk_forward as module
-from ride_duration.pipelines.backtest.walk_forward import MEASURES, walk_forward
+from ride_duration.pipelines.backtest.walk_forward import CORRECTED, MEASURES, walk_forward
 from ride_duration.pipelines.data_science.parameters import Training
+from ride_duration.pipelines.live_level import LevelLimits
 from ride_duration.trips.months import parse_months
 from tests.support.backtest import backtest
+from tests.support.level import CONFIGURED
 from tests.support.models import simulated_features, training
 
 TRIPS = 3
@@ -138,3 +140,31 @@ def test_a_month_that_the_features_lack_is_named_before_anything_is_learnt() -> 
 def test_simulated_trips_are_not_taken_for_real_ones() -> None:
     with pytest.raises(RideDurationError, match="no green trips of 2021-01, 2021-02"):
         walk_forward(features(*YEAR, source="simulated"), backtest("2021-01..2021-02", "never"), witnessing())
+
+
+def test_what_the_level_has_corrected_stands_beside_the_raw_measures() -> None:
+    months = {month: simulated_features(3_000, month) for month in ("2021-01", "2021-02", "2021-03")}
+    for month in ("2021-02", "2021-03"):
+        months[month]["duration"] = (1.2 * months[month]["duration"]).clip(1, 60)
+    table, asked = ibis.memtable(pd.concat(months.values())), backtest("2021-01..2021-03", "never")
+    raw = walk_forward(table, asked, training("lightgbm"))
+    assert not [name for name in raw.columns if name.endswith(CORRECTED)]
+    level = {"score_level": "as_of", "level": LevelLimits(**CONFIGURED["level"])}
+    both = walk_forward(table, asked.model_copy(update=level), training("lightgbm"))
+    pd.testing.assert_frame_equal(both[raw.columns], raw)
+    for name in ("rmse", "rmse_without_distance"):
+        assert (both[f"{name}{CORRECTED}"] < both[name]).all()
+    cold = walk_forward(table, backtest("2021-01+2021-03", "never").model_copy(update=level), training("lightgbm"))
+    assert cold["rmse"].item() == both["rmse"].iloc[-1]
+    biases = [months[f"bias{CORRECTED}"].iloc[-1] for months in (both, cold)]
+    assert biases[1] < biases[0] < 0, "the level of February goes on in March"
+
+
+def test_a_model_that_needs_the_distance_is_corrected_by_its_own_answers() -> None:
+    table = ibis.memtable(pd.concat([simulated_features(800, month) for month in ("2021-01", "2021-02")]))
+    level = {"score_level": "as_of", "level": LevelLimits(**CONFIGURED["level"])}
+    [row] = walk_forward(
+        table, backtest("2021-01..2021-02", "never").model_copy(update=level), training("ridge")
+    ).to_dict("records")
+    assert row[f"rmse{CORRECTED}"] > 0
+    assert pd.isna(row[f"rmse_without_distance{CORRECTED}"])

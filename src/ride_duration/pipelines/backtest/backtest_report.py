@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ride_duration.pipelines.backtest.parameters import Backtest
+from ride_duration.pipelines.backtest.walk_forward import CORRECTED
 from ride_duration.pipelines.data_science.parameters import Training
 from ride_duration.stats.metrics import MOMENTS
 from ride_duration.trips.months import parse_months
@@ -77,11 +78,22 @@ def summarise_backtest(backtest_metrics: pd.DataFrame, backtest: Backtest, train
             ),
             _line("mean", "", cells.loc["mean"]),
             _line("retrainings", "", retrainings),
+            *(_summarise_corrected(backtest_metrics, backtest) if backtest.level_rules else ()),
             "",
             *(f"{policy.name:<11}{policy.words}" for policy in backtest.policies),
             "",
         ]
     )
+
+
+def _summarise_corrected(backtest_metrics: pd.DataFrame, backtest: Backtest) -> list[str]:
+    """The RMSE of corrected answers, by month and policy."""
+    names = [policy.name for policy in backtest.policies]
+    cells = _cells(backtest_metrics, CORRECTED)[names]
+    delay = f"durations known {backtest.label_delay_hours:g} h after the drop-off"
+    return ["", f"The same, corrected by the level as of each pick-up, {delay}", *(
+        _line(month, "", cells.loc[month]) for month in cells.index
+    )]  # fmt: skip
 
 
 def _trips(backtest: Backtest) -> str:
@@ -93,11 +105,11 @@ def _by_month(backtest_metrics: pd.DataFrame, measure: str) -> pd.DataFrame:
     return backtest_metrics.pivot(index="month", columns="policy", values=measure)
 
 
-def _cells(backtest_metrics: pd.DataFrame) -> pd.DataFrame:
+def _cells(backtest_metrics: pd.DataFrame, of: str = "") -> pd.DataFrame:
     """Return the RMSE at both moments as text: one row a month, a last one for their mean; one column a policy."""
     texts = []
     for suffix in MOMENTS:
-        values = _by_month(backtest_metrics, f"rmse{suffix}")
+        values = _by_month(backtest_metrics, f"rmse{suffix}{of}")
         values.loc["mean"] = values.mean()
         texts.append(values.map(lambda value: "   -" if pd.isna(value) else f"{value:.2f}"))
     after, before = texts

@@ -6,11 +6,12 @@ from pydantic import field_validator
 
 from ride_duration.errors import RideDurationError
 from ride_duration.pipelines.backtest.policies import Policy, parse_policies
-from ride_duration.pipelines.parameters import Parameters, TripSource, month_problems
+from ride_duration.pipelines.live_level import LevelledTrips
+from ride_duration.pipelines.parameters import Parameters, month_problems
 from ride_duration.trips.months import parse_months
 
 
-class Backtest(TripSource):
+class Backtest(LevelledTrips):
     """Which months a backtest walks through, and the retraining policies that it compares.
 
     Attributes:

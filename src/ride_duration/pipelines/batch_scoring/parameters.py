@@ -4,11 +4,12 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from ride_duration.pipelines.parameters import Parameters, TripSource, month_problems
+from ride_duration.pipelines.live_level import LevelledTrips
+from ride_duration.pipelines.parameters import Parameters, month_problems
 from ride_duration.trips.months import parse_months
 
 
-class Scoring(TripSource):
+class Scoring(LevelledTrips):
     """Which months are scored, and how.
 
     Attributes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import ibis.expr.types as ir
@@ -10,14 +11,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ride_duration.datasets.unreadable import explain_unreadable
 from ride_duration.errors import RideDurationError
+from ride_duration.level import LevelTrace
 from ride_duration.model_package import Answers, ModelPackage, Rides
 from ride_duration.model_package.expected_error import ExpectedError, has_error_model
 from ride_duration.pipelines.batch_scoring.parameters import Scoring
-from ride_duration.pipelines.batch_scoring.streams import batches_of, in_turn
-from ride_duration.pipelines.data_engineering.rules import minutes_of
-from ride_duration.pipelines.data_engineering.trip_records import empty, open_records
+from ride_duration.pipelines.batch_scoring.scored_level import LEVEL, RAW, replay_months
+from ride_duration.pipelines.batch_scoring.streams import in_turn
+from ride_duration.pipelines.batch_scoring.trip_batches import numbers_of, open_trips, rides_of, without_distance
+from ride_duration.pipelines.live_level import find_factors_of
 from ride_duration.registry import model_name
 from ride_duration.trips.records import TaxiType
 
@@ -41,22 +43,21 @@ def score_trips(
 
     Raises:
         RideDurationError: There is no champion, or a month is missing or lacks a column. The streams raise it for a
-            month that is damaged or empty.
+            month that is damaged or empty; where the level is on, this function does.
     """
     if champion_package is None:
         raise RideDurationError(
             f"no model has been released for {scoring.taxi_type} taxis on {scoring.source} months, so there is nothing "
             "to score with; `kedro run` with the same --env, source and taxi_type releases the first"
         )
+    months = {month: open_trips(raw_trips, month, scoring) for month in scoring.months}
+    rules = scoring.level_rules
+    trace = replay_months(months, champion_package, scoring, rules) if rules else None
     return {
         partition_of(scoring.taxi_type, month): partial(
-            _scored_month,
-            open_records(raw_trips, scoring.layout, month, scoring.source),
-            f"{scoring.layout.file_stem(month)}.parquet",
-            champion_package,
-            scoring,
+            _score_month, read, _Scorer.make(champion_package, scoring, month, trace), scoring.engine_threads
         )
-        for month in scoring.months
+        for month, read in months.items()
     }
 
 
@@ -66,13 +67,16 @@ def partition_of(taxi_type: str, month: str) -> str:
     return f"taxi_type={taxi_type}/year={year}/month={number}"
 
 
-def schema_of(layout: TaxiType) -> pa.Schema:
+def schema_of(layout: TaxiType, *, with_level: bool = False) -> pa.Schema:
     """The columns of scored trips: times are the New York wall clock, durations and bounds are minutes.
 
     `actual_duration` is null where a time is missing, `diff` is actual less predicted, and bounds are null where no
     intervals were asked for. Columns of answers at request time, without the metered distance, are null for a model
     that cannot answer so; expected squared errors (min²) for a package that has no error model. `trip_distance` is in
     miles, as it was recorded; `model` is the registered name of the model, whose version `model_version` is.
+
+    Where the level is on, answers and bounds are corrected by it, and `diff` is of the corrected answer. Answers and
+    bounds as the model gave them follow (`duration_raw` and so on), and `level`, what they were multiplied by.
     """
     minutes = ("actual_duration", "predicted_duration", "diff", "lower", "upper")
     later = ("trip_distance", *(f"{name}_without_distance" for name in ("predicted", "lower", "upper")), *_EXPECTED)
@@ -86,75 +90,68 @@ def schema_of(layout: TaxiType) -> pa.Schema:
             ("model_version", pa.string()),
             *((name, pa.float64()) for name in later),
             ("model", pa.string()),
+            *((name, pa.float64()) for name in ((*RAW.values(), LEVEL) if with_level else ())),
         ]
     )
 
 
 _EXPECTED = ("expected_squared_error", "expected_squared_error_without_distance")
-_READ = ("ride_id", "pickup_datetime", "pickup_zone", "dropoff_zone", "trip_distance_raw", "duration")
 
 
-def _scored_month(records: ir.Table, file: str, package: ModelPackage, scoring: Scoring) -> pa.RecordBatchReader:
-    trips = records.mutate(duration=minutes_of(records)).select(*_READ)
-    schema = schema_of(scoring.layout)
-    errors = ExpectedError(package) if has_error_model(package) else None
-    score = partial(_score, package=package, errors=errors, schema=schema, scoring=scoring)
-    batches = in_turn(score, _read(trips, file, scoring.score_rows), scoring.engine_threads)
-    return pa.RecordBatchReader.from_batches(schema, batches)
+def _score_month(read: Callable[[], Iterator[pa.RecordBatch]], scorer: _Scorer, threads: int) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(scorer.schema, in_turn(scorer.score, read(), threads))
 
 
-def _read(trips: ir.Table, file: str, rows: int) -> Iterator[pa.RecordBatch]:
-    read = 0
-    try:
-        for batch in batches_of(trips, rows):
-            read += batch.num_rows
-            yield batch
-    except Exception as error:  # each engine has its own errors
-        raise explain_unreadable(file, error) from error
-    if read == 0:
-        raise empty(file)
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores batches of trips of a month."""
+
+    package: ModelPackage
+    errors: ExpectedError | None
+    scoring: Scoring
+    month: str
+    trace: LevelTrace | None
+    schema: pa.Schema
+
+    @classmethod
+    def make(cls, package: ModelPackage, scoring: Scoring, month: str, trace: LevelTrace | None) -> _Scorer:
+        errors = ExpectedError(package) if has_error_model(package) else None
+        schema = schema_of(scoring.layout, with_level=trace is not None)
+        return cls(package, errors, scoring, month, trace, schema)
+
+    def score(self, trips: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the scored trips (n) of `schema`."""
+        known = rides_of(trips)
+        answers, expected = self._answer(known)
+        before, expected_before = Answers(_nothing(trips)), None
+        if self.scoring.score_without_distance and self.package.manifest["distance"] != "required":
+            before, expected_before = self._answer(without_distance(known))
+        added: list[NDArray[np.float64]] = []
+        if self.trace is not None:
+            factors = find_factors_of(self.trace, known.pickup_datetime, self.month)
+            added = [*answers, *before, factors]
+            answers, before = _multiply(answers, factors), _multiply(before, factors)
+        actual = numbers_of(trips["duration"])
+        copied = [trips[name] for name in ("ride_id", "pickup_datetime", "pickup_zone", "dropoff_zone")]
+        minutes = (actual, answers.duration, actual - answers.duration, answers.lower, answers.upper)
+        later = (known.trip_distance, before.duration, before.lower, before.upper, expected, expected_before)
+        version = pa.repeat(str(self.package.version), len(trips))
+        model = pa.repeat(model_name(self.scoring.taxi_type, self.scoring.source), len(trips))
+        columns = [*copied, *(_nullable(values, trips) for values in minutes), version]
+        columns += [*(_nullable(values, trips) for values in later), model]
+        columns += [_nullable(values, trips) for values in added]
+        return pa.record_batch(columns, schema=self.schema)
+
+    def _answer(self, rides: Rides) -> tuple[Answers, NDArray[np.float64] | None]:
+        """Answer rides (n), and say which squared errors are to be expected."""
+        columns = self.package.columns(rides)
+        answers = self.package.answer_columns(columns, intervals=self.scoring.score_intervals)
+        return answers, self.errors.expect_squares(columns, answers.duration) if self.errors else None
 
 
-def _score(
-    trips: pa.RecordBatch, package: ModelPackage, errors: ExpectedError | None, schema: pa.Schema, scoring: Scoring
-) -> pa.RecordBatch:
-    distance = _numbers(trips["trip_distance_raw"])
-    known = Rides(
-        _numbers(trips["pickup_zone"]),
-        _numbers(trips["dropoff_zone"]),
-        trips["pickup_datetime"].to_numpy(zero_copy_only=False),
-        distance,
-    )
-    unknown = known._replace(trip_distance=np.full(len(trips), np.nan))
-    moments = (
-        [known, unknown] if scoring.score_without_distance and package.manifest["distance"] != "required" else [known]
-    )
-    answered = [_answer(package, errors, rides, scoring.score_intervals) for rides in moments]
-    answers, expected = answered[0]
-    before, expected_before = answered[1] if len(answered) > 1 else (Answers(_nothing(trips)), None)
-    actual = _numbers(trips["duration"])
-    copied = [trips[name] for name in ("ride_id", "pickup_datetime", "pickup_zone", "dropoff_zone")]
-    minutes = (actual, answers.duration, actual - answers.duration, answers.lower, answers.upper)
-    later = (distance, before.duration, before.lower, before.upper, expected, expected_before)
-    version = pa.repeat(str(package.version), len(trips))
-    columns = [*copied, *(_nullable(values, trips) for values in minutes), version]
-    model = pa.repeat(model_name(scoring.taxi_type, scoring.source), len(trips))
-    return pa.record_batch([*columns, *(_nullable(values, trips) for values in later), model], schema=schema)
-
-
-def _answer(
-    package: ModelPackage, errors: ExpectedError | None, rides: Rides, intervals: bool
-) -> tuple[Answers, NDArray[np.float64] | None]:
-    """Answer rides (n), and say which squared errors are to be expected."""
-    columns = package.columns(rides)
-    answers = package.answer_columns(columns, intervals=intervals)
-    return answers, errors.expect_squares(columns, answers.duration) if errors else None
-
-
-def _numbers(column: pa.Array) -> NDArray[np.float64]:
-    """Float64, NaN where null."""
-    numbers: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return numbers
+def _multiply(answers: Answers, factors: NDArray[np.float64]) -> Answers:
+    """Return answers and bounds (n) multiplied by the level, within the range of all answers."""
+    return Answers._make(minutes * factors if len(minutes) else minutes for minutes in answers).limit()
 
 
 def _nullable(values: NDArray[np.float64] | None, trips: pa.RecordBatch) -> pa.Array:

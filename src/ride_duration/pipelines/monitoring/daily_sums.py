@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ride_duration.errors import NotFound
+from ride_duration.pipelines.batch_scoring.scored_level import select_raw
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
@@ -109,7 +110,7 @@ def _select_logged_days(logged_evidence: LoggedEvidence, monitoring: Monitoring)
 
 def _sum_scored_months(scored_trips: dict[str, Callable[[], ir.Table]], monitoring: Monitoring) -> pd.DataFrame:
     opened = {
-        month: scored_trips[partition]()
+        month: select_raw(scored_trips[partition]())
         for month in (*monitoring.months_before, *monitoring.months, *monitoring.months_of_the_year_before)
         if (partition := partition_of(monitoring.taxi_type, month)) in scored_trips
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.monitoring import DELAY_EDGES, DayState
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
-from ride_duration.trips.clock import NEW_YORK
+from ride_duration.trips.clock import find_instants
 from ride_duration.trips.ranges import find_placed_zones, is_out_of_range
 from ride_duration.trips.records import DURATION
 
@@ -123,11 +122,6 @@ def _find_instants(rides: LoggedRides) -> NDArray[np.float64]:
     unknown = np.isnan(rides.pickup_at)
     if not unknown.any():
         return rides.pickup_at
-    hours, of_hour = np.unique(rides.wall_clock[unknown] // 3600, return_inverse=True)
-    offsets = []
-    for hour in hours.tolist():
-        shown = datetime.fromisoformat(str(np.datetime64(int(hour), "h").astype("datetime64[s]")))
-        offsets.append(shown.replace(tzinfo=NEW_YORK).timestamp() - hour * 3600)
     found = rides.pickup_at.copy()
-    found[unknown] = rides.wall_clock[unknown] + np.array(offsets)[of_hour]
+    found[unknown] = find_instants(rides.wall_clock[unknown].astype("datetime64[s]"))
     return found

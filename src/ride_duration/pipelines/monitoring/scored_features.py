@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.reference import ANSWERS
+from ride_duration.pipelines.batch_scoring.scored_level import select_raw
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.batch_scoring.streams import batches_of
 from ride_duration.pipelines.monitoring.parameters import Monitoring
@@ -79,7 +80,7 @@ def _read_rides(
         partition = partition_of(monitoring.taxi_type, month)
         if partition not in scored_trips:
             continue
-        scored = scored_trips[partition]()
+        scored = select_raw(scored_trips[partition]())
         pickup = next(name for name in scored.columns if "pickup" in name)
         actual = scored["actual_duration"]
         names = ["PULocationID", "DOLocationID", "trip_distance", "predicted_duration", "predicted_without_distance"]
