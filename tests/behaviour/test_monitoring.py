@@ -188,12 +188,13 @@ def test_what_the_service_logged_is_judged_as_scored_months_are(scored: Project)
     ended = scored.kedro("monitor", "run", "--env=test", *LOG)
     assert ended.code == 0, ended.err
     assert "Version 1 on green taxis, 2021-02-01 to 2021-02-28, answers at request time, simulated" in ended.out
-    assert f"Reports: of 100.0% of {rides:,} rides, at most 1.07 h (p50)" in ended.out
+    assert f"Labels: 100.0% of {rides:,} rides" in ended.out
+    assert "Label delay after the drop-off: p50 <= 1.07 h" in ended.out
     assert "28 days final" in ended.out
     verdict = json.loads(scored.data("08_reporting/verdict.json").read_text())
     assert verdict["figures"]["expected_rmse"][0] > 3
     assert verdict["missing"] == ["drift of predicted: not known of enough logged rides"]
-    assert "Reports of actual durations" in scored.data("08_reporting/monitoring_report.html").read_text()
+    assert "Labels: reports of actual durations" in scored.data("08_reporting/monitoring_report.html").read_text()
     sums = pq.read_table(scored.data("08_reporting/daily_sums.parquet")).to_pandas()
     every = sums[sums["slice"] == "all"].groupby("moment")["labelled"].sum()
     assert dict(every) == {"at_request_time": rides, "with_distance": rides}  # the metered distance came with reports

@@ -8,7 +8,8 @@ from ride_duration.store.schema import Arrival, metadata
 
 #: Sums of each New York day of the pick-ups. `evidence` is `log` for what the service logged, and `scored` for scored
 #: months; `variant` is that of the predictions, and `champion` for scored months. `moment` is `at_request_time` or
-#: `with_distance`. Sums are over rides with a valid actual duration; NULL where the package cannot tell.
+#: `with_distance`. Sums are over rides with a valid actual duration; NULL where the package cannot tell. `awaited` are
+#: rides without a report, `awaited_expected` the squared errors expected of them; NULL in rows of former programs.
 monitoring_days = Table(
     "monitoring_days",
     metadata,
@@ -33,6 +34,8 @@ monitoring_days = Table(
     Column("width", Double),
     Column("within_5", Double, nullable=False),
     Column("computed_at", Double, nullable=False),
+    Column("awaited", Double),
+    Column("awaited_expected", Double),
     PrimaryKeyConstraint("model", "evidence", "day", "version", "variant", "moment", "slice"),
 )
 
@@ -57,7 +60,8 @@ monitoring_labels = Table(
 )
 
 #: What the logged rides of each day were like: `counts` of the bins of the version's reference, the last bin of missing
-#: values, and `quantiles` of the values that are known, both JSON.
+#: values, and `quantiles` of the values that are known, both JSON. `unseen` are rides whose value the reference lacks;
+#: `hours`, of answers alone, rides and Σ minutes of each hour of the pick-up (JSON). NULL in rows of former programs.
 monitoring_features = Table(
     "monitoring_features",
     metadata,
@@ -68,6 +72,8 @@ monitoring_features = Table(
     Column("counts", Text, nullable=False),
     Column("quantiles", Text, nullable=False),
     Column("computed_at", Double, nullable=False),
+    Column("unseen", Double),
+    Column("hours", Text),
     PrimaryKeyConstraint("model", "day", "version", "feature"),
 )
 

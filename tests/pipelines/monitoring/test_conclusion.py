@@ -27,6 +27,7 @@ SCORES = pd.DataFrame(
         "psi": [0.01], "psi_to_previous": [0.03], "p_value_to_previous": [0.4], "adjusted_to_previous": [1.0],
         "jensen_shannon": [0.002], "wasserstein": [0.1], "missing": [0.0],
         "missing_in_reference": [0.0], "p_value": [0.2], "adjusted": [1.0], "beyond": [False],
+        "unseen": [0.02], "separation": [0.53],
     }
 )  # fmt: skip
 
@@ -58,6 +59,15 @@ def test_verdict_scores_sums_and_incidents_of_scored_months_are_kept_once(tmp_pa
     scores = {score["statistic"]: score for score in load_scores(store.engine, store.model)}
     assert (scores["psi"]["value"], scores["psi"]["p_value"], scores["wasserstein"]["p_value"]) == (0.01, 0.2, None)
     assert [scores["psi_to_previous"][name] for name in ("value", "p_value", "adjusted")] == [0.03, 0.4, 1.0]
+    assert (scores["unseen"]["value"], scores["separation"]["value"], scores["separation"]["feature"]) == (
+        0.02, 0.53, "all",
+    )  # fmt: skip
+    slices = {(score["slice"], score["statistic"]): score for score in load_scores(store.engine, store.model)}
+    assert slices["all", "level"]["value"] == verdict["figures"]["level"][0]
+    assert slices["from Queens", "rmse"]["value"] > 0
+    assert {slices["from Queens", "rmse"][name] for name in ("feature", "first", "last")} == {
+        "duration", "2021-03-01", "2021-03-31",
+    }  # fmt: skip
     store.close()
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ride_duration.errors import NotFound
 from ride_duration.pipelines.monitoring.daily_sums import ALL, SUMS, select_days, sum_days
+from ride_duration.pipelines.monitoring.evidence import AWAITED
 from ride_duration.pipelines.monitoring.label_delays import find_out_of_range, is_labelled
 from ride_duration.pipelines.monitoring.logged_days import compute_addends
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
@@ -124,13 +125,14 @@ def scored(rides: list[tuple[Any, ...]]) -> pd.DataFrame:
 def sum_arrays(rides: LoggedRides, expected: np.ndarray) -> dict[str, float]:
     known = is_labelled(rides)
     addends = compute_addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
-    return dict(zip(SUMS, (float(column.sum()) for column in addends), strict=True))
+    return dict(zip((*SUMS, *AWAITED), (float(column.sum()) for column in addends), strict=True))
 
 
 def compare(rides: list[tuple[Any, ...]], logged: LoggedRides, expected: np.ndarray) -> None:
     rows = sum_days(partitions(scored(rides)), monitoring(window="2021-03"))
     [row] = rows[(rows["slice"] == ALL) & (rows["moment"] == "at_request_time")].to_dict("records")
-    assert {name: row[name] for name in SUMS} == pytest.approx(sum_arrays(logged, expected), rel=1e-9, nan_ok=True)
+    found = {name: row[name] for name in (*SUMS, *AWAITED)}
+    assert found == pytest.approx(sum_arrays(logged, expected), rel=1e-9, nan_ok=True)
     assert row["out_of_range"] == find_out_of_range(logged).sum()
 
 

@@ -139,3 +139,18 @@ def test_weeks_of_one_kind_differ_from_the_week_before_as_rarely_as_promised() -
     together = pd.concat(found)
     assert (together["p_value_to_previous"] <= 0.05).mean() <= 0.1
     assert together["changed"].mean() <= 0.01
+
+
+def test_zones_that_the_reference_lacks_and_answers_by_hour_stand_beside_each_score() -> None:
+    trips = scored_month("2021-03", rides=200)
+    asked = monitored(window="2021-03")
+    scored = partitions(trips)
+    scores = measure_drift(scored, {1: package}, find_evaluated(sum_days(scored, asked), asked), asked)
+    newest = scores[scores["first"] == scores["first"].max()].set_index("feature")
+    assert newest["unseen"].between(0, 1).all()
+    assert newest.loc["weekday", "unseen"] == 0
+    answer = newest.loc["predicted_without_distance"]
+    assert len(answer["hours"]) == len(answer["hours_in_reference"]) == 24
+    assert answer["by_hour"] > 1  # these answers are the same at all hours, and those of the reference are not
+    assert 0 < answer["p_value_by_hour"] <= 1
+    assert newest.loc["hour", "hours"] is None

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ride_duration.pipelines.monitoring.separation import measure_separation
+from ride_duration.pipelines.monitoring.separation import measure_separation, take_logged_rides
+from ride_duration.store.queries.sampled_answers import SampledAnswers
+from ride_duration.trips.features import METERED
+from tests.support.packages import package
 
 
 def rides_of(days: int, seed: int, shift: float = 0.0, a_day: int = 100) -> pd.DataFrame:
@@ -40,3 +43,39 @@ def test_too_few_days_tell_nothing() -> None:
 def test_many_rides_are_sampled_the_same_way_each_time() -> None:
     many, others = rides_of(30, 3, a_day=500), rides_of(14, 4, a_day=900)
     assert measure_separation(many, others) == measure_separation(many, others)
+
+
+def draw_answers(seed: int, zones: list[int], rides: int = 100) -> dict[str, SampledAnswers]:
+    """Answers of a week, as they are drawn from the log: some with a distance, one of each day by the shadow, too."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for day in np.datetime64("2021-03-01") + np.arange(7):
+        when = day.astype("datetime64[s]") + rng.integers(0, 86_400, rides)
+        ends = rng.choice(zones, (2, rides)).astype(float)
+        distance = np.where(rng.random(rides) < 0.5, np.nan, 3.0)
+        columns = (when, *ends, distance, rng.uniform(5, 30, rides), np.ones(rides, dtype=np.int64))
+        found[str(day)] = SampledAnswers._make(np.concatenate([values, values[:1]]) for values in columns)
+    return found
+
+
+def test_rides_drawn_from_the_log_are_compared_without_what_the_meter_knows() -> None:
+    week = np.datetime64("2021-03-01") + np.arange(7)
+    past = take_logged_rides(draw_answers(1, [74, 75, 138]), package(), week, ())
+    same, others = (
+        take_logged_rides(draw_answers(seed, zones), package(), week, ("hour",))
+        for seed, zones in ((2, [74, 75, 138]), (3, [7, 41, 42]))
+    )
+    assert past is not None
+    assert same is not None
+    assert others is not None
+    assert len(past) == len(same) == 700  # what the shadow has answered as well counts once
+    assert not {*METERED, "trip_distance_raw"} & set(past.columns)
+    assert "hour" in past
+    assert "hour" not in same
+    reference = past[same.columns]
+    assert measure_separation(reference, same) < 0.6
+    assert measure_separation(reference, others) > 0.9
+
+
+def test_a_log_without_drawn_answers_is_not_compared() -> None:
+    assert take_logged_rides({}, package(), np.datetime64("2021-03-01") + np.arange(7), ()) is None

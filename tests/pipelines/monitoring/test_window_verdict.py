@@ -120,10 +120,10 @@ def test_the_page_and_the_plots_show_which_features_moved() -> None:
     auc = f"{scores['separation'].max():.2f}"
     assert f"with an AUC of <b>{auc}</b>" in page
     assert f"with an AUC of {auc} (0.5: not at all; 1: always)" in summarise_verdict(verdict)
-    assert page.count("<svg") == 4 + 6
+    assert page.count("<svg") == 4 + 6 + 2  # days, features, answers by hour
     moved = scores[scores["first"] == scores["first"].max()].sort_values(["beyond", "psi"]).iloc[-1]
-    drawn = page.index(f"<figcaption>{moved['feature']} (other than the reference)")
-    assert drawn == page.index("<figcaption>", page.index("<h2>Which rides"))
+    drawn = page.index(f"<figcaption>{moved['feature']} (drifted)")
+    assert drawn == page.index("<figcaption>", page.index("<h2>Data drift"))
     assert sum(moved["share"]) == pytest.approx(1)
     assert len(moved["share"]) == len(moved["share_in_reference"]) == len(moved["edges"]) + 2
     assert f"{max(moved['share']):.1%} of the window" in page

@@ -102,6 +102,43 @@ def draw_shares(title: str, edges: Sequence[float], reference: Sequence[float], 
     return _frame(title, parts, width, height)
 
 
+def draw_hours(title: str, reference: Numbers, current: Numbers) -> str:
+    """Draw a mean by hour of the day (24) as a line, over the reference's; NaN leaves a gap.
+
+    Args:
+        title: What is shown.
+        reference: Its means.
+        current: Those of the window.
+    """
+    shown = np.concatenate([reference, current])
+    shown = shown[~np.isnan(shown)]
+    if not len(shown):
+        return f"<figure><figcaption>{escape(title)}: nothing is known</figcaption></figure>"
+    width, height, left, bottom = 340, 170, 40, 24
+    low, high = float(shown.min()), float(shown.max())
+    room = max((high - low) * 0.08, 1e-3)
+    low, high = low - room, high + room
+    x = left + (np.arange(len(current)) + 0.5) * (width - left - 8) / len(current)
+
+    def y_of(value: float) -> float:
+        return float(8 + (high - value) / (high - low) * (height - 8 - bottom))
+
+    parts = [
+        f"<line class=grid x1={left} x2={width - 8} y1={y_of(tick):.1f} y2={y_of(tick):.1f} />"
+        f"<text class=tick x={left - 6} y={y_of(tick) + 4:.1f} text-anchor=end>{tick:.3g}</text>"
+        for tick in _find_ticks(low, high)
+    ]
+    parts += [
+        f"<text class=tick x={x[hour]:.1f} y={height - 6} text-anchor=middle>{hour} h</text>"
+        for hour in range(0, len(current), 6)
+    ]
+    for kind, values in (("usual", reference), ("line", current)):
+        for piece in _split(values):
+            line = [(x[hour], y_of(values[hour])) for hour in piece]
+            parts.append(f"<polyline class={kind} points='{_points(line)}' />")
+    return _frame(title, parts, width, height)
+
+
 _WHEN = {"then": "of the reference", "now": "of the window"}
 
 

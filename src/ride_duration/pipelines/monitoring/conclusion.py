@@ -11,21 +11,37 @@ import pandas as pd
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import Conclusion
 from ride_duration.errors import ConfigurationError, NotFound
-from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS
+from ride_duration.pipelines.monitoring.daily_sums import ALL, MAY_BE_UNKNOWN, SUMS, select_days
 from ride_duration.pipelines.monitoring.evaluated import Evaluated
+from ride_duration.pipelines.monitoring.evidence import AWAITED
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
-from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
+from ride_duration.pipelines.monitoring.parameters import DEFAULT_ENVIRONMENT, Monitored, Monitoring
+from ride_duration.pipelines.monitoring.window_figures import measure
 from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
 from ride_duration.store.variant import Variant
 from ride_duration.trips.clock import find_day
 
 #: Statistics of drift, and the columns of the p-values of those that are tested.
-_TESTED = {"psi": ("p_value", "adjusted"), "psi_to_previous": ("p_value_to_previous", "adjusted_to_previous")}
-_STATISTICS = ("psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference")
+_TESTED = {
+    "psi": ("p_value", "adjusted"),
+    "psi_to_previous": ("p_value_to_previous", "adjusted_to_previous"),
+    "by_hour": ("p_value_by_hour", ""),
+}
+_STATISTICS = (
+    "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing", "missing_in_reference", "unseen", "by_hour",
+)  # fmt: skip
+
+_UNTESTED = {"p_value": None, "adjusted": None}
+
+#: Statistics of answers alone.
+_OF_ANSWERS = {"by_hour"}
 
 
 def resolve_window(
-    prediction_log: MonitoredStore, monitoring: Monitoring, given_parameters: Sequence[str]
+    prediction_log: MonitoredStore,
+    monitoring: Monitoring,
+    given_parameters: Sequence[str],
+    environment: str = DEFAULT_ENVIRONMENT,
 ) -> Monitored:
     """Return what is looked at: the days of the window that are over, on the store's clock.
 
@@ -33,6 +49,7 @@ def resolve_window(
         prediction_log: The store.
         monitoring: As configured, and as given for this run.
         given_parameters: Names of those that are given for this run alone.
+        environment: Whose configuration is used; commands that are suggested name it.
 
     Raises:
         ConfigurationError: The window has not begun.
@@ -48,7 +65,7 @@ def resolve_window(
     monitored = Monitored(
         **dict(resolved), now=now,
         why_exploratory=monitoring.find_why_exploratory(given_parameters, is_logging=prediction_log.has_predictions()),
-        is_what_if=bool(Monitoring.find_changed(given_parameters)),
+        is_what_if=bool(Monitoring.find_changed(given_parameters)), environment=environment,
     )  # fmt: skip
     if monitored.last_day < monitored.first_day:
         raise NotFound(
@@ -95,26 +112,48 @@ def conclude(
     days = () if monitored.is_of_log else _split_days(daily_sums)
     window = (monitored.first_day, monitored.last_day)
     incidents = [(str(one.day), one.kind, one.source) for one in evaluated.find_within(window[0])]
-    scores = [] if monitored.is_what_if else list(_list_scores(drift_scores, verdict["version"]))
+    scores: list[dict[str, Any]] = []
+    if not monitored.is_what_if:
+        scores += _list_scores(drift_scores, verdict["version"])
+        scores += _list_profiles(daily_sums, monitored, verdict)
     return Conclusion(row, scores, days, incidents if row.official else None, window)
 
 
+def _list_profiles(daily_sums: pd.DataFrame, monitored: Monitored, verdict: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return the figures of each slice of the window, and of all rides, as scores of the actual duration."""
+    version, moment = verdict["version"], verdict["moment"]
+    key = {"version": version, "feature": "duration", "first": monitored.first_day, "last": monitored.last_day}
+    for name in daily_sums[daily_sums["version"] == version]["slice"].unique():
+        days = select_days(daily_sums, version, moment, monitored.first_day, monitored.last_day, str(name))
+        figures = measure(days.select(days.labelled > 0)) | {"labelled": [float(days.labelled.sum())]}
+        for statistic, (value, *_) in figures.items():
+            if value is not None:
+                yield key | {"slice": str(name), "statistic": statistic, "value": value} | _UNTESTED
+
+
 def _list_scores(drift_scores: pd.DataFrame, version: int) -> Iterator[dict[str, Any]]:
+    separated: set[str] = set()
     for score in drift_scores.to_dict("records"):
         key = {"version": version, "slice": ALL, "feature": score["feature"]}
         key |= {name: str(np.datetime64(score[name], "D")) for name in ("first", "last")}
+        if _known(score.get("separation")) is not None and key["first"] not in separated:
+            separated.add(key["first"])
+            of_all = {"feature": ALL, "statistic": "separation", "value": score["separation"]}
+            yield key | of_all | _UNTESTED
         for statistic in _STATISTICS:
+            if statistic in _OF_ANSWERS and _known(score.get(statistic)) is None:
+                continue
             p_value, adjusted = _TESTED.get(statistic, ("", ""))
             yield key | {
                 "statistic": statistic,
-                "value": _known(score[statistic]),
+                "value": _known(score.get(statistic)),
                 "p_value": _known(score.get(p_value)),
                 "adjusted": _known(score.get(adjusted)),
             }
 
 
 def _split_days(daily_sums: pd.DataFrame) -> Iterator[DayEvidence]:
-    columns = ["version", "variant", "moment", "slice", *SUMS]
+    columns = ["version", "variant", "moment", "slice", *SUMS, *(name for name in AWAITED if name in daily_sums)]
     # A slice without labelled rides adds nothing; what the package cannot tell stays unknown.
     filled = daily_sums.fillna({name: 0.0 for name in SUMS if name not in MAY_BE_UNKNOWN})
     for day, rows in filled.groupby("day"):

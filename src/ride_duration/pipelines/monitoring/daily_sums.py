@@ -8,12 +8,11 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ride_duration.errors import NotFound
 from ride_duration.pipelines.batch_scoring.scored_level import select_raw
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
-from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.evidence import AWAITED, DailySums
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.registry import model_name
@@ -71,7 +70,7 @@ def sum_days(
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
-        (`DayState`), the sums of `DailySums`, and what was checked of the day's records, `CHECKS`.
+        (`DayState`), the sums of `DailySums`, `AWAITED`, and what was checked of the day's records, `CHECKS`.
 
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
@@ -104,7 +103,7 @@ def _select_logged_days(logged_evidence: LoggedEvidence, monitoring: Monitoring)
     ]  # fmt: skip
     rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
     rows["day"] = pd.to_datetime(rows["day"])
-    kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *CHECKS]
+    kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *AWAITED, *CHECKS]
     return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
 
 
@@ -156,21 +155,6 @@ def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last:
     )
 
 
-def select_lacking(rows: pd.DataFrame, version: int, first: str, last: str, least: float) -> NDArray[np.bool_]:
-    """Return for which days (n,) from first to last fewer actual durations are reported than usual, and time is over.
-
-    Args:
-        rows: Of `sum_days`.
-        version: That was champion.
-        first: The first day.
-        last: The last day.
-        least: Days with fewer rides are left out.
-    """
-    chosen = rows[(rows["version"] == version) & (rows["slice"] == ALL) & (rows["variant"] == Variant.CHAMPION)]
-    rides = chosen[chosen["state"] == DayState.INCOMPLETE].groupby("day")["rides"].sum()
-    return np.asarray(pd.date_range(first, last, freq="D").isin(rides[rides >= least].index))
-
-
 def select_checks(rows: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
     """Return `CHECKS` of every day from first to last; NaN for what is unknown.
 
@@ -211,7 +195,8 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
         ).astype(str)
         slices = [found.assign(slice=ALL), found.assign(slice=found["part"])]
         slices.append(found.assign(slice=FROM + found["borough"].replace("N/A", "no known zone")))
-        table = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)[list(SUMS)].sum(skipna=False)
+        grouped = pd.concat(slices).groupby(["day", "version", "slice"], as_index=False)
+        table = grouped[[*SUMS, *AWAITED]].sum(skipna=False)
         tables.append(table.assign(moment=moment))
     if not tables:
         return pd.DataFrame()
@@ -271,13 +256,14 @@ def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
     answer, lower, upper, expected = (number.isnan().ifelse(ibis.null("float64"), number) for number in numbers)
     actual = rides["actual_duration"]
     known = actual.between(*DURATION).fill_null(False) & answer.notnull()
+    awaited = actual.isnull() & answer.notnull()
     error = answer - actual
     inside = (lower.isnull() | upper.isnull()).ifelse(ibis.null("boolean"), actual.between(lower, upper))
 
-    def add(values: ir.NumericValue) -> ir.Scalar:
-        """Sum up what is known of labelled rides; NULL where it is not known of all of them."""
-        unknown = (known & values.isnull()).any()
-        return unknown.ifelse(ibis.null("float64"), values.sum(where=known).fill_null(0.0))
+    def add(values: ir.NumericValue, chosen: ir.BooleanValue = known) -> ir.Scalar:
+        """Sum up what is known of labelled rides, or of others; NULL where it is not known of all of them."""
+        unknown = (chosen & values.isnull()).any()
+        return unknown.ifelse(ibis.null("float64"), values.sum(where=chosen).fill_null(0.0))
 
     return {
         "answered": answer.count(),
@@ -294,4 +280,6 @@ def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
         "covered": add(inside.cast("float64")),
         "width": add(upper - lower),
         "within_5": add((error.abs() <= 5).cast("float64")),
+        "awaited": awaited.sum().cast("float64"),
+        "awaited_expected": add(expected, awaited),
     }

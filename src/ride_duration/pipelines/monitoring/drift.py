@@ -22,13 +22,19 @@ from ride_duration.pipelines.monitoring.comparable_days import (
     find_comparable_days,
 )
 from ride_duration.pipelines.monitoring.evaluated import Evaluated
+from ride_duration.pipelines.monitoring.feature_profiles import (
+    Profiles,
+    describe_profile,
+    list_seen,
+    read_profiles,
+)
 from ride_duration.pipelines.monitoring.incident_days import mark_days
 from ride_duration.pipelines.monitoring.limits import DriftLimits
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
 from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.pipelines.monitoring.scored_features import count_rides
-from ride_duration.pipelines.monitoring.separation import measure_separation
+from ride_duration.pipelines.monitoring.separation import measure_separation, take_logged_rides
 from ride_duration.stats.drift import (
     Drawn,
     adjust_for_number,
@@ -47,6 +53,7 @@ _SCORE_COLUMNS = (
     "first", "last", "feature", "psi", "psi_to_previous", "jensen_shannon", "wasserstein", "missing",
     "missing_in_reference", "p_value", "adjusted", "beyond", "edges", "share_in_reference", "share",
     "rides", "separation", "p_value_to_previous", "adjusted_to_previous", "changed",
+    "unseen", "by_hour", "p_value_by_hour", "hours", "hours_in_reference",
 )  # fmt: skip
 
 
@@ -88,7 +95,7 @@ def measure_drift(
         the p-value, the same adjusted for the number of features, and whether it is `beyond` all limits; the same two
         and whether it has `changed` against the window before; `edges`, the
         inner edges of the bins (n), and the shares of the rides in each (n + 2, the last of missing values);
-        `rides`, how many of the window;
+        `rides`, how many of the window; the share of `unseen` values, and of answers what `describe_hours` returns;
         `separation` of all features together, of the newest window alone. Empty where the package has no reference, as
         those of former programs. What was not recorded, or not asked for, is not compared, nor are days that are
         incidents or were not recorded as a whole: of a window at least half of the days, and for `CALENDAR` all.
@@ -101,19 +108,27 @@ def measure_drift(
     limits = monitoring.drift_limits
     days = monitoring.compared_days
     if monitoring.is_of_log and logged_evidence is not None:
-        counts, values = _select_counts(logged_evidence.features, reference, days, version)
+        rows = [row for row in logged_evidence.features if row["version"] == version]
+        counts, values, profiles = *_read_counts(rows, reference, days), read_profiles(rows, days)
     else:
-        counts, values = count_rides(scored_trips, package, reference.edges, days, version, monitoring)
+        seen = list_seen(reference.rows)
+        counts, values, profiles = count_rides(scored_trips, package, reference.edges, seen, days, version, monitoring)
     comparable = find_comparable_days(counts, mark_days(days, evaluated.incidents))
     tables = []
     for number in range(limits.windows):
         end = len(days) - number * limits.window_days
         window = slice(end - limits.window_days, end)
-        table = compare_window(reference, days, counts, values, window, limits, number, comparable)
+        table = compare_window(reference, days, counts, values, window, limits, number, comparable, profiles)
         if table.empty:
             continue
-        # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
-        rides = None if number or monitoring.is_of_log else _take_rides(days, values, window, comparable)
+        if number:
+            rides = None
+        elif monitoring.is_of_log and logged_evidence is not None:
+            # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
+            chosen, left_out = _choose_classified(days, window, comparable)
+            rides = take_logged_rides(logged_evidence.answers, package, chosen, left_out)
+        else:
+            rides = _take_rides(days, values, window, comparable)
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)
         tables.append(table.assign(separation=separation)[list(_SCORE_COLUMNS)])
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(_SCORE_COLUMNS))
@@ -145,15 +160,13 @@ def read_reference(package: ModelPackage) -> Reference:
     return Reference(days, edges, counts, pq.read_table(io.BytesIO(package.contents[ROWS])).to_pandas())
 
 
-def _select_counts(
-    rows: list[dict[str, Any]], reference: Reference, days: NDArray[np.datetime64], version: int
+def _read_counts(
+    rows: list[dict[str, Any]], reference: Reference, days: NDArray[np.datetime64]
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
     """Return the same as `count_rides` from the rows of the log: quantiles of each day stand for its values."""
     counts: dict[str, NDArray[np.float64]] = {}
     values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {}
     for row in rows:
-        if row["version"] != version:
-            continue
         name, number = row["feature"], int((np.datetime64(row["day"]) - days[0]).astype(int))
         bins = len(reference.edges[name]) + 2 if name in reference.edges else 0
         if bins != len(row["counts"]):
@@ -172,15 +185,25 @@ def _take_rides(
 ) -> pd.DataFrame:
     """Return the features of the rides of a window whose values were kept, and their days.
 
-    Without the calendar where days of the window are left out, which rides of other days could be told by.
+    Without the calendar where days of the window are left out, by which rides of other days could be separated.
     """
-    chosen = next(iter(comparable.values()))
-    left_out = ANSWERS if chosen[window].all() else (*ANSWERS, *CALENDAR)
+    kept, left_out = _choose_classified(days, window, comparable)
     features = {name: batches for name, batches in values.items() if name not in left_out and batches}
     day = np.concatenate([day for day, _ in next(iter(features.values()))])
     columns = {name: np.concatenate([numbers for _, numbers in batches]) for name, batches in features.items()}
-    within = (day >= window.start) & (day < window.stop) & chosen[day]
-    return pd.DataFrame({name: kept[within] for name, kept in ({"day": days[day]} | columns).items()})
+    within = np.isin(days[day], kept)
+    return pd.DataFrame({name: numbers[within] for name, numbers in ({"day": days[day]} | columns).items()})
+
+
+def _choose_classified(
+    days: NDArray[np.datetime64], window: slice, comparable: dict[str, NDArray[np.bool_]]
+) -> tuple[NDArray[np.datetime64], tuple[str, ...]]:
+    """Return the days of a window whose rides are classified, and the features that are not.
+
+    A week has each weekday once: a classifier that reads it takes a day that it has not seen for the reference's.
+    """
+    chosen = next(iter(comparable.values()))[window]
+    return days[window][chosen], (*ANSWERS, *OF_WEEKDAYS) if chosen.all() else (*ANSWERS, *CALENDAR)
 
 
 def compare_window(
@@ -192,6 +215,7 @@ def compare_window(
     limits: DriftLimits,
     seed: int,
     comparable: dict[str, NDArray[np.bool_]] | None = None,
+    profiles: Profiles | None = None,
 ) -> pd.DataFrame:
     """Compare the days of one window with the reference.
 
@@ -204,6 +228,7 @@ def compare_window(
         limits: When a feature counts as other than in the reference.
         seed: Of the draws.
         comparable: Of `find_comparable_days`; found from the counts if not given.
+        profiles: Of all days, as far as they are known.
 
     Returns:
         The rows of `measure_drift` for the window, without `separation`; none of a feature of which too few days can be
@@ -244,6 +269,7 @@ def compare_window(
                 "share_in_reference": (total / max(total.sum(), 1.0)).tolist(),
                 "share": (now / max(now.sum(), 1.0)).tolist(), "rides": now.sum(),
             }
+            | describe_profile(profiles, reference.rows, reference.days, name, chosen, now.sum(), drawn)
         )  # fmt: skip
     if not rows:
         return pd.DataFrame(columns=list(_SCORE_COLUMNS))

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
 
+#: What is known, beside the sums, of rides whose actual duration is not reported: how many there are, and the sum of
+#: the squared errors that the package expects of their answers (min²); NaN where it has no error model, or in rows of a
+#: former program.
+AWAITED = ("awaited", "awaited_expected")
+
 
 class DailySums(NamedTuple):
     """One row a day, in the order of time, without gaps in between; all arrays have the shape (n,).

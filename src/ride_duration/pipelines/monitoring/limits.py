@@ -107,6 +107,12 @@ class DriftLimits(Parameters):
     psi: float = Field(gt=0)
     missing: float = Field(gt=0, lt=1)
 
+    @property
+    def rule(self) -> str:
+        """In how many windows a feature must differ, in words."""
+        windows = "weeks" if self.window_days == 7 else f"windows of {self.window_days} days"
+        return f"{self.of_them} of the last {self.windows} {windows}"
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.of_them > self.windows:
@@ -138,6 +144,7 @@ class LogLimits(Parameters):
         usual_days: How many of the last final days say which share of the rides is usually reported.
         usual_share: What part of that share makes a day labelled.
         final_quantile: Quantile of the label delay after which a day is final.
+        coverage_difference: By how much a group's labelled share must differ from that of all rides to be named.
     """
 
     rows: int = Field(ge=1_000, le=2_000_000)
@@ -145,3 +152,4 @@ class LogLimits(Parameters):
     usual_days: int = Field(ge=1, le=366)
     usual_share: float = Field(gt=0, le=1)
     final_quantile: float = Field(gt=0.5, lt=1)
+    coverage_difference: float = Field(gt=0, lt=1)

@@ -15,6 +15,7 @@ from ride_duration.datasets.prediction_log import Increment
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.model_package.expected_error import ExpectedError, has_error_model
 from ride_duration.pipelines.monitoring.daily_sums import ALL, PARTS_OF_DAY, SUMS
+from ride_duration.pipelines.monitoring.evidence import AWAITED
 from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
 from ride_duration.pipelines.monitoring.parameters import Monitored
@@ -31,6 +32,9 @@ AT_REQUEST_TIME, WITH_DISTANCE = "at_request_time", "with_distance"
 
 #: So many days are a step worth a word to whoever waits.
 _STEP = 10
+
+#: What is summed up of each ride.
+_COLUMNS = (*SUMS, *AWAITED)
 
 _PART_STARTS = np.array([*PARTS_OF_DAY][1:])
 
@@ -150,7 +154,7 @@ class _DaySums:
         self._sums: dict[tuple[int, int, str], Numbers] = {}
 
     def add(self, key: tuple[int, int, str], rides: LoggedRides, columns: list[Numbers]) -> None:
-        """Add rides (n) of one version, variant and moment; `columns` (n,) are the addends of `SUMS`."""
+        """Add rides (n) of one version, variant and moment; `columns` (n,) are the addends."""
         shape = (len(PARTS_OF_DAY), len(self._boroughs))
         part = np.searchsorted(_PART_STARTS, rides.wall_clock % 86_400 / 3600, side="right")
         known = (rides.pickup_zone >= 0) & (rides.pickup_zone < len(self._of_zone) - 1)
@@ -172,7 +176,7 @@ class _DaySums:
             for name, values in slices.items():
                 if values[0]:
                     numbers = [None if np.isnan(value) else float(value) for value in values]
-                    rows.append(key | {"slice": name} | dict(zip(SUMS, numbers, strict=True)))
+                    rows.append(key | {"slice": name} | dict(zip(_COLUMNS, numbers, strict=True)))
         return rows
 
 
@@ -181,8 +185,9 @@ def _add(sums: _DaySums, rides: LoggedRides, version: int, package: MonitoredPac
     known = is_labelled(rides)
     expected = np.full(len(known), np.nan)
     if package is not None:
-        labelled = _select(rides, known)
-        expected[known] = package.expect_squares(_to_rides(labelled, labelled.trip_distance), labelled.predicted)
+        wanted = known | np.isnan(rides.actual)
+        looked_at = _select(rides, wanted)
+        expected[wanted] = package.expect_squares(_to_rides(looked_at, looked_at.trip_distance), looked_at.predicted)
     with_distance = ~np.isnan(rides.trip_distance)
     columns = compute_addends(rides, known, rides.predicted, rides.lower, rides.upper, expected)
     for variant in np.unique(rides.variant).astype(int).tolist():
@@ -211,13 +216,14 @@ def _answer_again(sums: _DaySums, chosen: LoggedRides, version: int, package: Mo
 def compute_addends(
     rides: LoggedRides, known: NDArray[np.bool_], answer: Numbers, lower: Numbers, upper: Numbers, expected: Numbers
 ) -> list[Numbers]:
-    """Return what each ride (n,) adds to each of `SUMS`; NaN for what is not known of a labelled ride.
+    """Return what each ride (n,) adds to each of `_COLUMNS`; NaN for what is not known of a labelled ride.
 
     `daily_sums` has the same for tables: a sum of which a part is not known is not known.
     """
     actual = np.where(known, rides.actual, 0.0)
     predicted = np.where(known, answer, 0.0)
     error = predicted - actual
+    awaited = np.isnan(rides.actual) & ~np.isnan(answer)
     bounded = ~np.isnan(lower) & ~np.isnan(upper)
     covered = np.where(bounded, (rides.actual >= lower) & (rides.actual <= upper), np.nan)
     columns = {
@@ -234,8 +240,10 @@ def compute_addends(
         "covered": np.where(known, covered, 0.0),
         "width": np.where(known, upper - lower, 0.0),
         "within_5": (known & (np.abs(error) <= 5)).astype(np.float64),
+        "awaited": awaited.astype(np.float64),
+        "awaited_expected": np.where(awaited, expected, 0.0),
     }
-    return [columns[name] for name in SUMS]
+    return [columns[name] for name in _COLUMNS]
 
 
 def _to_rides(rides: LoggedRides, distance: Numbers) -> Rides:

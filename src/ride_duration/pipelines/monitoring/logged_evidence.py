@@ -9,12 +9,12 @@ import pandas as pd
 
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.pipelines.monitoring.day_states import find_states
-from ride_duration.pipelines.monitoring.evidence import DailySums
+from ride_duration.pipelines.monitoring.evidence import AWAITED, DailySums
 from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.store.monitoring import DayState, Watermark
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 
-_COLUMNS = ("day", "version", "variant", "moment", "slice", *DailySums._fields[1:])
+_COLUMNS = ("day", "version", "variant", "moment", "slice", *DailySums._fields[1:], *AWAITED)
 
 
 class LoggedEvidence(NamedTuple):

@@ -15,6 +15,9 @@ from ride_duration.pipelines.parameters import FIRST_MONTH, Parameters, TripSour
 from ride_duration.trips.clock import find_day
 from ride_duration.trips.months import parse_months
 
+#: What Kedro uses where no environment is named (`settings.py`).
+DEFAULT_ENVIRONMENT = "local"
+
 
 class Monitoring(TripSource):
     """What is looked at, and where each finding begins.
@@ -153,18 +156,25 @@ class Monitored(Monitoring):
         now: On the store's clock (seconds since 1970-01-01 UTC).
         why_exploratory: Why the page, metrics and alerts do not follow the verdict; empty: they do.
         is_what_if: Whether anything but the window is given for this run alone.
+        environment: Whose configuration is used.
         marked: Days that people have marked as incidents, who, and why.
     """
 
     now: float
     why_exploratory: str = ""
     is_what_if: bool = False
+    environment: str = DEFAULT_ENVIRONMENT
     marked: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def last_day(self) -> str:
         """The last day of the window that is over."""
         return min(super().last_day, self.yesterday)
+
+    @property
+    def env_option(self) -> str:
+        """The option that names the same environment in another command, with a space before it."""
+        return "" if self.environment == DEFAULT_ENVIRONMENT else f" --env {self.environment}"
 
     @property
     def marked_days(self) -> NDArray[np.datetime64]:

@@ -8,6 +8,7 @@ from ride_duration.pipelines.monitoring.conclusion import conclude, resolve_wind
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.drift import measure_drift
 from ride_duration.pipelines.monitoring.evaluated import find_evaluated
+from ride_duration.pipelines.monitoring.label_coverage import compare_label_coverage
 from ride_duration.pipelines.monitoring.label_delays import summarise_labels
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.pipelines.monitoring.logged_evidence import note_day_states, read_logged_evidence
@@ -39,7 +40,7 @@ def create_pipeline() -> Pipeline:
     nodes = [
         node(
             resolve_window,
-            ["prediction_log", "params:monitoring", "params:given_parameters"],
+            ["prediction_log", "params:monitoring", "params:given_parameters", "params:environment"],
             "monitored",
             name="resolve_window",
         ),
@@ -51,8 +52,14 @@ def create_pipeline() -> Pipeline:
         ),
         node(read_logged_evidence, ["logged_days@rows", "monitored"], "logged_evidence", name="read_logged_evidence"),
         node(note_day_states, "logged_evidence", "day_states", name="note_day_states"),
-        node(summarise_labels, ["logged_evidence", "monitored"], "label_figures", name="summarise_labels"),
+        node(summarise_labels, ["logged_evidence", "monitored"], "label_reports", name="summarise_labels"),
         node(sum_days, ["scored_trips@months", "monitored", "logged_evidence"], "summed_days", name="sum_days"),
+        node(
+            compare_label_coverage,
+            ["label_reports", "logged_evidence", "summed_days", "monitored"],
+            "label_figures",
+            name="compare_label_coverage",
+        ),
         node(probe_skew, ["logged_evidence", "registered_packages", "monitored"], "skew_probe", name="probe_skew"),
         node(join_probe, ["summed_days", "skew_probe"], "daily_sums", name="join_probe"),
         node(find_evaluated, ["daily_sums", "monitored"], "evaluated", name="find_evaluated"),
@@ -113,7 +120,7 @@ def create_pipeline() -> Pipeline:
         nodes,
         namespace="monitoring",
         inputs={"scored_trips@months", "prediction_log", "registered_packages", "accepted_changes"},
-        parameters={"params:monitoring", "params:given_parameters"},
+        parameters={"params:monitoring", "params:given_parameters", "params:environment"},
         outputs={
             "daily_sums",
             "logged_days@increment",

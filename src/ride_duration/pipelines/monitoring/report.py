@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ride_duration.model_package.reference import ANSWERS
-from ride_duration.pipelines.monitoring.charts import draw_days, draw_shares
+from ride_duration.pipelines.monitoring.charts import draw_days
 from ride_duration.pipelines.monitoring.daily_sums import ALL
+from ride_duration.pipelines.monitoring.drift_report import report_drift
 from ride_duration.pipelines.monitoring.evaluated import Evaluated
 from ride_duration.pipelines.monitoring.incident_days import mark_days
 from ride_duration.pipelines.monitoring.parameters import Monitoring
@@ -19,10 +19,13 @@ from ride_duration.pipelines.monitoring.verdict_text import (
     NAMES,
     SHARES,
     describe_acceptance,
+    describe_drift,
+    describe_estimate,
     describe_labels,
     describe_version,
 )
-from ride_duration.pipelines.monitoring.window_verdict import find_separation, measure, select_window
+from ride_duration.pipelines.monitoring.window_figures import measure
+from ride_duration.pipelines.monitoring.window_verdict import select_window
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -40,23 +43,11 @@ figure{margin:1.2rem 0}figcaption{font-weight:600}svg{width:100%;height:auto}
 .tick{font-size:12px;fill:var(--soft)}.line{fill:none;stroke:var(--line);stroke-width:2}
 .dot{fill:var(--line)}.limit{stroke:var(--bad);stroke-dasharray:5 4}
 circle.incident{fill:none;stroke:var(--bad);stroke-width:2}.soft{color:var(--soft)}.band{fill:var(--line);opacity:.18}
-.then{fill:var(--soft)}.now{fill:var(--line)}.key::before{content:"";display:inline-block;width:.8em;height:.8em;
+.usual{fill:none;stroke:var(--soft);stroke-width:2}.then{fill:var(--soft)}.now{fill:var(--line)}.key::before{content:"";display:inline-block;width:.8em;height:.8em;
 margin-right:.4em;background:var(--line)}.key.past::before{background:var(--soft)}
 .grid-of{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(17rem,100%),1fr));gap:0 1rem}
 .grid-of.days{grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))}
 """
-
-#: What distances between values of a feature, or an answer, are measured in; none where it is a ratio.
-UNITS = {
-    **dict.fromkeys(("pickup_x", "pickup_y", "dropoff_x", "dropoff_y", "trip_distance"), "miles"),
-    **dict.fromkeys(("manhattan_distance", "straight_distance"), "miles"),
-    **dict.fromkeys(("hour", "hour_of_week"), "h"),
-    "weekday": "days",
-    **dict.fromkeys(ANSWERS, "min"),
-}
-
-#: Features whose spread is drawn; those that are beyond all limits first, then the largest PSI.
-_DRAWN = 6
 
 
 def write_report(
@@ -102,7 +93,7 @@ def write_report(
     cause = "" if verdict["cause"] == "none" else f" <small>cause: {escape(verdict['cause'])}</small>"
     simulated = " · simulated" if verdict["simulated"] else ""
     reasons = "".join(f"<li>{escape(reason)}" for reason in verdict["reasons"])
-    missing = "".join(f"<li>not looked at: {escape(what)}" for what in verdict["missing"])
+    missing = "".join(f"<li>not evaluated: {escape(what)}" for what in verdict["missing"])
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>Monitoring: {escape(verdict['verdict'])}</title><style>{_STYLE}</style>"
@@ -110,11 +101,12 @@ def write_report(
         f"<p class=soft>Version {verdict['version']}, {escape(verdict['taxi_type'])} taxis, {verdict['first']} to "
         f"{verdict['last']}, answers {escape(verdict['moment'].replace('_', ' '))}{simulated}</p>"
         f"<ul>{reasons}{missing}</ul>{compared}<p><b>Next:</b> {_with_code(verdict['next'])}</p>"
-        f"<h2>Figures</h2>{_figures(verdict['figures'])}<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
+        f"<h2>Figures</h2>{_figures(verdict['figures'])}{_expected(verdict)}{_moments(verdict)}"
+        f"<h2>Days</h2><p class=soft>Dots are days, rings incidents; the "
         f"line is the week up to a day, its band the 95 % bounds of a whole week, by correlated days.</p>"
         f"<div class='grid-of days'>{''.join(charts)}</div>"
         f"{_labels(label_figures)}{_broken(verdict)}<h2>Slices</h2>{_slices(daily_sums, verdict, monitoring)}"
-        f"<h2>Which rides were asked for</h2>{_drift(drift_scores)}</html>\n"
+        f"<h2>Data drift</h2><p>{escape(describe_drift(verdict))}</p>{report_drift(drift_scores)}</html>\n"
     )
 
 
@@ -130,14 +122,19 @@ def _labels(figures: dict[str, Any] | None) -> str:
     """Return the reports of actual durations: a sentence, and the labelled share by hour of the day."""
     if not figures:
         return ""
-    hours = "".join(
-        f"<tr><td>{hour} h<td class=number>{'n/a' if share is None else f'{share:.1%}'}"
-        for hour, share in enumerate(figures["hours"])
+    gaps = f"<p><b>{escape(figures['not_at_random'])}.</b></p>" if figures.get("not_at_random") else ""
+    rows = "".join(
+        f"<tr><td>{escape(one['group'])}<td class=number>{one['rides']:,}"
+        f"{_with_bounds('labelled', one['share'], one['low'], one['high'])}"
+        f"<td class=number>{one['difference']:+.1%}{' (not chance)' if one['differs'] else ''}"
+        for one in figures.get("groups", ())
     )
     return (
-        f"<h2>Reports of actual durations</h2><p>{escape(describe_labels(figures))}</p><details><summary>By hour of "
-        f"the day: rides without a report may be other rides</summary><div class=wide><table><tr><th>pick-up"
-        f"<th class=number>labelled{hours}</table></div></details>"
+        f"<h2>Labels: reports of actual durations</h2><p>{escape(describe_labels(figures))}</p>{gaps}"
+        "<details><summary>By hour of the pick-up, part of the day and borough: rides without a report may be other "
+        "rides</summary>"
+        f"<div class=wide><table><tr><th>pick-up<th class=number>rides<th class=number>labelled"
+        f"<th class=number>95 % by days<th class=number>to all rides of these days{rows}</table></div></details>"
     )
 
 
@@ -158,6 +155,33 @@ def _figures(figures: dict[str, list[float | None]]) -> str:
         "<div class=wide><table><tr><th><th class=number>value<th class=number>lower<th class=number>upper (95 %, by "
         f"days){rows}</table></div>"
     )
+
+
+def _expected(verdict: dict[str, Any]) -> str:
+    """Return what is expected of rides without a report."""
+    return f"<p>{escape(describe_estimate(verdict['expected']))}</p>" if verdict["expected"] else ""
+
+
+def _moments(verdict: dict[str, Any]) -> str:
+    """Return the main figures at request time and with the distance side by side, where there are both."""
+    moments = verdict["moments"]
+    if not moments:
+        return ""
+    heads = "".join(
+        f"<th class=number>{escape(moment.replace('_', ' '))} ({beside['rides']:,} rides)<th class=number>95 % by days"
+        for moment, beside in moments.items()
+    )
+    rows = "".join(
+        f"<tr><td>{escape(NAMES[key])}" + "".join(_with_bounds(key, *beside[key]) for beside in moments.values())
+        for key in next(iter(moments.values()))
+        if key != "rides"
+    )
+    return f"<h3>With and without the metered distance</h3><div class=wide><table><tr><th>{heads}{rows}</table></div>"
+
+
+def _with_bounds(key: str, value: float | None, low: float | None, high: float | None) -> str:
+    bounds = "n/a" if low is None else f"{_shown(key, low)} to {_shown(key, high)}"
+    return f"<td class=number>{_shown(key, value)}<td class=number>{bounds}"
 
 
 def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monitoring) -> str:
@@ -181,64 +205,6 @@ def _slices(daily_sums: pd.DataFrame, verdict: dict[str, Any], monitoring: Monit
         "<div class=wide><table><tr><th>rides<th class=number>n<th class=number>RMSE<th class=number>RMSE / expected"
         "<th class=number>level<th class=number>coverage<th class=number>MAE<th class=number>level, 95 % by days"
         f"{''.join(rows)}</table></div>"
-    )
-
-
-def _drift(scores: pd.DataFrame) -> str:
-    if scores.empty:
-        return "<p>The package has no reference that rides could be compared with.</p>"
-    rows = "".join(
-        f"<tr><td>{str(score['first'])[:10]} to {str(score['last'])[5:10]}<td>{escape(score['feature'])}"
-        f"<td class=number>{score['psi']:.4f}<td class=number>{_to_previous(score)}"
-        f"<td class=number>{score['wasserstein']:.3g} {UNITS.get(score['feature'], '')}"
-        f"<td class=number>{score['missing']:.1%} ({score['missing_in_reference']:.1%})"
-        f"<td class=number>{score['adjusted']:.3f}<td>{'other than the reference' if score['beyond'] else ''}"
-        for score in scores.to_dict("records")
-    )
-    return (
-        f"{_spread(scores)}{_separation(scores)}"
-        "<p class=soft>PSI against the validation days of the package, in its deciles; p-values by whole days drawn "
-        "again, adjusted for the number of features (Holm).</p>"
-        "<div class=wide><table><tr><th>window<th>feature<th class=number>PSI"
-        "<th class=number>PSI to the week before (p)<th class=number>Wasserstein distance"
-        "<th class=number>missing (reference)<th class=number>p<th>"
-        f"{rows}</table></div>"
-    )
-
-
-def _to_previous(score: dict[Any, Any]) -> str:
-    """Return the PSI to the window before and its adjusted p-value, bold where both are beyond their limits."""
-    if np.isnan(score["psi_to_previous"]):
-        return "n/a"
-    shown = f"{score['psi_to_previous']:.4f} ({score['adjusted_to_previous']:.3f})"
-    return f"<b>{shown}</b>" if score["changed"] else shown
-
-
-def _spread(scores: pd.DataFrame) -> str:
-    """Draw the values of the features that moved most in the newest window, over those of the reference."""
-    newest = scores[scores["first"] == scores["first"].max()]
-    ranked = newest.sort_values(["beyond", "psi"], ascending=False).head(_DRAWN)
-    charts = "".join(
-        draw_shares(
-            f"{score['feature']}{' (other than the reference)' if score['beyond'] else ''}",
-            *(np.asarray(score[name], dtype=np.float64).tolist() for name in ("edges", "share_in_reference", "share")),
-        )
-        for score in ranked.to_dict("records")
-    )
-    first, last = str(newest["first"].iloc[0])[:10], str(newest["last"].iloc[0])[:10]
-    return (
-        f"<p class=soft><span class=key>share of the rides of {first} to {last}</span>, by deciles of the <span "
-        f"class='key past'>reference</span>; the {len(ranked)} that moved most</p><div class=grid-of>{charts}</div>"
-    )
-
-
-def _separation(scores: pd.DataFrame) -> str:
-    auc = find_separation(scores)
-    if auc is None:
-        return ""
-    return (
-        f"<p>A small classifier tells the rides of the newest window from those of the reference, by all features "
-        f"together and on days that it has not seen, with an AUC of <b>{auc:.2f}</b> (0.5: not at all; 1: always).</p>"
     )
 
 

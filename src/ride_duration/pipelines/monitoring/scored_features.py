@@ -15,8 +15,10 @@ from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.batch_scoring.scored_level import select_raw
 from ride_duration.pipelines.batch_scoring.scoring import partition_of
 from ride_duration.pipelines.batch_scoring.streams import batches_of
+from ride_duration.pipelines.monitoring.feature_profiles import Profiles, add_rides, make_profiles
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.stats.binning import count_by_day, find_bins
+from ride_duration.stats.seen_values import SeenValues
 from ride_duration.trips.features import METERED
 from ride_duration.trips.records import DURATION
 
@@ -28,10 +30,11 @@ def count_rides(
     scored_trips: dict[str, Callable[[], ir.Table]],
     package: ModelPackage,
     edges: Mapping[str, NDArray[np.float64]],
+    seen: Mapping[str, SeenValues],
     days: NDArray[np.datetime64],
     version: int,
     monitoring: Monitoring,
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]]:
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]], Profiles]:
     """Count the rides of the days by day and bin of each feature, and keep the values of some.
 
     Answers are counted of the version alone that is looked at. Rides whose duration is known and out of range are left
@@ -41,14 +44,16 @@ def count_rides(
         scored_trips: For each partition, a function that opens it as a table.
         package: That makes features.
         edges: Inner edges of the bins of each feature.
+        seen: Values that each feature has in the reference.
         days: All days that are counted (n,).
         version: Whose answers are counted.
         monitoring: Says which taxis.
 
     Returns:
         Rides of each feature by day and bin (n, bins); and of some rides of each feature the number of the day, and the
-        value, by batch.
+        value, by batch; and the profiles of the days.
     """
+    profiles = make_profiles(len(days))
     counts = {name: np.zeros((len(days), len(inner) + 2)) for name, inner in edges.items()}
     values: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {name: [] for name in counts}
     recorded: set[str] = set()
@@ -64,9 +69,10 @@ def count_rides(
             bins = find_bins(numbers, edges[name])
             counts[name] += count_by_day(day[chosen], bins, len(days), len(edges[name]) + 2)
             values[name].append((day[chosen][::stride], numbers[::stride]))
+            add_rides(profiles, seen, name, day[chosen], numbers, rides["hour"].to_numpy(dtype=np.float64)[chosen])
             if name not in ANSWERS or not np.isnan(numbers).all():
                 recorded.add(name)
-    return {name: counts[name] for name in counts if name in recorded}, values
+    return {name: counts[name] for name in counts if name in recorded}, values, profiles
 
 
 def _read_rides(

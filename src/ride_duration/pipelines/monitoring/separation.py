@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+
+from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.store.queries.sampled_answers import SampledAnswers
+from ride_duration.trips.features import FEATURES, METERED
 
 #: Rides that are looked at, half of them from each side, at most.
 MOST_ROWS = 20_000
 
 _FOLDS, _SEED = 5, 1
+
+
+def take_logged_rides(
+    answers: Mapping[str, SampledAnswers], package: ModelPackage, days: NDArray[np.datetime64], left_out: Iterable[str]
+) -> pd.DataFrame | None:
+    """Return rides of the log as `measure_separation` takes them: of those that are drawn to be scored again.
+
+    What only the meter knows is left out: some requests bring a distance, and others do not. A ride that champion and
+    shadow have answered counts once.
+
+    Args:
+        answers: By day, drawn from the log.
+        package: That makes features.
+        days: Those that are compared (n,).
+        left_out: Features that are not compared.
+
+    Returns:
+        `day` and features; None where no ride was drawn.
+    """
+    tables, unused = [], {*METERED, *left_out}
+    for day in days:
+        if (drawn := answers.get(str(day))) is None or not len(drawn.duration):
+            continue
+        nothing = np.full(len(drawn.duration), np.nan)
+        columns = package.columns(Rides(drawn.pickup_zone, drawn.dropoff_zone, drawn.wall_clock, nothing))
+        kept = {name: values for name, values in columns.items() if name in FEATURES and name not in unused}
+        same = pd.DataFrame({"when": drawn.wall_clock, "from": drawn.pickup_zone, "to": drawn.dropoff_zone})
+        tables.append(pd.DataFrame({"day": np.full(len(nothing), day)} | kept)[~same.duplicated().to_numpy()])
+    return pd.concat(tables, ignore_index=True) if tables else None
 
 
 def measure_separation(reference: pd.DataFrame, current: pd.DataFrame) -> float:

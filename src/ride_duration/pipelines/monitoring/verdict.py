@@ -103,7 +103,7 @@ def decide(
     if moved_since := _find_movement(days, usable, thresholds, accepted_since):
         return Verdict(Finding.WATCH, Cause.LEVEL, (moved_since, *reasons), gain, tuple(parts))
     if drifted:
-        changed = f"other rides than in the reference: {', '.join(drifted)}"
+        changed = f"data drift: {', '.join(drifted)}"
         return Verdict(Finding.WATCH, Cause.DATA if missing else Cause.MIX, (changed, *reasons), gain, tuple(parts))
     return Verdict(Finding.OK, Cause.NONE, reasons, gain, tuple(parts))
 

@@ -48,20 +48,27 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
         *([f"Compared {describe_acceptance(verdict['accepted'])}"] if verdict.get("accepted") else []),
         "",
         f"{'':<34}{'':>9}{'95 % by days':>18}",
-        *(_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None),
+        *_lines(figures),
     ]
+    for moment, beside in verdict.get("moments", {}).items():  # former programs: one moment alone
+        if moment != verdict["moment"]:
+            lines += [f"Answers {moment.replace('_', ' ')}, {beside['rides']:,} rides:", *_lines(beside)]
+    if verdict.get("expected"):
+        lines.append(describe_estimate(verdict["expected"]))
     if label_figures:
         lines.append(describe_labels(label_figures))
+        if gaps := label_figures.get("not_at_random"):  # of a former program: not known
+            lines.append(f"{gaps}.")
     lines += [f"Scored again: {describe_version(one)}" for one in verdict.get("probed", ()) if one["probed"]]
     if verdict.get("marked"):  # former programs knew none
         lines += ["Left out:", *(f"  {sentence}" for sentence in verdict["marked"])]
     if verdict["incidents"]:
         lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
-    lines.append(f"Other rides than in the reference: {', '.join(verdict['drifted']) or 'no'}")
+    lines.append(f"Data drift: {describe_drift(verdict)}")
     if verdict["separation"] is not None:
         auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
-        lines.append(f"A classifier tells the last week's rides from the reference's with an AUC of {auc}")
-    lines += [f"Not looked at: {what}" for what in verdict["missing"]]
+        lines.append(f"A classifier separates the last week's rides from the reference's with an AUC of {auc}")
+    lines += [f"Not evaluated: {what}" for what in verdict["missing"]]
     place = f"The days, slices and features behind this are in {verdict['report']}."
     return "\n".join([*lines, "", f"Next: {verdict['next']}.", place])
 
@@ -73,16 +80,40 @@ def describe_labels(figures: dict[str, Any]) -> str:
     if incomplete := figures.get("incomplete"):  # of a former program: not known
         days += f", {incomplete} incomplete"
     if figures["delay_p50"] is None:
-        return f"Reports: of {known} of {figures['rides']:,} rides; {days}"
-    delays = ", ".join(f"{figures[f'delay_p{q}']:g} h (p{q})" for q in (50, 95, 99))
+        return f"Labels: {known} of {figures['rides']:,} rides; {days}"
+    delays = ", ".join(f"p{q} <= {figures[f'delay_p{q}']:g} h" for q in (50, 95, 99))
     return (
-        f"Reports: of {known} of {figures['rides']:,} rides, at most {delays} after the drop-off; doubled "
-        f"{figures['doubled'] or 0:.1%}, corrected {figures['corrected'] or 0:.1%}; {days} (final "
-        f"{figures['patience']:g} h after their end)"
+        f"Labels: {known} of {figures['rides']:,} rides; doubled {figures['doubled'] or 0:.1%}, corrected "
+        f"{figures['corrected'] or 0:.1%}; {days} (final {figures['patience']:g} h after their end)\n"
+        f"Label delay after the drop-off: {delays}"
     )
 
 
-def _line(name: str, value: float, low: float | None, high: float | None) -> str:
+def describe_drift(verdict: dict[str, Any]) -> str:
+    """Name the features whose distribution has changed, and in how many weeks they must differ; or none."""
+    windows = verdict.get("drifted_in")  # of a former program: not known
+    return f"{', '.join(verdict['drifted'])}{f' ({windows})' if windows else ''}" if verdict["drifted"] else "none"
+
+
+def describe_estimate(expected: dict[str, Any]) -> str:
+    """Say what the package expects of rides whose actual duration is not reported.
+
+    Args:
+        expected: `rides`, how many, and `rmse` with its bounds.
+    """
+    value, low, high = expected["rmse"]
+    bounds = "" if low is None else f" ({low:.3f} to {high:.3f})"
+    return (
+        f"Estimate: RMSE {value:.3f} min{bounds} for {expected['rides']:,} rides without a reported duration, by the "
+        "package's error model. It cannot see concept drift: rides of the same kind that take longer than before."
+    )
+
+
+def _lines(figures: dict[str, list[float | None]]) -> list[str]:
+    return [_line(name, *figures[key]) for key, name in NAMES.items() if figures.get(key, [None])[0] is not None]
+
+
+def _line(name: str, value: float | None, low: float | None, high: float | None) -> str:
     share = name in {NAMES[key] for key in SHARES}
     shown = [f"{number:.1%}" if share else f"{number:.3f}" for number in (value, low, high) if number is not None]
     return f"{name:<34}{shown[0]:>9}{' to '.join(shown[1:]):>18}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ride_duration.model_package.reference import ANSWERS
 from ride_duration.pipelines.monitoring.acceptance import (
@@ -18,10 +19,10 @@ from ride_duration.pipelines.monitoring.acceptance import (
     to_entry,
 )
 from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
-from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days, select_lacking
+from ride_duration.pipelines.monitoring.daily_sums import ALL, select_days
 from ride_duration.pipelines.monitoring.drift import find_drifted
 from ride_duration.pipelines.monitoring.evaluated import Evaluated
-from ride_duration.pipelines.monitoring.evidence import DailySums, Numbers
+from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incident_days import (
     SKEW,
     describe_incidents,
@@ -31,22 +32,29 @@ from ride_duration.pipelines.monitoring.incident_days import (
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.pipelines.monitoring.skew import describe_probe
 from ride_duration.pipelines.monitoring.verdict import decide
-from ride_duration.stats.day_bounds import bound_ratio
-from ride_duration.store.monitoring import DecisionRow, Evidence, Finding
+from ride_duration.pipelines.monitoring.window_figures import (
+    estimate_error,
+    measure,
+    measure_moments,
+    round_known,
+)
+from ride_duration.store.monitoring import DayState, DecisionRow, Evidence, Finding
+from ride_duration.store.variant import Variant
 from ride_duration.trips.features import FEATURES
 
-#: What to do where the service does not answer as its package does.
+#: What to do where the service does not answer as its package does; `env` is the option that names the environment.
 _NEXT_OF_SKEW = (
     "find what differs between the service and this package (other libraries, another registry, changed rows of the "
-    "log): `kedro models list` and the service's GET /models show versions, same --env"
+    "log): `kedro models list{env}` and the service's GET /models show versions"
 )
 
 #: What to do about each finding.
 _NEXT = {
     Finding.OK: "nothing to do; look again when the next days are known",
     Finding.WATCH: "look again in a week; the report shows what moved",
-    Finding.RETRAIN: "train on newer months: `kedro run --params=train_data=MONTHS,val_data=MONTH`, same --env",
-    Finding.INCIDENT: "find what broke (meters, a source, a blizzard); `kedro monitor mark DAY..DAY` leaves days out",
+    Finding.RETRAIN: "train on newer months: `kedro run{env} --params=train_data=MONTHS,val_data=MONTH`",
+    Finding.INCIDENT: "find what broke (meters, a source, a blizzard); `kedro monitor mark DAY..DAY{env} --by WHO "
+    "--why REASON` leaves days out",
     Finding.INSUFFICIENT: "wait for more actual durations, or score more months",
 }
 
@@ -75,7 +83,8 @@ def evaluate_window(
         bounds; `drifted` features, and the `separation` of all of them together; `incidents`, days, and what broke on
         them, `broken`; days that people have `marked`; `probed`, what was scored again of each version; `accepted`,
         what the days are compared with, and `offer`, what could be accepted now, each None where there is nothing;
-        `missing`, what could not be looked at; the page about it, `report`.
+        `missing`, what could not be evaluated; the page about it, `report`. Of rides without a report, what is
+        `expected`; the main figures of both `moments`; and `drifted_in`, in how many weeks a feature must differ.
     """
     version, moment = evaluated.version, evaluated.moment
     missing = []
@@ -116,6 +125,8 @@ def evaluate_window(
         missing.append(f"{describe_days(days.day[lacking])}: fewer actual durations than usual are reported")
     if drift_scores.empty and not days.rides[-monitoring.drift_limits.window_days :].any():
         missing.append(f"drift: no rides in the last {monitoring.drift_limits.window_days} days")
+    elif drift_scores.empty and incidents[-monitoring.drift_limits.window_days :].mean() >= 0.5:
+        missing.append("drift: too few of the last days are without an incident")
     elif drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
@@ -136,21 +147,40 @@ def evaluate_window(
         if not one["probed"]
     ]
     skewed = verdict.finding == Finding.INCIDENT and any(incident.kind == SKEW for incident in broken)
+    next_step = _NEXT_OF_SKEW if skewed else _NEXT[verdict.finding]
     return {
         "official": official, "exploratory": monitoring.why_exploratory,
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
-        "gain": round(verdict.gain, 4), "next": _NEXT_OF_SKEW if skewed else _NEXT[verdict.finding],
+        "gain": round(verdict.gain, 4), "next": next_step.format(env=monitoring.env_option),
         "probed": probed, "accepted": to_entry(accepted[-1]) if accepted else None,
         "offer": None if offer is None else offer | {"evidence": str(evidence), "moment": moment},
         "window": monitoring.window, "evidence": str(evidence),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
         "version": version, "moment": moment, "first": str(answered[0]), "last": str(answered[-1]),
         "figures": measure(days.select(counted)) | {"labelled": [_find_labelled_share(days, label_figures)] * 3},
-        "drifted": drifted, "separation": find_separation(drift_scores),
+        "expected": estimate_error(daily_sums, monitoring, version, moment),
+        "moments": measure_moments(daily_sums, monitoring, version),
+        "drifted": drifted, "drifted_in": monitoring.drift_limits.rule,
+        "separation": find_separation(drift_scores),
         "incidents": [str(day) for day in days.day[incidents]],
         "broken": describe_incidents(broken), "marked": describe_marks(monitoring, monitoring.first_day),
         "missing": missing, "report": monitoring.report,
     }  # fmt: skip
+
+
+def select_lacking(rows: pd.DataFrame, version: int, first: str, last: str, least: float) -> NDArray[np.bool_]:
+    """Return for which days (n,) from first to last fewer actual durations are reported than usual, and time is over.
+
+    Args:
+        rows: Of `sum_days`.
+        version: That was champion.
+        first: The first day.
+        last: The last day.
+        least: Days with fewer rides are left out.
+    """
+    chosen = rows[(rows["version"] == version) & (rows["slice"] == ALL) & (rows["variant"] == Variant.CHAMPION)]
+    rides = chosen[chosen["state"] == DayState.INCOMPLETE].groupby("day")["rides"].sum()
+    return np.asarray(pd.date_range(first, last, freq="D").isin(rides[rides >= least].index))
 
 
 def _find_labelled_share(days: DailySums, label_figures: dict[str, Any] | None) -> float | None:
@@ -159,7 +189,7 @@ def _find_labelled_share(days: DailySums, label_figures: dict[str, Any] | None) 
         share: float | None = label_figures["labelled"]
         return share
     rides = days.rides.sum()
-    return _rounded(days.labelled.sum() / rides) if rides else None
+    return round_known(days.labelled.sum() / rides) if rides else None
 
 
 def describe_days(days: np.ndarray) -> str:
@@ -173,39 +203,6 @@ def select_window(
 ) -> DailySums:
     """Return the days of the window."""
     return select_days(daily_sums, version, moment, monitoring.first_day, monitoring.last_day, slice_)
-
-
-def measure(days: DailySums) -> dict[str, list[float | None]]:
-    """Return the figures of some days, each as [value, lower, upper bound (95 %, by correlated days)].
-
-    None stands for what is not known; there are no bounds for fewer than seven days.
-    """
-    return {name: _measure_ratio(*figure(days)) for name, figure in _FIGURES.items()} if len(days.day) else {}
-
-
-def _measure_ratio(numerator: Numbers, denominator: Numbers, kind: str = "ratio") -> list[float | None]:
-    """Return a ratio of sums of days (n,) with its bounds: of a `root`, of a `share`, or as it is."""
-    below = float(denominator.sum())
-    values = np.array([numerator.sum() / below if below > 0 else np.nan, *bound_ratio(numerator, denominator)])
-    if kind == "root":
-        values = np.sqrt(np.maximum(values, 0.0))
-    elif kind == "share":
-        values = np.clip(values, 0.0, 1.0)
-    return [_rounded(value) for value in values.tolist()]
-
-
-#: Of days, what is divided by what, and of which kind the ratio is.
-_FIGURES: dict[str, Callable[[DailySums], tuple[Any, ...]]] = {
-    "rmse": lambda days: (days.squared, days.labelled, "root"),
-    "expected_rmse": lambda days: (days.expected, days.labelled, "root"),
-    "error_ratio": lambda days: (days.squared, days.expected, "root"),
-    "mae": lambda days: (days.absolute, days.labelled),
-    "bias": lambda days: (days.predicted - days.actual, days.labelled),
-    "level": lambda days: (days.actual, days.predicted),
-    "coverage": lambda days: (days.covered, days.labelled, "share"),
-    "width": lambda days: (days.width, days.labelled),
-    "within_5_minutes": lambda days: (days.within_5, days.labelled, "share"),
-}
 
 
 def find_separation(drift_scores: pd.DataFrame) -> float | None:
@@ -226,7 +223,3 @@ def _find_year_before(rows: pd.DataFrame, moment: str, evaluated: int, monitorin
     if version == evaluated:  # what is old now was not fresh then
         return None
     return select_days(rows, version, moment, first, last)
-
-
-def _rounded(number: float) -> float | None:
-    return None if np.isnan(number) else round(float(number), 4)

@@ -88,7 +88,7 @@ def replace_days(
         ]
         if evidence is Evidence.LOG:
             labels = [] if day.labels is None else [_with_json(day.labels, "delays", "hours")]
-            features = [_with_json(row, "counts", "quantiles") for row in day.features]
+            features = [_with_json(row, "counts", "quantiles", "hours") for row in day.features]
             rows += [(monitoring_labels, {}, labels), (monitoring_features, {}, features)]
         with begin_writing(engine) as connection:
             exclude_others(connection)
@@ -143,7 +143,7 @@ def read_labels(connection: Connection, model: str, first: str = "", last: str =
 def load_features(
     engine: Engine, model: str, version: int, first: str = "", last: str = "9999"
 ) -> list[dict[str, Any]]:
-    """Return the rows of `monitoring_features` of a version, `counts` and `quantiles` as lists."""
+    """Return the rows of `monitoring_features` of a version, `counts`, `quantiles` and `hours` as lists."""
     with describe_failures(engine), engine.connect() as connection:
         return read_features(connection, model, version, first, last)
 
@@ -160,7 +160,7 @@ def read_features(
     if version is not None:
         wanted.append(table.c.version == version)
     order = (table.c.version, table.c.day, table.c.feature)
-    return _read(connection, select(table).where(*wanted).order_by(*order), "counts", "quantiles")
+    return _read(connection, select(table).where(*wanted).order_by(*order), "counts", "quantiles", "hours")
 
 
 def set_states(engine: Engine, model: str, states: dict[str, DayState]) -> None:
@@ -178,9 +178,9 @@ def set_states(engine: Engine, model: str, states: dict[str, DayState]) -> None:
 
 
 def _with_json(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: json.dumps(row[name]) for name in names}
+    return row | {name: None if row.get(name) is None else json.dumps(row[name]) for name in names}
 
 
 def _read(connection: Connection, question: Any, *lists: str) -> list[dict[str, Any]]:
     rows = [dict(row) for row in connection.execute(question).mappings()]
-    return [row | {name: json.loads(row[name]) for name in lists} for row in rows]
+    return [row | {name: None if row[name] is None else json.loads(row[name]) for name in lists} for row in rows]
