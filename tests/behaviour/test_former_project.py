@@ -154,6 +154,6 @@ def test_its_scored_month_is_monitored(former: Project, tmp_path: Path) -> None:
     assert verdict["figures"]["coverage"][0] == pytest.approx(0.9, abs=0.03)
     assert verdict["figures"]["rmse"][0] == pytest.approx(5.5, abs=0.5)
     for missing in (*NOT_IN_THE_PACKAGE, "answers at request time: there are none of version 1"):
-        assert f"Not looked at: {missing}" in said
+        assert f"Not evaluated: {missing}" in said
     page = project.data("08_reporting/monitoring_report.html").read_text()
     assert "answers at request time: there are none of version 1" in page
