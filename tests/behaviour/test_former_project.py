@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from ride_duration.registry import Registry
+from ride_duration.store.log_records import ActualRecord
 from tests.conftest import Project
 from tests.registry.store import SETTINGS
 from tests.support.former_project import open_former_project
 from tests.support.serving.service import Running
+from tests.support.store.former_writer import FormerService
 
 MODEL = "ride-duration-green-simulated"
 LOG = "serving/predictions.db"
@@ -104,3 +106,54 @@ def test_service_goes_on_with_log_journal_and_rollout(former: Project, tmp_path:
     decided = project.kedro("models", "promote", "2", "--by", "Ana", "--why", "back again", "--env", "test")
     assert decided.code == 0, decided.err
     assert [entry["version"] for entry in read_json(project, "models", "history")] == [1, 2, 1, 2]
+
+
+def monitor(project: Project, window: str) -> tuple[str, dict[str, Any]]:
+    """What a run says, and its verdict; 60 rides are too few to decide on, with wild levels."""
+    limits = {"min_days": 12, "min_rides": 40, "min_rides_of_a_day": 1, "incident_level": 9}
+    few = ",".join(f"verdict_thresholds.{name}={value}" for name, value in limits.items())
+    ended = project.kedro("monitor", "run", "--env=test", f"--window={window}", f"--params={few}")
+    assert ended.code == 0, ended.err
+    return ended.out, json.loads(project.data("08_reporting/verdict.json").read_text())
+
+
+NOT_IN_THE_PACKAGE = ["drift: ", "expected error: "]
+
+
+def test_its_log_is_monitored_while_its_service_goes_on_writing(former: Project, tmp_path: Path) -> None:
+    """Its champion has neither reference nor error model, and answered with distances that contradict the zones."""
+    project = Project.copy_of(former, tmp_path / "project")
+    reports = [[ActualRecord(f"late-{number}", f"ride-{number}", 1.8e9, 8.0 + number % 11)] for number in range(40, 60)]
+    again = [[ActualRecord(f"again-{number}", f"ride-{number % 60}", 1.8e9, 9.0)] for number in range(200)]
+    with FormerService(f"sqlite:///{project.data(LOG)}", [*reports, *again]) as service:
+        assert service.is_half_done.wait(60)
+        service.go_on.set()
+        monitor(project, "2021-03-01..2021-03-28")
+    assert service.written == len(reports) + len(again)
+    said, verdict = monitor(project, "2021-03-01..2021-03-28")
+    assert (verdict["version"], verdict["evidence"], verdict["incidents"]) == (1, "log", [])
+    assert select(project, "SELECT sum(reports) FROM monitoring_labels") == [(40 + len(reports) + len(again),)]
+    rides = select(project, "SELECT avg(coalesce(trip_distance, 0) > 0) FROM predictions WHERE variant = 'champion'")
+    assert rides == [(0.5,)]
+    assert verdict["figures"]["labelled"][0] == 1.0
+    assert 0.2 < verdict["figures"]["level"][0] < 1.0  # made-up durations
+    assert 0.0 < verdict["figures"]["coverage"][0] < 1.0
+    assert verdict["figures"]["rmse"][0] > 5
+    assert [one for name in NOT_IN_THE_PACKAGE for one in verdict["missing"] if one.startswith(name)] == verdict[
+        "missing"
+    ]
+    for version in (1, 4):
+        assert f"answers of version {version} agree with its package" in said
+
+
+def test_its_scored_month_is_monitored(former: Project, tmp_path: Path) -> None:
+    project = Project.copy_of(former, tmp_path / "project")
+    said, verdict = monitor(project, "2021-03")
+    assert (verdict["version"], verdict["evidence"], verdict["verdict"]) == (1, "scored", "ok")
+    assert verdict["figures"]["level"][0] == pytest.approx(1.0, abs=0.05)
+    assert verdict["figures"]["coverage"][0] == pytest.approx(0.9, abs=0.03)
+    assert verdict["figures"]["rmse"][0] == pytest.approx(5.5, abs=0.5)
+    for missing in (*NOT_IN_THE_PACKAGE, "answers at request time: there are none of version 1"):
+        assert f"Not evaluated: {missing}" in said
+    page = project.data("08_reporting/monitoring_report.html").read_text()
+    assert "answers at request time: there are none of version 1" in page

@@ -52,6 +52,7 @@ def refuse(project: Project, *options: str, env: str = "test", written: str = ""
         ("2021-13", "'2021-13' does not name months; write one as 2021-01"),
         ("2021-03..2021-02", "'2021-03..2021-02' ends before it begins"),
         ("2021-02-30", "'2021-02-30' names a day that is not in the calendar"),
+        ("0001-01-01..9999-12-31", "'0001-01-01..9999-12-31' begins before 2009-01, the first month that the TLC has"),
         ("last_0d", "'last_0d' does not name months"),
         ("last_28", "write last_28d, or days as 2021-03-01..2021-03-28"),
         ("last 28d", "'last 28d' does not name months"),

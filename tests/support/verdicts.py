@@ -28,7 +28,7 @@ def write_verdict(
     level = changes.pop("level", 1.02)
     days = [LAST - timedelta(days=back) for back in reversed(range(35))]
     replace_days(engine, model, Evidence.LOG, [_day(str(day), level) for day in days], at)
-    replace_scores(engine, model, Evidence.LOG, [_score(psi, feature) for feature, psi in DRIFT.items()], at)
+    replace_scores(engine, model, Evidence.LOG, [make_score(psi, feature) for feature, psi in DRIFT.items()], at)
     if finding == "incident":
         replace_incident_days(
             engine, model, str(LAST), str(LAST), "monitoring", [IncidentDay(str(LAST), "level", "", at, "monitoring")]
@@ -48,18 +48,24 @@ def write_verdict(
 DRIFT = {"hour": 0.03, "trip_distance": 0.01}
 
 
-def _day(day: str, level: float) -> DayEvidence:
-    sums = {
+def make_day_sums(level: float) -> dict[str, Any]:
+    """The sums of all rides of a day."""
+    return {
         "version": 1, "variant": "champion", "moment": "at_request_time", "slice": "all", "rides": 1000.0,
         "labelled": 950.0, "actual": 9500.0 * level, "predicted": 9500.0, "absolute": 1000.0, "squared": 20000.0,
         "product": 1e5, "actual_squared": 1e5, "predicted_squared": 1e5, "expected": 20000.0, "covered": 855.0,
         "width": 9500.0, "within_5": 800.0,
     }  # fmt: skip
+
+
+def _day(day: str, level: float) -> DayEvidence:
+    sums = make_day_sums(level)
     other = sums | {"slice": "airport", "actual": 1.0}
     return DayEvidence(day, [sums, other])
 
 
-def _score(psi: float, feature: str) -> dict[str, Any]:
+def make_score(psi: float, feature: str) -> dict[str, Any]:
+    """A score of the last week."""
     return {
         "version": 1, "first": str(LAST - timedelta(days=6)), "last": str(LAST), "slice": "all", "feature": feature,
         "statistic": "psi", "value": psi, "p_value": 0.5, "adjusted": 1.0,

@@ -125,13 +125,13 @@ def read_until(given: str, now: float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def describe_undeliverable(env: str | None) -> str:
+def describe_undeliverable(env: str | None, params: dict[str, Any]) -> str:
     """Return a sentence about alerts that were given up within the last week; empty if there are none, or no store.
 
     Raises:
         RideDurationError: The store cannot be reached.
     """
-    settings = service_settings(env, {}, {})
+    settings = service_settings(env, params, {})
     from ride_duration.alerting.decisions import list_alerts
 
     try:

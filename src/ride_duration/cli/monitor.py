@@ -10,7 +10,7 @@ import click
 
 from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable, silence
 from ride_duration.cli.calibrate import calibrate
-from ride_duration.cli.context import load_context, load_dataset, read_values, traceback_option
+from ride_duration.cli.context import chosen, load_context, load_dataset, read_values, split_params, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.inject import inject
 from ride_duration.cli.marks import mark
@@ -39,6 +39,7 @@ _STATUS_EXAMPLES = """\b
 Examples:
   kedro monitor status
   kedro monitor status --env tlc --exit-code
+  kedro monitor status --params=taxi_type=yellow
 """
 
 _HISTORY_EXAMPLES = """\b
@@ -76,38 +77,37 @@ def run(window: str | None, params: str, env: str | None, exit_code: bool, trace
     options = ["--pipelines=monitoring", *(["--env", env] if env else []), *([f"--params={given}"] if given else [])]
     run_pipelines.main([*options, *(["--traceback"] if traceback else [])], prog_name="run", standalone_mode=False)
     if exit_code:
-        _end(env, traceback)
+        context = click.get_current_context()
+        _end(env, split_params(context, context.command.params[0], given), traceback)
 
 
 @monitor.command(epilog=_STATUS_EXAMPLES)
-@click.option("--env", "-e", default=None, help="Environment whose verdict is meant.")
 @_exit_code_option
-@traceback_option
-def status(env: str | None, exit_code: bool, traceback: bool) -> None:
+@chosen
+def status(env: str | None, params: dict[str, Any], exit_code: bool, traceback: bool) -> None:
     """Show the newest verdict again."""
     with report_errors(traceback):
-        context = load_context(env)
+        context = load_context(env, params)
         verdict = _load_verdict(context)
         from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 
         click.echo(summarise_verdict(verdict, verdict.get("labels")))
         if note := _describe_pending(context):
             click.echo(printable(note))
-        if undeliverable := describe_undeliverable(env):
+        if undeliverable := describe_undeliverable(env, params):
             click.echo(undeliverable)
     if exit_code:
         raise SystemExit(EXIT_CODES[verdict["verdict"]])
 
 
 @monitor.command(epilog=_HISTORY_EXAMPLES)
-@click.option("--env", "-e", default=None, help="Environment whose verdicts are meant.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many, at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts; times are UTC.")
-@traceback_option
-def history(env: str | None, limit: int, as_json: bool, traceback: bool) -> None:
+@chosen
+def history(env: str | None, params: dict[str, Any], limit: int, as_json: bool, traceback: bool) -> None:
     """List the verdicts that the store keeps, the newest first."""
     with report_errors(traceback):
-        verdicts = load_dataset(load_context(env), "conclusion")[:limit]
+        verdicts = load_dataset(load_context(env, params), "conclusion")[:limit]
         if as_json:
             click.echo(json.dumps([_to_entry(verdict) for verdict in verdicts], indent=2))
             return
@@ -190,7 +190,7 @@ def _describe_pending(context: KedroContext) -> str:
     return f"The next official verdict compares {describe_acceptance(entry)}."
 
 
-def _end(env: str | None, traceback: bool) -> None:
+def _end(env: str | None, params: dict[str, Any], traceback: bool) -> None:
     with report_errors(traceback):
-        verdict = _load_verdict(load_context(env))["verdict"]
+        verdict = _load_verdict(load_context(env, params))["verdict"]
     raise SystemExit(EXIT_CODES[verdict])

@@ -113,7 +113,10 @@ class DayStatesDataset(OfStore, AbstractDataset["dict[str, DayState]", "dict[str
 
 
 class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]):
-    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts."""
+    """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts.
+
+    Saved in one transaction: a run that is interrupted leaves all of it, or nothing.
+    """
 
     def save(self, data: Conclusion) -> None:
         import msgspec
@@ -122,6 +125,7 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
             Evidence,
             IncidentDay,
             add_verdict,
+            begin_writing,
             replace_days,
             replace_incident_days,
             replace_scores,
@@ -129,12 +133,14 @@ class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]
 
         store, evidence = self._store, data.verdict.evidence
         engine, model, now = store.engine, store.model, data.verdict.computed_at
-        replace_days(engine, model, Evidence.SCORED, data.scored_days, now)
-        replace_scores(engine, model, evidence, data.scores, now)
-        if data.incidents is not None:
-            incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
-            replace_incident_days(engine, model, *data.window, _FOUND_BY, incidents)
-        add_verdict(engine, msgspec.structs.replace(data.verdict, model=model))
+        scored_days = tuple(data.scored_days)  # computed before the store is locked
+        with begin_writing(engine) as transaction:
+            replace_days(transaction, model, Evidence.SCORED, scored_days, now)
+            replace_scores(transaction, model, evidence, data.scores, now)
+            if data.incidents is not None:
+                incidents = [IncidentDay(*incident, now, _FOUND_BY) for incident in data.incidents]
+                replace_incident_days(transaction, model, *data.window, _FOUND_BY, incidents)
+            add_verdict(transaction, msgspec.structs.replace(data.verdict, model=model))
 
     def load(self) -> list[VerdictRow]:
         return self._store.load_verdicts()

@@ -14,7 +14,7 @@ from ride_duration.trips.months import parse_months
 from ride_duration.trips.records import TaxiType, find_taxi_type
 
 #: The TLC publishes trip records from this month on.
-_FIRST = "2009-01"
+FIRST_MONTH = "2009-01"
 
 
 class Parameters(BaseModel):
@@ -85,8 +85,8 @@ def month_problems(text: str) -> list[str]:
         months = parse_months(text)
     except RideDurationError as error:
         return [str(error)]
-    if months[0] < _FIRST:
-        return [f"{months[0]} lies before {_FIRST}, the first month that the TLC has published"]
+    if months[0] < FIRST_MONTH:
+        return [f"{months[0]} lies before {FIRST_MONTH}, the first month that the TLC has published"]
     if months[-1] > f"{(today := local_time()):%Y-%m}":
         return [f"{months[-1]} has not begun (today is {today:%Y-%m-%d}); name a month of the past"]
     return []

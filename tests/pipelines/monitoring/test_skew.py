@@ -14,17 +14,19 @@ import pytest
 from sqlalchemy import text
 
 from ride_duration.datasets.monitored_store import MonitoredStore
-from ride_duration.model_package import ModelPackage, SingleRides
+from ride_duration.model_package import ModelPackage, Rides, SingleRides
 from ride_duration.model_package.package import Answers
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
 from ride_duration.pipelines.monitoring.logged_evidence import note_day_states, read_logged_evidence
 from ride_duration.pipelines.monitoring.report import write_report
-from ride_duration.pipelines.monitoring.skew import join_probe, probe_skew
+from ride_duration.pipelines.monitoring.skew import compute_differences, join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import set_states
+from ride_duration.store.queries.sampled_answers import SampledAnswers
+from ride_duration.trips.features import HALF_ZONE
 from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT
 from tests.support.logged_rides import LogWriter, open_store, run_increment
 from tests.support.monitoring import find_verdict, monitored, partitions, scored_month
@@ -163,3 +165,35 @@ def test_scored_months_have_no_log_to_be_probed(store: MonitoredStore) -> None:
     probed = probe_skew(read_logged_evidence(store, asked), {}, asked)
     assert probed.empty
     assert join_probe(sums, probed).equals(sums)
+
+
+def test_what_an_earlier_release_answered_with_the_package_is_no_skew(store: MonitoredStore) -> None:
+    """It used distances that contradict the zones, and did not limit answers: both are told from a wrong answer."""
+    served = package()
+    ends, miles = (132, 230), 0.1  # from JFK to Times Square
+    rides = Rides(*(np.full(3, zone, dtype=float) for zone in ends), np.repeat(WHEN, 3), np.full(3, miles))
+    columns = served.columns(rides)
+    assert np.isnan(columns["trip_distance"]).all()
+    used = {"trip_distance": rides.trip_distance, "detour": miles / (columns["straight_distance"] + HALF_ZONE)}
+    without, with_it = (served.answer_columns(columns | changed, intervals=False).duration[0] for changed in ({}, used))
+    assert abs(with_it - without) > 0.1
+    logged = SampledAnswers(
+        rides.pickup_datetime, rides.pickup_zone, rides.dropoff_zone, rides.trip_distance,
+        np.array([without, with_it, with_it + 0.01]), np.ones(3, dtype=np.int64),
+    )  # fmt: skip
+    assert compute_differences(logged, served) == pytest.approx([0, 0, 0.01], abs=1e-5)
+
+    slow = Slow(served.contents)
+    many = logged._replace(trip_distance=np.full(3, np.nan), duration=np.array([90.0, 60.0, 59.0]))
+    assert compute_differences(many, slow) == pytest.approx([0, 0, 1])
+
+
+WHEN = np.datetime64("2021-02-01T17:30:00", "s")
+
+
+class Slow(ModelPackage):
+    """A package that finds every ride to take 90 minutes, before answers are limited."""
+
+    def estimate_columns(self, columns: dict[str, Any], *, intervals: bool = True) -> Answers:
+        answers = super().estimate_columns(columns, intervals=intervals)
+        return answers._replace(duration=np.full_like(answers.duration, 90.0))

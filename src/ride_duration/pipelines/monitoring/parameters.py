@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from ride_duration.pipelines.monitoring.limits import DriftLimits, IncidentLimits, LogLimits, SkewLimits, Thresholds
-from ride_duration.pipelines.parameters import Parameters, TripSource, month_problems
+from ride_duration.pipelines.parameters import FIRST_MONTH, Parameters, TripSource, month_problems
 from ride_duration.trips.clock import find_day
 from ride_duration.trips.months import parse_months
 
@@ -211,7 +211,10 @@ def _find_window_problems(window: str) -> list[str]:
             first, last = np.datetime64(match[1], "D"), np.datetime64(match[2] or match[1], "D")
         except ValueError:
             return [f"'{window}' names a day that is not in the calendar"]
-        return [f"'{window}' ends before it begins"] if last < first else []
+        if last < first:
+            return [f"'{window}' ends before it begins"]
+        early = str(first)[:7] < FIRST_MONTH
+        return [f"'{window}' begins before {FIRST_MONTH}, the first month that the TLC has published"] if early else []
     return [
         f"{problem}; of what the service logged, write last_28d, or days as 2021-03-01..2021-03-28"
         for problem in month_problems(window)

@@ -23,8 +23,13 @@ TAG = "monitoring"
 TRACKED = Tracked(TAG, "monitoring of {window}", ("window", "monitored_moment"), months=None)
 
 
+#: Parameters that choose the model, or the place where its verdicts are kept.
+_CHOICE = {"taxi_type", "source", "serving", "report_folder"}
+
+
 def _say_next_steps(run: EndedRun) -> str:
-    return f"`kedro monitor status{run.env_option}` shows this again."
+    same = " with the same --params" if _CHOICE & run.params.keys() else ""
+    return f"`kedro monitor status{run.env_option}`{same} shows this again."
 
 
 ENDING = Ending("monitoring_summary", _say_next_steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
 from ride_duration.store.queries.sampled_answers import SampledAnswers
+from ride_duration.trips.features import HALF_ZONE
+from ride_duration.trips.records import DISTANCE, DURATION
 
 #: What is known of the answers of one version about the rides of a day: how many were drawn, how many of them were
 #: scored again (none where the version is not registered any more), how many of those differ, and by how much at most
@@ -66,10 +69,30 @@ def join_probe(summed_days: pd.DataFrame, skew_probe: pd.DataFrame) -> pd.DataFr
 
 
 def compute_differences(answers: SampledAnswers, package: ModelPackage) -> np.ndarray:
-    """Return by how many minutes logged answers (n,) differ from the package's; infinite where it gives no number."""
+    """Return by how many minutes logged answers (n,) differ from the package's; infinite where it gives no number.
+
+    What earlier releases answered with this package is no difference: they did not limit answers to
+    `records.DURATION`, and used distances that contradict the zones.
+    """
     rides = Rides(answers.pickup_zone, answers.dropoff_zone, answers.wall_clock, answers.trip_distance)
-    again = package.answer(rides, intervals=False).duration
-    return np.nan_to_num(np.abs(again - answers.duration), nan=np.inf)
+    columns = package.columns(rides)
+    logged = np.clip(answers.duration, *DURATION)
+    differences = _differ(package, columns, logged)
+    in_range = (rides.trip_distance > DISTANCE[0]) & (rides.trip_distance <= DISTANCE[1])
+    implausible = np.flatnonzero(in_range & np.isnan(columns["trip_distance"]))
+    if len(implausible):
+        metered = rides.trip_distance[implausible]
+        former = {name: column[implausible] for name, column in columns.items()}
+        former |= {"trip_distance": metered, "detour": metered / (former["straight_distance"] + HALF_ZONE)}
+        as_former = _differ(package, former, logged[implausible])
+        differences[implausible] = np.minimum(differences[implausible], as_former)
+    return differences
+
+
+def _differ(package: ModelPackage, columns: dict[str, Any], logged: np.ndarray) -> np.ndarray:
+    again = package.answer_columns(columns, intervals=False).duration
+    differences: np.ndarray = np.nan_to_num(np.abs(again - logged), nan=np.inf)
+    return differences
 
 
 def describe_probe(daily_sums: pd.DataFrame, monitoring: Monitoring) -> list[dict[str, float | None]]:

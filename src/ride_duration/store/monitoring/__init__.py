@@ -15,7 +15,7 @@ from ride_duration.store.monitoring.day_rows import (
     set_states,
 )
 from ride_duration.store.monitoring.log_snapshot import LogSnapshot, load_snapshot
-from ride_duration.store.monitoring.opening import describe_failures, open_monitoring, read_monitoring
+from ride_duration.store.monitoring.opening import begin_writing, describe_failures, open_monitoring, read_monitoring
 from ride_duration.store.monitoring.operator_rows import (
     MARKED,
     REBASE,
@@ -63,6 +63,7 @@ __all__ = [
     "Watermark",
     "add_decision",
     "add_verdict",
+    "begin_writing",
     "claim_log",
     "describe_failures",
     "find_newest_day",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.monitoring.opening import describe_failures
+from ride_duration.store.monitoring.opening import begin_writing, describe_failures
 from ride_duration.store.monitoring.watermark import check_run, exclude_others
 
 if TYPE_CHECKING:
@@ -58,12 +58,17 @@ class DayEvidence(NamedTuple):
 
 
 def replace_days(
-    engine: Engine, model: str, evidence: Evidence, days: Iterable[DayEvidence], at: float, run: str = ""
+    engine: Engine | Connection,
+    model: str,
+    evidence: Evidence,
+    days: Iterable[DayEvidence],
+    at: float,
+    run: str = "",
 ) -> None:
     """Replace all rows of days, each in one transaction; of scored months, those of the same versions.
 
     Args:
-        engine: Of `open_monitoring`.
+        engine: Of `open_monitoring`, or a transaction of `begin_writing` that all of them belong to.
         model: Name of the registered model.
         evidence: Where they come from.
         days: What holds from now on; a day is computed only when its turn has come.
@@ -85,7 +90,7 @@ def replace_days(
             labels = [] if day.labels is None else [_with_json(day.labels, "delays", "hours")]
             features = [_with_json(row, "counts", "quantiles", "hours") for row in day.features]
             rows += [(monitoring_labels, {}, labels), (monitoring_features, {}, features)]
-        with describe_failures(engine), engine.begin() as connection:
+        with begin_writing(engine) as connection:
             exclude_others(connection)
             if run:
                 check_run(connection, model, run)

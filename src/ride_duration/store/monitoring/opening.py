@@ -12,7 +12,7 @@ from ride_duration.storage_errors import describe_storage_failure
 from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 def open_monitoring(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
@@ -54,6 +54,25 @@ def read_monitoring(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine
             return engine
     engine.dispose()
     return None
+
+
+@contextmanager
+def begin_writing(store: Engine | Connection) -> Iterator[Connection]:
+    """Yield a connection in a transaction: one of its own, or that of the caller, who commits it.
+
+    Args:
+        store: An engine of `open_monitoring`, or what this function yielded, so that several changes are one.
+
+    Raises:
+        RideDurationError: The store cannot be written.
+    """
+    from sqlalchemy import Engine
+
+    if not isinstance(store, Engine):
+        yield store
+        return
+    with describe_failures(store), store.begin() as connection:
+        yield connection
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ride_duration.store.monitoring.opening import describe_failures
+from ride_duration.store.monitoring.opening import begin_writing, describe_failures
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 #: The kind of what people mark; what the monitoring finds has a kind of its own.
@@ -62,12 +62,12 @@ class DecisionRow(msgspec.Struct, frozen=True):
 
 
 def replace_incident_days(
-    engine: Engine, model: str, first: str, last: str, by: str, incidents: Sequence[IncidentDay]
+    engine: Engine | Connection, model: str, first: str, last: str, by: str, incidents: Sequence[IncidentDay]
 ) -> None:
     """Mark the days of a window on which something broke, and no others; what somebody else has marked stays.
 
     Args:
-        engine: Of `open_monitoring`.
+        engine: Of `open_monitoring`, or a transaction of `begin_writing`.
         model: Name of the registered model.
         first: First day of the window.
         last: Last day of the window.
@@ -81,7 +81,7 @@ def replace_incident_days(
     key = (table.c.day, table.c.kind, table.c.source)
     own = [table.c.model == model, table.c.day.between(first, last), table.c.by == by]
     found = {(one.day, one.kind, one.source): one for one in incidents}
-    with describe_failures(engine), engine.begin() as connection:
+    with begin_writing(engine) as connection:
         mine = {tuple(row) for row in connection.execute(select(*key).where(*own))}
         every = {tuple(row) for row in connection.execute(select(*key).where(table.c.model == model))}
         for day, kind, source in mine - found.keys():

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ride_duration.store.monitoring.day_rows import Evidence
-from ride_duration.store.monitoring.opening import describe_failures
+from ride_duration.store.monitoring.opening import begin_writing, describe_failures
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 _JSON = ("reasons", "figures", "details")
 _FLAGS = ("simulated", "official")
@@ -97,8 +97,12 @@ class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
     watermark_at: float | None = None
 
 
-def add_verdict(engine: Engine, verdict: VerdictRow) -> int:
+def add_verdict(engine: Engine | Connection, verdict: VerdictRow) -> int:
     """Keep a verdict, and return its number.
+
+    Args:
+        engine: Of `open_monitoring`, or a transaction of `begin_writing`.
+        verdict: To keep.
 
     Raises:
         RideDurationError: The store cannot be written.
@@ -110,7 +114,7 @@ def add_verdict(engine: Engine, verdict: VerdictRow) -> int:
     values |= {name: json.dumps(values[name]) for name in _JSON}
     values |= {"evidence": str(verdict.evidence)}
     values |= {name: int(getattr(verdict, name)) for name in _FLAGS}
-    with describe_failures(engine), engine.begin() as connection:
+    with begin_writing(engine) as connection:
         key = connection.execute(table.insert().values(values)).inserted_primary_key
     return int(key[0]) if key else 0
 
@@ -167,11 +171,13 @@ def find_newest_day(engine: Engine, model: str, evidence: Evidence, before: str)
         return str(connection.scalar(select(func.max(table.c.last)).where(*wanted)) or "")
 
 
-def replace_scores(engine: Engine, model: str, evidence: Evidence, scores: Sequence[dict[str, Any]], at: float) -> None:
+def replace_scores(
+    engine: Engine | Connection, model: str, evidence: Evidence, scores: Sequence[dict[str, Any]], at: float
+) -> None:
     """Keep scores; one that was computed before, of the same window, is replaced.
 
     Args:
-        engine: Of `open_monitoring`.
+        engine: Of `open_monitoring`, or a transaction of `begin_writing`.
         model: Name of the registered model.
         evidence: What they are computed from.
         scores: version, first, last, slice, feature, statistic, value; p_value and adjusted, or None.
@@ -181,7 +187,7 @@ def replace_scores(engine: Engine, model: str, evidence: Evidence, scores: Seque
 
     own = {"model": model, "evidence": str(evidence), "computed_at": at}
     windows = {(score["version"], score["first"], score["last"]) for score in scores}
-    with describe_failures(engine), engine.begin() as connection:
+    with begin_writing(engine) as connection:
         for version, first, last in windows:
             same = [table.c.version == version, table.c.first == first, table.c.last == last]
             mine = [table.c.model == model, table.c.evidence == str(evidence)]
