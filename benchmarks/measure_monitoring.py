@@ -28,7 +28,7 @@ from tests.support.store.postgres import Postgres
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
 from ride_duration.model_package import ModelPackage, Rides
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from ride_duration.store.monitoring import DayEvidence, Evidence, claim_log, load_days, move_watermark, replace_days
 from ride_duration.store.queries.news import find_news
 
@@ -155,7 +155,7 @@ def measure_report(store: MonitoredStore, packages: dict, asked: object) -> None
 
 def fill(url: str, package: ModelPackage, rides: int, days: int) -> None:
     """Write the log day by day; reports arrive in the order in which they are received."""
-    engine = engine_for_writing(url)
+    engine = open_writing_engine(url)
     migrate(engine)
     rng = np.random.default_rng(1)
     waiting = pd.DataFrame(columns=list(ACTUALS))

@@ -17,7 +17,7 @@ from ride_duration.alerting.decisions import list_alerts
 from ride_duration.alerting.delivery import Deliveries, count_notifications, deliver_due
 from ride_duration.alerting.outbox import Outbox
 from ride_duration.playback.service_process import find_free_port
-from ride_duration.store.database import engine_for_writing
+from ride_duration.store.database import open_writing_engine
 from ride_duration.store.monitoring import open_monitoring
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 from tests.support.alerting.webhook_receiver import WebhookReceiver
@@ -252,7 +252,7 @@ def test_no_claim_is_shorter_than_an_attempt() -> None:
 
 
 def test_a_store_without_alerts_has_none(store_url: str, tmp_path: Path) -> None:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     with engine.begin() as connection:
         connection.execute(text("SELECT 1"))
     assert list_alerts(engine, START) == []

@@ -14,7 +14,7 @@ from ride_duration.alerting.decisions import acknowledge, list_alerts, silence
 from ride_duration.alerting.delivery import deliver_due
 from ride_duration.alerting.outbox import Outbox
 from ride_duration.errors import RideDurationError
-from ride_duration.store.database import engine_for_writing
+from ride_duration.store.database import open_writing_engine
 from ride_duration.store.monitoring import open_monitoring
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
 
@@ -247,7 +247,7 @@ def test_an_alert_of_a_later_program_can_be_read(desk: Desk) -> None:
 
 
 def test_a_store_that_is_away_is_said(tmp_path: object) -> None:
-    outbox = Outbox(engine_for_writing("postgresql+psycopg://nobody@127.0.0.1:1/none"), make_settings("webhook"))
+    outbox = Outbox(open_writing_engine("postgresql+psycopg://nobody@127.0.0.1:1/none"), make_settings("webhook"))
     with pytest.raises(RideDurationError, match="the alerts in the store cannot be reached"):
         outbox.report(MODEL, NAMES, [make_alert()], 0.0)
 

@@ -10,7 +10,7 @@ import pytest
 
 from ride_duration.registry import Registry, model_name
 from ride_duration.store import ActualRecord
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from ride_duration.store.rollouts import Rollouts
 from ride_duration.store.writer.insertion import Insertion
 from tests.conftest import Ended, Project
@@ -47,7 +47,7 @@ class Released(Project):
 
     def rollouts(self) -> Rollouts:
         """Those in the prediction log of a service, whose shadow, version 3, was asked about a ride of 61 minutes."""
-        engine = engine_for_writing(f"sqlite:///{self.data('serving/predictions.db')}")
+        engine = open_writing_engine(f"sqlite:///{self.data('serving/predictions.db')}")
         migrate(engine)
         asked = prediction("shadow", "1", 2000.0, model_version=3, variant="shadow", model=self.registry.name)
         Insertion(engine).insert([asked, ActualRecord("1", "1", 2000.0, 61.0)], lambda record, why: pytest.fail(why))

@@ -48,9 +48,9 @@ def rides(url: str) -> set[str]:
     """Ids of the rides that are logged."""
     from sqlalchemy import text
 
-    from ride_duration.store.database import engine_for_reading
+    from ride_duration.store.database import open_reading_engine
 
-    with engine_for_reading(url).connect() as connection:
+    with open_reading_engine(url).connect() as connection:
         return set(connection.scalars(text("SELECT ride_id FROM predictions")))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ride_duration.registry import model_name
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from tests.conftest import Project
 from tests.support.former_project import open_former_project
 from tests.support.verdicts import write_verdict
@@ -35,7 +35,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with versions and a rollout, and with the tables of today."""
     project = open_former_project(tmp_path_factory.mktemp("read") / "project")
     url = f"sqlite:///{project.data('serving/predictions.db')}"
-    engine = engine_for_writing(url)
+    engine = open_writing_engine(url)
     migrate(engine)
     engine.dispose()
     details = dict.fromkeys(("first", "last"), "2021-03-28") | {

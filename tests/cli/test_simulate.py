@@ -16,7 +16,7 @@ from filelock import FileLock
 from sqlalchemy import create_engine, text
 
 from ride_duration.clock import SimulatedClock
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from ride_duration.trips.clock import NEW_YORK, find_midnight
 from tests.conftest import Project
 from tests.support.playback import Theatre
@@ -140,7 +140,7 @@ def test_each_clock_refuses_the_store_of_the_other(theatre: Theatre) -> None:
     assert (ended.returncode, says in ended.stderr, "Traceback" in ended.stderr) == (1, True, False), ended.stderr
 
     own = theatre.data("own.db")
-    engine = engine_for_writing(f"sqlite:///{own}")
+    engine = open_writing_engine(f"sqlite:///{own}")
     migrate(engine)
     engine.dispose()
     before = own.read_bytes()

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from ride_duration.clock import ClockKind
 from ride_duration.errors import NotFound
 from ride_duration.playback.injection import inject_fault
-from ride_duration.store.database import engine_for_writing
+from ride_duration.store.database import open_writing_engine
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.tables import actuals, predictions
 from ride_duration.trips.simulation import Kind, Scenario
@@ -51,7 +51,7 @@ def write_log(url: str) -> Engine:
     writer.write(records)
     writer.write([arrival.record for arrival in make_log("yellow", days=DAYS, rides=3)])
     writer.close()
-    return engine_for_writing(url)
+    return open_writing_engine(url)
 
 
 def read_log(engine: Engine) -> tuple[Rows, Rows]:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from ride_duration.rollout.comparison import compute_differences
 from ride_duration.rollout.evidence import collect_evidence, count_out_of_range, load_compared
 from ride_duration.store import ActualRecord, PredictionRecord
-from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_reading_engine, open_writing_engine
 from ride_duration.store.log_records import Record
 from ride_duration.store.rollouts import Rollout, RolloutEvent, RolloutStatus
 from ride_duration.store.writer.insertion import Insertion
@@ -63,11 +63,11 @@ def answer(i: int, at: float, version: int, variant: str, duration: float, model
 
 @pytest.fixture
 def engine(store_url: str) -> Iterator[Engine]:  # noqa: F811
-    writing = engine_for_writing(store_url)
+    writing = open_writing_engine(store_url)
     migrate(writing)
     Insertion(writing).insert(list(rides()), lambda record, why: pytest.fail(f"{record}: {why}"))
     writing.dispose()
-    reading = engine_for_reading(store_url)
+    reading = open_reading_engine(store_url)
     yield reading
     reading.dispose()
 

@@ -10,7 +10,7 @@ from ride_duration.clock import ClockKind
 from ride_duration.errors import ConfigurationError, DecisionRefused, NotFound
 from ride_duration.store import PredictionLog
 from ride_duration.store.backup import copy_journals, copy_store, put_journals_back
-from ride_duration.store.database import engine_for_reading, engine_for_writing
+from ride_duration.store.database import open_reading_engine, open_writing_engine
 from ride_duration.store.monitoring_tables import monitoring_watermarks
 from ride_duration.store.schema import load_metadata
 from ride_duration.store.tables import rollouts
@@ -26,7 +26,7 @@ def fill(store_url: str, folder: Path, count: int = 25) -> None:
     log.append(predictions(count))
     log.append([actual(f"a{number}", f"ride {number}", number + 900.0) for number in range(count)])
     log.close(patience=30.0)
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     with engine.begin() as connection:
         row = {"model": "green", "version": 2, "against": 1, "status": "shadow", "share": 0.0, "since": 5.0}
         row |= {"failed": 0, "revision": 1, "by": "ada", "why": "a test", "history": "[]"}
@@ -39,7 +39,7 @@ def fill(store_url: str, folder: Path, count: int = 25) -> None:
 
 def rows_of(store_url: str) -> dict[str, list[tuple]]:
     """All rows of a store but its own properties."""
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     with engine.connect() as connection:
         found = {
             table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]

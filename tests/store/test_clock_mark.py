@@ -13,7 +13,7 @@ from ride_duration.clock import ClockKind
 from ride_duration.errors import ConfigurationError
 from ride_duration.store import PredictionLog
 from ride_duration.store.clock_mark import read_mark
-from ride_duration.store.database import check_clock, engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.database import check_clock, migrate, open_reading_engine, open_writing_engine
 from ride_duration.store.rollouts import Rollouts
 from tests.support.store.postgres import Postgres
 from tests.support.store.samples import predictions, until
@@ -28,16 +28,16 @@ SAID = {
 
 @pytest.mark.parametrize("kind", [REAL, SIMULATED])
 def test_a_new_store_is_marked_and_refuses_the_other_clock(store_url: str, kind: ClockKind) -> None:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     assert migrate(engine, kind)
     assert not migrate(engine, kind)
-    engine_for_reading(store_url, kind).dispose()
+    open_reading_engine(store_url, kind).dispose()
     check_clock(store_url, kind)
     Rollouts(store_url, "green", kind).begin(2, 1, 0.0, 5.0, "Ana", "better")
     with pytest.raises(ConfigurationError, match=SAID[kind]):
         migrate(engine, OTHER[kind])
     with pytest.raises(ConfigurationError, match=SAID[kind]):
-        engine_for_reading(store_url, OTHER[kind])
+        open_reading_engine(store_url, OTHER[kind])
     with pytest.raises(ConfigurationError, match=SAID[kind]):
         check_clock(store_url, OTHER[kind])
     for use in (Rollouts.last, lambda other: other.begin(3, 1, 0.0, 6.0, "Ana", "better")):
@@ -51,7 +51,7 @@ def test_a_new_store_is_marked_and_refuses_the_other_clock(store_url: str, kind:
 
 @pytest.mark.parametrize("revision", ["0002", "0007"])
 def test_a_former_store_counts_as_real_and_stays_as_it_is_for_a_simulation(store_url: str, revision: str) -> None:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", "ride_duration.store:migrations")
@@ -66,7 +66,7 @@ def test_a_former_store_counts_as_real_and_stays_as_it_is_for_a_simulation(store
         assert read_mark(connection) == REAL
     check_clock(store_url, REAL)
     assert not migrate(engine, REAL)
-    engine_for_reading(store_url).dispose()
+    open_reading_engine(store_url).dispose()
     engine.dispose()
 
 
@@ -75,7 +75,7 @@ def test_a_log_on_the_other_clock_keeps_its_records_in_the_journal(
     store_url: str, tmp_path: Path, kind: ClockKind
 ) -> None:
     """The store was away when the service began: nothing of it gets in, and nothing is lost."""
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     migrate(engine, OTHER[kind])
     log = PredictionLog(store_url, tmp_path / "journal", clock=kind)
     log.append(predictions(3))
@@ -105,7 +105,7 @@ def test_a_store_that_is_not_there_yet_or_away_is_for_any_clock(tmp_path: Path) 
 
 def test_the_password_of_a_server_is_not_shown(postgres: Postgres) -> None:
     store_url = make_url(postgres.database()).set(password="secret").render_as_string(hide_password=False)
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     migrate(engine, SIMULATED)
     engine.dispose()
     with pytest.raises(ConfigurationError, match=r"postgres:\*\*\*@") as refused:

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
 from ride_duration.errors import RideDurationError
-from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_reading_engine, open_writing_engine
 from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.schema import load_metadata
 from ride_duration.store.writer.insertion import Insertion
@@ -20,8 +20,8 @@ from tests.support.store.samples import prediction
 
 MIGRATE = """
 import sys
-from ride_duration.store.database import engine_for_writing, migrate
-engine = engine_for_writing(sys.argv[1])
+from ride_duration.store.database import open_writing_engine, migrate
+engine = open_writing_engine(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 migrate(engine)
@@ -35,7 +35,7 @@ VALUES ('{}', 'ride', 1.0, '2021-02-01T17:30:00', 20.0, 10.0, 30.0, 1, 'champion
 
 
 def test_migrations_lead_from_nothing_to_the_tables(store_url: str) -> None:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     migrate(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), load_metadata()) == []
@@ -44,7 +44,7 @@ def test_migrations_lead_from_nothing_to_the_tables(store_url: str) -> None:
 
 
 def test_what_older_services_kept_and_still_keep_is_of_no_known_model_or_instant(store_url: str) -> None:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", "ride_duration.store:migrations")
@@ -52,12 +52,12 @@ def test_what_older_services_kept_and_still_keep_is_of_no_known_model_or_instant
         command.upgrade(config, "0002")
         connection.execute(text(INSERT.format("before")))
     with pytest.raises(RideDurationError, match="or those of an older version"):
-        engine_for_reading(store_url)
+        open_reading_engine(store_url)
     migrate(engine)
     with engine.begin() as connection:
         connection.execute(text(INSERT.format("after")))
     engine.dispose()
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     found = [
         (row.prediction.prediction_id, row.prediction.model, row.prediction.pickup_at) for row in load_joined(engine)
     ]
@@ -68,7 +68,7 @@ def test_what_older_services_kept_and_still_keep_is_of_no_known_model_or_instant
 def test_tables_of_a_newer_program_are_written_and_read_as_they_are(
     store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     migrate(engine)
     with engine.begin() as connection:  # as a later migration may leave it
         connection.execute(text("ALTER TABLE predictions ADD COLUMN weather TEXT"))
@@ -79,7 +79,7 @@ def test_tables_of_a_newer_program_are_written_and_read_as_they_are(
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
     engine.dispose()
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     assert [row.prediction.prediction_id for row in load_joined(engine)] == ["p"]
     engine.dispose()
 
@@ -103,7 +103,7 @@ def test_two_services_may_migrate_at_once(store_url: str) -> None:
 
 def test_many_may_open_a_new_store_at_once(tmp_path: Path) -> None:
     for turn in range(40):
-        engines = [engine_for_writing(f"sqlite:///{tmp_path}/{turn}.db") for _ in range(6)]
+        engines = [open_writing_engine(f"sqlite:///{tmp_path}/{turn}.db") for _ in range(6)]
         with ThreadPoolExecutor(len(engines)) as pool:
             modes = list(pool.map(journal_mode, engines))
         assert modes == ["wal"] * len(engines)
@@ -117,7 +117,7 @@ def journal_mode(engine: Engine) -> str:
 
 
 def test_sqlite_is_opened_for_one_writer_beside_readers(tmp_path: Path) -> None:
-    engine = engine_for_writing(f"sqlite:///{tmp_path}/new/folder/predictions.db", "FULL")
+    engine = open_writing_engine(f"sqlite:///{tmp_path}/new/folder/predictions.db", "FULL")
     with engine.connect() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA synchronous")) == 2
@@ -135,7 +135,7 @@ def test_sqlite_is_opened_for_one_writer_beside_readers(tmp_path: Path) -> None:
 )
 def test_a_url_that_cannot_be_used_is_said_without_its_password(store_url: str, message: str) -> None:
     with pytest.raises(RideDurationError, match=message) as raised:
-        engine_for_writing(store_url)
+        open_writing_engine(store_url)
     assert "secret" not in str(raised.value)
 
 
@@ -156,5 +156,5 @@ def test_a_store_without_predictions_is_said_and_not_made(
         "gone": lambda: f"postgresql+psycopg://postgres@/predictions?host={tmp_path}",
     }
     with pytest.raises(RideDurationError, match=MESSAGES[store]):
-        engine_for_reading(urls[store]())
+        open_reading_engine(urls[store]())
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, insert, select, update
 from ride_duration.errors import DecisionRefused
 from ride_duration.store import PredictionLog
 from ride_duration.store.alert_tables import alert_deliveries, alert_silences, alerts
-from ride_duration.store.database import engine_for_writing
+from ride_duration.store.database import open_writing_engine
 from ride_duration.store.housekeeping import find_in_journals, prune_store, remove_ride
 from ride_duration.store.monitoring_tables import incident_days, monitoring_watermarks
 from ride_duration.store.tables import predictions as logged
@@ -28,7 +28,7 @@ def engine(store_url: str, tmp_path: Path) -> Engine:
         log.append([actual(f"{day}{n}", f"{day} {n}", JUNE_1 - 60.0) for n in range(2)])
     log.append([actual("late", "may 0", JUNE_1 + 60.0), actual("stray", "unknown", JUNE_1 - 60.0)])
     log.close(patience=30.0)
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     with engine.begin() as connection:
         for day in ("2021-05-31", "2021-06-01"):
             connection.execute(
@@ -89,7 +89,7 @@ def test_more_rows_than_a_batch(store_url: str, tmp_path: Path, monkeypatch: pyt
     log = PredictionLog(store_url, tmp_path / "journal")
     log.append(predictions(30))
     log.close(patience=30.0)
-    removed = prune_store(engine_for_writing(store_url), date(2022, 1, 1), dry_run=False)
+    removed = prune_store(open_writing_engine(store_url), date(2022, 1, 1), dry_run=False)
     assert removed["predictions"] == 30
     assert kept(store_url) == []
 

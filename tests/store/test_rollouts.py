@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from ride_duration.errors import RideDurationError
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, RolloutStatus
 
 MODEL = "ride-duration-green-simulated"
@@ -17,7 +17,7 @@ MODEL = "ride-duration-green-simulated"
 
 @pytest.fixture
 def rollouts(store_url: str) -> Iterator[Rollouts]:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     migrate(engine)
     engine.dispose()
     opened = Rollouts(store_url, MODEL)
@@ -51,7 +51,7 @@ def test_a_rollout_is_kept_with_its_history(rollouts: Rollouts) -> None:
 def test_a_rollout_that_an_older_program_began_goes_on(rollouts: Rollouts, store_url: str) -> None:
     """Its history does not say what the shadow has shown."""
     first = begun(rollouts)
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("""UPDATE rollouts SET history = REPLACE(history, ',"not_worse":false', '')""")
         assert "not_worse" not in str(connection.scalar(text("SELECT history FROM rollouts")))

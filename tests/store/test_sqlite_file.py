@@ -14,7 +14,7 @@ import pytest
 
 from ride_duration.serving.settings import ServiceSettings
 from ride_duration.store import PredictionLog
-from ride_duration.store.database import engine_for_reading
+from ride_duration.store.database import open_reading_engine
 from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.sqlite_content import CHECKPOINT_BYTES, read_content, read_stamp
 from tests.support.serving.service import Running
@@ -201,7 +201,7 @@ def test_what_only_memory_had_is_told_as_lost(tmp_path: Path) -> None:
 
 def test_readers_see_the_file_that_has_the_name(log: PredictionLog, database: Path) -> None:
     log.close()
-    engine = engine_for_reading(f"sqlite:///{database}")
+    engine = open_reading_engine(f"sqlite:///{database}")
     assert len(load_joined(engine)) == 10
     with closing(sqlite3.connect(database.with_name("copy.db"))) as copy, closing(sqlite3.connect(database)) as own:
         own.backup(copy)

@@ -13,7 +13,7 @@ from ride_duration.clock import ClockKind
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
 from ride_duration.store.writer.insertion import Insertion
 from tests.support.monitoring import monitored
@@ -90,7 +90,7 @@ class LogWriter:
     """
 
     def __init__(self, store_url: str, clock: ClockKind = ClockKind.REAL) -> None:
-        self._engine = engine_for_writing(store_url)
+        self._engine = open_writing_engine(store_url)
         migrate(self._engine, clock)
         self._insertion = Insertion(self._engine)
 

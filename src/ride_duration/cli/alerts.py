@@ -167,9 +167,9 @@ def _deliver(settings: ServiceSettings) -> int:
 
 @contextmanager
 def _reading(settings: ServiceSettings) -> Iterator[Engine]:
-    from ride_duration.store.database import engine_for_reading
+    from ride_duration.store.database import open_reading_engine
 
-    engine = engine_for_reading(settings.store_url, settings.open_clock().kind)
+    engine = open_reading_engine(settings.store_url, settings.open_clock().kind)
     try:
         yield engine
     finally:

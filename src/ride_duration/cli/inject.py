@@ -59,10 +59,10 @@ def inject(
     """
     with report_errors(traceback):
         settings, context = service_settings(env, params, {}), load_context(env, params)
-        from ride_duration.store.database import engine_for_reading, locate_store
+        from ride_duration.store.database import locate_store, open_reading_engine
 
         url = locate_store(target if "://" in target else f"sqlite:///{target}", settings.project_path)
-        reading = engine_for_reading(settings.store_url, settings.clock_kind)
+        reading = open_reading_engine(settings.store_url, settings.clock_kind)
         try:
             from ride_duration.playback.injection import find_logged_days
 
@@ -186,14 +186,14 @@ def _refuse_existing(url: str) -> None:
     from sqlalchemy import make_url
 
     from ride_duration.clock import ClockKind
-    from ride_duration.store.database import engine_for_reading
+    from ride_duration.store.database import open_reading_engine
 
     target = make_url(url)
     if target.get_backend_name() == "sqlite":
         found = Path(target.database or "").exists()
     else:
         try:
-            engine_for_reading(url, ClockKind.SIMULATED).dispose()
+            open_reading_engine(url, ClockKind.SIMULATED).dispose()
             found = True
         except NotFound:
             found = False
@@ -216,7 +216,7 @@ def _make_copy(
     from ride_duration.clock import ClockKind, start_clock
     from ride_duration.playback.injection import inject_fault
     from ride_duration.store.backup import copy_store
-    from ride_duration.store.database import engine_for_writing
+    from ride_duration.store.database import open_writing_engine
     from ride_duration.store.monitoring import describe_failures
 
     @cache
@@ -225,7 +225,7 @@ def _make_copy(
 
     try:
         copy_store(settings.store_url, url, settings.clock_kind, _report_rows, only=_TABLES, mark=ClockKind.SIMULATED)
-        engine = engine_for_writing(url)
+        engine = open_writing_engine(url)
         try:
             with describe_failures(engine):
                 done = inject_fault(engine, settings.model, scenario, seed, open_package, _report_day)

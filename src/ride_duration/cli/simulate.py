@@ -103,7 +103,7 @@ def _play(plan: PlaybackPlan, settings: ServiceSettings, folder: Path, env: str,
     from ride_duration.clock import SimulatedClock
     from ride_duration.playback.player import Sent, play
     from ride_duration.playback.service_process import ServiceProcess
-    from ride_duration.store.database import engine_for_reading
+    from ride_duration.store.database import open_reading_engine
     from ride_duration.store.queries.contents import count_log, find_rides_since
 
     clock = SimulatedClock(settings.project_path / settings.clock)
@@ -115,7 +115,7 @@ def _play(plan: PlaybackPlan, settings: ServiceSettings, folder: Path, env: str,
     try:
         with ServiceProcess(settings, file, folder / "service.log") as process:
             process.wait_for_log()  # what a kill left in the journal
-            engine = engine_for_reading(settings.store_url, clock.kind)
+            engine = open_reading_engine(settings.store_url, clock.kind)
 
             def find_sent(at: float) -> Sent:
                 return Sent(*find_rides_since(engine, at))

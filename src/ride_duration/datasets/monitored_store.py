@@ -50,10 +50,10 @@ class MonitoredStore:
     @cached_property
     def reading(self) -> Engine:
         """The same to be read, which blocks no writer."""
-        from ride_duration.store.database import engine_for_reading
+        from ride_duration.store.database import open_reading_engine
 
         self.engine  # noqa: B018  makes the tables
-        return engine_for_reading(self._url, open_clock(self._clock).kind)
+        return open_reading_engine(self._url, open_clock(self._clock).kind)
 
     def close(self) -> None:
         """Let the connections go; the next question opens others."""
@@ -67,11 +67,11 @@ class MonitoredStore:
 
     def has_predictions(self) -> bool:
         """Return whether the service has logged an answer of the model; no store is made to find out."""
-        from ride_duration.store.database import engine_for_reading
+        from ride_duration.store.database import open_reading_engine
         from ride_duration.store.queries.contents import has_answers
 
         try:
-            engine = engine_for_reading(self._url, open_clock(self._clock).kind)
+            engine = open_reading_engine(self._url, open_clock(self._clock).kind)
         except NotFound:
             return False
         try:

@@ -15,7 +15,7 @@ from ride_duration.errors import ConfigurationError, RideDurationError
 from ride_duration.model_package.files import MANIFEST
 from ride_duration.playback.plan import PlaybackPlan, write_plan
 from ride_duration.registry.reader import RegistryReader
-from ride_duration.store.database import engine_for_writing, explain_failures, migrate
+from ride_duration.store.database import explain_failures, migrate, open_writing_engine
 from ride_duration.store.queries.contents import clear_simulated, count_log
 from ride_duration.store.writer.instances import take_folder
 from ride_duration.store.writer.segment import list_segments
@@ -99,7 +99,7 @@ def begin(plan: PlaybackPlan, settings: ServiceSettings, file: Path, *, fresh: b
         RideDurationError: It has rows of another simulation and `fresh` is not given, a service uses it, or it cannot
             be reached.
     """
-    engine = engine_for_writing(settings.store_url)
+    engine = open_writing_engine(settings.store_url)
     shown = engine.url.render_as_string()
     own, lock = take_folder(settings.folder_path, settings.name, settings.store_url)
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ride_duration.clock import ClockKind
 from ride_duration.errors import DecisionRefused
-from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate, name_store
+from ride_duration.store.database import migrate, name_store, open_reading_engine, open_writing_engine
 from ride_duration.store.writer.segment import list_segments
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def copy_store(
 
     from ride_duration.store.schema import load_metadata
 
-    source = engine_for_reading(source_url, clock)
-    target = engine_for_writing(target_url, synchronous="FULL")
+    source = open_reading_engine(source_url, clock)
+    target = open_writing_engine(target_url, synchronous="FULL")
     copied: dict[str, int] = {}
     try:
         migrate(target, mark or clock)

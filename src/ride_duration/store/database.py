@@ -35,8 +35,8 @@ _one_migration = threading.Lock()
 _newer: set[tuple[str, str]] = set()
 
 
-def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open: bool = False) -> Engine:
-    """An engine for the one thread that writes. It does not connect yet; a missing folder of SQLite is made.
+def open_writing_engine(store_url: str, synchronous: str = "NORMAL", *, kept_open: bool = False) -> Engine:
+    """Return an engine for the one thread that writes. It does not connect yet; a missing folder of SQLite is made.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
@@ -80,8 +80,8 @@ def engine_for_writing(store_url: str, synchronous: str = "NORMAL", *, kept_open
     return engine
 
 
-def engine_for_reading(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
-    """An engine for questions to a store that a service has written to; it blocks no writer.
+def open_reading_engine(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine:
+    """Return an engine for questions to a store that a service has written to; it blocks no writer.
 
     Args:
         store_url: `sqlite:///PATH` or `postgresql+psycopg://…`.
@@ -137,7 +137,7 @@ def check_clock(store_url: str, clock: ClockKind) -> None:
         ConfigurationError: They are.
     """
     try:
-        engine_for_reading(store_url, clock).dispose()
+        open_reading_engine(store_url, clock).dispose()
     except ConfigurationError:
         raise
     except RideDurationError:  # there is nothing yet, or it cannot be reached
@@ -189,7 +189,7 @@ def migrate(engine: Engine, clock: ClockKind = ClockKind.REAL) -> bool:
     Tables that a newer program made are left as they are: each migration only adds, so that this one can write to them.
 
     Args:
-        engine: Of `engine_for_writing`.
+        engine: Of `open_writing_engine`.
         clock: Which clock the times are on; new tables are marked with it.
 
     Returns:

@@ -39,7 +39,7 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
     time when it came in.
 
     Args:
-        engine: Of `database.engine_for_writing`.
+        engine: Of `database.open_writing_engine`.
         first_kept: The first New York day that is kept.
         dry_run: Count only.
 
@@ -85,7 +85,7 @@ def remove_ride(engine: Engine, ride_id: str) -> dict[str, int]:
     """Remove everything that is logged about a ride; sums of days, in which it cannot be recognised, stay.
 
     Args:
-        engine: Of `database.engine_for_writing`.
+        engine: Of `database.open_writing_engine`.
         ride_id: Of the ride.
 
     Returns:

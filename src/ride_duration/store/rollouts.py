@@ -14,7 +14,7 @@ import msgspec
 
 from ride_duration.clock import ClockKind
 from ride_duration.errors import RideDurationError
-from ride_duration.store.database import engine_for_reading, engine_for_writing, explain_failures
+from ride_duration.store.database import explain_failures, open_reading_engine, open_writing_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, RowMapping
@@ -121,12 +121,12 @@ class Rollouts:
             RideDurationError: There is no store yet, or it cannot be reached.
         """
         if self._reading is None:
-            self._reading = engine_for_reading(self._url, self._clock)
+            self._reading = open_reading_engine(self._url, self._clock)
         return self._reading
 
     @cached_property
     def _writing(self) -> Engine:
-        return engine_for_writing(self._url)
+        return open_writing_engine(self._url)
 
     def last(self) -> Rollout | None:
         """Return the open rollout, or else the last one.

@@ -49,7 +49,7 @@ class SQLiteFile:
     """Watches the file of the one connection that an engine keeps open.
 
     Args:
-        engine: Of `database.engine_for_writing`, for SQLite.
+        engine: Of `database.open_writing_engine`, for SQLite.
         folder: Of the journal; tells the next start, by a marker, of a database that could not be saved.
 
     Attributes:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from ride_duration.datasets.prediction_log import keep_increment
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
-from ride_duration.store.database import engine_for_writing
+from ride_duration.store.database import open_writing_engine
 from tests.conftest import Project
 from tests.pipelines.monitoring.test_logged_days import rows_of
 from tests.support.logged_rides import LogWriter, disturb, make_log, open_store, run_increment
@@ -31,7 +31,7 @@ def test_rows_are_those_of_an_undisturbed_log_though_a_former_service_writes_mea
     store_url: str, packages: dict[int, Callable[[], ModelPackage]]
 ) -> None:
     records = [arrival.record for arrival in disturb(make_log(MODEL, rides=120, seed=SEED), SEED, late=0.2)]
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     make_former_store(engine)
     batches = [records[begin : begin + 5] for begin in range(0, len(records), 5)]
     store = open_store(store_url, MODEL)

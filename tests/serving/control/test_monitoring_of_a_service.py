@@ -11,7 +11,7 @@ from sqlalchemy import text
 from ride_duration.alerting.alert import Severity
 from ride_duration.alerting.decisions import list_alerts
 from ride_duration.alerting.outbox import Outbox
-from ride_duration.store.database import engine_for_reading, locate_store, name_store
+from ride_duration.store.database import locate_store, name_store, open_reading_engine
 from ride_duration.store.monitoring import open_monitoring
 from ride_duration.store.rollouts import RolloutEvent, Rollouts, RolloutStatus
 from tests.serving.conftest import Models
@@ -104,7 +104,7 @@ def test_a_service_says_that_the_monitoring_is_stale_and_that_a_rollout_was_roll
     rollouts = Rollouts(store, registry.name)
     begun = rollouts.begin(2, 1, 0.0, time.time(), "Ana", "newer")
     rollouts.change(begun, RolloutEvent(time.time(), RolloutStatus.ROLLED_BACK, 0.0, "rollout", "it is worse"))
-    engine = engine_for_reading(store)  # which keeps no writer waiting
+    engine = open_reading_engine(store)  # which keeps no writer waiting
     until(lambda: len(list_alerts(engine, 0.0)) == 2)
     found = {one.alert.name: one.alert for one in list_alerts(engine, 0.0)}
     assert found["rollback"].how_bad == "it is worse"
@@ -139,7 +139,7 @@ def test_what_is_given_up_is_counted_and_what_is_gone_is_over(
     assert sampled["ride_duration_notifications_undeliverable", "log"] == 0
     assert sampled["ride_duration_notifications_pending", "log"] == 0
     assert math.isnan(sampled["ride_duration_last_undeliverable_timestamp_seconds", "log"])
-    engine = engine_for_reading(url_of(service, models))
+    engine = open_reading_engine(url_of(service, models))
     until(lambda: all(one.resolved_at is not None for one in list_alerts(engine, 0.0)))
     why = {one.alert.subject: one.resolved_why for one in list_alerts(engine, 0.0)}
     assert why[blue] == f"nothing was heard of {blue} for 14 days"
@@ -175,7 +175,7 @@ def test_a_monitoring_that_has_never_run_and_refused_records_are_alerts_until_so
     writer = LogWriter(store)
     writer.write([arrival.record for arrival in make_log(registry.name, days=1, rides=1)])
     writer.close()
-    engine = engine_for_reading(store)
+    engine = open_reading_engine(store)
 
     def list_open() -> list[str]:
         return sorted(one.alert.name for one in list_alerts(engine, 0.0) if one.resolved_at is None)

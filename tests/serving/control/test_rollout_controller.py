@@ -21,7 +21,7 @@ from ride_duration.serving.control.rollout_controller import MAX_UNWATCHED_SECON
 from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.store import ActualRecord, PredictionRecord
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from ride_duration.store.log_records import Record
 from ride_duration.store.rollouts import Rollout, RolloutEvent, Rollouts, RolloutStatus
 from ride_duration.store.variant import Variant
@@ -91,7 +91,7 @@ class City:
     def __init__(self, folder: Path, packages: Path) -> None:
         self.time = 1_000_000.0
         self.url = f"sqlite:///{folder}/predictions.db"
-        self._writing = engine_for_writing(self.url)
+        self._writing = open_writing_engine(self.url)
         migrate(self._writing)
         self._folder = folder
         self.reader = Reader(packages)

@@ -13,7 +13,7 @@ import pytest
 from ride_duration.serving.inference.counters import Counters
 from ride_duration.serving.inference.metrics import Metrics
 from ride_duration.serving.server import note_last_actual
-from ride_duration.store.database import engine_for_reading
+from ride_duration.store.database import open_reading_engine
 from ride_duration.store.queries.ground_truth import Joined, load_joined
 from ride_duration.store.rollouts import Rollouts
 from tests.serving.conftest import Models
@@ -118,7 +118,7 @@ def test_a_pick_up_of_now_is_an_instant(service: Running) -> None:
 def measured(service: Running, ride: str) -> Joined:
     """The one prediction of a ride with its truth, once there is a report."""
     reports(service, ride, 1)
-    engine = engine_for_reading(f"sqlite:///{service.folder}/predictions.db")
+    engine = open_reading_engine(f"sqlite:///{service.folder}/predictions.db")
     [found] = [row for row in load_joined(engine) if row.prediction.ride_id == ride]
     engine.dispose()
     return found

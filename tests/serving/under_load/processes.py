@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from sqlalchemy import text
 
 from ride_duration.playback.service_process import find_free_port
-from ride_duration.store.database import engine_for_reading
+from ride_duration.store.database import open_reading_engine
 from tests.registry.store import SETTINGS
 from tests.support.serving.service import LIMITS, ROLLOUT
 from tests.support.store.samples import until
@@ -118,7 +118,7 @@ class ServiceProcess:
 
 def logged(store_url: str) -> list[str]:
     """Ids of the rides in a prediction log, one for each prediction, sorted."""
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     with engine.connect() as connection:
         rides = sorted(connection.scalars(text("SELECT ride_id FROM predictions")))
     engine.dispose()

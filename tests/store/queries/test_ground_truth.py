@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, event, select
 
 from ride_duration.store import ActualRecord, PredictionRecord
-from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_reading_engine, open_writing_engine
 from ride_duration.store.queries.ground_truth import find_last_actual, load_joined
 from ride_duration.store.tables import actuals, predictions
 from ride_duration.store.writer.insertion import Insertion
@@ -20,9 +20,9 @@ class Store:
     """A store to fill and to ask."""
 
     def __init__(self, store_url: str) -> None:
-        self.writing = engine_for_writing(store_url)
+        self.writing = open_writing_engine(store_url)
         migrate(self.writing)
-        self.reading: Engine = engine_for_reading(store_url)
+        self.reading: Engine = open_reading_engine(store_url)
 
     def fill(self, *records: PredictionRecord | ActualRecord) -> Engine:
         """Let it keep these records, of one journal, and nothing else."""

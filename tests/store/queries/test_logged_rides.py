@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ride_duration.store.database import engine_for_reading
+from ride_duration.store.database import open_reading_engine
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
 from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides, iterate_rides
@@ -44,7 +44,7 @@ def draw_log(draw: st.DrawFn) -> list[tuple[str, list[Record]]]:
 
 
 def read(store_url: str, day: str, rows: int) -> LoggedRides:
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     batches = list(iterate_rides(engine, "green", day, rows))
     engine.dispose()
     assert all(0 < len(batch.actual) <= rows for batch in batches)
@@ -67,7 +67,7 @@ def test_rides_as_numbers_are_those_that_count_one_by_one(
     for source, records in groups:
         writer.write(records, source)
     writer.close()
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     counting = [row for row in load_joined(engine) if row.counts and row.prediction.model == "green"]
     engine.dispose()
     for day in ("2021-03-01", "2021-03-02", "2021-03-04"):

@@ -7,7 +7,7 @@ import pytest
 
 from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.store import ActualRecord
-from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_reading_engine, open_writing_engine
 from ride_duration.store.log_records import PredictionRecord, Record
 from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.queries.logged_rides import iterate_rides
@@ -28,7 +28,7 @@ VALID_RANGE = (1.0, 60.0)
 
 
 def filled(store_url: str, records: list[Record]) -> None:
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     migrate(engine)
     Insertion(engine).insert(records, lambda record, why: pytest.fail(f"{record}: {why}"))
     engine.dispose()
@@ -61,7 +61,7 @@ def test_outcomes_agree_with_the_joined_records(store_url: str) -> None:
         prediction("yellow", "ride 1", 9.0, 50.0, model="yellow"),
     ]
     filled(store_url, [*rides, *actuals, *others])
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     answers = PredictionFilter("green", 1, "champion", 1.0)
     found = load_outcomes(engine, answers, VALID_RANGE)
     rows = [row for row in load_joined(engine, 1.0) if row.counts and is_of(answers, row.prediction)]
@@ -98,7 +98,7 @@ def test_a_drop_off_before_the_pick_up_is_kept_as_out_of_range_until_it_is_corre
         ActualRecord("a2", "ride 2", 1.0, None, before, instant - 900),  # before its ride was asked about, too
     ]
     filled(store_url, [*rides, *reports])
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     answers = PredictionFilter("green", 1, "champion", 0.0)
     assert [row.actual for row in load_joined(engine)] == [-15.0] * 3
     assert count_out_of_range_actuals(engine, answers, DURATION) == 3
@@ -131,7 +131,7 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
             records.append(PredictionRecord(f"{number} {variant}", f"{number}", 9.0, pickup, 10, 50, None, *answer))
         records.append(ActualRecord(f"{number}", f"{number}", 99.0, 19.0))
     filled(store_url, records)
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     champion, shadow = (
         PredictionFilter("green", version, name, 0.0) for version, name in ((1, "champion"), (2, "shadow"))
     )
@@ -146,7 +146,7 @@ def test_errors_are_summed_up_by_the_new_york_day_of_the_pick_up(store_url: str)
 
 def test_the_slowest_answers(store_url: str) -> None:
     filled(store_url, [timed(number, float(number)) for number in range(1, 201)])
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     answers = PredictionFilter("green", 3, "shadow", 50.0)
     assert count_predictions(engine, answers) == 200
     assert find_latency(engine, answers, 0.01) == 198.0

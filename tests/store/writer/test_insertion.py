@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from ride_duration.store import ActualRecord, PredictionRecord
-from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_reading_engine, open_writing_engine
 from ride_duration.store.log_records import Record
 from ride_duration.store.queries.ground_truth import load_joined
 from ride_duration.store.writer.insertion import Insertion
@@ -14,7 +14,7 @@ from tests.support.store.samples import PICKUP, kept, prediction, predictions
 @pytest.fixture
 def insertion(store_url: str) -> Iterator[Insertion]:
     """Inserts into an empty store."""
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     migrate(engine)
     yield Insertion(engine)
     engine.dispose()
@@ -31,7 +31,7 @@ def test_every_value_arrives_as_it_was(insertion: Insertion, store_url: str) -> 
     later = PICKUP.replace(microsecond=500)
     sparse = PredictionRecord("q", "", -1e-300, later, None, None, None, 1e300, 0.25, 0.0, 2, "champion", 0.0)
     insertion.insert([full, sparse], nothing_refused)
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     assert [row.prediction for row in load_joined(engine)] == [sparse, full]
     engine.dispose()
 
@@ -55,7 +55,7 @@ def test_one_refused_record_does_not_hold_up_the_others(insertion: Insertion, st
 def test_arrival_counts_rows_in_the_order_of_the_batch(insertion: Insertion, store_url: str) -> None:
     names = [f"p{i * 7919 % 1000:04d}" for i in range(1000)]
     insertion.insert([prediction(name) for name in names], nothing_refused)
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     with engine.connect() as connection:
         assert list(connection.scalars(text("SELECT prediction_id FROM predictions ORDER BY arrival"))) == names
     engine.dispose()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from ride_duration import postgresql
 from ride_duration.store import LogFull, PredictionLog
-from ride_duration.store.database import engine_for_writing
+from ride_duration.store.database import open_writing_engine
 from tests.support.store.postgres import Postgres
 from tests.support.store.samples import actual, kept, prediction, predictions, until
 
@@ -132,7 +132,7 @@ def test_a_table_that_is_locked_for_ever_holds_up_nobody(
     log = open_log(store_url)
     log.append([prediction("first")])
     until(lambda: log.queue_depth == 0)
-    other = engine_for_writing(store_url)
+    other = open_writing_engine(store_url)
     with other.begin() as connection:
         connection.execute(text("LOCK TABLE predictions"))
         log.append(predictions(100))

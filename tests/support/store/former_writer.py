@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, text
 
-from ride_duration.store.database import engine_for_writing
+from ride_duration.store.database import open_writing_engine
 from ride_duration.store.log_records import PredictionRecord, Record
 
 #: The newest migration of that release.
@@ -49,7 +49,7 @@ class FormerService:
     """
 
     def __init__(self, store_url: str, batches: Sequence[Sequence[Record]]) -> None:
-        self._engine = engine_for_writing(store_url)
+        self._engine = open_writing_engine(store_url)
         self._batches = batches
         #: What has stopped it.
         self.failed: list[Exception] = []

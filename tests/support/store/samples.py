@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from ride_duration.store import ActualRecord, PredictionRecord
-from ride_duration.store.database import engine_for_reading
+from ride_duration.store.database import open_reading_engine
 
 PICKUP = datetime(2021, 2, 1, 17, 30)
 
@@ -48,7 +48,7 @@ def until(true: Callable[[], object], seconds: float = 60.0) -> None:
 
 def kept(store_url: str, table: str = "predictions") -> list[str]:
     """Ids in a table, sorted."""
-    engine = engine_for_reading(store_url)
+    engine = open_reading_engine(store_url)
     with engine.connect() as connection:
         found = connection.scalars(text(f"SELECT {table[:-1]}_id FROM {table}"))
         ids = sorted(found)

@@ -15,7 +15,7 @@ from ride_duration.alerting.channels import make_channels
 from ride_duration.alerting.delivery import NotificationCounts, count_notifications, deliver_due
 from ride_duration.alerting.outbox import Outbox
 from ride_duration.errors import NotFound, RideDurationError
-from ride_duration.store.database import engine_for_reading, engine_for_writing
+from ride_duration.store.database import open_reading_engine, open_writing_engine
 from ride_duration.store.rollouts import RolloutStatus
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ class AlertWatch:
 
     def _open(self) -> Outbox:
         """Open the tables that the log has made: this makes none, so that a database that is gone stays gone."""
-        engine_for_reading(self._settings.store_url, self._settings.clock_kind).dispose()
-        return Outbox(engine_for_writing(self._settings.store_url), self._alerting)
+        open_reading_engine(self._settings.store_url, self._settings.clock_kind).dispose()
+        return Outbox(open_writing_engine(self._settings.store_url), self._alerting)
 
     def _find_of_instance(self, now: float) -> list[Alert]:
         found = []

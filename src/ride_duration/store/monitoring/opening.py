@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ride_duration.clock import ClockKind
 from ride_duration.errors import NotFound, RideDurationError
 from ride_duration.storage_errors import describe_storage_failure
-from ride_duration.store.database import engine_for_reading, engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_reading_engine, open_writing_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -26,7 +26,7 @@ def open_monitoring(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine
         ConfigurationError: The store is on the other clock.
         RideDurationError: The store cannot be reached or written.
     """
-    engine = engine_for_writing(store_url)
+    engine = open_writing_engine(store_url)
     with describe_failures(engine):
         migrate(engine, clock)
     return engine
@@ -46,7 +46,7 @@ def read_monitoring(store_url: str, clock: ClockKind = ClockKind.REAL) -> Engine
     from sqlalchemy import inspect
 
     try:
-        engine = engine_for_reading(store_url, clock)
+        engine = open_reading_engine(store_url, clock)
     except NotFound:
         return None
     with describe_failures(engine):

@@ -58,7 +58,7 @@ def clear_simulated(engine: Engine) -> None:
     """Remove every row of a store that a simulation wrote, in one transaction.
 
     Args:
-        engine: Of `database.engine_for_writing`, on the newest tables.
+        engine: Of `database.open_writing_engine`, on the newest tables.
 
     Raises:
         ConfigurationError: Its times are the machine's; nothing is removed.

@@ -46,7 +46,7 @@ def load_joined(engine: Engine, since: float | None = None, until: float | None 
     """Predictions with their truth, in the order in which they were asked for.
 
     Args:
-        engine: Of `database.engine_for_reading`.
+        engine: Of `database.open_reading_engine`.
         since: Asked at this time or later (seconds since 1970-01-01 UTC).
         until: Asked before this time.
     """

@@ -72,7 +72,7 @@ def iterate_rides(engine: Engine, model: str, day: str, rows: int) -> Iterator[L
     """Yield the answers about rides that began on a day, so many at a time; all are of one moment of the log.
 
     Args:
-        engine: Of `database.engine_for_reading`.
+        engine: Of `database.open_reading_engine`.
         model: Name of the registered model.
         day: New York day of the pick-ups, for instance 2021-02-01.
         rows: Of one batch; the last may be shorter.
@@ -99,7 +99,7 @@ def find_champions(engine: Engine, model: str, day: str) -> list[int]:
     """Find the versions that answered rides of a day as the champion, in their order.
 
     Args:
-        engine: Of `database.engine_for_reading`.
+        engine: Of `database.open_reading_engine`.
         model: Name of the registered model.
         day: New York day of the pick-ups.
     """

@@ -36,7 +36,7 @@ def find_news(engine: Engine, model: str, seen: Watermark, *, times_known: bool 
     A new answer or report concerns every answer about its ride, whatever day that was for.
 
     Args:
-        engine: Of `database.engine_for_reading`.
+        engine: Of `database.open_reading_engine`.
         model: Name of the registered model.
         seen: The watermark of the rows. One that lies beyond the log, as after a restored backup, counts as none.
         times_known: Whether the times of what was seen are kept; else they are found from the beginning.

@@ -110,7 +110,7 @@ def sum_daily_errors(engine: Engine, answers: PredictionFilter, valid_range: tup
     """Sum the errors of predictions that count and whose actual duration is known and within the range, by day.
 
     Args:
-        engine: Of `database.engine_for_reading`.
+        engine: Of `database.open_reading_engine`.
         answers: Whose.
         valid_range: Shortest and longest ride in minutes that counts.
     """
@@ -146,7 +146,7 @@ def load_outcomes(engine: Engine, answers: PredictionFilter, valid_range: tuple[
     """Load predictions with their actual durations, in the order of the requests.
 
     Args:
-        engine: Of `database.engine_for_reading`.
+        engine: Of `database.open_reading_engine`.
         answers: Whose.
         valid_range: Shortest and longest ride in minutes that counts: the range that models are trained on.
     """

@@ -41,7 +41,7 @@ def sample_answers(engine: Engine, model: str, day: str, number: int) -> Sampled
     next, so that an index finds it in a log of any length.
 
     Args:
-        engine: Of `database.engine_for_reading`.
+        engine: Of `database.open_reading_engine`.
         model: Name of the registered model.
         day: New York day of the pick-ups, for instance 2021-02-01.
         number: How many, at most: one that is drawn twice counts once.

@@ -22,7 +22,7 @@ class Insertion:
     """Inserts records of both kinds; one whose id is there already changes nothing.
 
     Args:
-        engine: Of `database.engine_for_writing`.
+        engine: Of `database.open_writing_engine`.
     """
 
     def __init__(self, engine: Engine) -> None:

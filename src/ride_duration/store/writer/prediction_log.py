@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ride_duration.clock import ClockKind
-from ride_duration.store.database import engine_for_writing, migrate
+from ride_duration.store.database import migrate, open_writing_engine
 from ride_duration.store.log_records import Record
 from ride_duration.store.sqlite_file import SQLiteFile
 from ride_duration.store.writer.backlog import Backlog, LogFull, MemoryBacklog
@@ -72,7 +72,7 @@ class PredictionLog:
         clock: ClockKind = ClockKind.REAL,
     ) -> None:
         self._clock = clock
-        self._engine = engine_for_writing(store_url, "FULL" if durability == "sync" else "NORMAL", kept_open=True)
+        self._engine = open_writing_engine(store_url, "FULL" if durability == "sync" else "NORMAL", kept_open=True)
         own, self._lock = take_folder(folder, instance, store_url)
         self._file = SQLiteFile(self._engine, own) if self._engine.dialect.name == "sqlite" else None
         self._own, self._in_memory = own, durability == "memory"
