@@ -7,11 +7,12 @@ a.m. is shown twice. A time in one of those two hours has no instant of its own.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -101,6 +102,8 @@ def find_instants(wall_clock: NDArray[np.datetime64]) -> NDArray[np.float64]:
 
     Of a time that they show twice it is the first; a time that they skip counts from before the change.
     """
+    import numpy as np  # commands that only read do without
+
     seconds = wall_clock.astype("datetime64[s]")
     hours, of_hour = np.unique(seconds.astype("datetime64[h]").astype(np.int64), return_inverse=True)
     offsets = []

@@ -63,7 +63,7 @@ def run_pipeline(url: str, folder: Path, hook: AfterNode | None = None) -> dict[
     asked = monitoring(window=WINDOW, verdict_thresholds=THRESHOLDS)
     given = {
         "scored_trips@months": {}, "registered_packages": {}, "accepted_changes": [], "params:monitoring": asked,
-        "params:given_parameters": [],
+        "params:given_parameters": [], "params:environment": "test",
     }  # fmt: skip
     kept = {name: Kept() for name in ("label_figures", "daily_sums", "verdict", "monitoring_summary")}
     catalog = DataCatalog(
