@@ -2,13 +2,15 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import promql_parser
 import pytest
@@ -17,10 +19,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ride_duration.playback.service_process import find_free_port
 from ride_duration.store.database import locate_store
-from tests.conftest import REPOSITORY, program
-from tests.serving.conftest import Models
-from tests.support.alerting.samples import read_defaults
+from ride_duration.store.log_records import ActualRecord
+from ride_duration.trips.clock import find_day
+from tests.conftest import REPOSITORY, Project, program
+from tests.support.alerting.samples import MODEL, read_defaults
 from tests.support.alerting.webhook_receiver import WebhookReceiver
+from tests.support.answered_log import make_answered_log
+from tests.support.logged_rides import LogWriter
 from tests.support.serving.service import Running
 from tests.support.store.samples import until
 from tests.support.verdicts import write_verdict
@@ -162,24 +167,79 @@ def scrape(service: Running) -> list[Series]:
     return [(one.name, one.labels) for family in text_string_to_metric_families(text) for one in family.samples]
 
 
+class Watched(NamedTuple):
+    """A service on a log of the last four weeks, whose answers the monitoring looks at."""
+
+    service: Running
+    project: Project
+    reported: list[ActualRecord]
+
+    @property
+    def store(self) -> str:
+        return locate_store(self.service.settings["store"], self.project.root)
+
+    def report(self, records: list[ActualRecord]) -> None:
+        """Let reports come in."""
+        writer = LogWriter(self.store)
+        writer.write(records)
+        writer.close()
+
+    def monitor(self) -> str:
+        """Run the monitoring, and return its official verdict once the service knows it."""
+        before = self.service.get("/monitoring").json["verdict"]
+        ended = self.project.kedro(
+            "monitor", "run", "--env=test", "--window=last_28d", f"--params=serving.store={self.store}"
+        )
+        assert ended.code == 0, ended.err
+        assert "Exploratory" not in ended.out
+        until(lambda: self.service.get("/monitoring").json["verdict"] != before, 60)
+        return str(self.service.get("/monitoring").json["verdict"]["verdict"])
+
+
+@contextmanager
+def without_champion(project: Project) -> Iterator[None]:
+    with closing(sqlite3.connect(project.data("mlflow/mlflow.db"), timeout=60)) as database:
+        aliases = database.execute("SELECT * FROM registered_model_aliases").fetchall()
+        assert aliases
+        with database:
+            database.execute("DELETE FROM registered_model_aliases")
+        yield
+        with database:
+            marks = ", ".join("?" * len(aliases[0]))
+            database.executemany(f"INSERT INTO registered_model_aliases VALUES ({marks})", aliases)
+
+
 @pytest.fixture(scope="module")
-def watched(models: Models) -> Iterator[Running]:
+def watched(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A service that has refused to be ready, answered rides, and been monitored."""
-    registry = models.store.new()
-    with Running(models.project, registry.name, monitoring_seconds=0.05, alerting=read_defaults()) as service:
+    project = Project.copy_of(finished, tmp_path_factory.mktemp("watched") / "project")
+    few = {"verdict_thresholds": {"min_rides": 5_000}}  # 300 rides a day are fewer than a city's
+    (project.root / "conf/test/parameters_monitoring.yml").write_text(yaml.safe_dump(few))
+    # Days of today are left out, but should midnight pass in New York while the tests run, it is yesterday.
+    today = date.fromisoformat(find_day(time.time()))
+    answered, reported = make_answered_log(project, MODEL, today, days=30)
+    with without_champion(project):
+        service = Running(project.root, MODEL, monitoring_seconds=0.05, alerting=read_defaults())
+        service.start()
         assert service.get("/ready").status == 503
-        models.champion(registry=registry)
+    try:
         until(lambda: service.get("/ready").status == 200)
         ride = {"PULocationID": 10, "DOLocationID": 50, "trip_distance": 4}
         assert service.post("/predict", ride).status == 200
         assert service.post("/actuals", {"ride_id": "1", "duration": 9}).status == 202
-        write_verdict(locate_store(service.settings["store"], models.project), registry.name, at=time.time())
-        until(lambda: service.get("/monitoring").json["verdict"] is not None)
-        yield service
+        watched = Watched(service, project, reported)
+        writer = LogWriter(watched.store)
+        writer.write(answered)
+        writer.close()
+        watched.report(reported)
+        assert watched.monitor() in ("ok", "watch")
+        yield watched
+    finally:
+        service.end()
 
 
-def test_every_selector_of_rules_and_dashboards_matches_a_series_of_a_monitored_service(watched: Running) -> None:
-    series = scrape(watched)
+def test_every_selector_of_rules_and_dashboards_matches_a_series_of_a_monitored_service(watched: Watched) -> None:
+    series = scrape(watched.service)
     series += [("up", {"job": "ride-duration"})]  # Prometheus' own
     series += [(rule["record"], {}) for rule in read_rules() if "record" in rule]
     expressions = [(RULES.name, rule["expr"]) for rule in read_rules()]
@@ -222,51 +282,100 @@ def is_ready(port: int) -> bool:
         return False
 
 
-@pytest.mark.needs("prometheus", "prometheus-alertmanager")
-def test_an_incident_is_delivered_to_a_receiver_and_resolved(watched: Running, models: Models, tmp_path: Path) -> None:
-    receiver, manager, server = WebhookReceiver(), find_free_port(), find_free_port()
-    changes = {"127.0.0.1:9095": f"127.0.0.1:{receiver.port}", "127.0.0.1:9093": f"127.0.0.1:{manager}",
-               "127.0.0.1:9696": f"127.0.0.1:{watched.port}"}  # fmt: skip
-    for name in ("prometheus.yml", "alertmanager.yml", "rules.yml"):
-        text = hasten((DEPLOY / "prometheus" / name).read_text())
-        for before, after in changes.items():
-            text = text.replace(before, after)
-        (tmp_path / name).write_text(text)
-    store = locate_store(watched.settings["store"], models.project)
+class Alerting(NamedTuple):
+    """Prometheus, Alertmanager and the receiver that it notifies."""
 
-    def received(path: str, alert: str, status: str) -> list[dict[str, Any]]:
+    receiver: WebhookReceiver
+    server: int
+
+    def find_firing(self) -> set[str]:
+        """Names of the alerts that Prometheus finds now."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.server}/api/v1/alerts", timeout=10) as answer:
+            return {one["labels"]["alertname"] for one in json.load(answer)["data"]["alerts"]}
+
+    def received(self, path: str, alert: str, status: str) -> list[dict[str, Any]]:
+        """The alerts that were delivered to a receiver."""
         return [
             one
-            for request in list(receiver.requests)
+            for request in list(self.receiver.requests)
             for one in request.json["alerts"]
             if request.json["receiver"] == path and one["labels"]["alertname"] == alert and one["status"] == status
         ]
 
-    write_verdict(store, watched.settings["model"], "incident", "data", time.time())
-    until(lambda: watched.get("/monitoring").json["verdict"]["verdict"] == "incident")
+
+@pytest.fixture(scope="module")
+def alerting(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alerting]:
+    """Both servers as configured in `deploy/`, but for addresses and waiting."""
+    folder = tmp_path_factory.mktemp("alerting")
+    receiver, manager, server = WebhookReceiver(), find_free_port(), find_free_port()
+    changes = {"127.0.0.1:9095": f"127.0.0.1:{receiver.port}", "127.0.0.1:9093": f"127.0.0.1:{manager}",
+               "127.0.0.1:9696": f"127.0.0.1:{watched.service.port}"}  # fmt: skip
+    for name in ("prometheus.yml", "alertmanager.yml", "rules.yml"):
+        text = hasten((DEPLOY / "prometheus" / name).read_text())
+        for before, after in changes.items():
+            text = text.replace(before, after)
+        (folder / name).write_text(text)
     with (
         run_program(
-            "prometheus-alertmanager", f"--config.file={tmp_path / 'alertmanager.yml'}",
-            f"--storage.path={tmp_path / 'alertmanager'}", f"--web.listen-address=127.0.0.1:{manager}",
-            "--cluster.listen-address=", folder=tmp_path,
+            "prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}",
+            f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address=127.0.0.1:{manager}",
+            "--cluster.listen-address=", folder=folder,
         ),
         run_program(
-            "prometheus", f"--config.file={tmp_path / 'prometheus.yml'}", f"--storage.tsdb.path={tmp_path / 'data'}",
+            "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{server}",
             "--rules.alert.resend-delay=2s",  # for what fires before Alertmanager is found
-            folder=tmp_path,
+            folder=folder,
         ),
     ):  # fmt: skip
         until(lambda: is_ready(manager) and is_ready(server), 60)
-        until(lambda: received("pages", "RideDurationIncident", "firing"), 60)
-        (alert, *_) = received("pages", "RideDurationIncident", "firing")
-        assert alert["labels"]["severity"] == "page"
-        assert alert["annotations"]["next"] == "kedro monitor status"
-        until(lambda: received("watchdog", "Watchdog", "firing"), 60)
-        write_verdict(store, watched.settings["model"], "ok", at=time.time())
-        until(lambda: received("pages", "RideDurationIncident", "resolved"), 60)
-        # the same drift was there all the time, and is a ticket now that nothing inhibits it
-        until(lambda: received("tickets", "RideDurationDrift", "firing"), 60)
-        drift = min(one["startsAt"] for one in received("tickets", "RideDurationDrift", "firing"))
-        assert drift < max(one["endsAt"] for one in received("pages", "RideDurationIncident", "resolved"))
+        yield Alerting(receiver, server)
     receiver.stop()
+
+
+@pytest.mark.needs("prometheus", "prometheus-alertmanager")
+def test_an_incident_that_the_monitoring_finds_is_delivered_and_resolved_once_reports_are_corrected(
+    watched: Watched, alerting: Alerting
+) -> None:
+    """Reports of the last days say half as much again, and are corrected later."""
+    broken = [one for one in watched.reported if one.ride_id[:10] >= watched.reported[300].ride_id[:10]]
+    assert len(broken) == 600
+    now = time.time()
+    wrong = [ActualRecord(f"{one.actual_id}-w", one.ride_id, now, min(1.6 * one.duration, 90)) for one in broken]
+    watched.report(wrong)
+    assert watched.monitor() == "incident"
+    until(lambda: alerting.received("pages", "RideDurationIncident", "firing"), 60)
+    (alert, *_) = alerting.received("pages", "RideDurationIncident", "firing")
+    assert (alert["labels"]["severity"], alert["labels"]["model"]) == ("page", MODEL)
+    assert alert["annotations"]["next"] == "kedro monitor status"
+    until(lambda: alerting.received("watchdog", "Watchdog", "firing"), 60)
+    assert not alerting.received("pages", "RideDurationIncident", "resolved")
+
+    # not to the very value of the first report, which would come twice
+    right = [ActualRecord(f"{one.actual_id}-c", one.ride_id, now + 1, 0.999 * one.duration) for one in broken]
+    watched.report(right)
+    assert watched.monitor() in ("ok", "watch")
+    until(lambda: alerting.received("pages", "RideDurationIncident", "resolved"), 60)
+
+
+@pytest.mark.needs("prometheus", "prometheus-alertmanager")
+def test_an_incident_inhibits_drift_which_is_a_ticket_once_it_is_over(watched: Watched, alerting: Alerting) -> None:
+    """The rows are written by hand: it is about Alertmanager's rules."""
+    about = {"RideDurationIncident", "RideDurationDrift"}
+    write_verdict(watched.store, MODEL, "ok", at=time.time(), details={"drifted": [], "incidents": []})
+    until(lambda: not about & alerting.find_firing(), 60)
+    began = datetime.now(UTC)
+
+    def find_new(path: str, alert: str, status: str, at: str = "startsAt") -> list[datetime]:
+        times = [datetime.fromisoformat(one[at]) for one in alerting.received(path, alert, status)]
+        return [time for time in times if time >= began]
+
+    write_verdict(watched.store, MODEL, "incident", "data", time.time())
+    until(lambda: watched.service.get("/monitoring").json["verdict"]["verdict"] == "incident", 60)
+    until(lambda: find_new("pages", "RideDurationIncident", "firing"), 60)
+    write_verdict(watched.store, MODEL, "ok", at=time.time())
+    until(lambda: find_new("pages", "RideDurationIncident", "resolved", "endsAt"), 60)
+    # the same drift was there all the time, and is a ticket now that nothing inhibits it
+    until(lambda: find_new("tickets", "RideDurationDrift", "firing"), 60)
+    drift = min(find_new("tickets", "RideDurationDrift", "firing"))
+    assert drift < max(find_new("pages", "RideDurationIncident", "resolved", "endsAt"))
