@@ -227,7 +227,7 @@ def test_of_two_that_raise_the_same_at_once_one_alert_is_made(desk: Desk, store_
 
     def raise_one(_: int) -> None:
         outbox = Outbox(open_monitoring(store_url), make_settings("webhook"))
-        together.wait(10)
+        together.wait(60)
         outbox.report(MODEL, NAMES, [make_alert()], desk.now)
         outbox.close()
 

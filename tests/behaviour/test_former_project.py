@@ -127,8 +127,10 @@ def test_its_log_is_monitored_while_its_service_goes_on_writing(former: Project,
     again = [[ActualRecord(f"again-{number}", f"ride-{number % 60}", 1.8e9, 9.0)] for number in range(200)]
     with FormerService(f"sqlite:///{project.data(LOG)}", [*reports, *again]) as service:
         assert service.is_half_done.wait(60)
+        monitor(project, "2021-03-01..2021-03-28")  # has migrated the store when the service goes on
         service.go_on.set()
-        monitor(project, "2021-03-01..2021-03-28")
+        while service.written < len(reports) + len(again):
+            monitor(project, "2021-03-01..2021-03-28")
     assert service.written == len(reports) + len(again)
     said, verdict = monitor(project, "2021-03-01..2021-03-28")
     assert (verdict["version"], verdict["evidence"], verdict["incidents"]) == (1, "log", [])

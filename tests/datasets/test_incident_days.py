@@ -9,7 +9,7 @@ from kedro.io import DatasetError
 from ride_duration.datasets import IncidentDaysDataset
 from ride_duration.errors import ConfigurationError
 from ride_duration.registry import model_name
-from ride_duration.store.monitoring import MARKED, IncidentDay, mark_days, open_monitoring, replace_incident_days
+from ride_duration.store.monitoring import MARKED, SKEW, IncidentDay, mark_days, open_monitoring, replace_incident_days
 
 
 def dataset(folder: Path, store: str, taxi_type: str = "green", leave_out: Any = True) -> IncidentDaysDataset:
@@ -29,6 +29,15 @@ def test_marked_and_found_days_of_one_type_of_taxi_are_read(tmp_path: Path) -> N
     assert dataset(tmp_path, store_url).load() == [marked, found]
     assert dataset(tmp_path, store_url, "yellow").load() == []
     assert dataset(tmp_path, store_url, leave_out=False).load() == []
+
+
+def test_days_on_which_the_service_alone_was_at_fault_are_trained_on(tmp_path: Path) -> None:
+    store_url = f"sqlite:///{tmp_path}/data/predictions.db"
+    found = [IncidentDay(f"2021-01-0{number}", kind, "", 2.0, "m") for number, kind in ((7, "level"), (8, SKEW))]
+    engine = open_monitoring(store_url)
+    replace_incident_days(engine, model_name("green", "tlc"), "2021-01-01", "2021-01-31", "m", found)
+    engine.dispose()
+    assert [one.day for one in dataset(tmp_path, store_url).load()] == ["2021-01-07"]
 
 
 def test_a_former_programs_table_is_read_as_it_is(tmp_path: Path) -> None:

@@ -140,6 +140,19 @@ def test_a_day_of_doubled_durations_moves_it_little_and_it_is_right_within_a_day
     assert np.abs(moved[known:] / usual[known:] - 1).max() < 0.08
 
 
+def test_few_rides_release_it_once_they_are_plausible_but_never_freeze_it() -> None:
+    busy = MONDAY + np.sort(np.random.default_rng(3).uniform(0, 5 * DAY, 2_000))
+    sparse = MONDAY + np.sort(np.random.default_rng(4).uniform(5 * DAY, 12 * DAY, 7 * 60))
+    times = np.concatenate([busy, sparse])
+    is_wrong = (times >= MONDAY + 4.4 * DAY) & (times < MONDAY + 5 * DAY)
+    rides = rides_at(times, np.where(is_wrong, 1.6, 1.1))
+    frozen = follow(rides, 12, level_rules()).frozen
+    assert frozen[int(4.9 * 96)]
+    assert not frozen[int(6.5 * 96) :].any(), "a day after the last implausible ride it is free"
+    wild = follow(rides_at(sparse, 1.6), 12, level_rules())
+    assert not wild.frozen.any()
+
+
 def test_what_was_frozen_out_does_not_enter_later() -> None:
     times = begins(8)
     is_wrong = (times >= MONDAY + 4 * DAY) & (times < MONDAY + 5 * DAY)

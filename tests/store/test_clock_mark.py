@@ -99,7 +99,7 @@ def test_a_store_that_is_not_there_yet_or_away_is_for_any_clock(tmp_path: Path) 
     for kind in (REAL, SIMULATED):
         check_clock(f"sqlite:///{tmp_path}/none.db", kind)
         check_clock(f"postgresql+psycopg://postgres@/rides?host={tmp_path}", kind)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert not list(tmp_path.iterdir()), "looking makes nothing"
 
 

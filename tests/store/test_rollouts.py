@@ -67,7 +67,7 @@ def test_of_two_that_see_the_same_one_goes_on(rollouts: Rollouts) -> None:
     seen, together = begun(rollouts), Barrier(2)
 
     def step(by: str) -> Rollout | None:
-        together.wait(10)
+        together.wait(60)
         return rollouts.change(seen, RolloutEvent(2000.0, RolloutStatus.RUNNING, 0.05, by, "done"))
 
     with ThreadPoolExecutor(2) as pool:
@@ -96,7 +96,7 @@ def test_two_that_begin_at_once(rollouts: Rollouts) -> None:
     rollouts.last()
 
     def begin(version: int) -> bool:
-        together.wait(10)
+        together.wait(60)
         try:
             begun(rollouts, version)
         except RideDurationError:

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from ride_duration.clock import SimulatedClock
 from ride_duration.in_use import is_held
-from ride_duration.playback.plan import QUIET, Days, PlaybackPlan, Trouble
+from ride_duration.playback.plan import QUIET, Days, PlaybackPlan, Trouble, read_plan
 from ride_duration.registry import Registry, model_name
 from tests.conftest import Project
 from tests.registry.store import Store
@@ -67,13 +68,16 @@ class Theatre(Project):
     def interrupt(self, sent: signal.Signals, *arguments: str) -> tuple[int, str]:
         """The exit code and the last words of the command, begun afresh and signalled while it sends rides.
 
-        One that was done before the signal came is begun again.
+        One that had played everything before the signal came is begun again.
         """
         for _ in range(10):
             process = self.begin(*arguments, "--fresh")
             process.send_signal(sent)
-            _, said = process.communicate(timeout=60)
-            if process.returncode != 0:
+            _, said = process.communicate(timeout=300)
+            until(lambda: not self.is_serving)
+            plan = read_plan(self.data("simulated/simulation.json"))
+            assert plan is not None
+            if SimulatedClock(self.data("simulated/clock")).now() < plan.ends_at:
                 return process.returncode, said
         raise AssertionError("the command ended ten times before it could be interrupted")
 

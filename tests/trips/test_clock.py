@@ -85,3 +85,7 @@ def test_a_wall_clock_has_an_instant_unless_it_is_skipped_or_shown_twice(
 def test_instants_of_many_times_are_those_of_the_time_zone_database(times: list[datetime]) -> None:
     found = find_instants(np.array(times, dtype="datetime64[us]"))
     assert found.tolist() == [time.replace(tzinfo=NEW_YORK, fold=0).timestamp() for time in times]
+    later = find_instants(np.array(times, dtype="datetime64[us]"), later=True)
+    assert later.tolist() == [
+        max(time.replace(tzinfo=NEW_YORK, fold=fold).timestamp() for fold in (0, 1)) for time in times
+    ]

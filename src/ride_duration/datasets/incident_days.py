@@ -48,15 +48,17 @@ class IncidentDaysDataset(OfStore, AbstractDataset["NoReturn", "list[IncidentDay
         self._leave_out = leave_out
 
     def load(self) -> list[IncidentDay]:
-        """Return the days in their order.
+        """Return the days in their order, but for those on which the service alone was at fault.
 
         Raises:
             RideDurationError: There is a store, and it cannot be read.
         """
         if not self._leave_out or not all(importlib.util.find_spec(name) for name in _NEEDED):
             return []
+        from ride_duration.store.monitoring import SKEW
+
         try:
-            return self._store.load_incident_days()
+            return [one for one in self._store.load_incident_days() if one.kind != SKEW]
         except RideDurationError as error:
             raise type(error)(
                 f"incident days, which training leaves out, cannot be read: {error}; to train on all days, give "

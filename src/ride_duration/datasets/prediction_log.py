@@ -83,8 +83,8 @@ class PredictionLogDataset(OfStore, AbstractDataset["NoReturn", MonitoredStore])
 class MonitoringRowsDataset(OfStore, AbstractDataset[Increment, MonitoredStore]):
     """The rows of the log's days: an increment when saved, a day at a time; the store when loaded.
 
-    A run that is interrupted leaves each day as it was before or as it is after; the next one computes again what this
-    one had not finished.
+    A run that is interrupted leaves each day as it was before or as it is after; the next one computes all days again
+    that have news for this one, since what was read counts as read only once all is computed.
     """
 
     def save(self, data: Increment) -> None:

@@ -135,7 +135,7 @@ def _select_recent(sums: tuple[Sums, ...], rules: LevelRules) -> tuple[Sums, ...
 def _is_kept_out(state: LevelState, recent: tuple[Sums, ...], rules: LevelRules) -> bool:
     """Say whether what became known lately is too far from the factor; as before where it is too little to say."""
     rides = sum(step.rides for step in recent)
-    if rides < rules.window_rides:
-        return state.is_frozen and rides > 0  # silence is not implausible: then the factor goes back to 1
+    if not rides or (rides < rules.window_rides and not state.is_frozen):  # few rides may release it, not freeze it
+        return False  # silence is not implausible: the factor goes back to 1
     ratio = sum(step.actual for step in recent) / sum(step.predicted for step in recent)
     return abs(ratio / state.factor - 1) > rules.largest_distance

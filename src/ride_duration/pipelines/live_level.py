@@ -128,7 +128,7 @@ def sum_known_rides(
     chosen = (wall_clock.astype("datetime64[M]") == np.datetime64(month, "M")) & np.isfinite(predicted)
     chosen &= (actual >= DURATION[0]) & (actual <= DURATION[1])
     clocks, minutes = wall_clock[chosen], actual[chosen]
-    known_at = find_instants(clocks) + 60 * minutes + _HOUR * delay_hours
+    known_at = find_instants(clocks, later=True) + 60 * minutes + _HOUR * delay_hours
     return sum_steps(EndedRides(known_at, minutes, np.clip(predicted[chosen], *DURATION)))
 
 

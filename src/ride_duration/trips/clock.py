@@ -97,10 +97,11 @@ def find_instant(wall_clock: datetime) -> float | None:
     return first if first == second else None
 
 
-def find_instants(wall_clock: NDArray[np.datetime64]) -> NDArray[np.float64]:
+def find_instants(wall_clock: NDArray[np.datetime64], *, later: bool = False) -> NDArray[np.float64]:
     """Return the instants (n,) at which New York's clocks show times (n,), in seconds since 1970-01-01 UTC.
 
-    Of a time that they show twice it is the first; a time that they skip counts from before the change.
+    Of a time that they show twice it is the first, or the `later` one; a time that they skip counts from before the
+    change.
     """
     import numpy as np  # commands that only read do without
 
@@ -109,7 +110,8 @@ def find_instants(wall_clock: NDArray[np.datetime64]) -> NDArray[np.float64]:
     offsets = []
     for hour in hours.tolist():
         shown = datetime.fromisoformat(str(np.datetime64(hour, "h").astype("datetime64[s]")))
-        offsets.append(shown.replace(tzinfo=NEW_YORK).timestamp() - hour * HOUR)
+        instants = [shown.replace(tzinfo=NEW_YORK, fold=fold).timestamp() for fold in (0, int(later))]
+        offsets.append(max(instants) - hour * HOUR)
     return seconds.astype(np.int64) + np.array(offsets, dtype=np.float64)[of_hour]
 
 

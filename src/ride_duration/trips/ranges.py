@@ -20,7 +20,8 @@ def is_out_of_range(duration: Any, distance: Any, pickup_placed: Any, dropoff_pl
     """Return whether what a record says is out of range; plain arithmetic, on columns of tables and on arrays.
 
     What it does not say is not out of range: missing values are NULL in tables, where the answer may be NULL as well
-    and means no, and NaN in arrays. A duration that is missing is unreported, and counted as that.
+    and means no, and NaN in arrays; but a zone that is missing has no place. A duration that is missing is unreported,
+    and counted as that.
 
     Args:
         duration: Minutes.

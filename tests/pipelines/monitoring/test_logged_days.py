@@ -27,7 +27,15 @@ from ride_duration.pipelines.monitoring.daily_sums import SUMS
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.database import migrate
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
-from ride_duration.store.monitoring import Evidence, load_days, load_features, load_labels, load_watermark
+from ride_duration.store.monitoring import (
+    Evidence,
+    claim_log,
+    load_days,
+    load_features,
+    load_labels,
+    load_watermark,
+    move_watermark,
+)
 from tests.conftest import Project
 from tests.support.killed_increments import SEED
 from tests.support.logged_rides import LogWriter, disturb, make_log, open_store, run_increment
@@ -206,11 +214,22 @@ def test_rows_that_counted_durations_alone_are_computed_again_after_the_update(
     writer.write([msgspec.structs.replace(one, **strange.pop(one.ride_id, {})) for one in records])
     [day] = run_increment(store)
     now = load_labels(store.engine, store.model)[0]["out_of_range"]
+    assert run_increment(store) == (), "nothing has come in"
+    read = load_watermark(store.engine, store.model)
+    claim_log(store.engine, store.model, "a run of the former program", read)
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE monitoring_labels SET out_of_range = 0"))
+        for column in (
+            "days DROP awaited",
+            "days DROP awaited_expected",
+            "features DROP unseen",
+            "features DROP hours",
+        ):
+            connection.execute(text(f"ALTER TABLE monitoring_{column}"))  # of 0014
         connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
-    assert run_increment(store) == (), "nothing has come in"
     migrate(store.engine)
+    with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
+        move_watermark(store.engine, store.model, "a run of the former program", read, 1.0)
     assert run_increment(store) == (day,)
     assert load_labels(store.engine, store.model)[0]["out_of_range"] == now >= 2
     assert run_increment(store) == ()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.pipelines.monitoring.separation import measure_separation, take_logged_rides
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 from ride_duration.trips.features import METERED
@@ -45,12 +46,12 @@ def test_many_rides_are_sampled_the_same_way_each_time() -> None:
     assert measure_separation(many, others) == measure_separation(many, others)
 
 
-def draw_answers(seed: int, zones: list[int], rides: int = 100) -> dict[str, SampledAnswers]:
+def draw_answers(seed: int, zones: list[int], hours: tuple[int, int] = (0, 24)) -> dict[str, SampledAnswers]:
     """Answers of a week, as they are drawn from the log: some with a distance, one of each day by the shadow, too."""
-    rng = np.random.default_rng(seed)
+    rng, rides = np.random.default_rng(seed), 100
     found = {}
     for day in np.datetime64("2021-03-01") + np.arange(7):
-        when = day.astype("datetime64[s]") + rng.integers(0, 86_400, rides)
+        when = day.astype("datetime64[s]") + rng.integers(3600 * hours[0], 3600 * hours[1], rides)
         ends = rng.choice(zones, (2, rides)).astype(float)
         distance = np.where(rng.random(rides) < 0.5, np.nan, 3.0)
         columns = (when, *ends, distance, rng.uniform(5, 30, rides), np.ones(rides, dtype=np.int64))
@@ -58,24 +59,27 @@ def draw_answers(seed: int, zones: list[int], rides: int = 100) -> dict[str, Sam
     return found
 
 
-def test_rides_drawn_from_the_log_are_compared_without_what_the_meter_knows() -> None:
+def test_rides_drawn_from_the_log_are_compared_without_what_the_meter_knows_and_without_their_hours() -> None:
     week = np.datetime64("2021-03-01") + np.arange(7)
-    past = take_logged_rides(draw_answers(1, [74, 75, 138]), package(), week, ())
-    same, others = (
-        take_logged_rides(draw_answers(seed, zones), package(), week, ("hour",))
-        for seed, zones in ((2, [74, 75, 138]), (3, [7, 41, 42]))
+    past, same, others, of_the_evening = (
+        take_logged_rides(draw_answers(seed, zones, hours), package(), week)
+        for seed, zones, hours in (
+            (1, [74, 75, 138], (0, 24)),
+            (2, [74, 75, 138], (0, 24)),
+            (3, [7, 41, 42], (0, 24)),
+            (4, [74, 75, 138], (18, 24)),
+        )
     )
     assert past is not None
     assert same is not None
     assert others is not None
+    assert of_the_evening is not None
     assert len(past) == len(same) == 700  # what the shadow has answered as well counts once
-    assert not {*METERED, "trip_distance_raw"} & set(past.columns)
-    assert "hour" in past
-    assert "hour" not in same
-    reference = past[same.columns]
-    assert measure_separation(reference, same) < 0.6
-    assert measure_separation(reference, others) > 0.9
+    assert not {*METERED, *CALENDAR, "trip_distance_raw"} & set(past.columns)
+    assert measure_separation(past, same) < 0.6
+    assert measure_separation(past, of_the_evening) < 0.6, "when answers are drawn is no drift"
+    assert measure_separation(past, others) > 0.9
 
 
 def test_a_log_without_drawn_answers_is_not_compared() -> None:
-    assert take_logged_rides({}, package(), np.datetime64("2021-03-01") + np.arange(7), ()) is None
+    assert take_logged_rides({}, package(), np.datetime64("2021-03-01") + np.arange(7)) is None

@@ -91,7 +91,7 @@ def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(sto
     assert (probed.groupby("version")["probed"].sum() > DAYS * RIDES / 3).all()
     assert probed["largest_difference"].max() < 1e-5
     assert probe(store, 1, 2).equals(probed)
-    sums = join_probe(sum_up(store), probed)
+    sums, _ = join_probe(sum_up(store), probed)
     assert find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03") == []
 
     slower = "UPDATE predictions SET duration = duration + 1.5 WHERE model_version = 1 AND pickup_datetime"
@@ -99,7 +99,7 @@ def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(sto
     probed = probe(store, 1, 2)
     found = probed[probed["differing"] > 0]
     assert found[["day", "version"]].to_numpy().tolist() == [[pd.Timestamp("2021-02-02"), 1]]
-    sums = join_probe(sum_up(store), probed)
+    sums, _ = join_probe(sum_up(store), probed)
     (incident,) = find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03")
     assert (str(incident.day), incident.kind, incident.source) == ("2021-02-02", "skew", "version 1")
     number = int(found["probed"].iloc[0])
@@ -130,13 +130,13 @@ def test_what_another_version_answered_is_found_and_what_is_not_registered_is_na
     change(store, "UPDATE predictions SET duration = 7 WHERE variant = 'shadow'")
     probed = probe(store, 1, 2)
     assert set(probed[probed["differing"] > 0]["version"]) == {2}
-    sums = join_probe(sum_up(store), probed)
+    sums, _ = join_probe(sum_up(store), probed)
     found = find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03")
     assert {(one.kind, one.source) for one in found} == {("skew", "version 2")}
 
     probed = probe(store, 1)
     assert not probed["differing"].any()
-    verdict = find_verdict(join_probe(sum_up(store), probed), NO_DRIFT, ASKED)
+    verdict = find_verdict(join_probe(sum_up(store), probed)[0], NO_DRIFT, ASKED)
     drawn = int(probed[probed["version"] == 2]["drawn"].sum())
     assert f"{drawn} answers of version 2 scored again: it is not registered here any more" in verdict["missing"]
     assert [one["version"] for one in verdict["probed"]] == [1, 2]
@@ -154,7 +154,7 @@ def test_an_answer_that_is_not_a_number_any_more_is_a_skew(store: MonitoredStore
     served = Unable(package().contents)
     probed = probe_skew(read_logged_evidence(store, ASKED), {1: lambda: served}, ASKED)
     assert np.isinf(probed[probed["version"] == 1]["largest_difference"]).all()
-    verdict = find_verdict(join_probe(sum_up(store), probed), NO_DRIFT, ASKED)
+    verdict = find_verdict(join_probe(sum_up(store), probed)[0], NO_DRIFT, ASKED)
     assert "which for some is not a number" in verdict["broken"][0]
     assert json.loads(json.dumps(verdict, allow_nan=False))["probed"][0]["largest_difference"] is None
 
@@ -164,7 +164,7 @@ def test_scored_months_have_no_log_to_be_probed(store: MonitoredStore) -> None:
     sums = sum_days(partitions(scored_month("2021-02", rides=10)), asked)
     probed = probe_skew(read_logged_evidence(store, asked), {}, asked)
     assert probed.empty
-    assert join_probe(sums, probed).equals(sums)
+    assert join_probe(sums, probed)[0].equals(sums)
 
 
 def test_what_an_earlier_release_answered_with_the_package_is_no_skew(store: MonitoredStore) -> None:

@@ -25,7 +25,7 @@ RIDE: dict[str, Any] = {"PULocationID": 10, "DOLocationID": 50, "pickup_datetime
 
 def reports(service: Running, ride_id: str, count: int) -> list[tuple[float | None, str | None]]:
     """Reports of a ride in the log's database, the oldest first, once there are so many."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     found: list[tuple[float | None, str | None]] = []
     while len(found) < count and time.monotonic() < until:
         with suppress(sqlite3.OperationalError), sqlite3.connect(service.folder / "predictions.db") as database:

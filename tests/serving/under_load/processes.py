@@ -74,7 +74,7 @@ class ServiceProcess:
         command = [sys.executable, "-m", "ride_duration.serving", "--settings", str(self.write_settings())]
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment())
-        until(self.ready, 30.0)
+        until(self.ready, 90.0)
         return self
 
     def ready(self) -> bool:

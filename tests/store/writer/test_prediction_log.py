@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,7 +126,7 @@ def test_a_table_that_is_locked_for_ever_holds_up_nobody(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(postgresql, "SECONDS", 2)
+    monkeypatch.setattr(postgresql, "SECONDS", 10)
     store_url = postgres.database()
     log = open_log(store_url)
     log.append([prediction("first")])
@@ -138,9 +137,8 @@ def test_a_table_that_is_locked_for_ever_holds_up_nobody(
         log.append(predictions(100))
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'predictions'::regclass")
         until(lambda: connection.scalar(waiting))
-        began = time.monotonic()
         log.close(patience=0.1)
-        assert time.monotonic() - began < 1.5
+        assert log._thread.is_alive(), "closing does not wait for the database"
         assert "100 records are not in the database yet: it does not answer" in caplog.text
         until(lambda: not log._thread.is_alive())
         assert "lock timeout" in str(log.last_error)

@@ -125,8 +125,8 @@ def measure_drift(
             rides = None
         elif monitoring.is_of_log and logged_evidence is not None:
             # Rows of the log keep quantiles of each feature, and no rides that a classifier could separate.
-            chosen, left_out = _choose_classified(days, window, comparable)
-            rides = take_logged_rides(logged_evidence.answers, package, chosen, left_out)
+            chosen, _ = _choose_classified(days, window, comparable)
+            rides = take_logged_rides(logged_evidence.answers, package, chosen)
         else:
             rides = _take_rides(days, values, window, comparable)
         separation = np.nan if rides is None else measure_separation(reference.rows[rides.columns], rides)

@@ -15,9 +15,7 @@ from ride_duration.pipelines.monitoring.incidents import compare_ratios, find_ex
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
 from ride_duration.pipelines.monitoring.skew import PROBED
 from ride_duration.pipelines.monitoring.verdict_text import describe_difference
-
-#: The kind of incident in which the service does not answer as its package does.
-SKEW = "skew"
+from ride_duration.store.monitoring import SKEW
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]

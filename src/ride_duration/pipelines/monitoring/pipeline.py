@@ -60,8 +60,8 @@ def create_pipeline() -> Pipeline:
             "label_figures",
             name="compare_label_coverage",
         ),
-        node(probe_skew, ["logged_evidence", "registered_packages", "monitored"], "skew_probe", name="probe_skew"),
-        node(join_probe, ["summed_days", "skew_probe"], "daily_sums", name="join_probe"),
+        node(probe_skew, ["logged_evidence", "registered_packages", "monitored"], "probed_answers", name="probe_skew"),
+        node(join_probe, ["summed_days", "probed_answers"], ["daily_sums", "skew_probe"], name="join_probe"),
         node(find_evaluated, ["daily_sums", "monitored"], "evaluated", name="find_evaluated"),
         node(
             measure_drift,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ride_duration.model_package import ModelPackage, Rides
+from ride_duration.pipelines.monitoring.comparable_days import CALENDAR
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 from ride_duration.trips.features import FEATURES, METERED
 
@@ -20,23 +21,23 @@ _FOLDS, _SEED = 5, 1
 
 
 def take_logged_rides(
-    answers: Mapping[str, SampledAnswers], package: ModelPackage, days: NDArray[np.datetime64], left_out: Iterable[str]
+    answers: Mapping[str, SampledAnswers], package: ModelPackage, days: NDArray[np.datetime64]
 ) -> pd.DataFrame | None:
     """Return rides of the log as `measure_separation` takes them: of those that are drawn to be scored again.
 
-    What only the meter knows is left out: some requests bring a distance, and others do not. A ride that champion and
+    What only the meter knows is left out: some requests bring a distance, and others do not. So are hour and weekday:
+    answers are drawn evenly over the day's time, and rides of the reference as they come. A ride that champion and
     shadow have answered counts once.
 
     Args:
         answers: By day, drawn from the log.
         package: That makes features.
         days: Those that are compared (n,).
-        left_out: Features that are not compared.
 
     Returns:
         `day` and features; None where no ride was drawn.
     """
-    tables, unused = [], {*METERED, *left_out}
+    tables, unused = [], {*METERED, *CALENDAR}
     for day in days:
         if (drawn := answers.get(str(day))) is None or not len(drawn.duration):
             continue

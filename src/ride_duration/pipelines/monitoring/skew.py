@@ -58,14 +58,18 @@ def probe_skew(
     return table.assign(day=pd.to_datetime(table["day"])).astype({"version": "int64"} | dict.fromkeys(PROBED, float))
 
 
-def join_probe(summed_days: pd.DataFrame, skew_probe: pd.DataFrame) -> pd.DataFrame:
-    """Return the sums of days with what was probed of each day and version beside them; as they are without a probe.
+def join_probe(summed_days: pd.DataFrame, probed_answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the sums of days with what was probed of each day and version beside them, and the latter by itself.
+
+    Both are kept only once the days are summed up: of a window that is refused, nothing is.
 
     Args:
-        summed_days: Of `sum_days`.
-        skew_probe: Of `probe_skew`.
+        summed_days: Of `sum_days`; without a probe they stay as they are.
+        probed_answers: Of `probe_skew`.
     """
-    return summed_days if skew_probe.empty else summed_days.merge(skew_probe, on=["day", "version"], how="left")
+    if probed_answers.empty:
+        return summed_days, probed_answers
+    return summed_days.merge(probed_answers, on=["day", "version"], how="left"), probed_answers
 
 
 def compute_differences(answers: SampledAnswers, package: ModelPackage) -> np.ndarray:

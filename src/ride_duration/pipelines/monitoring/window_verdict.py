@@ -24,7 +24,6 @@ from ride_duration.pipelines.monitoring.drift import find_drifted
 from ride_duration.pipelines.monitoring.evaluated import Evaluated
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incident_days import (
-    SKEW,
     describe_incidents,
     describe_marks,
     mark_days,
@@ -38,7 +37,7 @@ from ride_duration.pipelines.monitoring.window_figures import (
     measure_moments,
     round_known,
 )
-from ride_duration.store.monitoring import DayState, DecisionRow, Evidence, Finding
+from ride_duration.store.monitoring import SKEW, DayState, DecisionRow, Evidence, Finding
 from ride_duration.store.variant import Variant
 from ride_duration.trips.features import FEATURES
 

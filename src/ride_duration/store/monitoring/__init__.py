@@ -19,6 +19,7 @@ from ride_duration.store.monitoring.opening import begin_writing, describe_failu
 from ride_duration.store.monitoring.operator_rows import (
     MARKED,
     REBASE,
+    SKEW,
     DecisionRow,
     IncidentDay,
     add_decision,
@@ -51,6 +52,7 @@ __all__ = [
     "DELAY_EDGES",
     "MARKED",
     "REBASE",
+    "SKEW",
     "Cause",
     "DayEvidence",
     "DayState",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: The kind of what people mark; what the monitoring finds has a kind of its own.
 MARKED = "marked"
 
+#: The kind of days on which an answer is not what its package answers: rides and durations are sound.
+SKEW = "skew"
+
 #: The kind of decisions that accept a change.
 REBASE = "rebase"
 
