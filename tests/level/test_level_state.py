@@ -76,7 +76,7 @@ def test_a_label_counts_only_from_when_it_became_known(seed: int, cut: float, de
     rules = level_rules(delay)
     rides = rides_at(begins(3, rides_a_day=600), 1.1, seed=seed, delay_hours=delay)
     now = MONDAY + cut * DAY
-    changed = np.where(rides.known_at >= now // STEP * STEP, 3.0, 1.0)  # nobody can know of these by then
+    changed = np.where(rides.known_at >= now // STEP * STEP, 3.0, 1.0)  # not known by then
     other = rides._replace(actual=rides.actual * changed)
     one, two = (replay(sum_steps(known), now, rules) for known in (rides, other))
     assert np.array_equal(one.factors, two.factors)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.monitored_store import OfStore
+from ride_duration.datasets.monitored_store import StoreDataset
 
 if TYPE_CHECKING:
     from ride_duration.alerting.configuration import AlertingSettings
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 _NEEDED = ("msgspec", "sqlalchemy", "alembic")
 
 
-class AlertOutboxDataset(OfStore, AbstractDataset["dict[str, Any]", "list[dict[str, Any]]"]):
+class AlertOutboxDataset(StoreDataset, AbstractDataset["dict[str, Any]", "list[dict[str, Any]]"]):
     """Saving raises and resolves alerts about a model, and sends what is due; loading gives those that are open.
 
     Args:
-        path: See `OfStore`.
-        serving: See `OfStore`.
+        path: See `StoreDataset`.
+        serving: See `StoreDataset`.
         alerting: Parameters of the alerts.
         taxi_type: Of which taxis.
         source: Where months come from.

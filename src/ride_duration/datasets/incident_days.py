@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.monitored_store import OfStore
+from ride_duration.datasets.monitored_store import StoreDataset
 from ride_duration.errors import ConfigurationError, RideDurationError
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 _NEEDED = ("msgspec", "sqlalchemy")
 
 
-class IncidentDaysDataset(OfStore, AbstractDataset["NoReturn", "list[IncidentDay]"]):
+class IncidentDaysDataset(StoreDataset, AbstractDataset["NoReturn", "list[IncidentDay]"]):
     """Days of official incidents, and days that people have marked, of one type of taxi. Only loaded, never saved.
 
     There are none where nothing was ever served, and no store is made to find out.
 
     Args:
-        path: See `OfStore`.
-        serving: See `OfStore`.
-        taxi_type: See `OfStore`.
-        source: See `OfStore`.
+        path: See `StoreDataset`.
+        serving: See `StoreDataset`.
+        taxi_type: See `StoreDataset`.
+        source: See `StoreDataset`.
         leave_out: Whether they are asked for; else there are none.
         metadata: Ignored here; kedro-viz reads the layer from it.
 

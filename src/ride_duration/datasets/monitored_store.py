@@ -175,7 +175,7 @@ class MonitoredStore:
             engine.dispose()
 
 
-class OfStore:
+class StoreDataset:
     """Finds the store of a model.
 
     Args:

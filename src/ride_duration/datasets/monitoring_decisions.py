@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.monitored_store import OfStore
+from ride_duration.datasets.monitored_store import StoreDataset
 
 if TYPE_CHECKING:
     from ride_duration.store.monitoring import DecisionRow
 
 
-class MonitoringDecisionsDataset(OfStore, AbstractDataset["DecisionRow", "list[DecisionRow]"]):
+class MonitoringDecisionsDataset(StoreDataset, AbstractDataset["DecisionRow", "list[DecisionRow]"]):
     """Accepted changes of one model: one when saved, which is dated then; all, the newest first, when loaded."""
 
     def save(self, data: DecisionRow) -> None:

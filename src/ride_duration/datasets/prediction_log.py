@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from kedro.io import AbstractDataset
 
-from ride_duration.datasets.monitored_store import MonitoredStore, OfStore
+from ride_duration.datasets.monitored_store import MonitoredStore, StoreDataset
 from ride_duration.errors import RideDurationError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def keep_increment(store: MonitoredStore, increment: Increment) -> None:
     move_watermark(store.engine, store.model, run, news.reached, increment.at, news.asked_at, news.received_at)
 
 
-class PredictionLogDataset(OfStore, AbstractDataset["NoReturn", MonitoredStore]):
+class PredictionLogDataset(StoreDataset, AbstractDataset["NoReturn", MonitoredStore]):
     """The store, to be read by day. Only loaded, never saved."""
 
     def load(self) -> MonitoredStore:
@@ -80,7 +80,7 @@ class PredictionLogDataset(OfStore, AbstractDataset["NoReturn", MonitoredStore])
         raise RideDurationError("the prediction log is not saved; the service writes it")
 
 
-class MonitoringRowsDataset(OfStore, AbstractDataset[Increment, MonitoredStore]):
+class MonitoringRowsDataset(StoreDataset, AbstractDataset[Increment, MonitoredStore]):
     """The rows of the log's days: an increment when saved, a day at a time; the store when loaded.
 
     A run that is interrupted leaves each day as it was before or as it is after; the next one computes all days again
@@ -97,7 +97,7 @@ class MonitoringRowsDataset(OfStore, AbstractDataset[Increment, MonitoredStore])
         return True
 
 
-class DayStatesDataset(OfStore, AbstractDataset["dict[str, DayState]", "dict[str, DayState]"]):
+class DayStatesDataset(StoreDataset, AbstractDataset["dict[str, DayState]", "dict[str, DayState]"]):
     """How much is known of each day of the log, noted beside its rows."""
 
     def save(self, data: dict[str, DayState]) -> None:
@@ -112,7 +112,7 @@ class DayStatesDataset(OfStore, AbstractDataset["dict[str, DayState]", "dict[str
         return {row["day"]: DayState(row["state"]) for row in self._store.load_labels()}
 
 
-class ConclusionDataset(OfStore, AbstractDataset[Conclusion, "list[VerdictRow]"]):
+class ConclusionDataset(StoreDataset, AbstractDataset[Conclusion, "list[VerdictRow]"]):
     """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts.
 
     Saved in one transaction: a run that is interrupted leaves all of it, or nothing.

@@ -27,7 +27,7 @@ class LevelRules:
         largest_change: By this share the factor may change in a step.
         window: So long (seconds) is what has become known compared with the factor.
         window_rides: The comparison reaches further back, up to `longest_window`, until it has so many rides.
-        longest_window: Seconds; with fewer rides in it there is no comparison.
+        longest_window: Seconds; fewer rides in it may release the factor, and never freeze it.
         largest_distance: A window that lies further from the factor, as a share of it, freezes it.
     """
 

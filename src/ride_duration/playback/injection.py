@@ -245,7 +245,7 @@ class _DayOfLog:
 
 
 def _find_minutes(report: dict[str, Any], answer: dict[str, Any]) -> float | None:
-    """Return how long a ride took by a report; None where it cannot be told."""
+    """Return how long a ride took by a report; None where the report does not say."""
     if report["duration"] is not None:
         return float(report["duration"])
     if report["dropoff_at"] is not None and answer["pickup_at"] is not None:

@@ -31,8 +31,8 @@ from ride_duration.store.monitoring import (
     Evidence,
     claim_log,
     load_days,
-    load_features,
     load_labels,
+    load_snapshot,
     load_watermark,
     move_watermark,
 )
@@ -56,7 +56,7 @@ def rows_of(store: MonitoredStore) -> dict[tuple[Any, ...], list[float]]:
     }
     for row in load_labels(store.engine, store.model):
         numbers["labels", row["day"]] = np.hstack([np.ravel(row[name]) for name in LABELS]).tolist()
-    for row in load_features(store.engine, store.model, 1):
+    for row in load_snapshot(store.engine, store.model, [], ("", "9999")).features:
         numbers["feature", row["day"], row["feature"]] = row["counts"] + row["quantiles"]
     return numbers
 

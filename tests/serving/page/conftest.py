@@ -23,8 +23,8 @@ SETTINGS: dict[str, Any] = {
 }
 
 #: How long what must come true is waited for, on a loaded machine, too (milliseconds).
-PATIENCE = 30_000
-expect.set_options(timeout=PATIENCE)
+TIMEOUT_MS = 30_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 OpenPage = Callable[..., Page]
 
@@ -60,7 +60,7 @@ def open_page(browser: Browser, service_url: str) -> Iterator[OpenPage]:
         address: str = "", *, routes: dict[str, Callable[..., Any]] | None = None, clock: bool = False, **options: Any
     ) -> Page:
         context = browser.new_context(**{**SETTINGS, **options})
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT_MS)
         contexts.append(context)
         page = context.new_page()
         if clock:

@@ -11,8 +11,8 @@ from ride_duration.store.monitoring import (
     Watermark,
     claim_log,
     load_days,
-    load_features,
     load_labels,
+    load_snapshot,
     load_watermark,
     move_watermark,
     open_monitoring,
@@ -57,7 +57,7 @@ def test_a_day_is_replaced_as_a_whole_and_other_models_and_evidence_stay(engine:
     assert [day["rides"] for day in load_days(engine, "yellow", Evidence.LOG, "2021-03-01", "2021-03-01")] == [8.0]
     [labels] = load_labels(engine, "green")
     assert (labels["delays"], labels["hours"], labels["computed_at"]) == ([1, 7], [[9, 8]], 2.0)
-    assert load_features(engine, "green", 1) == []
+    assert load_snapshot(engine, "green", [], ("", "9999")).features == []
 
 
 def test_what_a_failing_day_would_replace_stays_as_it_was(engine: Engine) -> None:

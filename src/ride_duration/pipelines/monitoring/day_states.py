@@ -25,9 +25,9 @@ def find_states(labels: list[dict[str, Any]], now: float, limits: LogLimits) -> 
         now: On the store's clock (seconds since 1970-01-01 UTC).
         limits: When a day is labelled, and when it is final.
     """
-    patience = find_delay(labels, limits.final_quantile)
+    final_after = find_delay(labels, limits.final_quantile)
     ends = {row["day"]: find_midnight(row["day"], 1) for row in labels}
-    overdue = [row["day"] for row in labels if patience is not None and now >= ends[row["day"]] + patience]
+    overdue = [row["day"] for row in labels if final_after is not None and now >= ends[row["day"]] + final_after]
     shares = {row["day"]: row["labelled"] / row["rides"] if row["rides"] else 0.0 for row in labels}
     # Before a day is final nothing is usual: then all rides are waited for, and the first days say what is usual.
     usual = [shares[day] for day in overdue[:_FIRST_DAYS]] or [1.0]

@@ -18,6 +18,9 @@ HOURS = 24
 
 Numbers = NDArray[np.float64]
 
+#: Of answers that cannot be compared by hour.
+_UNKNOWN: dict[str, Any] = {"by_hour": np.nan, "p_value_by_hour": np.nan, "hours": None, "hours_in_reference": None}
+
 
 class Profiles(NamedTuple):
     """By feature, of days in the order of time.
@@ -81,7 +84,7 @@ def describe_hours(reference: Numbers, window: Numbers, drawn: Drawn) -> dict[st
     """
     now, then = window.sum(axis=0), reference.sum(axis=0)
     if not now[:, 0].sum() or not then[:, 0].sum():
-        return {"by_hour": np.nan, "p_value_by_hour": np.nan, "hours": None, "hours_in_reference": None}
+        return dict(_UNKNOWN)
     rides, minutes = reference[..., 0], reference[..., 1]
     again, others = ((times @ rides, times @ minutes) for times in (drawn.window, drawn.reference))
     spread = np.sqrt(drawn.widen * drawn.unsure[:, 1])
@@ -113,10 +116,9 @@ def describe_profile(
     unseen = np.nan
     if profiles is not None and name in profiles.unseen:
         unseen = float(profiles.unseen[name][chosen].sum() / max(rides, 1.0))
-    nothing = {"by_hour": np.nan, "p_value_by_hour": np.nan, "hours": None, "hours_in_reference": None}
     known = profiles is not None and name in profiles.hours and {"hour", name} <= set(rows.columns)
     if not known or profiles is None:
-        return {"unseen": unseen} | nothing
+        return {"unseen": unseen} | _UNKNOWN
     return {"unseen": unseen} | describe_hours(
         sum_reference_hours(rows, days, name), profiles.hours[name][chosen], drawn
     )

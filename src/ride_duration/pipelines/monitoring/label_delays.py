@@ -86,7 +86,7 @@ def summarise_labels(logged_evidence: LoggedEvidence, monitoring: Monitoring) ->
     if not monitoring.is_of_log:
         return {}
     labels, states = logged_evidence.labels, logged_evidence.states
-    patience = find_delay(labels, monitoring.log_limits.final_quantile)
+    final_after = find_delay(labels, monitoring.log_limits.final_quantile)
     window = [row for row in labels if monitoring.first_day <= row["day"] <= monitoring.last_day]
     total = {
         name: sum(row[name] for row in window)
@@ -96,7 +96,7 @@ def summarise_labels(logged_evidence: LoggedEvidence, monitoring: Monitoring) ->
     delays = {quantile: find_delay(window, quantile) for quantile in (0.5, 0.95, 0.99)}
     of_window = [states[row["day"]] for row in window]
     # Without any report there is no delay, and every day is open: then all rides lack one.
-    closed = [row for row in window if patience is None or states[row["day"]] != DayState.OPEN]
+    closed = [row for row in window if final_after is None or states[row["day"]] != DayState.OPEN]
     return {
         "rides": total["rides"],
         "labelled": _share(sum(row["labelled"] for row in closed), sum(row["rides"] for row in closed)),
@@ -104,7 +104,7 @@ def summarise_labels(logged_evidence: LoggedEvidence, monitoring: Monitoring) ->
         "doubled": _share(total["doubled"], total["reports"]),  # as incidents have it
         "corrected": _share(total["corrected"], total["rides"]),
         **{f"delay_p{100 * q:.0f}": None if d is None else round(d / 3600, 2) for q, d in delays.items()},
-        "patience": None if patience is None else round(patience / 3600, 2),
+        "patience": None if final_after is None else round(final_after / 3600, 2),
         "hours": [_share(labelled, rides) for rides, labelled in hours.tolist()],
         "open": of_window.count(DayState.OPEN),
         "labelled_days": of_window.count(DayState.LABELLED),

@@ -26,6 +26,7 @@ from ride_duration.pipelines.monitoring.verdict_text import (
 )
 from ride_duration.pipelines.monitoring.window_figures import measure
 from ride_duration.pipelines.monitoring.window_verdict import select_window
+from ride_duration.store.monitoring import Evidence
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--line:#0b62a8;--grid:#d9dfe6;--bad:#b3261e;--good:#15602e;
@@ -176,7 +177,16 @@ def _moments(verdict: dict[str, Any]) -> str:
         for key in next(iter(moments.values()))
         if key != "rides"
     )
-    return f"<h3>With and without the metered distance</h3><div class=wide><table><tr><th>{heads}{rows}</table></div>"
+    other = (
+        ""
+        if verdict["evidence"] != Evidence.LOG
+        else (
+            "<p class=soft>These are other rides: with the distance, those whose request named one or whose report brings "
+            "it.</p>"
+        )
+    )
+    heading = "<h3>With and without the metered distance</h3>"
+    return f"{heading}{other}<div class=wide><table><tr><th>{heads}{rows}</table></div>"
 
 
 def _with_bounds(key: str, value: float | None, low: float | None, high: float | None) -> str:

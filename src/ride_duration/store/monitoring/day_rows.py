@@ -140,25 +140,13 @@ def read_labels(connection: Connection, model: str, first: str = "", last: str =
     return _read(connection, select(table).where(*wanted).order_by(table.c.day), "delays", "hours")
 
 
-def load_features(
-    engine: Engine, model: str, version: int, first: str = "", last: str = "9999"
-) -> list[dict[str, Any]]:
-    """Return the rows of `monitoring_features` of a version, `counts`, `quantiles` and `hours` as lists."""
-    with describe_failures(engine), engine.connect() as connection:
-        return read_features(connection, model, version, first, last)
-
-
-def read_features(
-    connection: Connection, model: str, version: int | None, first: str = "", last: str = "9999"
-) -> list[dict[str, Any]]:
-    """Return the same within a transaction; None: of every version."""
+def read_features(connection: Connection, model: str, first: str = "", last: str = "9999") -> list[dict[str, Any]]:
+    """Return the rows of `monitoring_features`, `counts`, `quantiles` and `hours` as lists, within a transaction."""
     from sqlalchemy import select
 
     from ride_duration.store.monitoring_tables import monitoring_features as table
 
     wanted = [table.c.model == model, table.c.day.between(first, last)]
-    if version is not None:
-        wanted.append(table.c.version == version)
     order = (table.c.version, table.c.day, table.c.feature)
     return _read(connection, select(table).where(*wanted).order_by(*order), "counts", "quantiles", "hours")
 

@@ -50,13 +50,13 @@ def load_snapshot(
     """
     with describe_failures(engine), _begin_snapshot(engine) as connection:
         days = [row for span in spans for row in read_days(connection, model, Evidence.LOG, *span)]
-        features = read_features(connection, model, None, *features_between)
+        features = read_features(connection, model, *features_between)
         return LogSnapshot(days, read_labels(connection, model), features, *read_watermark(connection, model))
 
 
 @contextmanager
 def _begin_snapshot(engine: Engine) -> Iterator[Connection]:
-    """Begin a transaction whose questions all see the same rows; it keeps nobody from writing."""
+    """Begin a transaction whose questions all see the same rows; it blocks no writer."""
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
