@@ -181,8 +181,8 @@ def _moments(verdict: dict[str, Any]) -> str:
         ""
         if verdict["evidence"] != Evidence.LOG
         else (
-            "<p class=soft>These are other rides: with the distance, those whose request named one or whose report brings "
-            "it.</p>"
+            "<p class=soft>These are other rides: with the distance, those whose request named one or whose report "
+            "brings it.</p>"
         )
     )
     heading = "<h3>With and without the metered distance</h3>"
