@@ -60,8 +60,9 @@ def store() -> None:
 def prune(keep: str, dry_run: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Remove logged answers, reports, monitoring rows and scored months that are older.
 
-    Answers are of the day of their pick-up, scored months of the day on which they were scored. Models, runs, rollouts
-    and decisions stay. Services may go on meanwhile. SQLite uses the room again, and its file does not shrink.
+    Answers are of the day of their pick-up, scored months and their rows of the day on which they were scored. Models,
+    runs, rollouts and decisions stay. Services may go on meanwhile. SQLite uses the room again, and its file does not
+    shrink.
     """
     with report_errors(traceback):
         from ride_duration.store.housekeeping import prune_store
@@ -80,9 +81,13 @@ def prune(keep: str, dry_run: bool, env: str | None, params: dict[str, Any], tra
         files = _find_old_files(folder, settings.folder_path, now - days * 86_400)
         for path in () if dry_run else files:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        removed["scored months and files set aside"] = len(files)
+        if not any(removed.values()):
+            click.echo(f"There is nothing from before {first_kept} ({days} days are kept).")
+            return
         would = "would be " if dry_run else ""
         click.echo(f"Before {first_kept} ({days} days are kept), {would}removed:")
-        _print_numbers(removed | {"scored months and files set aside": len(files)})
+        _print_numbers(removed)
         if dry_run:
             click.echo("Nothing was removed; leave --dry-run away to do it.")
 

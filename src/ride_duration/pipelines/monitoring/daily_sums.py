@@ -34,6 +34,9 @@ ALL = "all"
 #: How the name of the slice of a borough of pick-ups begins.
 FROM = "from "
 
+#: Slices of pick-ups in zones without a place: the records are out of range, whether they are reported or not.
+UNPLACED = {f"{FROM}Unknown", f"{FROM}no known zone"}
+
 #: What is known of all records of a day, whichever version answered, beside the sums: how many there are, how many
 #: reports repeat another one, how many records are out of range (`trips.ranges`), the longest run of whole hours
 #: without any, how many have no valid actual duration though their time is over, and how many reports there are (of
