@@ -109,6 +109,14 @@ class MonitoredStore:
         with describe_failures(self.reading):
             return find_champions(self.reading, self.model, day)
 
+    def find_newest_champion(self) -> int | None:
+        """Find the version that answered the newest ride as the champion; None where none did."""
+        from ride_duration.store.monitoring import describe_failures
+        from ride_duration.store.queries.logged_rides import find_newest_champion
+
+        with describe_failures(self.reading):
+            return find_newest_champion(self.reading, self.model)
+
     def sample_answers(self, day: str, number: int) -> SampledAnswers:
         """Draw some of the logged answers of a day."""
         from ride_duration.store.monitoring import describe_failures

@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import IntegrityError, RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.monitoring.daily_sums import SUMS
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
@@ -90,6 +90,39 @@ def writer(store_url: str) -> Iterator[LogWriter]:
     opened = LogWriter(store_url)
     yield opened
     opened.close()
+
+
+def test_only_the_package_of_the_newest_champion_must_be_whole(
+    store_url: str, writer: LogWriter, packages: Packages
+) -> None:
+    store = open_store(store_url, "swapped")
+    records = [arrival.record for arrival in make_log(store.model, metered=True)]
+    swap = {"model_version": 2}
+    writer.write(
+        [
+            msgspec.structs.replace(one, **swap)
+            if isinstance(one, PredictionRecord) and str(one.pickup_datetime) >= "2021-02-02"
+            else one
+            for one in records
+        ]
+    )
+
+    def open_damaged() -> ModelPackage:
+        raise IntegrityError("model.onnx was changed")
+
+    assert store.find_newest_champion() == 2
+    with pytest.raises(IntegrityError, match=r"model\.onnx was changed"):
+        run_increment(store, {1: packages[1], 2: open_damaged})
+    assert load_watermark(store.engine, store.model) == (0, 0)
+    assert not load_days(store.engine, store.model, Evidence.LOG)
+    assert len(run_increment(store, {1: open_damaged, 2: packages[1]})) == 3
+    expected = {
+        (row["version"], row["expected"] is None)
+        for row in load_days(store.engine, store.model, Evidence.LOG)
+        if row["slice"] == "all"
+    }
+    assert expected == {(1, True), (2, False)}
+    store.close()
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -147,7 +147,8 @@ def evaluate_window(
         )
     probed = describe_probe(daily_sums, monitoring)
     missing += [
-        f"{one['drawn']:,} answers of version {one['version']} scored again: it is not registered here any more"
+        f"{one['drawn']:,} answers of version {one['version']} scored again: its package is damaged, or not registered "
+        "here"
         for one in probed
         if not one["probed"]
     ]
