@@ -17,6 +17,12 @@ def test_the_defaults_of_the_project_log_alone() -> None:
     assert list(defaults.enabled) == ["log"]
 
 
+def test_a_configuration_of_a_former_program_does_without_alerts_that_it_does_not_know() -> None:
+    former = read_defaults()
+    del former["severities"]["skew"]
+    assert parse_alerting(former) == parse_alerting(read_defaults())
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [

@@ -11,6 +11,7 @@ from ride_duration.store import PredictionLog
 from ride_duration.store.alert_tables import alert_deliveries, alert_silences, alerts
 from ride_duration.store.database import open_writing_engine
 from ride_duration.store.housekeeping import find_in_journals, prune_store, remove_ride
+from ride_duration.store.level_tables import levels
 from ride_duration.store.monitoring_tables import incident_days, monitoring_watermarks
 from ride_duration.store.tables import predictions as logged
 from ride_duration.store.tables import rollouts
@@ -126,3 +127,15 @@ def test_journals_tell_of_a_ride_that_is_still_in_them(tmp_path: Path) -> None:
     left.parent.mkdir(parents=True)
     left.write_bytes(b"\x00secret-ride\x00")
     assert left in find_in_journals(folder, "secret-ride")
+
+
+def test_levels_go_with_their_time_and_know_no_records_beyond_the_newest(engine: Engine) -> None:
+    row = {"model": "green", "version": 1, "factor": 1.0, "frozen": 0, "state": "{}", "predictions": 6, "actuals": 6}
+    row |= {"began_at": 1.0, "half_life": 1.0, "rides": 1, "rescored": 0, "incidents": "[]", "holder": "ada"}
+    with engine.begin() as connection:
+        for step, published_at in ((1, JUNE_1 - 1), (2, JUNE_1)):
+            connection.execute(insert(levels).values(row | {"step": step, "published_at": published_at}))
+    assert prune_store(engine, date(2021, 6, 1), dry_run=False)["levels"] == 1
+    remove_ride(engine, "june 2")  # whose answer is the newest, and whose number SQLite gives again
+    with engine.connect() as connection:
+        assert connection.execute(select(levels.c.step, levels.c.predictions)).all() == [(2, 5)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from ride_duration.alerting.alert import FIELDS, Severity
 from ride_duration.errors import ConfigurationError
@@ -16,8 +16,11 @@ from ride_duration.struct_settings import convert_settings
 #: Names of the alerts that this program raises.
 NAMES = (
     "incident", "retrain", "drift", "watch", "insufficient",
-    "rollback", "deployment", "log", "monitoring_stale",
+    "rollback", "deployment", "log", "monitoring_stale", "skew",
 )  # fmt: skip
+
+#: How urgent those are that configurations written for former programs do not name.
+_LATER = {"skew": Severity.TICKET}
 
 _Seconds = Annotated[float, Meta(gt=0, le=60)]
 _Variable = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -124,6 +127,7 @@ def parse_alerting(given: object) -> AlertingSettings:
         ConfigurationError: A value cannot be used; names it.
     """
     settings = convert_settings(given, AlertingSettings, "alerting", "alerts cannot be configured so")
+    settings = structs.replace(settings, severities=_LATER | settings.severities)
     if missing := sorted(set(NAMES) ^ set(settings.severities)):
         raise ConfigurationError(
             f"alerting.severities: {', '.join(missing)}; give page, ticket or info for each of {', '.join(NAMES)}"

@@ -31,7 +31,7 @@ _DAYS = {
 
 
 def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str, int]:
-    """Remove logged answers, reports and monitoring rows of the days before one, and alerts that were over by then.
+    """Remove logged answers, reports, monitoring rows and levels of the days before one, and alerts over by then.
 
     Decisions, rollouts and open alerts stay.
 
@@ -52,6 +52,7 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
     from sqlalchemy import exists, select
 
     from ride_duration.store.alert_tables import alert_deliveries, alert_silences, alerts
+    from ride_duration.store.level_tables import levels
     from ride_duration.store.schema import load_metadata
     from ride_duration.store.tables import actuals, predictions, rollouts
 
@@ -78,6 +79,7 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
     removed["alert_deliveries"] = _remove(engine, alert_deliveries, None, [alert_deliveries.c.alert.in_(over)], dry_run)
     removed["alerts"] = _remove(engine, alerts, None, [alerts.c.resolved_at < begin], dry_run)
     removed["alert_silences"] = _remove(engine, alert_silences, None, [alert_silences.c.until < begin], dry_run)
+    removed["levels"] = _remove(engine, levels, None, [levels.c.published_at < begin], dry_run)
     return removed
 
 
@@ -146,14 +148,16 @@ def _remove(
 
 
 def _lower_watermark(connection: Connection, table: Table, number: Column[int]) -> None:
-    """Let the watermark not be above the newest row: SQLite gives the number of one that was deleted once more."""
+    """Let no watermark be above the newest row: SQLite gives the number of one that was deleted once more."""
     from sqlalchemy import func, select, update
 
+    from ride_duration.store.level_tables import levels
     from ride_duration.store.monitoring_tables import monitoring_watermarks
 
     newest = connection.scalar(select(func.max(number))) or 0
-    mark = monitoring_watermarks.c[table.name]
-    connection.execute(update(monitoring_watermarks).where(mark > newest).values({mark: newest}))
+    for marked in (monitoring_watermarks, levels):
+        mark = marked.c[table.name]
+        connection.execute(update(marked).where(mark > newest).values({mark: newest}))
 
 
 def _read(path: Path) -> bytes:

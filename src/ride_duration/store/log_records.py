@@ -28,6 +28,10 @@ class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, tag="predic
         milliseconds: How long the answer took.
         model: Name of the registered model; empty in records of programs that did not log it.
         pickup_at: The pick-up in seconds since 1970-01-01 UTC; None if the wall clock alone does not tell.
+        duration_raw: Minutes before the live level; None if `duration` is what the model answered.
+        lower_raw: The lower end before the live level, minutes; None as above.
+        upper_raw: The upper end before the live level, minutes; None as above.
+        level: Number of the published level that the answer was multiplied by; None if by none.
     """
 
     prediction_id: str
@@ -45,6 +49,10 @@ class PredictionRecord(msgspec.Struct, frozen=True, array_like=True, tag="predic
     milliseconds: float
     model: str = ""
     pickup_at: float | None = None
+    duration_raw: float | None = None
+    lower_raw: float | None = None
+    upper_raw: float | None = None
+    level: int | None = None
 
 
 class ActualRecord(msgspec.Struct, frozen=True, array_like=True, tag="actual", gc=False):

@@ -27,7 +27,7 @@ WallClock = DateTime().with_variant(
     "sqlite",
 )
 
-_MODULES = ("tables", "monitoring_tables", "alert_tables")
+_MODULES = ("tables", "monitoring_tables", "alert_tables", "level_tables")
 
 
 def load_metadata() -> MetaData:

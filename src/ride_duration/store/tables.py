@@ -7,7 +7,8 @@ from sqlalchemy import BigInteger, Column, Double, Index, Integer, Table, Text
 from ride_duration.store.schema import Arrival, WallClock, metadata
 
 #: Columns beside `arrival` and `source` stand in the order of the fields of `records.Prediction`. `source` is the
-#: journal that a record came from (`ground_truth` says what for); empty where it is not known.
+#: journal that a record came from (`ground_truth` says what for); empty where it is not known. The raw answer is NULL
+#: where it is the answer: without a live level, and in rows of former programs.
 predictions = Table(
     "predictions",
     metadata,
@@ -28,6 +29,10 @@ predictions = Table(
     Column("model", Text, nullable=False, server_default=""),
     Column("pickup_at", Double),
     Column("source", Text, nullable=False, server_default=""),
+    Column("duration_raw", Double),
+    Column("lower_raw", Double),
+    Column("upper_raw", Double),
+    Column("level", BigInteger),
     Index(None, "ride_id", "asked_at"),
     Index(None, "ride_id", "source", "arrival"),
     Index(None, "asked_at"),

@@ -226,6 +226,10 @@ def test_rows_that_counted_durations_alone_are_computed_again_after_the_update(
             "features DROP hours",
         ):
             connection.execute(text(f"ALTER TABLE monitoring_{column}"))  # of 0014
+        for column in ("duration_raw", "lower_raw", "upper_raw", "level"):
+            connection.execute(text(f"ALTER TABLE predictions DROP {column}"))  # of 0015
+        for table in ("levels", "leases"):
+            connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
     migrate(store.engine)
     with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):

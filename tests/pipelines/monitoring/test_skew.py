@@ -16,6 +16,7 @@ from sqlalchemy import text
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.model_package import ModelPackage, Rides, SingleRides
 from ride_duration.model_package.package import Answers
+from ride_duration.pipelines.monitoring.alerts import describe_alerts
 from ride_duration.pipelines.monitoring.daily_sums import sum_days
 from ride_duration.pipelines.monitoring.evaluated import find_evaluated
 from ride_duration.pipelines.monitoring.incident_days import find_incidents
@@ -131,8 +132,25 @@ def test_what_another_version_answered_is_found_and_what_is_not_registered_is_na
     probed = probe(store, 1, 2)
     assert set(probed[probed["differing"] > 0]["version"]) == {2}
     sums, _ = join_probe(sum_up(store), probed)
-    found = find_incidents(sums, ASKED, 1, "at_request_time", "2021-02-01", "2021-02-03")
-    assert {(one.kind, one.source) for one in found} == {("skew", "version 2")}
+    evaluated = find_evaluated(sums, ASKED)
+    assert (evaluated.version, evaluated.incidents) == (1, [])
+    assert [(str(one.day)[-1], one.kind, one.source) for one in evaluated.of_others] == [
+        (day, "skew", "version 2") for day in "123"
+    ]
+    verdict = find_verdict(sums, NO_DRIFT, ASKED)
+    assert (verdict["verdict"], verdict["incidents"], verdict["broken"]) == ("insufficient", [], [])
+    (skew,) = verdict["skew_of_others"]
+    assert (skew["version"], skew["first"], skew["last"]) == ("version 2", "2021-02-01", "2021-02-03")
+    said = f"Incident of version 2, not of version 1: {skew['broken'][0]}"
+    assert "answers of version 2 differ from what its package says" in said
+    assert said in summarise_verdict(verdict)
+    assert said in write_report(verdict, sums, NO_DRIFT.iloc[:0], evaluated, ASKED)
+    (alert,) = [one for one in describe_alerts(verdict, "page", ASKED)["alerts"] if one["name"] == "skew"]
+    assert alert["what"] == "Answers of version 2 on green taxis differ from what the package says"
+
+    a_day_ago = monitored(**dict(ASKED) | {"marked": (("2021-02-03", "Ana", "a test"),)})
+    (skew,) = find_verdict(sums, NO_DRIFT, a_day_ago)["skew_of_others"]
+    assert skew["last"] == "2021-02-02"
 
     probed = probe(store, 1)
     assert not probed["differing"].any()

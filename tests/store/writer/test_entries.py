@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
+from ride_duration.store.writer import entries as module
 from ride_duration.store.writer.entries import decode_records, encode_entry, iterate_entries
 from tests.support.store.samples import prediction
 
@@ -79,3 +80,13 @@ def test_entries_of_version_1_of_any_size_are_found_behind_damage(number: int) -
     payload = msgspec.msgpack.encode([0] * number)
     entry = struct.pack("<III", len(payload), number, zlib.crc32(payload, number)) + payload
     assert [(found.begin, found.number) for found in iterate_entries(b"\xff" * 20 + entry)] == [(20, number)]
+
+
+def test_a_journal_of_a_service_before_the_live_level_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its predictions end with the instant of the pick-up: the raw answer is the answer."""
+    now = prediction("p", pickup_at=5.0)
+    then = msgspec.msgpack.encode([msgspec.msgpack.decode(msgspec.msgpack.encode(now))[:16]])
+    monkeypatch.setattr(module, "_encode", lambda _: then)
+    [entry] = iterate_entries(encode_entry([now]))
+    assert decode_records(entry.payload) == [now]
+    assert (now.duration_raw, now.level) == (None, None)

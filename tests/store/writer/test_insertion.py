@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from ride_duration.store import ActualRecord, PredictionRecord
@@ -30,9 +31,12 @@ def test_every_value_arrives_as_it_was(insertion: Insertion, store_url: str) -> 
     )
     later = PICKUP.replace(microsecond=500)
     sparse = PredictionRecord("q", "", -1e-300, later, None, None, None, 1e300, 0.25, 0.0, 2, "champion", 0.0)
-    insertion.insert([full, sparse], nothing_refused)
+    levelled = replace(
+        full, prediction_id="r", asked_at=2.5, duration_raw=4.25, lower_raw=5.25, upper_raw=6.25, level=3
+    )
+    insertion.insert([full, sparse, levelled], nothing_refused)
     engine = open_reading_engine(store_url)
-    assert [row.prediction for row in load_joined(engine)] == [sparse, full]
+    assert [row.prediction for row in load_joined(engine)] == [sparse, full, levelled]
     engine.dispose()
 
 

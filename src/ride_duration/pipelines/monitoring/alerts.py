@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from ride_duration.pipelines.monitoring.parameters import Monitoring
-from ride_duration.store.monitoring import Cause, Finding
+from ride_duration.pipelines.monitoring.parameters import Monitored
+from ride_duration.pipelines.monitoring.window_verdict import NEXT_OF_SKEW
+from ride_duration.store.monitoring import SKEW, Cause, Finding
 from ride_duration.trips.clock import find_midnight
 
 #: All that are looked for.
-NAMES = ("incident", "retrain", "drift", "watch", "insufficient")
+NAMES = ("incident", "retrain", "drift", "watch", "insufficient", SKEW)
 
 _WHAT = {
     "incident": "Records are broken: the model cannot be evaluated",
@@ -21,11 +22,13 @@ _WHAT = {
 }
 
 
-def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring) -> dict[str, Any]:
+def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitored) -> dict[str, Any]:
     """Say which alerts a verdict raises, and about which nothing can be said.
 
     `retrain` is over only once a verdict is `ok`, or another version is evaluated; a few labels, or an incident, say
     nothing about it. Drift is a matter of its own only where nothing else is found.
+
+    A skew of another version is an alert of its own, whatever the verdict, until the last day of the window is without.
 
     Args:
         verdict: Of `evaluate_window`.
@@ -34,8 +37,8 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
 
     Returns:
         Whether the verdict is `official`: else nothing is raised or resolved; its `evidence`; `version`; `last` day;
-        `names`, all that were looked for; `alerts`, those found (at most one), each with the fields of an `Alert` but
-        its subject and severity; `keep`, the names of those that stay open.
+        `names`, all that were looked for; `alerts`, those found (at most one, and `skew`), each with the fields of an
+        `Alert` but its subject and severity; `keep`, the names of those that stay open.
     """
     del report
     finding = verdict["verdict"]
@@ -55,6 +58,8 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
                 "version": verdict["version"],
             }
         )
+    if skewed := [one for one in verdict["skew_of_others"] if one["last"] == verdict["last"]]:
+        alerts.append(_describe_skew(skewed, verdict, monitoring))
     keep = {
         Finding.OK: (),
         Finding.WATCH: ("retrain",),
@@ -74,6 +79,20 @@ def describe_alerts(verdict: dict[str, Any], report: str, monitoring: Monitoring
     }
 
 
+def _describe_skew(skewed: list[dict[str, Any]], verdict: dict[str, Any], monitoring: Monitored) -> dict[str, Any]:
+    names = " and ".join(one["version"] for one in skewed)
+    return {
+        "name": SKEW,
+        "cause": str(Cause.DATA),
+        "what": f"Answers of {names} on {verdict['taxi_type']} taxis differ from what the package says",
+        "since": find_midnight(min(one["first"] for one in skewed)),
+        "how_bad": "; ".join(one["broken"][0] for one in skewed),
+        "evidence": monitoring.report,
+        "next_command": NEXT_OF_SKEW.format(env=monitoring.env_option),
+        "version": 0,
+    }
+
+
 def _name_alert(verdict: dict[str, Any]) -> str:
     if verdict["verdict"] == Finding.OK:
         return ""
@@ -82,7 +101,7 @@ def _name_alert(verdict: dict[str, Any]) -> str:
     return str(verdict["verdict"])
 
 
-def _find_since(name: str, verdict: dict[str, Any], monitoring: Monitoring) -> float:
+def _find_since(name: str, verdict: dict[str, Any], monitoring: Monitored) -> float:
     """Return the beginning of the evidence: midnight in New York, as seconds since 1970-01-01 UTC."""
     limits, drift = monitoring.verdict_thresholds, monitoring.drift_limits
     if name == "incident" and verdict["incidents"]:

@@ -111,7 +111,8 @@ def conclude(
     )  # fmt: skip
     days = () if monitored.is_of_log else _split_days(daily_sums)
     window = (monitored.first_day, monitored.last_day)
-    incidents = [(str(one.day), one.kind, one.source) for one in evaluated.find_within(window[0])]
+    broken = [*evaluated.find_within(window[0]), *evaluated.of_others]
+    incidents = [(str(one.day), one.kind, one.source) for one in broken]
     scores: list[dict[str, Any]] = []
     if not monitored.is_what_if:
         scores += _list_scores(drift_scores, verdict["version"])

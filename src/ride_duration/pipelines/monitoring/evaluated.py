@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ride_duration.pipelines.monitoring.incident_days import Incident, find_incidents
+from ride_duration.pipelines.monitoring.incident_days import Incident, find_incidents, find_skew_of_others
 from ride_duration.pipelines.monitoring.parameters import Monitored
 from ride_duration.store.variant import Variant
 
@@ -19,11 +19,13 @@ class Evaluated(NamedTuple):
         version: That was champion for most rides of the last day of the window.
         moment: When the answers were given; where there are none of the moment that is asked for, another one.
         incidents: What broke, of the window and of the days before it, in the order of time.
+        of_others: What broke of other versions in the window, which says nothing about the one that is evaluated.
     """
 
     version: int
     moment: str
     incidents: list[Incident]
+    of_others: list[Incident]
 
     def find_within(self, first_day: str) -> list[Incident]:
         """Return what broke on this day or later."""
@@ -42,7 +44,8 @@ def find_evaluated(daily_sums: pd.DataFrame, monitored: Monitored) -> Evaluated:
     wanted = monitored.monitored_moment
     moment = wanted if wanted in known or not known else min(known)
     found = find_incidents(daily_sums, monitored, version, moment, monitored.day_before, monitored.last_day)
-    return Evaluated(version, moment, found)
+    others = find_skew_of_others(daily_sums, monitored, version)
+    return Evaluated(version, moment, found, others)
 
 
 def find_version(daily_sums: pd.DataFrame, monitored: Monitored) -> int:

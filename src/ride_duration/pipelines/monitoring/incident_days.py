@@ -27,7 +27,7 @@ class Incident(NamedTuple):
     Attributes:
         day: datetime64[D].
         kind: `level`, `group`, `doubled`, `out_of_range`, `silent`, `unreported` or `skew`.
-        source: The group of rides, or the version; empty where all are concerned.
+        source: The group of rides, or the version (`version 2`); empty where all are concerned.
         text: What is unusual about it, in numbers.
     """
 
@@ -53,10 +53,9 @@ def find_incidents(
     marked = monitoring.marked_days if isinstance(monitoring, Monitored) else np.empty(0, dtype="datetime64[D]")
     # What people have marked says nothing of what is usual, and needs not be found.
     daily_sums = daily_sums[~np.isin(_find_dates(daily_sums), marked)]
-    skewed = _find_skew(daily_sums, version, first, last)
-    own = [one for one in skewed if one.source == _name_version(version)]
+    skewed = _find_skew(daily_sums, daily_sums["version"] == version, first, last)
     # Answers that are not the package's are compared with nothing, and do not become usual.
-    answered = daily_sums[~mark_days(_find_dates(daily_sums), own)]
+    answered = daily_sums[~mark_days(_find_dates(daily_sums), skewed)]
     days = select_days(answered, version, moment, first, last)
     found = [
         *_find_levels(days, monitoring),
@@ -65,6 +64,20 @@ def find_incidents(
         *skewed,
     ]
     return sorted((one for one in found if one.day not in marked), key=lambda incident: incident.day)
+
+
+def find_skew_of_others(daily_sums: pd.DataFrame, monitored: Monitored, version: int) -> list[Incident]:
+    """Find the days of the window on which answers of other versions differ from what their packages say.
+
+    These are incidents of those versions alone.
+
+    Args:
+        daily_sums: Of `join_probe`.
+        monitored: Says which window, and which days people have marked.
+        version: The version that is evaluated.
+    """
+    found = _find_skew(daily_sums, daily_sums["version"] != version, monitored.first_day, monitored.last_day)
+    return sorted((one for one in found if one.day not in monitored.marked_days), key=lambda one: (one.source, one.day))
 
 
 def mark_days(days: Days, incidents: list[Incident]) -> NDArray[np.bool_]:
@@ -212,13 +225,12 @@ def _check_records(daily_sums: pd.DataFrame, days: Days, monitoring: Monitoring)
     ]
 
 
-def _find_skew(daily_sums: pd.DataFrame, version: int, first: str, last: str) -> list[Incident]:
-    """Find days on which logged answers differ from what their packages say, and the evaluated version answered."""
+def _find_skew(daily_sums: pd.DataFrame, chosen: pd.Series, first: str, last: str) -> list[Incident]:
+    """Find days on which the chosen rows have answers that differ from what their package says."""
     if not set(PROBED) <= set(daily_sums.columns):
         return []
-    within = daily_sums[daily_sums["day"].astype(str).between(first, last)]
-    own_days = within[within["version"] == version]["day"].unique()
-    found = within[(within["differing"] > 0) & within["day"].isin(own_days)].drop_duplicates(["day", "version"])
+    within = daily_sums[chosen & daily_sums["day"].astype(str).between(first, last)]
+    found = within[within["differing"] > 0].drop_duplicates(["day", "version"])
     return [
         Incident(
             np.datetime64(row["day"], "D"),

@@ -23,6 +23,7 @@ from ride_duration.pipelines.monitoring.verdict_text import (
     describe_estimate,
     describe_labels,
     describe_version,
+    list_skew_of_others,
 )
 from ride_duration.pipelines.monitoring.window_figures import measure
 from ride_duration.pipelines.monitoring.window_verdict import select_window
@@ -114,7 +115,7 @@ def write_report(
 def _broken(verdict: dict[str, Any]) -> str:
     """Return what broke, and what was scored again, as lists."""
     probed = [f"scored again: {describe_version(one)}" for one in verdict.get("probed", ()) if one["probed"]]
-    sentences = [*verdict["broken"], *probed]
+    sentences = [*verdict["broken"], *list_skew_of_others(verdict), *probed]
     items = "".join(f"<li>{escape(sentence)}" for sentence in sentences)
     return f"<h2>What was checked of the records</h2><ul>{items}</ul>" if items else ""
 

@@ -64,6 +64,7 @@ def summarise_verdict(verdict: dict[str, Any], label_figures: dict[str, Any] | N
         lines += ["Left out:", *(f"  {sentence}" for sentence in verdict["marked"])]
     if verdict["incidents"]:
         lines += ["Incidents:", *(f"  {sentence}" for sentence in verdict["broken"])]
+    lines += list_skew_of_others(verdict)
     lines.append(f"Data drift: {describe_drift(verdict)}")
     if verdict["separation"] is not None:
         auc = f"{verdict['separation']:.2f} (0.5: not at all; 1: always)"
@@ -144,6 +145,15 @@ def describe_version(probed: Mapping[str, float | None]) -> str:
         return f"{answers} agree with its package"
     difference = describe_difference(probed["largest_difference"])
     return f"of {answers} {probed['differing']:,} differ from what its package says, {difference}"
+
+
+def list_skew_of_others(verdict: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each time that another version did not answer as its package does."""
+    return [
+        f"Incident of {one['version']}, not of version {verdict['version']}: {sentence}"
+        for one in verdict.get("skew_of_others", ())  # of a former program: none
+        for sentence in one["broken"]
+    ]
 
 
 def describe_difference(minutes: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from ride_duration.pipelines.monitoring.drift import find_drifted
 from ride_duration.pipelines.monitoring.evaluated import Evaluated
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incident_days import (
+    Incident,
     describe_incidents,
     describe_marks,
     mark_days,
@@ -42,7 +44,7 @@ from ride_duration.store.variant import Variant
 from ride_duration.trips.features import FEATURES
 
 #: What to do where the service does not answer as its package does; `env` is the option that names the environment.
-_NEXT_OF_SKEW = (
+NEXT_OF_SKEW = (
     "find what differs between the service and this package (other libraries, another registry, changed rows of the "
     "log): `kedro models list{env}` and the service's GET /models show versions"
 )
@@ -80,8 +82,9 @@ def evaluate_window(
         Whether it is `official`, and if not, why it is `exploratory`; `verdict`, `cause`, `reasons`, `gain`, `next`;
         `version`, `moment`, `first` and `last` day that has answers; the figures of the window, each with its day
         bounds; `drifted` features, and the `separation` of all of them together; `incidents`, days, and what broke on
-        them, `broken`; days that people have `marked`; `probed`, what was scored again of each version; `accepted`,
-        what the days are compared with, and `offer`, what could be accepted now, each None where there is nothing;
+        them, `broken`; days that people have `marked`; `probed`, what was scored again of each version;
+        `skew_of_others`, what `describe_skew_of_others` says; `accepted`, what the days are compared with, and `offer`,
+        what could be accepted now, each None where there is nothing;
         `missing`, what could not be evaluated; the page about it, `report`. Of rides without a report, what is
         `expected`; the main figures of both `moments`; and `drifted_in`, in how many weeks a feature must differ.
     """
@@ -146,12 +149,13 @@ def evaluate_window(
         if not one["probed"]
     ]
     skewed = verdict.finding == Finding.INCIDENT and any(incident.kind == SKEW for incident in broken)
-    next_step = _NEXT_OF_SKEW if skewed else _NEXT[verdict.finding]
+    next_step = NEXT_OF_SKEW if skewed else _NEXT[verdict.finding]
     return {
         "official": official, "exploratory": monitoring.why_exploratory,
         "verdict": str(verdict.finding), "cause": str(verdict.cause), "reasons": list(verdict.reasons),
         "gain": round(verdict.gain, 4), "next": next_step.format(env=monitoring.env_option),
-        "probed": probed, "accepted": to_entry(accepted[-1]) if accepted else None,
+        "probed": probed, "skew_of_others": describe_skew_of_others(evaluated.of_others),
+        "accepted": to_entry(accepted[-1]) if accepted else None,
         "offer": None if offer is None else offer | {"evidence": str(evidence), "moment": moment},
         "window": monitoring.window, "evidence": str(evidence),
         "taxi_type": monitoring.taxi_type, "source": monitoring.source, "simulated": monitoring.simulated,
@@ -165,6 +169,21 @@ def evaluate_window(
         "broken": describe_incidents(broken), "marked": describe_marks(monitoring, monitoring.first_day),
         "missing": missing, "report": monitoring.report,
     }  # fmt: skip
+
+
+def describe_skew_of_others(incidents: Sequence[Incident]) -> list[dict[str, Any]]:
+    """Say which other versions do not answer as their packages do, one entry each.
+
+    Args:
+        incidents: Of `find_skew_of_others`.
+
+    Returns:
+        `version` (its name), the `first` and the `last` day of it, and `broken`, sentences.
+    """
+    return [
+        {"version": name, "first": str(days[0].day), "last": str(days[-1].day), "broken": describe_incidents(days)}
+        for name, days in ((name, list(found)) for name, found in groupby(incidents, lambda one: one.source))
+    ]
 
 
 def select_lacking(rows: pd.DataFrame, version: int, first: str, last: str, least: float) -> NDArray[np.bool_]:
