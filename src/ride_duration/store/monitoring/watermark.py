@@ -51,24 +51,21 @@ class Progress(NamedTuple):
 
 def load_progress(engine: Engine, model: str) -> Progress:
     """Return how far the log is computed."""
+    with describe_failures(engine), engine.connect() as connection:
+        return read_progress(connection, model)
+
+
+def read_progress(connection: Connection, model: str) -> Progress:
+    """Return how far the log is computed, by one question: a run that begins changes all of it at once."""
     from sqlalchemy import select
 
     from ride_duration.store.monitoring_tables import monitoring_watermarks as table
 
-    with describe_failures(engine), engine.begin() as connection:
-        pending = connection.scalar(select(table.c.pending).where(table.c.model == model))
-        return Progress(*read_watermark(connection, model), tuple(json.loads(pending or "[]")))
-
-
-def read_watermark(connection: Connection, model: str) -> tuple[Watermark, float | None, float | None]:
-    """Return up to where the log is computed, and when the newest prediction, and report, up to there came."""
-    from sqlalchemy import select
-
-    from ride_duration.store.monitoring_tables import monitoring_watermarks as table
-
-    columns = (table.c.predictions, table.c.actuals, table.c.asked_at, table.c.received_at)
+    columns = [table.c[name] for name in ("predictions", "actuals", "asked_at", "received_at", "pending")]
     row = connection.execute(select(*columns).where(table.c.model == model)).first()
-    return (Watermark(), None, None) if row is None else (Watermark(row[0], row[1]), row[2], row[3])
+    if row is None:
+        return Progress(Watermark())
+    return Progress(Watermark(row[0], row[1]), row[2], row[3], tuple(json.loads(row[4])))
 
 
 def claim_log(

@@ -83,7 +83,7 @@ def _find_pending(connection: Connection, model: str, pending: tuple[str, ...]) 
     when = predictions.c.pickup_datetime
     end = datetime.fromisoformat(max(pending)) + timedelta(days=1)
     within = (predictions.c.model == model, when >= datetime.fromisoformat(min(pending)), when < end)
-    logged = connection.scalars(select(func.date(when)).where(*within).distinct())
+    logged: Any = connection.scalars(select(func.date(when)).where(*within).distinct())
     return {str(day) for day in logged} & set(pending)
 
 
