@@ -265,7 +265,9 @@ def find_silent_hours(days: Iterable[str], hours: Iterable[Iterable[int]]) -> li
 
 def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
     numbers = (rides[name].cast("float64") for name in columns)
-    answer, lower, upper, expected = (number.isnan().ifelse(ibis.null("float64"), number) for number in numbers)
+    answer, lower, upper, expected = (
+        (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number) for number in numbers
+    )
     actual = rides["actual_duration"]
     known = actual.between(*DURATION).fill_null(False) & answer.notnull()
     awaited = actual.isnull() & answer.notnull()
