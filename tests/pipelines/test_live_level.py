@@ -12,6 +12,7 @@ from tests.pipelines.test_parameters import SCORING, refusal
 from tests.support.level import CONFIGURED, HOUR, level_rules
 
 LEVEL = CONFIGURED["level"]
+INTERVALS = LEVEL["intervals"]
 
 
 def test_the_level_is_off_as_configured_and_by_default() -> None:
@@ -39,6 +40,11 @@ def test_the_half_life_follows_the_delay() -> None:
         ({"level": LEVEL | {"lowest": 1.2}}, "less than or equal to 1"),
         ({"level": LEVEL | {"half_life_hours": {"at_an_hour": 0, "at_a_day": 48}}}, "greater than 0"),
         ({"level": LEVEL | {"halflife": 3}}, "halflife"),
+        (
+            {"level": LEVEL | {"intervals": INTERVALS | {"refresh_hours": 5}}},
+            "refresh_hours does not divide window_days",
+        ),
+        ({"level": LEVEL | {"intervals": INTERVALS | {"least_rides": 5}}}, "greater than or equal to 20"),
     ],
 )
 def test_bad_parameters_of_the_level_are_refused_in_words(changed: dict[str, Any], words: str) -> None:

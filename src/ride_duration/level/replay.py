@@ -34,6 +34,14 @@ class LevelTrace:
         found[within] = self.factors[steps[within].astype(np.intp)]
         return found
 
+    def find_kept_out(self, instants: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Say whether the steps of instants (m,) were kept out (m,); so are those that had not ended in the trace."""
+        ends = np.floor_divide(instants, STEP) + 1 - self.first
+        within = (ends > 0) & (ends < len(self.frozen))
+        kept_out = np.ones(len(instants), dtype=np.bool_)
+        kept_out[within] = self.frozen[ends[within].astype(np.intp)]
+        return kept_out
+
 
 def replay(sums: StepSums, until: float, rules: LevelRules) -> LevelTrace:
     """Compute the level from the first ride that became known to an instant, step by step.

@@ -12,16 +12,18 @@ from ride_duration.level import (
     EndedRides,
     LevelRules,
     LevelTrace,
+    MarginRules,
     StepSums,
     find_half_life,
     replay,
     sum_steps,
 )
+from ride_duration.model_package.intervals import Calibration
 from ride_duration.pipelines.parameters import Parameters, TripSource
 from ride_duration.trips.clock import find_instants, find_midnight
 from ride_duration.trips.records import DURATION
 
-_HOUR = 3600.0
+_HOUR, _DAY = 3_600, 86_400
 
 
 class HalfLives(Parameters):
@@ -34,6 +36,30 @@ class HalfLives(Parameters):
 
     at_an_hour: float = Field(gt=0, le=10_000)
     at_a_day: float = Field(gt=0, le=10_000)
+
+
+class IntervalLimits(Parameters):
+    """How the margins of intervals are computed; `conf/base/parameters_level.yml` has the reason of each number.
+
+    Attributes:
+        window_days: They are those of the rides that became known in so many days.
+        refresh_hours: They are computed every so many hours.
+        least_rides: A bucket with fewer rides takes the margin of all together, and all together with fewer none.
+    """
+
+    window_days: int = Field(ge=1, le=90)
+    refresh_hours: int = Field(ge=1, le=24)
+    least_rides: int = Field(ge=20)
+
+    def make_rules(self, calibration: Calibration) -> MarginRules:
+        """Return the rules for intervals that a package calibrates so."""
+        return MarginRules(
+            coverage=calibration.coverage,
+            buckets=len(calibration.edges) + 2,
+            window=_DAY * self.window_days,
+            refresh=_HOUR * self.refresh_hours,
+            least_rides=self.least_rides,
+        )
 
 
 class LevelLimits(Parameters):
@@ -49,6 +75,7 @@ class LevelLimits(Parameters):
         guard_rides: The window reaches further back until it has so many rides.
         guard_longest_hours: How far it reaches back at most.
         guard_distance: Share of the factor beyond which a window freezes it.
+        intervals: How intervals are calibrated again.
     """
 
     half_life_hours: HalfLives
@@ -60,6 +87,7 @@ class LevelLimits(Parameters):
     guard_rides: int = Field(ge=1)
     guard_longest_hours: float = Field(ge=0.25, le=240)
     guard_distance: float = Field(gt=0, allow_inf_nan=False)
+    intervals: IntervalLimits
 
     def make_rules(self, delay_hours: float) -> LevelRules:
         """Return the rules for labels that are known so long after the drop-off."""
@@ -99,6 +127,10 @@ class LevelledTrips(TripSource):
         problems = super()._problems()
         if self.level and self.level.guard_longest_hours < self.level.guard_hours:
             problems.append("level.guard_longest_hours is less than guard_hours; name a longer time, or the same")
+        if self.level and 24 * self.level.intervals.window_days % self.level.intervals.refresh_hours:
+            problems.append(
+                "level.intervals.refresh_hours does not divide window_days; name 1, 2, 3, 4, 6, 8, 12 or 24"
+            )
         if self.score_level != "off" and not self.level:
             problems.append("score_level is as_of, but level is missing; conf/base/parameters_level.yml has it")
         return problems
@@ -125,16 +157,32 @@ def sum_known_rides(
         month: Rides that were picked up in another one are left out, as monitoring leaves them out.
         delay_hours: From the drop-off to the label.
     """
-    chosen = (wall_clock.astype("datetime64[M]") == np.datetime64(month, "M")) & np.isfinite(predicted)
-    chosen &= (actual >= DURATION[0]) & (actual <= DURATION[1])
-    clocks, minutes = wall_clock[chosen], actual[chosen]
-    known_at = find_instants(clocks, later=True) + 60 * minutes + _HOUR * delay_hours
-    return sum_steps(EndedRides(known_at, minutes, np.clip(predicted[chosen], *DURATION)))
+    chosen, known_at = find_known_rides(wall_clock, actual, month, delay_hours)
+    is_answered = np.isfinite(predicted[chosen])
+    answered = chosen[is_answered]
+    return sum_steps(EndedRides(known_at[is_answered], actual[answered], np.clip(predicted[answered], *DURATION)))
+
+
+def find_known_rides(
+    wall_clock: NDArray[np.datetime64], actual: NDArray[np.float64], month: str, delay_hours: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the places (k,) of rides of a month with a label, and the instants (k,) at which it became known.
+
+    The arguments are those of `sum_known_rides`.
+    """
+    has_label = (actual >= DURATION[0]) & (actual <= DURATION[1])
+    chosen = np.flatnonzero(has_label & (wall_clock.astype("datetime64[M]") == np.datetime64(month, "M")))
+    return chosen, find_instants(wall_clock[chosen], later=True) + 60 * actual[chosen] + _HOUR * delay_hours
 
 
 def replay_until_end(sums: StepSums, month: str, rules: LevelRules) -> LevelTrace:
     """Compute the level from the first ride to the end of a month."""
-    return replay(sums, find_midnight(f"{np.datetime64(month, 'M') + 1}-01"), rules)
+    return replay(sums, find_end(month), rules)
+
+
+def find_end(month: str) -> float:
+    """Return the instant at which a month (`YYYY-MM`) ends, New York time."""
+    return find_midnight(f"{np.datetime64(month, 'M') + 1}-01")
 
 
 def find_factors_of(trace: LevelTrace, wall_clock: NDArray[np.datetime64], month: str) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
@@ -12,13 +13,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ride_duration.errors import RideDurationError
-from ride_duration.level import LevelTrace
 from ride_duration.model_package import Answers, ModelPackage, Rides
 from ride_duration.model_package.expected_error import ExpectedError, has_error_model
 from ride_duration.pipelines.batch_scoring.parameters import Scoring
-from ride_duration.pipelines.batch_scoring.scored_level import LEVEL, RAW, replay_months
+from ride_duration.pipelines.batch_scoring.scored_level import LEVEL, MARGINS, RAW, ReplayedLevel, replay_months
 from ride_duration.pipelines.batch_scoring.streams import in_turn
 from ride_duration.pipelines.batch_scoring.trip_batches import numbers_of, open_trips, rides_of, without_distance
+from ride_duration.pipelines.live_intervals import find_buckets, find_margins_of, move_bounds, multiply
 from ride_duration.pipelines.live_level import find_factors_of
 from ride_duration.registry import model_name
 from ride_duration.trips.records import TaxiType
@@ -51,11 +52,10 @@ def score_trips(
             "to score with; `kedro run` with the same --env, source and taxi_type releases the first"
         )
     months = {month: open_trips(raw_trips, month, scoring) for month in scoring.months}
-    rules = scoring.level_rules
-    trace = replay_months(months, champion_package, scoring, rules) if rules else None
+    level = replay_months(months, champion_package, scoring)
     return {
         partition_of(scoring.taxi_type, month): partial(
-            _score_month, read, _Scorer.make(champion_package, scoring, month, trace), scoring.engine_threads
+            _score_month, read, _Scorer.make(champion_package, scoring, month, level), scoring.engine_threads
         )
         for month, read in months.items()
     }
@@ -76,7 +76,8 @@ def schema_of(layout: TaxiType, *, with_level: bool = False) -> pa.Schema:
     miles, as it was recorded; `model` is the registered name of the model, whose version `model_version` is.
 
     Where the level is on, answers and bounds are corrected by it, and `diff` is of the corrected answer. Answers and
-    bounds as the model gave them follow (`duration_raw` and so on), and `level`, what they were multiplied by.
+    bounds as the model gave them follow (`duration_raw` and so on), `level`, what they were multiplied by, and
+    `MARGINS` (minutes), what bounds were then moved by: null where no intervals were asked for.
     """
     minutes = ("actual_duration", "predicted_duration", "diff", "lower", "upper")
     later = ("trip_distance", *(f"{name}_without_distance" for name in ("predicted", "lower", "upper")), *_EXPECTED)
@@ -90,7 +91,7 @@ def schema_of(layout: TaxiType, *, with_level: bool = False) -> pa.Schema:
             ("model_version", pa.string()),
             *((name, pa.float64()) for name in later),
             ("model", pa.string()),
-            *((name, pa.float64()) for name in ((*RAW.values(), LEVEL) if with_level else ())),
+            *((name, pa.float64()) for name in ((*RAW.values(), LEVEL, *MARGINS) if with_level else ())),
         ]
     )
 
@@ -110,27 +111,29 @@ class _Scorer:
     errors: ExpectedError | None
     scoring: Scoring
     month: str
-    trace: LevelTrace | None
+    level: ReplayedLevel | None
     schema: pa.Schema
 
     @classmethod
-    def make(cls, package: ModelPackage, scoring: Scoring, month: str, trace: LevelTrace | None) -> _Scorer:
+    def make(cls, package: ModelPackage, scoring: Scoring, month: str, level: ReplayedLevel | None) -> _Scorer:
         errors = ExpectedError(package) if has_error_model(package) else None
-        schema = schema_of(scoring.layout, with_level=trace is not None)
-        return cls(package, errors, scoring, month, trace, schema)
+        schema = schema_of(scoring.layout, with_level=level is not None)
+        return cls(package, errors, scoring, month, level, schema)
 
     def score(self, trips: pa.RecordBatch) -> pa.RecordBatch:
         """Return the scored trips (n) of `schema`."""
         known = rides_of(trips)
-        answers, expected = self._answer(known)
-        before, expected_before = Answers(_nothing(trips)), None
+        answers, expected, read = self._answer(known)
+        before, expected_before, read_before = Answers(_nothing(trips)), None, read
         if self.scoring.score_without_distance and self.package.manifest["distance"] != "required":
-            before, expected_before = self._answer(without_distance(known))
+            before, expected_before, read_before = self._answer(without_distance(known))
         added: list[NDArray[np.float64]] = []
-        if self.trace is not None:
-            factors = find_factors_of(self.trace, known.pickup_datetime, self.month)
-            added = [*answers, *before, factors]
-            answers, before = _multiply(answers, factors), _multiply(before, factors)
+        if self.level is not None:
+            factors = find_factors_of(self.level.factors, known.pickup_datetime, self.month)
+            raw = [*answers, *before]
+            answers, margins = self._correct(answers, read, known, factors)
+            before, margins_before = self._correct(before, read_before, known, factors)
+            added = [*raw, factors, *margins, *margins_before]
         actual = numbers_of(trips["duration"])
         copied = [trips[name] for name in ("ride_id", "pickup_datetime", "pickup_zone", "dropoff_zone")]
         minutes = (actual, answers.duration, actual - answers.duration, answers.lower, answers.upper)
@@ -142,16 +145,22 @@ class _Scorer:
         columns += [_nullable(values, trips) for values in added]
         return pa.record_batch(columns, schema=self.schema)
 
-    def _answer(self, rides: Rides) -> tuple[Answers, NDArray[np.float64] | None]:
-        """Answer rides (n), and say which squared errors are to be expected."""
+    def _answer(self, rides: Rides) -> tuple[Answers, NDArray[np.float64] | None, dict[str, Any]]:
+        """Answer rides (n), say which squared errors are to be expected, and return what the model read."""
         columns = self.package.columns(rides)
         answers = self.package.answer_columns(columns, intervals=self.scoring.score_intervals)
-        return answers, self.errors.expect_squares(columns, answers.duration) if self.errors else None
+        return answers, self.errors.expect_squares(columns, answers.duration) if self.errors else None, columns
 
-
-def _multiply(answers: Answers, factors: NDArray[np.float64]) -> Answers:
-    """Return answers and bounds (n) multiplied by the level, within the range of all answers."""
-    return Answers._make(minutes * factors if len(minutes) else minutes for minutes in answers).limit()
+    def _correct(
+        self, answers: Answers, columns: dict[str, Any], rides: Rides, factors: NDArray[np.float64]
+    ) -> tuple[Answers, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Multiply answers (n) by the level, move their bounds; return them and the margins, empty without bounds."""
+        answers = multiply(answers, factors)
+        if self.level is None or self.level.margins is None or not len(answers.lower):
+            return answers, (np.empty(0), np.empty(0))
+        groups = find_buckets(columns, self.package.calibration.edges)
+        margins = find_margins_of(self.level.margins, rides.pickup_datetime, groups, self.month)
+        return move_bounds(answers, *margins), margins
 
 
 def _nullable(values: NDArray[np.float64] | None, trips: pa.RecordBatch) -> pa.Array:
