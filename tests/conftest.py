@@ -162,6 +162,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{name} is not installed; `make system-deps` installs it on Debian")
 
 
+#: Folders of whole runs: what they cover, the tests of the units cover too.
+WHOLE_RUNS = (REPOSITORY / "tests/behaviour", REPOSITORY / "tests/model")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Measure no coverage of whole runs and of property tests, whose time it would double on Python 3.11."""
+    plugin = item.config.pluginmanager.getplugin("_cov")
+    measured = plugin and plugin.cov_controller
+    repeats = item.get_closest_marker("hypothesis") or any(map(item.path.is_relative_to, WHOLE_RUNS))
+    if not (measured and repeats):
+        return (yield)
+    measured.pause()
+    try:
+        return (yield)
+    finally:
+        measured.resume()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Where FORBID_SKIPS is set, a skipped test is a failure."""

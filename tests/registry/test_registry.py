@@ -276,7 +276,7 @@ def test_a_promotion_came_about_just_if_the_alias_says_so(
 
 
 def test_whatever_happens_there_is_one_champion_and_one_history(store: Store) -> None:
-    few = settings(max_examples=20, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck))
+    few = settings(max_examples=6, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(machine_of(store), settings=few)
 
 

@@ -25,6 +25,7 @@ from ride_duration.runs.comparison import compare_runs
 from ride_duration.runs.tracked_runs import TrackedRuns
 from tests.model_package.tiny import tiny_package
 from tests.support.mlflow_server import mlflow_server
+from tests.support.tracking_store import provide_tables
 
 PARAMETERS = {
     "model": "mean",
@@ -114,6 +115,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("store")
     projects = [tmp_path_factory.mktemp(name) / "project" for name in ("one", "other")]
     if request.param == "sqlite":
+        provide_tables(folder / "mlflow.db")
         uri = f"sqlite:///{folder}/mlflow.db"
         yield Shared(*(Member(project, uri) for project in projects), folder / "artifacts")
     else:

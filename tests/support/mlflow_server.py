@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ride_duration.playback.service_process import find_free_port
+from tests.support.tracking_store import provide_tables
 
 #: How long it may take to start, on a busy machine (seconds).
 _START_SECONDS = 120
@@ -19,6 +20,7 @@ _START_SECONDS = 120
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
     """Start a server that keeps all it has in a folder (`mlflow.db`, `artifacts`); give its address."""
+    provide_tables(folder / "mlflow.db")
     port = find_free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

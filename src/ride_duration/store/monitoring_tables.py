@@ -41,6 +41,7 @@ monitoring_days = Table(
 
 #: Reports of actual durations for the logged rides of each day; `state` is one of `monitoring.DayState`. `delays` are
 #: counts of label delays (`monitoring.DELAY_EDGES`), `hours` are rides and labelled rides of each hour: both JSON.
+#: `no_pickup_zone` and `no_dropoff_zone` are rides that lack it; NULL in rows of former programs.
 monitoring_labels = Table(
     "monitoring_labels",
     metadata,
@@ -56,6 +57,8 @@ monitoring_labels = Table(
     Column("hours", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("computed_at", Double, nullable=False),
+    Column("no_pickup_zone", Integer),
+    Column("no_dropoff_zone", Integer),
     PrimaryKeyConstraint("model", "day"),
 )
 

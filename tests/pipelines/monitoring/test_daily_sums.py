@@ -104,19 +104,31 @@ RIDES = st.lists(
     min_size=1,
     max_size=12,
 )
+#: Rides of some days from 2021-03-01 on, a case on each: a table takes a second, however long.
+DAYS = st.lists(RIDES, min_size=4, max_size=7)
 
 
 def unknown(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def scored(rides: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """The rides as scored trips of one hour and zone."""
-    actual, answer, miles, half, expected = (np.array([*map(unknown, column)]) for column in zip(*rides, strict=True))
-    table = scored_month("2021-03", rides=1).iloc[: len(rides)]
-    when = pd.Series(pd.Timestamp("2021-03-01 12:00") + pd.to_timedelta(np.arange(len(rides)), "s"), index=table.index)
+def columns_of(rides: list[tuple[Any, ...]]) -> tuple[np.ndarray, ...]:
+    """Rides as columns: actual and answered minutes, miles, half the width, expected squared error."""
+    return tuple(np.array([*map(unknown, column)]) for column in zip(*rides, strict=True))
+
+
+def scored(days: list[list[tuple[Any, ...]]]) -> pd.DataFrame:
+    """The rides of each day as scored trips of one hour and zone."""
+    actual, answer, miles, half, expected = columns_of([ride for rides in days for ride in rides])
+    table = scored_month("2021-03", rides=3).iloc[: len(actual)]
+    when = [
+        pd.Timestamp(2021, 3, day, 12) + pd.Timedelta(second, "s")
+        for day, rides in enumerate(days, 1)
+        for second in range(len(rides))
+    ]
     return table.assign(
-        lpep_pickup_datetime=when.astype("datetime64[us]"), PULocationID=74, DOLocationID=75, actual_duration=actual,
+        lpep_pickup_datetime=pd.Series(when, index=table.index).astype("datetime64[us]"),
+        PULocationID=74, DOLocationID=75, actual_duration=actual,
         trip_distance=miles, predicted_without_distance=answer, lower_without_distance=answer - half,
         upper_without_distance=answer + half, expected_squared_error_without_distance=expected,
     )  # fmt: skip
@@ -128,46 +140,56 @@ def sum_arrays(rides: LoggedRides, expected: np.ndarray) -> dict[str, float]:
     return dict(zip((*SUMS, *AWAITED), (float(column.sum()) for column in addends), strict=True))
 
 
-def compare(rides: list[tuple[Any, ...]], logged: LoggedRides, expected: np.ndarray) -> None:
-    rows = sum_days(partitions(scored(rides)), monitoring(window="2021-03"))
-    [row] = rows[(rows["slice"] == ALL) & (rows["moment"] == "at_request_time")].to_dict("records")
-    found = {name: row[name] for name in (*SUMS, *AWAITED)}
-    assert found == pytest.approx(sum_arrays(logged, expected), rel=1e-9, nan_ok=True)
-    assert row["out_of_range"] == find_out_of_range(logged).sum()
+def compare(days: list[list[tuple[Any, ...]]], logged: list[LoggedRides], expected: list[np.ndarray]) -> None:
+    table = sum_days(partitions(scored(days)), monitoring(window="2021-03"))
+    table = table[(table["slice"] == ALL) & (table["moment"] == "at_request_time")].sort_values("day")
+    for row, rides, errors in zip(table.to_dict("records"), logged, expected, strict=True):
+        found = {name: row[name] for name in (*SUMS, *AWAITED)}
+        assert found == pytest.approx(sum_arrays(rides, errors), rel=1e-9, nan_ok=True)
+        assert row["out_of_range"] == find_out_of_range(rides).sum()
 
 
-@settings(max_examples=10, deadline=None)
-@given(rides=RIDES)
-def test_sums_of_tables_and_of_arrays_are_the_same_whatever_is_not_known(rides: list[tuple[Any, ...]]) -> None:
-    actual, answer, miles, half, expected = (np.array([*map(unknown, column)]) for column in zip(*rides, strict=True))
-    nothing = np.full(len(rides), np.nan)
-    logged = LoggedRides(**dict.fromkeys(LoggedRides._fields, nothing))._replace(
-        pickup_zone=np.full(len(rides), 74.0), dropoff_zone=np.full(len(rides), 75.0),
-        trip_distance=miles, predicted=answer, lower=answer - half, upper=answer + half, actual=actual,
-    )  # fmt: skip
-    compare(rides, logged, expected)
+@settings(max_examples=3, deadline=None)
+@given(days=DAYS)
+def test_sums_of_tables_and_of_arrays_are_the_same_whatever_is_not_known(days: list[list[tuple[Any, ...]]]) -> None:
+    columns = [columns_of(rides) for rides in days]
+    logged = [
+        LoggedRides(**dict.fromkeys(LoggedRides._fields, np.full(len(actual), np.nan)))._replace(
+            pickup_zone=np.full(len(actual), 74.0), dropoff_zone=np.full(len(actual), 75.0),
+            trip_distance=miles, predicted=answer, lower=answer - half, upper=answer + half, actual=actual,
+        )
+        for actual, answer, miles, half, _ in columns
+    ]  # fmt: skip
+    compare(days, logged, [expected for *_, expected in columns])
 
 
-@settings(max_examples=6, deadline=None)
-@given(rides=RIDES)
+@settings(max_examples=2, deadline=None)
+@given(days=DAYS)
 def test_sums_of_the_log_in_sqlite_are_those_of_scored_months(
-    rides: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory
+    days: list[list[tuple[Any, ...]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    rides = [(*ride[:3], ride[3] or 0.0, ride[1]) for ride in rides]  # the log knows all intervals
+    # The log knows all intervals.
+    days = [[(*ride[:3], ride[3] or 0.0, ride[1]) for ride in rides] for rides in days]
     folder: Path = tmp_path_factory.mktemp("log")
-    url, begin = f"sqlite:///{folder}/log.db", datetime(2021, 3, 1, 12)
+    url = f"sqlite:///{folder}/log.db"
     writer, records = LogWriter(url), []
-    for number, (actual, answer, miles, half, _) in enumerate(rides):
-        when = begin + timedelta(seconds=number)
+    for day, number, (actual, answer, miles, half, _) in (
+        (day, number, ride) for day, rides in enumerate(days, 1) for number, ride in enumerate(rides)
+    ):
+        when = datetime(2021, 3, day, 12) + timedelta(seconds=number)
         at = when.replace(tzinfo=UTC).timestamp() + 5 * 3600
         bounds = (answer, answer - half, answer + half)
-        of_model = (1, "champion", 0.5, "green", at)
-        records.append(PredictionRecord(f"{number}-p", f"{number}", at, when, 74, 75, miles, *bounds, *of_model))
+        name, of_model = f"{day}-{number}", (1, "champion", 0.5, "green", at)
+        records.append(PredictionRecord(f"{name}-p", name, at, when, 74, 75, miles, *bounds, *of_model))
         if actual is not None:
-            records.append(ActualRecord(f"{number}-a", f"{number}", at + 9_000, actual))
+            records.append(ActualRecord(f"{name}-a", name, at + 9_000, actual))
     writer.write(records)
     writer.close()
     store = open_store(url, "green")
-    [logged] = iterate_rides(store.reading, "green", "2021-03-01", 1_000)
+    logged = [
+        rides
+        for day in range(1, len(days) + 1)
+        for rides in iterate_rides(store.reading, "green", f"2021-03-{day:02}", 1_000)
+    ]
     store.close()
-    compare(rides, logged, logged.predicted)
+    compare(days, logged, [rides.predicted for rides in logged])

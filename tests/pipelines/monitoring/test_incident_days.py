@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ride_duration.pipelines.monitoring.daily_sums import ALL, find_silent_hours, select_checks, sum_days
+from ride_duration.pipelines.monitoring.daily_sums import ALL, LACKING, find_silent_hours, select_checks, sum_days
 from ride_duration.pipelines.monitoring.incident_days import (
     Incident,
     compare_groups,
@@ -71,6 +71,35 @@ def test_records_out_of_range_are_an_incident(february: pd.DataFrame) -> None:
     assert [(incident.kind, str(incident.day)[-2:]) for incident in found(february, trips)] == [
         ("out_of_range", "20"), ("unreported", "21"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("PULocationID", "pick-up zone"), ("DOLocationID", "drop-off zone"), ("trip_distance", "distance")],
+)
+def test_a_column_that_loses_its_values_is_an_incident_as_long_as_it_lasts(
+    february: pd.DataFrame, column: str, value: str
+) -> None:
+    trips = scored_month("2021-03", rides=RIDES).astype({"PULocationID": float, "DOLocationID": float})
+    lost = on(trips, 20) & (np.arange(len(trips)) % 4 == 0)
+    trips.loc[lost, column] = np.nan
+    incidents = [one for one in found(february, trips) if one.kind == "missing"]
+    assert {(one.source, str(one.day)[-2:]) for one in incidents} == {(value, str(day)) for day in range(20, 32)}
+    assert incidents[-1].text == f"25.0% of the records have no {value}"
+    asked = monitored(window="2021-03", source="simulated")
+    verdict = find_verdict(sum_days(partitions(february, trips), asked), NO_DRIFT, asked)
+    assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
+    assert f"2021-03-20 to 2021-03-31, 12 days: on the last, 25.0% of the records have no {value}" in verdict["broken"]
+
+
+def test_what_records_have_never_had_or_rarely_lack_is_not_missing(february: pd.DataFrame) -> None:
+    trips = scored_month("2021-03", rides=RIDES)
+    trips.loc[on(trips, 20) & (np.arange(len(trips)) % 20 == 0), "trip_distance"] = np.nan
+    assert found(february, trips) == []
+    without = [month.assign(trip_distance=np.nan) for month in (february, trips)]
+    assert found(*without) == []
+    older = [month.drop(columns="trip_distance") for month in (february, trips)]
+    assert found(*older) == []
 
 
 def test_a_silent_source_is_an_incident_on_the_day_and_for_hours(february: pd.DataFrame) -> None:
@@ -174,7 +203,7 @@ def test_a_fault_that_is_not_repaired_stays_an_incident(last: int) -> None:
         rows.append(pd.DataFrame(sums | {"day": days, "slice": name}))
     table = pd.concat(rows).assign(
         version=1, variant="champion", moment="at_request_time", state="final", records=2_000.0, doubled=0.0,
-        out_of_range=100.0, silent_hours=0.0, unreported=40.0,
+        out_of_range=100.0, silent_hours=0.0, unreported=40.0, reports=2_000.0, **dict.fromkeys(LACKING, 0.0),
     )  # fmt: skip
     window = f"{days[-28].date()}..{days[-1].date()}"
     verdict = find_verdict(table, NO_DRIFT, monitored(window=window))

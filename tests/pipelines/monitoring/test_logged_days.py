@@ -224,8 +224,10 @@ def test_rows_that_counted_durations_alone_are_computed_again_after_the_update(
             "days DROP awaited_expected",
             "features DROP unseen",
             "features DROP hours",
+            "labels DROP no_pickup_zone",
+            "labels DROP no_dropoff_zone",
         ):
-            connection.execute(text(f"ALTER TABLE monitoring_{column}"))  # of 0014
+            connection.execute(text(f"ALTER TABLE monitoring_{column}"))  # of 0014 and 0016
         for column in ("duration_raw", "lower_raw", "upper_raw", "level"):
             connection.execute(text(f"ALTER TABLE predictions DROP {column}"))  # of 0015
         for table in ("levels", "leases"):

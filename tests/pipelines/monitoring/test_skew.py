@@ -25,7 +25,7 @@ from ride_duration.pipelines.monitoring.report import write_report
 from ride_duration.pipelines.monitoring.skew import compute_differences, join_probe, probe_skew
 from ride_duration.pipelines.monitoring.verdict_text import summarise_verdict
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
-from ride_duration.store.monitoring import set_states
+from ride_duration.store.monitoring import load_labels, set_states
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 from ride_duration.trips.features import HALF_ZONE
 from tests.pipelines.monitoring.test_window_verdict import NO_DRIFT
@@ -87,6 +87,9 @@ def change(store: MonitoredStore, sql: str) -> int:
 
 
 def test_an_untouched_log_agrees_and_a_changed_one_is_an_incident_of_its_day(store: MonitoredStore) -> None:
+    assert [(row["no_pickup_zone"], row["no_dropoff_zone"]) for row in load_labels(store.engine, store.model)] == [
+        (0, 7), (0, 7), (0, 6),
+    ]  # fmt: skip
     probed = probe(store, 1, 2)
     assert (probed["differing"] == 0).all()
     assert (probed.groupby("version")["probed"].sum() > DAYS * RIDES / 3).all()

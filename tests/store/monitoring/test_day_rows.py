@@ -24,7 +24,7 @@ SUMS = ("rides", "labelled", "actual", "predicted", "absolute", "squared", "prod
         "predicted_squared", "expected", "covered", "width", "within_5")  # fmt: skip
 LABELS = {
     "rides": 9, "labelled": 8, "out_of_range": 0, "reports": 9, "doubled": 1, "corrected": 0, "delays": [1, 7],
-    "hours": [[9, 8]], "state": "open",
+    "hours": [[9, 8]], "state": "open", "no_pickup_zone": 1, "no_dropoff_zone": None,
 }  # fmt: skip
 
 

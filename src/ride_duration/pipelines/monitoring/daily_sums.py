@@ -36,9 +36,12 @@ FROM = "from "
 
 #: What is known of all records of a day, whichever version answered, beside the sums: how many there are, how many
 #: reports repeat another one, how many records are out of range (`trips.ranges`), the longest run of whole hours
-#: without any, how many have no valid actual duration though their time is over, and how many reports there are (of
-#: scored months, each record is one).
+#: without any, how many have no valid actual duration though their time is over, how many reports there are (of scored
+#: months, each record is one), and how many records lack each value of `LACKING`.
 CHECKS = ("records", "doubled", "out_of_range", "silent_hours", "unreported", "reports")
+
+#: Values that records may lack, by the name of their count. Of the log the distance is not looked at: it is optional.
+LACKING = {"no_pickup_zone": "pick-up zone", "no_dropoff_zone": "drop-off zone", "no_distance": "distance"}
 
 #: When an answer is given: with the metered distance, or at request time without it. For each, the columns of scored
 #: trips that hold the answer, its bounds and the squared error to be expected.
@@ -70,7 +73,8 @@ def sum_days(
 
     Returns:
         One row a day, version, variant, moment and slice: `day`, `version`, `variant`, `moment`, `slice`, `state`
-        (`DayState`), the sums of `DailySums`, `AWAITED`, and what was checked of the day's records, `CHECKS`.
+        (`DayState`), the sums of `DailySums`, `AWAITED`, and what was checked of the day's records, `CHECKS` and
+        `LACKING`.
 
     Raises:
         NotFound: A month has not been scored, or nothing was logged.
@@ -98,12 +102,14 @@ def _select_logged_days(logged_evidence: LoggedEvidence, monitoring: Monitoring)
         (
             row["day"], row["rides"], row["doubled"], row["out_of_range"], silence,
             np.nan if states[row["day"]] == DayState.OPEN else row["rides"] - row["labelled"], row["reports"],
+            row["no_pickup_zone"], row["no_dropoff_zone"], np.nan,
         )
         for row, silence in zip(labels, silences, strict=True)
     ]  # fmt: skip
-    rows = rows.merge(pd.DataFrame(checks, columns=["day", *CHECKS]).astype(dict.fromkeys(CHECKS, float)), on="day")
+    counts = [*CHECKS, *LACKING]
+    rows = rows.merge(pd.DataFrame(checks, columns=["day", *counts]).astype(dict.fromkeys(counts, float)), on="day")
     rows["day"] = pd.to_datetime(rows["day"])
-    kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *AWAITED, *CHECKS]
+    kept = ["day", "version", "variant", "moment", "slice", "state", *SUMS, *AWAITED, *counts]
     return rows.sort_values(["version", "variant", "moment", "slice", "day"], ignore_index=True)[kept]
 
 
@@ -156,14 +162,15 @@ def select_days(rows: pd.DataFrame, version: int, moment: str, first: str, last:
 
 
 def select_checks(rows: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
-    """Return `CHECKS` of every day from first to last; NaN for what is unknown.
+    """Return `CHECKS` and `LACKING` of every day from first to last; NaN for what is unknown.
 
     A day without records between others is silent; days before the first record are not known.
     """
     days = pd.date_range(first, last, freq="D")
-    if not set(CHECKS) <= set(rows.columns):  # rows of a former program
-        return pd.DataFrame(np.nan, index=days, columns=list(CHECKS))
-    known = rows.assign(day=pd.DatetimeIndex(rows["day"])).groupby("day")[list(CHECKS)].max().reindex(days)
+    counts = [*CHECKS, *LACKING]
+    if not set(counts) <= set(rows.columns):  # rows of a former program
+        return pd.DataFrame(np.nan, index=days, columns=counts)
+    known = rows.assign(day=pd.DatetimeIndex(rows["day"])).groupby("day")[counts].max().reindex(days)
     empty = known["records"].isna() & known["records"].notna().cummax()
     known.loc[empty, "records"] = 0.0
     known.loc[empty, "silent_hours"] = 24.0
@@ -206,17 +213,19 @@ def _sum_month(scored: ir.Table, month: str) -> pd.DataFrame:
 
 def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
     """Check the records of each day, those that were not answered included."""
+    if "trip_distance" not in rides.columns:  # these taxis record none, or a former program has not kept it
+        rides = rides.mutate(trip_distance=ibis.null("float64"))
     timed = rides["actual_duration"].between(*DURATION).fill_null(False)
     placed = (rides[end].isin(find_placed_zones()).fill_null(False) for end in ("PULocationID", "DOLocationID"))
-    distance = rides["trip_distance"] if "trip_distance" in rides.columns else ibis.null("float64")
-    beyond = is_out_of_range(rides["actual_duration"], distance, *placed)
-    key = ["day", pickup, "PULocationID", "DOLocationID", "actual_duration"]
-    if "trip_distance" in rides.columns:
-        key.append("trip_distance")
+    beyond = is_out_of_range(rides["actual_duration"], rides["trip_distance"], *placed)
+    key = ["day", pickup, "PULocationID", "DOLocationID", "actual_duration", "trip_distance"]
     by_day = rides.group_by("day").aggregate(
         records=rides.count().cast("float64"),
         out_of_range=beyond.fill_null(False).sum().cast("float64"),
         timed=timed.sum().cast("float64"),
+        no_pickup_zone=rides["PULocationID"].isnull().sum().cast("float64"),
+        no_dropoff_zone=rides["DOLocationID"].isnull().sum().cast("float64"),
+        no_distance=rides["trip_distance"].isnull().sum().cast("float64"),
     )
     different = rides.select(*key).distinct().group_by("day").aggregate(different=ibis._.count().cast("float64"))
     checks: pd.DataFrame = by_day.to_pandas().merge(different.to_pandas(), on="day")
@@ -227,7 +236,7 @@ def _check_records(rides: ir.Table, pickup: str) -> pd.DataFrame:
         unreported=checks["records"] - checks["timed"],
         reports=checks["records"],
     )
-    return checks.merge(silent, on="day")[["day", *CHECKS]]
+    return checks.merge(silent, on="day")[["day", *CHECKS, *LACKING]]
 
 
 def find_silent_hours(days: Iterable[str], hours: Iterable[Iterable[int]]) -> list[float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ride_duration.pipelines.monitoring.daily_sums import CHECKS, FROM, select_checks, select_days
+from ride_duration.pipelines.monitoring.daily_sums import CHECKS, FROM, LACKING, select_checks, select_days
 from ride_duration.pipelines.monitoring.evidence import DailySums
 from ride_duration.pipelines.monitoring.incidents import compare_ratios, find_excesses, find_level_incidents
 from ride_duration.pipelines.monitoring.parameters import Monitored, Monitoring
@@ -26,8 +26,8 @@ class Incident(NamedTuple):
 
     Attributes:
         day: datetime64[D].
-        kind: `level`, `group`, `doubled`, `out_of_range`, `silent`, `unreported` or `skew`.
-        source: The group of rides, or the version (`version 2`); empty where all are concerned.
+        kind: `level`, `group`, `doubled`, `out_of_range`, `missing`, `silent`, `unreported` or `skew`.
+        source: The group of rides, the version (`version 2`) or the value that is missing; empty where it is none.
         text: What is unusual about it, in numbers.
     """
 
@@ -205,22 +205,33 @@ def _check_records(daily_sums: pd.DataFrame, days: Days, monitoring: Monitoring)
     least = monitoring.verdict_thresholds.min_rides_of_a_day
     enough = np.where(records >= least, records, np.nan)
     looked_at = {
-        "doubled": (
+        ("doubled", ""): (
             doubled / np.where(reports >= least, reports, np.nan),
             limits.least_doubled,
             "{:.1%} of the records repeat another one",
         ),
-        "out_of_range": (out_of_range / enough, limits.least_out_of_range, "{:.1%} of the records are out of range"),
-        "unreported": (
+        ("out_of_range", ""): (
+            out_of_range / enough,
+            limits.least_out_of_range,
+            "{:.1%} of the records are out of range",
+        ),
+        ("unreported", ""): (
             unreported / enough,
             limits.least_unreported,
             "{:.1%} of the rides have no valid actual duration, though the time for reports is over",
         ),
-        "silent": (silent, limits.least_silent_hours - 0.5, "not one record for {:.0f} hours"),
+        ("silent", ""): (silent, limits.least_silent_hours - 0.5, "not one record for {:.0f} hours"),
+    } | {
+        ("missing", value): (
+            checks[name].to_numpy(dtype=np.float64) / enough,
+            limits.least_missing,
+            f"{{:.1%}} of the records have no {value}",
+        )
+        for name, value in LACKING.items()
     }
     return [
-        Incident(days[number], kind, "", text.format(values[number]))
-        for kind, (values, least, text) in looked_at.items()
+        Incident(days[number], *what, text.format(values[number]))
+        for what, (values, least, text) in looked_at.items()
         for number in np.flatnonzero(find_excesses(values, limits.times_usual, least, before))
     ]
 

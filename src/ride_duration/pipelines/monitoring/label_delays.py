@@ -37,7 +37,8 @@ class LabelCounts:
     """Counts the reports about the rides of a day, batch by batch: each ride once, whichever versions answered it."""
 
     def __init__(self) -> None:
-        self._counts = dict.fromkeys(("rides", "labelled", "out_of_range", "reports", "doubled", "corrected"), 0)
+        counted = ("rides", "labelled", "out_of_range", "reports", "doubled", "corrected")
+        self._counts = dict.fromkeys((*counted, "no_pickup_zone", "no_dropoff_zone"), 0)
         self._delays = np.zeros(len(DELAY_EDGES) + 1, dtype=np.int64)
         self._hours = np.zeros((24, 2), dtype=np.int64)
 
@@ -48,6 +49,8 @@ class LabelCounts:
         self._counts["rides"] += len(labelled)
         self._counts["labelled"] += int(labelled.sum())
         self._counts["out_of_range"] += int(find_out_of_range(rides).sum())
+        self._counts["no_pickup_zone"] += int(np.isnan(rides.pickup_zone).sum())
+        self._counts["no_dropoff_zone"] += int(np.isnan(rides.dropoff_zone).sum())
         self._counts["reports"] += int(rides.reports.sum())
         self._counts["doubled"] += int((rides.reports - rides.values).sum())
         self._counts["corrected"] += int((rides.values > 1).sum())

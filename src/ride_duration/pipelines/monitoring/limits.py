@@ -69,6 +69,7 @@ class IncidentLimits(Parameters):
         times_usual: How often the usual share, or silence, may be exceeded.
         least_doubled: Share of repeated records that is never an incident.
         least_out_of_range: Share of records out of range that is never an incident.
+        least_missing: Share of records without a zone, or a distance, that is never an incident.
         least_silent_hours: Whole hours without a record at which a silence may be an incident.
         least_unreported: Share of rides without a report that is never an incident.
         history_days: So many days before a window of the log are read, too: what has lasted longer is forgotten.
@@ -80,6 +81,7 @@ class IncidentLimits(Parameters):
     times_usual: float = Field(gt=1)
     least_doubled: float = Field(ge=0, lt=1)
     least_out_of_range: float = Field(ge=0, lt=1)
+    least_missing: float = Field(gt=0, lt=1)
     least_silent_hours: int = Field(ge=1, le=24)
     least_unreported: float = Field(gt=0, lt=1)
     history_days: int = Field(ge=28, le=3_660)
