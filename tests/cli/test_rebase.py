@@ -29,6 +29,17 @@ def test_the_newest_official_verdict_is_what_can_be_accepted() -> None:
         assert find_offer([looked_at, VERDICT, older], decisions) == (VERDICT, OFFER)
 
 
+def test_on_a_clock_that_stands_still_a_newer_verdict_is_not_the_accepted_one() -> None:
+    accepted = msgspec.structs.replace(decision(2, 100.0), accepted=OFFER | {"verdict": 7})
+    first, second = (msgspec.structs.replace(VERDICT, number=number) for number in (7, 8))
+    assert find_offer([second, first], [accepted]) == (second, OFFER)
+    with pytest.raises(DecisionRefused, match="Ana has already accepted"):
+        find_offer([first], [accepted])
+    again = msgspec.structs.replace(accepted, accepted=OFFER | {"verdict": 8})
+    with pytest.raises(DecisionRefused, match="Ana has already accepted"):
+        find_offer([second, first], [again, accepted])
+
+
 @pytest.mark.parametrize(
     ("verdicts", "decisions", "message"),
     [

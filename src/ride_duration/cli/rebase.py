@@ -35,7 +35,9 @@ def rebase(by: str, why: str, env: str | None, params: dict[str, Any], traceback
         catalog, same = load_context(env, params).catalog, same_choice(env, params)
         verdicts = catalog.load("conclusion")
         verdict, offer = find_offer(verdicts, catalog.load("accepted_changes") if verdicts else [], same)
-        catalog.save("accepted_changes", DecisionRow(verdict.version, REBASE, 0.0, by, why, offer))
+        catalog.save(
+            "accepted_changes", DecisionRow(verdict.version, REBASE, 0.0, by, why, offer | {"verdict": verdict.number})
+        )
         decision = catalog.load("accepted_changes")[0]
         entry = {**offer, "drifted": sorted(offer["rides"]), "by": by, "why": why, "at": decision.at}
         text = f"Version {verdict.version} is compared {describe_acceptance(entry)}."
@@ -67,7 +69,7 @@ def find_offer(
             f"all verdicts so far are exploratory, and only what an official one found can be accepted; "
             f"`kedro monitor run --window last_28d{same}` (official_window), without other thresholds, makes one"
         )
-    since = next((one for one in decisions if one.version == verdict.version and one.at >= verdict.computed_at), None)
+    since = next((one for one in decisions if _is_about(one, verdict)), None)
     if since is not None:
         raise DecisionRefused(
             f"{since.by} has already accepted what the newest official verdict about version {verdict.version} found; "
@@ -89,3 +91,14 @@ def find_offer(
             f"{verdict.verdict}: {reason}"
         )
     return verdict, dict(offer)
+
+
+def _is_about(decision: DecisionRow, verdict: VerdictRow) -> bool:
+    """Return whether a decision accepts what this verdict found, or what a newer one did.
+
+    On a clock that stands still several verdicts and decisions have one time: then the number of the verdict tells,
+    which decisions of former programs do not have.
+    """
+    if decision.version != verdict.version or decision.at < verdict.computed_at:
+        return False
+    return bool(decision.at > verdict.computed_at or decision.accepted.get("verdict", verdict.number) >= verdict.number)

@@ -27,7 +27,16 @@ Examples:
 """
 
 #: Settings of the service that other files of `conf/` and options give.
-_NOT_OF_SERVING = ("project", "model", "tracking", "rollout", "release_command", "alerting")
+_NOT_OF_SERVING = (
+    "project",
+    "model",
+    "tracking",
+    "rollout",
+    "release_command",
+    "alerting",
+    "level_rules",
+    "label_delay_hours",
+)
 
 _KEYS_EXAMPLES = """\b
 Examples:
@@ -147,6 +156,9 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     if not isinstance(parameters["serving"], dict):
         names = ", ".join(name for name in ServiceSettings.__struct_fields__ if name not in _NOT_OF_SERVING)
         raise ConfigurationError(f"serving is {parameters['serving']!r}; write {names} under it")
+    serving: dict[str, Any] = parameters["serving"]
+    if serving.get("level") is False:  # as YAML reads off without quotation marks
+        serving = serving | {"level": "off"}
     settings = check_settings(
         {
             "project": str(context.project_path),
@@ -155,7 +167,8 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "rollout": parameters["rollout"],
             "alerting": alerting,
             "release_command": f"kedro run{same_choice(env, _choose_model(params))}",
-            **parameters["serving"],
+            **serving,
+            **_choose_level(serving | given, parameters),
             **given,
         }
     )
@@ -165,6 +178,21 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "of the simulated city alone (source=simulated)"
         )
     return settings
+
+
+def _choose_level(serving: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return how the live level is computed; nothing where it is off.
+
+    Raises:
+        ConfigurationError: A value is missing or cannot be used.
+    """
+    if serving.get("level", "off") != "live":
+        return {}
+    from ride_duration.live_level import parse_level
+
+    parse_level(parameters.get("level"))
+    rules = {"level_rules": parameters["level"]}
+    return rules | {name: parameters[name] for name in ("label_delay_hours",) if name in parameters}
 
 
 def _choose_model(params: dict[str, Any]) -> dict[str, Any]:

@@ -86,12 +86,12 @@ class MonitoredStore:
             RideDurationError: There is no store yet, and none is made; or it cannot be reached.
         """
         from ride_duration.store.database import find_store
-        from ride_duration.store.monitoring import load_times, load_watermark
+        from ride_duration.store.monitoring import load_progress
         from ride_duration.store.queries.news import find_news
 
         find_store(self._url)
-        times_known = load_times(self.reading, self.model)[0] is not None
-        return find_news(self.reading, self.model, load_watermark(self.reading, self.model), times_known=times_known)
+        seen, asked_at, _ = load_progress(self.reading, self.model)
+        return find_news(self.reading, self.model, seen, times_known=asked_at is not None)
 
     def read_rides(self, day: str, rows: int) -> Iterator[LoggedRides]:
         """Yield the logged rides of a day, so many at a time."""

@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from ride_duration.in_use import SERVICES, hold
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.rollout.plan import parse_plan
 from ride_duration.serving.control.alert_watch import AlertWatch, NotificationsCollector
+from ride_duration.serving.control.level_reader import LevelCollector, LevelReader, follow_level
 from ride_duration.serving.control.monitoring_reader import MonitoringCollector, MonitoringReader
 from ride_duration.serving.control.package_cache import PackageCache
 from ride_duration.serving.control.package_reader import PackageReader
@@ -92,6 +93,12 @@ def serve(settings: ServiceSettings) -> None:
             alerting = parse_alerting(settings.alerting)
             watch = AlertWatch(settings, alerting, verdicts, reconciler, predictions, rollouts, clock.now)
             metrics.registry.register(NotificationsCollector(watch))
+        following: AbstractContextManager[None] = nullcontext()
+        if settings.level == "live":
+            levels = LevelReader(settings, reconciler, clock)
+            metrics.registry.register(LevelCollector(levels))
+            metrics.count_raw_answers()
+            following = follow_level(levels, settings)
         operations = OperationsHandler(
             settings, reconciler, predictions, counters, metrics, controller, verdicts, shapes
         )
@@ -116,6 +123,7 @@ def serve(settings: ServiceSettings) -> None:
         with (
             _follow_in_background(controller, reconciler, note, settings.registry_seconds),
             _watch_in_background(verdicts, watch, settings.monitoring_seconds),
+            following,
         ):
             _announce(settings, reconciler)
             server.run([listening])

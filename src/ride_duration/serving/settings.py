@@ -59,6 +59,10 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
             there.
         registry_seconds: Between looks at the registry.
         monitoring_seconds: Between looks at what the monitoring found, and at alerts to be sent.
+        level: Whether answers are multiplied by the live level: `off` or `live`.
+        level_seconds: Between looks at the live level.
+        level_rules: How it is computed; not needed where it is off.
+        label_delay_hours: From the drop-off to the label, until the monitoring has learned it.
         api_keys: File of API keys; they are required as soon as the host is not this machine's own.
         require_keys: Require them in any case, for instance behind a proxy.
         behind_proxy: Whether X-Forwarded-For of this machine's proxy is trusted.
@@ -83,6 +87,10 @@ class ServiceSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, k
     zone_shapes: str = "data/02_intermediate/zone_shapes.geojson"
     registry_seconds: Annotated[float, Meta(gt=0)] = 2.0
     monitoring_seconds: Annotated[float, Meta(gt=0)] = 15.0
+    level: Literal["off", "live"] = "off"
+    level_seconds: Annotated[float, Meta(gt=0, le=8)] = 5.0
+    level_rules: dict[str, Any] | None = None
+    label_delay_hours: Annotated[float, Meta(ge=0)] = 24.0
     api_keys: str = "conf/local/api_keys.json"
     require_keys: bool = False
     behind_proxy: bool = False

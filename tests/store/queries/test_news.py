@@ -6,7 +6,7 @@ from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.log_records import ActualRecord, PredictionRecord, Record
-from ride_duration.store.monitoring import load_times
+from ride_duration.store.monitoring import load_progress
 from tests.support.logged_rides import LogWriter, make_log, open_store
 from tests.support.monitoring import monitored
 
@@ -15,7 +15,7 @@ ROUNDS = (("green", "2021-02-01"), ("green", "2021-03-01"), ("yellow", "2021-04-
 
 def update(store: MonitoredStore) -> tuple[float | None, float | None]:
     keep_increment(store, compute_increment(store, {}, monitored(window="last_28d")))
-    return load_times(store.engine, store.model)
+    return load_progress(store.engine, store.model)[1:]
 
 
 def find_newest(records: list[Record]) -> tuple[float, float]:

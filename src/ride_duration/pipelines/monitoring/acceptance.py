@@ -44,15 +44,16 @@ def find_accepted(
     """Return what was accepted of a version and still holds, in the order of the decisions.
 
     Args:
-        decisions: About the model, in any order.
+        decisions: About the model, of those at one time the newest first.
         version: That is evaluated; decisions about another one never hold.
         evidence: `log` or `scored`: a level of logged answers says nothing of scored months.
         moment: When the answers were given.
         last_day: Of the window; what was accepted from a later day on does not hold in it.
     """
+    oldest_first = list(reversed(decisions))
     own = [
         decision
-        for decision in sorted(decisions, key=lambda one: one.at)
+        for decision in sorted(oldest_first, key=lambda one: one.at)
         if (decision.kind, decision.version) == (REBASE, version)
         and (decision.accepted["evidence"], decision.accepted["moment"]) == (evidence, moment)
         and decision.accepted["since"] <= last_day

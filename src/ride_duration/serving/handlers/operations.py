@@ -7,7 +7,7 @@ import math
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from ride_duration.clock import REAL_CLOCK
 from ride_duration.errors import DecisionRefused
@@ -164,6 +164,7 @@ class OperationsHandler:
                 status.LiveVariant(name.value, model.label, share, scored.get((model.version, name), 0))
                 for name, model, share in (deployment.variants if deployment else ())
             ],
+            level=_report_level(champion),
         )
 
     def monitoring(self) -> status.Monitoring:
@@ -260,6 +261,11 @@ def _report_champion(model: Model) -> status.LiveModel:
         age_days=round((REAL_CLOCK.now() - model.released_at) / 86_400, 3),
         **_read_facts(model),
     )
+
+
+def _report_level(champion: Model | None) -> status.LiveLevel | UnsetType:
+    level = None if champion is None else champion.level
+    return UNSET if level is None else status.LiveLevel(level.factor, level.since, level.is_frozen)
 
 
 def _read_facts(model: Model) -> dict[str, Any]:

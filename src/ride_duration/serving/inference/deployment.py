@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from ride_duration.errors import RideDurationError
 from ride_duration.model_package import ModelPackage, SingleRides, golden_error
@@ -23,6 +23,22 @@ _GOLDEN_MINUTES = 0.01
 
 #: From JFK to Midtown on a Monday morning: a ride that any model scores, if it has the distance.
 _RIDE = (132, 230, datetime(2021, 3, 1, 8))
+
+
+class AppliedLevel(NamedTuple):
+    """A published live level.
+
+    Attributes:
+        number: Of its row in the store.
+        factor: What answers are multiplied by.
+        since: When its quarter of an hour began (seconds since 1970-01-01 UTC).
+        is_frozen: Whether what becomes known is kept out of it.
+    """
+
+    number: int
+    factor: float
+    since: float
+    is_frozen: bool
 
 
 class Model:
@@ -43,6 +59,8 @@ class Model:
         facts: What its manifest says.
         released_at: The same.
         mark: The same.
+        level: By which its answers are multiplied; None: by none.
+        level_problem: Why there is none, where there should be one: absent, stale or corrupt; else empty.
 
     Raises:
         RideDurationError: It cannot be run, or its predictions of golden rides are off.
@@ -68,6 +86,8 @@ class Model:
         self.places = package.places
         self.released_at = released_at
         self.mark = mark
+        self.level: AppliedLevel | None = None
+        self.level_problem = ""
 
     def lacks_distance(self, trip_distance: float | None, problem: str | None = None) -> bool:
         """Return whether it cannot score a ride with such a distance (miles): it needs one that is given and valid.

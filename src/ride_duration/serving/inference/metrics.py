@@ -103,6 +103,7 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self._raw_answers: Counter | None = None
         self._missing = self._inputs.labels("missing_distance")
         self._problems = {problem: self._inputs.labels(problem) for problem in (OUT_OF_RANGE, IMPLAUSIBLE)}
         self._unknown = self._inputs.labels("unknown_zone")
@@ -119,6 +120,15 @@ class Metrics:
     def add_gauge(self, name: str, about: str, *labels: str) -> Gauge:
         """Return a further gauge."""
         return Gauge(name, about, labels, registry=self.registry)
+
+    def count_raw_answers(self) -> None:
+        """Count answers without a live level, where there should be one, from now on."""
+        self._raw_answers = Counter(
+            "ride_duration_level_raw_answers_total",
+            "Answers that were not multiplied by a live level, because it was absent, stale or corrupt.",
+            ["version", "reason"],
+            registry=self.registry,
+        )
 
     def observe_request(self, route: str, status: int, seconds: float, now: float) -> None:
         """Observe a request that was answered.
@@ -147,6 +157,8 @@ class Metrics:
         if variant not in self._of_variant:
             self._of_variant[variant] = self._minutes.labels(variant)
         self._of_variant[variant].observe(scored.duration)
+        if scored.level is None and self._raw_answers is not None:
+            self._raw_answers.labels(scored.model.version, scored.model.level_problem or "absent").inc()
         if variant is _SHADOW:
             return
         ride = scored.ride

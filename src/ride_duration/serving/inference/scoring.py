@@ -11,11 +11,13 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from ride_duration.model_package import Rides
-from ride_duration.serving.inference.deployment import Deployment, Model
+from ride_duration.model_package.single import Answer
+from ride_duration.serving.inference.deployment import AppliedLevel, Deployment, Model
 from ride_duration.serving.inference.parsing import RideRequest
 from ride_duration.serving.schemas.prediction import Place, Prediction
 from ride_duration.store.log_records import PredictionRecord
 from ride_duration.store.variant import Variant
+from ride_duration.trips.records import DURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +28,18 @@ log = logging.getLogger(__name__)
 
 _SHADOW = Variant.SHADOW  # members of an enumeration are looked up slowly
 
+#: Of rides whose answer is raw.
+_NO_ANSWER = (None, None, None)
+
+#: Minutes that an answer may be.
+_LEAST, _MOST = DURATION
+
 
 class ScoredRide(NamedTuple):
-    """A prediction (minutes), the model and variant that made it, and how long that took (milliseconds)."""
+    """A prediction (minutes), the model and variant that made it, and how long that took (milliseconds).
+
+    `raw` is what the model answered where the live level, `level`, changed it.
+    """
 
     ride: RideRequest
     model: Model
@@ -37,6 +48,8 @@ class ScoredRide(NamedTuple):
     lower: float
     upper: float
     milliseconds: float
+    raw: Answer | None = None
+    level: AppliedLevel | None = None
 
     @property
     def distance_used(self) -> bool:
@@ -65,12 +78,14 @@ class ScoredRide(NamedTuple):
             reasons,
             UNSET if self.distance_used or ride.distance_problem is None else ride.distance_problem,
             [*ride.unknown_zones] if ride.unknown_zones else UNSET,
+            UNSET if self.level is None else self.level.factor,
         )
 
     def to_record(self, asked_at: float) -> PredictionRecord:
         """Return the record for the log."""
         ride = self.ride
         shadow = self.variant is _SHADOW
+        raw: tuple[float | None, float | None, float | None] = self.raw or _NO_ANSWER
         return PredictionRecord(
             f"{ride.prediction_id}-{Variant.SHADOW}" if shadow else ride.prediction_id,
             str(ride.ride_id),
@@ -87,6 +102,10 @@ class ScoredRide(NamedTuple):
             self.milliseconds,
             self.model.name,
             ride.pickup_at,
+            raw[0],
+            raw[1],
+            raw[2],
+            None if self.level is None else self.level.number,
         )
 
 
@@ -113,9 +132,27 @@ def score_ride(ride: RideRequest, deployment: Deployment, started: float) -> Sco
         ArithmeticError: The model's prediction is not a number.
     """
     model, variant = deployment.choose_model(str(ride.ride_id))
-    duration, lower, upper = model.answer(ride.pickup_zone, ride.dropoff_zone, ride.when, ride.trip_distance)
+    raw = model.answer(ride.pickup_zone, ride.dropoff_zone, ride.when, ride.trip_distance)
+    level = model.level
+    if level is None:
+        took = 1000 * (time.perf_counter() - started)
+        return _check_finite(ScoredRide(ride, model, variant, *raw, took))
+    corrected = apply_level(raw, level.factor)
     took = 1000 * (time.perf_counter() - started)
-    return _check_finite(ScoredRide(ride, model, variant, duration, lower, upper, took))
+    return _check_finite(ScoredRide(ride, model, variant, *corrected, took, raw, level))
+
+
+def apply_level(raw: Answer, factor: float) -> tuple[float, float, float]:
+    """Return an answer and its bounds (minutes) multiplied by a level, within the limits of answers.
+
+    NaN stays NaN.
+    """
+    duration, lower, upper = raw[0] * factor, raw[1] * factor, raw[2] * factor
+    return (
+        duration if _LEAST <= duration <= _MOST else min(max(duration, _LEAST), _MOST),
+        lower if _LEAST <= lower <= _MOST else min(max(lower, _LEAST), _MOST),
+        upper if _LEAST <= upper <= _MOST else min(max(upper, _LEAST), _MOST),
+    )
 
 
 def score_rides(rides: Sequence[RideRequest], deployment: Deployment) -> ScoringResult:
@@ -154,9 +191,14 @@ def try_score(rides: Sequence[RideRequest], model: Model, variant: Variant) -> S
 def _score_together(rides: Sequence[RideRequest], model: Model, variant: Variant) -> list[ScoredRide]:
     if not rides:
         return []
-    started = time.perf_counter()
+    started, level = time.perf_counter(), model.level
     answers = list(zip(*(minutes.tolist() for minutes in model.package.answer(to_rides(rides))), strict=True))
     each = 1000 * (time.perf_counter() - started) / len(rides)
+    if level is not None:
+        return [
+            ScoredRide(ride, model, variant, *apply_level(raw, level.factor), each, raw, level)
+            for ride, raw in zip(rides, map(Answer._make, answers), strict=True)
+        ]
     return [
         ScoredRide(ride, model, variant, duration, lower, upper, each)
         for ride, (duration, lower, upper) in zip(rides, answers, strict=True)
@@ -183,4 +225,5 @@ def to_rides(rides: Sequence[RideRequest]) -> Rides:
 def explain_ride(scored: ScoredRide) -> dict[str, float]:
     """Return the contributions of time of day, distance and place relative to a typical ride, in minutes."""
     explained = scored.model.package.explain(to_rides([scored.ride]))
-    return {reason: float(minutes[0]) for reason, minutes in explained.items()}
+    factor = 1.0 if scored.level is None else scored.level.factor
+    return {reason: float(minutes[0]) * factor for reason, minutes in explained.items()}

@@ -36,7 +36,7 @@ export function watch(heard) {
   return poll();
 }
 
-function show({ rides, rides_per_second, ride_p50_ms, ride_p99_ms, requests_per_second, errors, queue_depth, model, variants }) {
+function show({ rides, rides_per_second, ride_p50_ms, ride_p99_ms, requests_per_second, errors, queue_depth, model, variants, level }) {
   part("live").classList.remove("lost");
   part("live-state").textContent = `${number(rides)} ${rides === 1 ? "ride" : "rides"}`;
   part("live-rate").textContent = number(rides_per_second);
@@ -46,7 +46,15 @@ function show({ rides, rides_per_second, ride_p50_ms, ride_p99_ms, requests_per_
   part("live-errors").textContent = number(errors);
   part("live-queue").textContent = number(queue_depth);
   part("live-model").textContent = model ? `Version ${model.version}${model.simulated ? " (simulated)" : ""}, ${age(model.age_days)}` : "No model yet";
+  part("live-level").hidden = !level;
+  part("live-level").textContent = level ? traffic(level) : "";
   shares(variants ?? []);
+}
+
+function traffic({ factor, frozen }) {
+  const percent = Math.round(100 * Math.abs(factor - 1));
+  const compared = percent ? `${percent} % ${factor > 1 ? "slower than" : "faster than"}` : "as fast as";
+  return `Traffic now: ${compared} the model learned${frozen ? " (frozen)" : ""}`;
 }
 
 function shares(variants) {

@@ -122,6 +122,17 @@ class Prediction(Struct):
         ]
         | UnsetType
     ) = UNSET
+    level: (
+        Annotated[
+            float,
+            Meta(
+                description="The live level that the minutes were multiplied by: 1.06 where traffic is 6 % slower now "
+                "than the model learned.",
+                examples=[1.06],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class Batch(Struct, forbid_unknown_fields=True):

@@ -42,7 +42,7 @@ from ride_duration.store.monitoring.verdict_rows import (
 from ride_duration.store.monitoring.watermark import (
     Watermark,
     claim_log,
-    load_times,
+    load_progress,
     load_watermark,
     move_watermark,
 )
@@ -74,9 +74,9 @@ __all__ = [
     "load_labels",
     "load_marks",
     "load_newest_verdict",
+    "load_progress",
     "load_scores",
     "load_snapshot",
-    "load_times",
     "load_verdicts",
     "load_watermark",
     "mark_days",

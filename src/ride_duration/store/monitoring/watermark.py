@@ -36,14 +36,17 @@ def load_watermark(engine: Engine, model: str) -> Watermark:
         return read_watermark(connection, model)[0]
 
 
-def load_times(engine: Engine, model: str) -> tuple[float | None, float | None]:
-    """Return when the newest prediction, and report, of a model up to the watermark came (seconds since 1970, UTC)."""
+def load_progress(engine: Engine, model: str) -> tuple[Watermark, float | None, float | None]:
+    """Return what `read_watermark` returns, in a transaction of its own."""
     with describe_failures(engine), engine.connect() as connection:
-        return read_watermark(connection, model)[1:]
+        return read_watermark(connection, model)
 
 
 def read_watermark(connection: Connection, model: str) -> tuple[Watermark, float | None, float | None]:
-    """Return up to where the log is computed, and when the newest prediction, and report, up to there came."""
+    """Return up to where the log is computed, and when the newest prediction, and report, up to there came.
+
+    Times are seconds since 1970-01-01 UTC; None where they are not known.
+    """
     from sqlalchemy import select
 
     from ride_duration.store.monitoring_tables import monitoring_watermarks as table

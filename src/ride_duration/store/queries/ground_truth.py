@@ -112,6 +112,16 @@ def actual_minutes() -> ColumnElement[float]:
     return case((actuals.c.duration.is_not(None), actuals.c.duration), else_=driven / 60.0)
 
 
+def raw_answer() -> list[ColumnElement[float]]:
+    """Return the duration and the bounds that the model answered, before any live level (minutes)."""
+    from sqlalchemy import func
+
+    from ride_duration.store.tables import predictions
+
+    names = ("duration", "lower", "upper")
+    return [func.coalesce(predictions.c[f"{name}_raw"], predictions.c[name]) for name in names]
+
+
 def is_newest_answer(until: float | None = None) -> ColumnElement[bool]:
     """Is a prediction its model's newest answer about the ride, or the newest of the model's shadow?
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.queries.ground_truth import actual_minutes, find_newest_report, is_newest_answer
+from ride_duration.store.queries.ground_truth import actual_minutes, find_newest_report, is_newest_answer, raw_answer
 from ride_duration.store.variant import Variant
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class LoggedRides(NamedTuple):
         pickup_zone: TLC location id.
         dropoff_zone: TLC location id.
         trip_distance: Miles, as the client gave them with the request.
-        predicted: Minutes.
-        lower: Minutes.
-        upper: Minutes.
+        predicted: Minutes, before any live level.
+        lower: Minutes, before any live level.
+        upper: Minutes, before any live level.
         version: Number of the registered version.
         variant: Position in `VARIANTS`.
         actual: Minutes, as the report says that holds.
@@ -172,7 +172,7 @@ def _select_rides(model: str, day: str) -> Select[Any]:
     )
     numbers: list[ColumnElement[Any]] = [
         extract("epoch", column.pickup_datetime), column.pickup_at, column.pickup_zone, column.dropoff_zone,
-        column.trip_distance, column.duration, column.lower, column.upper, column.model_version,
+        column.trip_distance, *raw_answer(), column.model_version,
         case(*((column.variant == str(variant), number) for number, variant in enumerate(VARIANTS)), else_=null()),
         actual_minutes(), actuals.c.trip_distance, reports.c.first, func.coalesce(reports.c.number, 0),
         func.coalesce(reports.c["values"], 0),

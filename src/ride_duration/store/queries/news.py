@@ -49,7 +49,7 @@ def find_news(engine: Engine, model: str, seen: Watermark, *, times_known: bool 
     from ride_duration.store.tables import actuals, predictions
 
     with describe_failures(engine):
-        reached = _find_reached(engine)
+        reached = find_reached(engine)
         began = seen if seen.predictions <= reached.predictions and seen.actuals <= reached.actuals else Watermark()
         day = func.date(predictions.c.pickup_datetime).label("day")
         days = select(day).where(predictions.c.model == model)
@@ -91,7 +91,7 @@ def _find_times(
     return asked_at, max((at for at in found if at is not None), default=None)
 
 
-def _find_reached(engine: Engine) -> Watermark:
+def find_reached(engine: Engine) -> Watermark:
     """Return the newest arrivals, below which nothing is still on its way.
 
     PostgreSQL numbers rows before it shows them: the lock waits, for milliseconds, until whoever is writing has ended.

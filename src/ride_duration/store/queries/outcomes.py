@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.queries.ground_truth import actual_minutes, is_newest_answer, join_actuals
+from ride_duration.store.queries.ground_truth import actual_minutes, is_newest_answer, join_actuals, raw_answer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,7 @@ class PredictionFilter(NamedTuple):
         variant: champion, challenger or shadow.
         since: Asked for at this time or later (seconds since 1970-01-01 UTC).
         until: Asked for before this time; None: until now.
+        shown: Whether answers are compared as clients got them, by each version's live level; else before it.
     """
 
     model: str
@@ -28,6 +29,7 @@ class PredictionFilter(NamedTuple):
     variant: str
     since: float
     until: float | None = None
+    shown: bool = False
 
 
 class Outcomes(NamedTuple):
@@ -116,7 +118,7 @@ def sum_daily_errors(engine: Engine, answers: PredictionFilter, valid_range: tup
     """
     from sqlalchemy import func, select
 
-    off = _errors(answers, valid_range).subquery()
+    off = _errors(engine, answers, valid_range).subquery()
     rows = select(off.c.day, func.count(), *_sums(off)).group_by(off.c.day).order_by(off.c.day)
     with engine.connect() as connection:
         return [DayErrors(str(day), rides, *sums) for day, rides, *sums in _rows(connection, rows)]
@@ -128,7 +130,7 @@ def sum_paired_errors(
     """Sum the errors of both on the rides that both have predicted; otherwise as `sum_daily_errors`."""
     from sqlalchemy import func, select
 
-    one, other = (_errors(answers, valid_range).subquery() for answers in (first, second))
+    one, other = (_errors(engine, answers, valid_range).subquery() for answers in (first, second))
     rows = (
         select(one.c.day, func.count(), *_sums(one), *_sums(other))
         .select_from(one.join(other, one.c.ride_id == other.c.ride_id))
@@ -157,7 +159,7 @@ def load_outcomes(engine: Engine, answers: PredictionFilter, valid_range: tuple[
 
     column = predictions.c
     question = (
-        select(column.ride_id, column.asked_at, _day(), column.duration, column.lower, column.upper, actual_minutes())
+        select(column.ride_id, column.asked_at, _day(), *_select_minutes(engine, answers), actual_minutes())
         .select_from(join_actuals())
         .where(*_wanted(answers), is_newest_answer(answers.until))
         .order_by(column.asked_at, column.arrival)
@@ -172,13 +174,26 @@ def load_outcomes(engine: Engine, answers: PredictionFilter, valid_range: tuple[
     return Outcomes(rides, np.array(asked, dtype=np.float64), day, duration, lower, upper, actual, out_of_range)
 
 
-def _errors(answers: PredictionFilter, valid_range: tuple[float, float]) -> Select[Any]:
+def _select_minutes(engine: Engine, answers: PredictionFilter) -> list[ColumnElement[float]]:
+    """Return duration and bounds, as they are compared; a store that a former service keeps has no others."""
+    from sqlalchemy import inspect
+
+    from ride_duration.store.tables import predictions
+
+    names = {column["name"] for column in inspect(engine).get_columns(predictions.name)}
+    if answers.shown or "duration_raw" not in names:
+        return [predictions.c.duration, predictions.c.lower, predictions.c.upper]
+    return raw_answer()
+
+
+def _errors(engine: Engine, answers: PredictionFilter, valid_range: tuple[float, float]) -> Select[Any]:
     from sqlalchemy import select
 
     from ride_duration.store.tables import predictions
 
     column, actual = predictions.c, actual_minutes()
-    off = select(column.ride_id, _day().label("day"), (column.duration - actual).label("error"))
+    duration = _select_minutes(engine, answers)[0]
+    off = select(column.ride_id, _day().label("day"), (duration - actual).label("error"))
     return off.select_from(join_actuals()).where(
         *_wanted(answers), is_newest_answer(answers.until), actual.between(*valid_range)
     )

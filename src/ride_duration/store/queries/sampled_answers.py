@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ride_duration.store.queries.ground_truth import raw_answer
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -22,7 +24,7 @@ class SampledAnswers(NamedTuple):
         pickup_zone: TLC location id.
         dropoff_zone: TLC location id.
         trip_distance: Miles, as the client gave them with the request.
-        duration: Minutes, as they were answered.
+        duration: Minutes, as they were answered, before any live level.
         version: Number of the registered version that answered.
     """
 
@@ -68,7 +70,7 @@ def _draw_rows(connection: Connection, model: str, day: str, number: int) -> lis
     answered = (
         select(
             column.arrival, column.pickup_datetime, column.pickup_zone, column.dropoff_zone, column.trip_distance,
-            column.duration, column.model_version,
+            raw_answer()[0], column.model_version,
         )
         .where(
             column.model == model,
