@@ -130,7 +130,8 @@ def _sum_scored_months(scored_trips: dict[str, Callable[[], ir.Table]], monitori
         raise NotFound(
             f"{', '.join(lacking)} of {monitoring.taxi_type} taxis has not been scored by {wanted}"
             f"{f' but by {others[0]}' if others else ''}; run `kedro run --pipelines=batch_scoring "
-            f"--params=score_data={'+'.join(lacking)}` with the same --env first"
+            f"--params=score_data={'+'.join(lacking)}` with the same --env first; "
+            "what the service logged is --window last_28d"
         )
     tables = [_sum_month(scored, month) for month, scored in found.items()]
     rows = pd.concat(tables, ignore_index=True).assign(variant=str(Variant.CHAMPION), state=str(DayState.FINAL))

@@ -31,7 +31,8 @@ def open_readable(
     except IntegrityError as error:
         if needed:
             raise IntegrityError(
-                f"version {version}, which answered the newest rides of the window, cannot be evaluated: {error}"
+                f"version {version}, which answered the newest rides, cannot be evaluated: {error}, or put its "
+                "files back from a backup"
             ) from error
         log.warning("version %d is looked at without its package: %s", version, error)
         return None
