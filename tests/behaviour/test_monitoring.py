@@ -235,3 +235,20 @@ def test_a_fault_in_a_copy_of_the_log_is_found_and_the_log_stays(scored: Project
     assert ended.code == 0, ended.err
     assert ended.out.startswith("Verdict: retrain (cause: level)")
     assert "answers of version 1 agree with its package" in ended.out
+
+
+def test_the_live_level_is_computed_by_a_command(scored: Project) -> None:
+    """Rides of past years say nothing of today's traffic: the level is 1."""
+    write_log(scored)
+    ended = scored.kedro("monitor", "level", "--once", "--env=test")
+    assert ended.code == 0, ended.err
+    assert "version 1: level 1.0000, 0 rides became known" in ended.out
+    again = scored.kedro("monitor", "level", "--once", "--env=test")
+    assert again.code == 0, again.err
+    # another quarter of an hour may have begun meanwhile
+    assert "are published already; nothing was done" in again.out or "version 1: level 1.0000, 0 rides" in again.out
+    assert "Next: `kedro monitor level --env test` goes on with it." in again.err
+    refused = scored.kedro("monitor", "level", "--once", "--env=test", "--params=level.pseudo_rides=0")
+    assert refused.code == 1
+    assert "the live level cannot be computed: the half-life and the pseudo-rides of the level" in refused.err
+    assert "Traceback" not in refused.err

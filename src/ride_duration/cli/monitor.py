@@ -13,6 +13,7 @@ from ride_duration.cli.calibrate import calibrate
 from ride_duration.cli.context import chosen, load_context, load_dataset, read_values, split_params, traceback_option
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.inject import inject
+from ride_duration.cli.level import level
 from ride_duration.cli.marks import mark
 from ride_duration.cli.rebase import rebase
 from ride_duration.cli.run import run as run_pipelines
@@ -151,7 +152,7 @@ def _show_figure(verdict: VerdictRow, name: str) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-for command in (alerts, acknowledge, silence, mark, rebase, inject, calibrate):
+for command in (alerts, acknowledge, silence, mark, rebase, inject, calibrate, level):
     monitor.add_command(command)
 
 

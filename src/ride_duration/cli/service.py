@@ -156,7 +156,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
     if not isinstance(parameters["serving"], dict):
         names = ", ".join(name for name in ServiceSettings.__struct_fields__ if name not in _NOT_OF_SERVING)
         raise ConfigurationError(f"serving is {parameters['serving']!r}; write {names} under it")
-    serving = parameters["serving"]
+    serving: dict[str, Any] = parameters["serving"]
     if serving.get("level") is False:  # as YAML reads off without quotation marks
         serving = serving | {"level": "off"}
     settings = check_settings(
@@ -168,7 +168,7 @@ def service_settings(env: str | None, params: dict[str, Any], given: dict[str, A
             "alerting": alerting,
             "release_command": f"kedro run{same_choice(env, _choose_model(params))}",
             **serving,
-            **_choose_level(serving, parameters),
+            **_choose_level(serving | given, parameters),
             **given,
         }
     )
