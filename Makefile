@@ -32,7 +32,11 @@ test: lint ## Run every test, linter, type check and import contract
 
 test-fast: lint ## Run linters and unit tests, within a minute: the inner loop
 	@$(BIN)/python -m pytest -n 2 $(FAST)
-FAST := tests/trips tests/stats tests/cli tests/rollout tests/model_package tests/pipelines/monitoring
+# Those that take a fraction of a second each, and start, train and simulate little.
+FAST := tests/trips tests/stats tests/level tests/rollout tests/model_package/test_files.py \
+  $(patsubst %,tests/model_package/test_%.py,golden intervals pyfunc single) \
+  $(patsubst %,tests/cli/test_%.py,context run selection service tables) \
+  $(patsubst %,tests/pipelines/monitoring/test_%.py,alerts day_states evidence false_alarms incidents trend verdict)
 
 test-docs: $(VENV)/installed-dev ## Run the commands that the documentation shows
 	@$(BIN)/python -m pytest -m docs

@@ -29,7 +29,7 @@ from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.store.database import migrate, open_writing_engine
-from ride_duration.store.monitoring import DayEvidence, Evidence, claim_log, load_days, move_watermark, replace_days
+from ride_duration.store.monitoring import DayEvidence, Evidence, claim_log, load_days, replace_days
 from ride_duration.store.queries.news import find_news
 
 MODEL = "ride-duration-green-simulated"
@@ -95,7 +95,7 @@ def take_as_computed(store: MonitoredStore, last: str) -> tuple[int, int]:
     """Set the watermark before everything that came in on the last day."""
     from sqlalchemy import text
 
-    from ride_duration.store.monitoring import Watermark, load_watermark
+    from ride_duration.store.monitoring import Progress, Watermark, load_progress
 
     begin = float(np.datetime64(last, "s").astype(int)) + NEW_YORK_WINTER
     with store.reading.connect() as connection:
@@ -104,9 +104,8 @@ def take_as_computed(store: MonitoredStore, last: str) -> tuple[int, int]:
             for table, column in (("predictions", "asked_at"), ("actuals", "received_at"))
         ]
     watermark = Watermark(*newest)
-    claim_log(store.engine, MODEL, "fill", load_watermark(store.engine, MODEL))
-    move_watermark(store.engine, MODEL, "fill", watermark, 0.0)
-    assert find_news(store.reading, MODEL, watermark).days
+    claim_log(store.engine, MODEL, "fill", load_progress(store.engine, MODEL).watermark, watermark, [], 0.0)
+    assert find_news(store.reading, MODEL, Progress(watermark, 0.0)).days
     return watermark
 
 

@@ -1,6 +1,7 @@
 """The clock: what was written is read, in any process; it never goes back; nothing else reads the time of day."""
 
 import ast
+import errno
 import struct
 import subprocess
 import sys
@@ -147,6 +148,16 @@ def test_a_clock_that_is_started_again_leaves_those_that_were_opened(tmp_path: P
     again = start_clock(tmp_path / "clock", 3.0)
     assert (before.now(), again.now()) == (7.0, 3.0)
     assert [path.name for path in tmp_path.iterdir()] == ["clock"]
+
+
+def test_a_clock_of_somebody_else_is_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    start_clock(tmp_path / "clock", 7.0)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ConfigurationError, match=r"Permission denied; .*must be allowed to write it$"):
+        open_clock(tmp_path / "clock")
 
 
 def test_a_file_that_is_no_clock(tmp_path: Path) -> None:

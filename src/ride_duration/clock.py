@@ -69,10 +69,10 @@ class SimulatedClock:
                 size = os.fstat(file.fileno()).st_size
                 self._time = memoryview(mmap.mmap(file.fileno(), _BYTES)).cast("d") if size == _BYTES else None
         except OSError as error:
-            raise ConfigurationError(
-                f"the simulated clock {path} cannot be read: {error.strerror}; "
-                "`kedro service simulate --fresh` starts it"
-            ) from None
+            advice = "`kedro service simulate --fresh` starts it"
+            if isinstance(error, PermissionError):
+                advice = "whoever looks at the simulation must be allowed to write it"
+            raise ConfigurationError(f"the simulated clock {path} cannot be read: {error.strerror}; {advice}") from None
         if self._time is None or not math.isfinite(self._time[0]):
             raise ConfigurationError(
                 f"{path} is not a simulated clock; `kedro service simulate --fresh` starts it again"

@@ -17,6 +17,7 @@ from ride_duration.alerting.decisions import list_alerts
 from ride_duration.alerting.delivery import Deliveries, count_notifications, deliver_due
 from ride_duration.alerting.outbox import Outbox
 from ride_duration.playback.service_process import find_free_port
+from ride_duration.store.alert_tables import alert_deliveries
 from ride_duration.store.database import open_writing_engine
 from ride_duration.store.monitoring import open_monitoring
 from tests.support.alerting.samples import MODEL, make_alert, make_settings
@@ -219,6 +220,22 @@ def test_a_channel_that_is_gone_keeps_nothing_pending(outbox: Outbox) -> None:
     assert deliver_due(outbox, {}, lambda: START) == (0, 0, 0)
     (listed,) = list_alerts(outbox.engine, START)
     assert listed.pending == {}
+
+
+def test_a_notification_that_is_pruned_meanwhile_is_passed_over(outbox: Outbox) -> None:
+    outbox.report(MODEL, NAMES, [make_alert("drift"), make_alert("retrain")], START)
+    sent = []
+
+    class Pruning:
+        """A receiver at whom notifications arrive while all are removed."""
+
+        def send(self, notification: Notification) -> None:
+            sent.append(notification.key)
+            with outbox.engine.begin() as connection:
+                connection.execute(alert_deliveries.delete())
+
+    assert deliver_due(outbox, {"webhook": Pruning()}, lambda: START) == (1, 0, 0)
+    assert len(sent) == 1
 
 
 def test_an_unforeseen_error_of_a_channel_is_a_failed_attempt(outbox: Outbox) -> None:

@@ -193,7 +193,7 @@ def test_what_the_service_logged_is_judged_as_scored_months_are(scored: Project)
     assert "28 days final" in ended.out
     verdict = json.loads(scored.data("08_reporting/verdict.json").read_text())
     assert verdict["figures"]["expected_rmse"][0] > 3
-    assert verdict["missing"] == ["drift of predicted: not known of enough logged rides"]
+    assert verdict["missing"] == ["drift of answers with the metered distance: too few of the logged rides have it"]
     assert "Labels: reports of actual durations" in scored.data("08_reporting/monitoring_report.html").read_text()
     sums = pq.read_table(scored.data("08_reporting/daily_sums.parquet")).to_pandas()
     every = sums[sums["slice"] == "all"].groupby("moment")["labelled"].sum()

@@ -28,8 +28,10 @@ def test_days_that_are_over_are_rehearsed_and_marks_come_along(project: Project)
     mark_days(engine, MODEL, "2021-02-02", "2021-02-02", [mark])
     engine.dispose()
 
+    project.data("today.db.partial").write_bytes(b"what a run that was killed has left")
     ended = project.kedro(*INJECT, "--to=data/today.db")
     assert ended.code == 0, ended.err
+    assert not list(project.data("").glob("*.partial*"))
     assert "speed_limit (strength 0.12) from 2021-02-01 on is in the copy data/today.db: 5 days" in ended.out
     assert "Next: `kedro monitor run --env simulated --window last_28d --params=" in ended.out
     copy = open_monitoring(f"sqlite:///{project.data('today.db')}", ClockKind.SIMULATED)

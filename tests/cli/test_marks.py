@@ -50,6 +50,7 @@ def test_days_are_marked_again_and_cleared(project: Project) -> None:
     ended = project.kedro("monitor", "mark", "2021-03-05..2021-03-07", "--why", "strike", "--by", "Ana")
     assert ended.code == 0, ended.err
     assert "Marked by Ana: 2021-03-05 to 2021-03-07, 3 days." in ended.out
+    assert "decides without them" in ended.out
     ended = project.kedro("monitor", "mark", "2021-03-07", "--why", "parade", "--by", "Ben")
     assert ended.code == 0, ended.err
     rows = [(one.day, one.kind, one.by, one.why) for one in load_incident_days(engine, MODEL)]
@@ -59,6 +60,7 @@ def test_days_are_marked_again_and_cleared(project: Project) -> None:
     ]  # fmt: skip
     ended = project.kedro("monitor", "mark", "2021-03-01..2021-03-06", "--clear", "--why", "no strike", "--by", "Ana")
     assert "2 marked days from 2021-03-01 to 2021-03-06 count again." in ended.out
+    assert "decides with them" in ended.out
     assert [(one.day, one.kind) for one in load_incident_days(engine, MODEL)] == [
         ("2021-03-05", "level"),
         ("2021-03-07", "marked"),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from ride_duration.datasets.prediction_log import Conclusion, ConclusionDataset
-from ride_duration.store.monitoring import DayEvidence, Evidence, VerdictRow
+from ride_duration.store.monitoring import (
+    DayEvidence,
+    Evidence,
+    VerdictRow,
+    begin_writing,
+    exclude_others,
+    replace_scores,
+)
 from tests.support.verdicts import make_day_sums, make_score
 
 TABLES = ("monitoring_days", "monitoring_scores", "incident_days", "monitoring_verdicts")
@@ -66,3 +75,33 @@ def test_a_save_that_is_interrupted_anywhere_leaves_what_was_there(store_url: st
     assert all(after[name] != before[name] for name in TABLES)
     assert [row.verdict for row in dataset.load()] == ["incident", "ok"]
     dataset._store.close()
+
+
+def test_of_two_saves_at_once_one_waits_for_the_other(store_url: str, tmp_path: Path) -> None:
+    one, other = (
+        ConclusionDataset(str(tmp_path / "data"), {"store": store_url}, "green", "simulated") for _ in range(2)
+    )
+    conclusion = make_conclusion("ok", 1.0, [])._replace(scored_days=())
+    with ThreadPoolExecutor(1) as pool:
+        with begin_writing(one._store.engine) as transaction:
+            exclude_others(transaction)
+            replace_scores(transaction, one._store.model, Evidence.SCORED, conclusion.scores, 1.0)
+            saving = pool.submit(other.save, conclusion)
+            wait_for_lock(one._store.engine)
+        saving.result(timeout=60)
+    assert len(read_rows(one)["monitoring_scores"]) == 1
+    for dataset in (one, other):
+        dataset._store.close()
+
+
+def wait_for_lock(engine: Engine) -> None:
+    """Wait until a connection to PostgreSQL waits for a lock; SQLite locks the file, and there is nothing to see."""
+    if engine.dialect.name == "sqlite":
+        return
+    deadline = time.monotonic() + 60
+    watching = create_engine(engine.url)
+    with watching.connect() as connection:
+        while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    watching.dispose()

@@ -98,7 +98,8 @@ def check_fault(engine: Engine, fault: Kind, start: int, length: int, seed: int)
     before, reports_before = read_log(engine)
     scenario = Scenario.begin_at(np.datetime64("2021-02-01"), fault, start, start + length, STRENGTH[fault])
     noted: list[str] = []
-    done = inject_fault(engine, "green", scenario, seed, lambda _: package(), noted.append)
+    with engine.begin() as connection:
+        done = inject_fault(connection, "green", scenario, seed, lambda _: package(), noted.append)
     after, reports = read_log(engine)
     assert noted == [f"2021-02-0{1 + day}" for day in range(start, min(start + length, DAYS))]
     assert done.days == len(noted)
@@ -150,6 +151,9 @@ def check_fault(engine: Engine, fault: Kind, start: int, length: int, seed: int)
 def test_a_version_that_is_not_registered_cannot_answer_rides_to_a_new_zone(tmp_path_factory: Any) -> None:
     engine = write_log(f"sqlite:///{tmp_path_factory.mktemp('copy')}/copy.db")
     scenario = Scenario.begin_at(np.datetime64("2021-02-01"), "new_zone", 0, None, 0.5)
-    with pytest.raises(NotFound, match="need answers of version 1, which is not registered here"):
-        inject_fault(engine, "green", scenario, 1, lambda _: None, print)
+    with (
+        pytest.raises(NotFound, match="need answers of version 1, which is not registered here"),
+        engine.begin() as connection,
+    ):
+        inject_fault(connection, "green", scenario, 1, lambda _: None, print)
     engine.dispose()

@@ -19,6 +19,7 @@ from ride_duration.model_package import ModelPackage
 from ride_duration.model_package.files import write_folder
 from ride_duration.pipelines.declarations import find_tracked
 from ride_duration.registry import Registry
+from ride_duration.registry import reader as reader_module
 from ride_duration.registry.reader import RegistryReader
 from ride_duration.registry.release import GateReport, Outcome, PackageFolder, release_package
 from ride_duration.runs.comparison import compare_runs
@@ -135,7 +136,7 @@ def experiments(member: Member) -> set[tuple[str, str]]:
     return {(found.experiment_id, found.name) for found in mlflow.search_experiments(view_type=3)}
 
 
-def test_two_projects_train_compare_and_release_on_one_store(shared: Shared) -> None:
+def test_two_projects_train_compare_and_release_on_one_store(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other, artifacts = shared
     first = one.train("mean")
     before = experiments(one)
@@ -169,7 +170,11 @@ def test_two_projects_train_compare_and_release_on_one_store(shared: Shared) -> 
     assert other.release(4.0, third).text == "Version 2 is champion now, after version 1."
     assert one.registry().package(2).fingerprint == other.registry().versions()[0].tags["manifest_sha256"]
     assert one.registry().rollback("Ana", "worse").version == 1
-    assert RegistryReader(other.project, other.settings, other.registry().name).champion() == 1
+    reader = RegistryReader(other.project, other.settings, other.registry().name)
+    assert reader.champion() == 1
+    monkeypatch.setattr(reader_module, "_is_mlflow_imported", lambda: False)  # as in a service, which copies it too
+    assert ModelPackage.load(reader.released(2).folder).fingerprint == one.registry().package(2).fingerprint
+    monkeypatch.undo()
     assert one.registry().history() == other.registry().history()
     assert [tenure.version for tenure in other.registry().history()] == [1, 2, 1]
 

@@ -1,5 +1,8 @@
 """A copy of a store: whole, of one moment, into either database; what journals hold comes along."""
 
+import signal
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -71,6 +74,23 @@ def test_a_copy_has_every_row_and_goes_on_counting(
     with pytest.raises(DecisionRefused, match=r"has rows already \(in"):
         copy_store(first, second, REAL)
     assert len(kept(second)) == 30
+
+
+def test_a_copy_that_is_killed_leaves_no_rows_and_is_made_again(
+    store_url: str, tmp_path: Path, postgres: Postgres
+) -> None:
+    fill(store_url, tmp_path / "journal")
+    second = f"sqlite:///{tmp_path}/copy.db" if store_url.startswith("sqlite") else postgres.database()
+    program = (
+        "import os, signal, sys; from ride_duration.clock import ClockKind; "
+        "from ride_duration.store.backup import copy_store\n"
+        "copy_store(*sys.argv[1:], ClockKind.REAL, then=lambda _: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, store_url, second], timeout=120, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert not any(rows_of(second).values())
+    copy_store(store_url, second, REAL)
+    assert rows_of(second) == rows_of(store_url)
 
 
 def test_there_is_nothing_to_copy_or_it_is_on_another_clock(store_url: str, tmp_path: Path) -> None:

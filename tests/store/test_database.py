@@ -1,3 +1,4 @@
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from ride_duration.errors import RideDurationError
 from ride_duration.store.database import migrate, open_reading_engine, open_writing_engine
@@ -158,3 +160,18 @@ def test_a_store_without_predictions_is_said_and_not_made(
     with pytest.raises(RideDurationError, match=MESSAGES[store]):
         open_reading_engine(urls[store]())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_log_that_may_not_be_written_is_not_read_and_it_is_said_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite makes files beside a log in WAL mode, also to read it; tests that run as root cannot be refused that."""
+    store_url = f"sqlite:///{tmp_path}/log.db"
+    migrate(open_writing_engine(store_url))
+
+    def refuse(_: object) -> None:
+        raise OperationalError("SELECT 1", {}, sqlite3.OperationalError("attempt to write a readonly database"))
+
+    monkeypatch.setattr("sqlalchemy.inspect", refuse)
+    with pytest.raises(RideDurationError, match=r"log\.db cannot be read or written; let .* and its folder"):
+        open_reading_engine(store_url)

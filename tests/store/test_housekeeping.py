@@ -12,7 +12,7 @@ from ride_duration.store.alert_tables import alert_deliveries, alert_silences, a
 from ride_duration.store.database import open_writing_engine
 from ride_duration.store.housekeeping import find_in_journals, prune_store, remove_ride
 from ride_duration.store.level_tables import levels
-from ride_duration.store.monitoring_tables import incident_days, monitoring_watermarks
+from ride_duration.store.monitoring_tables import incident_days, monitoring_days, monitoring_watermarks
 from ride_duration.store.tables import predictions as logged
 from ride_duration.store.tables import rollouts
 from tests.support.store.samples import actual, kept, prediction, predictions
@@ -52,6 +52,29 @@ def test_days_before_are_removed_and_a_report_stays_with_its_ride(engine: Engine
     assert kept(store_url) == ["june0", "june1", "june2"]
     assert kept(store_url, "actuals") == ["june0", "june1", "late"], "a report that came in later is kept"
     assert sum(prune_store(engine, date(2021, 6, 1), dry_run=False).values()) == 0
+
+
+@pytest.mark.parametrize(("evidence", "at", "stays"), [("log", 1.0, 0), ("scored", 1.0, 0), ("scored", 0.0, 1)])
+def test_rows_of_scored_months_are_as_old_as_their_computation(
+    engine: Engine, evidence: str, at: float, stays: int
+) -> None:
+    """A month of years ago that is evaluated today is not old; neither is a day of it that somebody marks today."""
+    sums = dict.fromkeys(("rides", "labelled", "actual", "predicted", "absolute", "squared", "product"), 1.0)
+    sums |= dict.fromkeys(("actual_squared", "predicted_squared", "within_5"), 1.0)
+    day = {"model": "green", "day": "2019-02-01"}
+    with engine.begin() as connection:
+        connection.execute(
+            insert(monitoring_days).values(
+                **day, **sums, evidence=evidence, version=1, variant="champion", moment="at_request_time", slice="all",
+                computed_at=JUNE_1 - at,
+            )
+        )  # fmt: skip
+        connection.execute(
+            insert(incident_days).values(**day, kind="marked", source="", since=JUNE_1 - at, by="ada", why="parade")
+        )
+    removed = prune_store(engine, date(2021, 6, 1), dry_run=False)
+    assert removed["monitoring_days"] == 1 - stays
+    assert removed["incident_days"] == 1 + bool(at)
 
 
 def test_alerts_that_are_over_go_with_their_notifications(engine: Engine) -> None:

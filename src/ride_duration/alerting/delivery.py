@@ -171,8 +171,8 @@ def _claim(engine: Engine, number: int, away: set[str], now: float) -> RowMappin
     from ride_duration.store.alert_tables import alerts
 
     with engine.begin() as connection:
-        row = connection.execute(select(deliveries).where(deliveries.c.number == number)).mappings().one()
-        if row["channel"] in away:
+        row = connection.execute(select(deliveries).where(deliveries.c.number == number)).mappings().first()
+        if row is None or row["channel"] in away:  # `kedro store prune` may have removed it
             return None
         earlier = deliveries.alias()
         blocked = exists().where(

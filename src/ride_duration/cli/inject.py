@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,10 @@ from ride_duration.cli.tables import printable
 from ride_duration.errors import ConfigurationError, DecisionRefused, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
+    from sqlalchemy import URL, Connection
 
     from ride_duration.model_package import ModelPackage
     from ride_duration.pipelines.ingestion.parameters import Simulation
@@ -60,13 +62,15 @@ def inject(
     with report_errors(traceback):
         settings, context = service_settings(env, params, {}), load_context(env, params)
         from ride_duration.store.database import locate_store, open_reading_engine
+        from ride_duration.store.monitoring import describe_failures
 
         url = locate_store(target if "://" in target else f"sqlite:///{target}", settings.project_path)
         reading = open_reading_engine(settings.store_url, settings.clock_kind)
         try:
             from ride_duration.playback.injection import find_logged_days
 
-            logged = find_logged_days(reading, settings.model)
+            with describe_failures(reading), reading.connect() as connection:
+                logged = find_logged_days(connection, settings.model)
         finally:
             reading.dispose()
         yesterday = _find_yesterday(settings)
@@ -178,28 +182,15 @@ def _read_day(option: str, text: str) -> np.datetime64:
 
 
 def _refuse_existing(url: str) -> None:
-    """Refuse a store that is there already.
+    """Refuse a file that is there already; a database on a server is refused where it has rows.
 
     Raises:
         DecisionRefused: It is.
     """
     from sqlalchemy import make_url
 
-    from ride_duration.clock import ClockKind
-    from ride_duration.store.database import open_reading_engine
-
     target = make_url(url)
-    if target.get_backend_name() == "sqlite":
-        found = Path(target.database or "").exists()
-    else:
-        try:
-            open_reading_engine(url, ClockKind.SIMULATED).dispose()
-            found = True
-        except NotFound:
-            found = False
-        except ConfigurationError:  # on the machine's clock
-            found = True
-    if found:
+    if target.get_backend_name() == "sqlite" and Path(target.database or "").exists():
         raise DecisionRefused(f"{target.render_as_string()} is there already; name a store that is not")
 
 
@@ -210,37 +201,50 @@ def _make_copy(
     seed: int,
     packages: dict[int, Callable[[], ModelPackage]],
 ) -> Any:
-    """Copy the log, change the copy, and set its clock; what is interrupted leaves no file."""
+    """Copy the log, change the copy, and set its clock; what is interrupted, by `kill -9` too, leaves no copy."""
     from sqlalchemy import make_url
 
     from ride_duration.clock import ClockKind, start_clock
-    from ride_duration.playback.injection import inject_fault
+    from ride_duration.playback.injection import Injected, inject_fault
     from ride_duration.store.backup import copy_store
-    from ride_duration.store.database import open_writing_engine
-    from ride_duration.store.monitoring import describe_failures
 
     @cache
     def open_package(version: int) -> ModelPackage | None:
         return packages[version]() if version in packages else None
 
-    try:
-        copy_store(settings.store_url, url, settings.clock_kind, _report_rows, only=_TABLES, mark=ClockKind.SIMULATED)
-        engine = open_writing_engine(url)
-        try:
-            with describe_failures(engine):
-                done = inject_fault(engine, settings.model, scenario, seed, open_package, _report_day)
-        finally:
-            engine.dispose()
+    done = Injected()
+
+    def change(connection: Connection) -> None:
+        nonlocal done
+        done = inject_fault(connection, settings.model, scenario, seed, open_package, _report_day)
         start_clock(_locate_clock(url, settings), settings.open_clock().now())
-    except BaseException:
-        target = make_url(url)
-        if target.get_backend_name() == "sqlite":
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{target.database}{suffix}").unlink(missing_ok=True)
-        raise
+
+    with _place_whole(make_url(url)) as place:
+        copy_store(
+            settings.store_url, place, settings.clock_kind, _report_rows, only=_TABLES, mark=ClockKind.SIMULATED,
+            then=change,
+        )  # fmt: skip
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
     return done
+
+
+@contextmanager
+def _place_whole(target: URL) -> Iterator[str]:
+    """Yield the URL that a copy is written to: a file of SQLite gets its name when it is whole."""
+    if target.get_backend_name() != "sqlite":
+        yield target.render_as_string(hide_password=False)
+        return
+    partial = Path(f"{target.database}.partial")
+    files = [Path(f"{partial}{suffix}") for suffix in ("", "-wal", "-shm")]
+    try:
+        for left in files:  # by a run that was killed
+            left.unlink(missing_ok=True)
+        yield target.set(database=str(partial)).render_as_string()
+        partial.rename(str(target.database))
+    finally:
+        for left in files:
+            left.unlink(missing_ok=True)
 
 
 def _locate_clock(url: str, settings: ServiceSettings) -> Path:

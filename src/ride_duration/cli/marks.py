@@ -54,10 +54,14 @@ def mark(
         marks = [monitoring.IncidentDay(str(day), monitoring.MARKED, "", now, who, why) for day in listed]
         engine = monitoring.open_monitoring(settings.store_url, clock.kind)
         try:
-            before = monitoring.mark_days(engine, settings.model, str(first), str(last), [] if clear else marks)
-            decision = {"first": str(first), "last": str(last), "before": [one.day for one in before]}
-            kind = "unmark" if clear else "mark"
-            monitoring.add_decision(engine, settings.model, monitoring.DecisionRow(0, kind, now, who, why, decision))
+            with monitoring.begin_writing(engine) as transaction:
+                before = monitoring.mark_days(
+                    transaction, settings.model, str(first), str(last), [] if clear else marks
+                )
+                decision = {"first": str(first), "last": str(last), "before": [one.day for one in before]}
+                kind = "unmark" if clear else "mark"
+                row = monitoring.DecisionRow(0, kind, now, who, why, decision)
+                monitoring.add_decision(transaction, settings.model, row)
         finally:
             engine.dispose()
         if clear:
@@ -68,7 +72,8 @@ def mark(
                     f"Marked by {who}: {first} to {last}, {len(marks)} days. Verdict and training leave them out."
                 )
             )
-        click.echo(f"Next: `kedro monitor run --window last_28d{same_choice(env, params)}` decides without them.")
+        again = f"kedro monitor run --window last_28d{same_choice(env, params)}"
+        click.echo(f"Next: `{again}` decides {'with' if clear else 'without'} them.")
 
 
 def read_days(given: str, today: str) -> tuple[date, date]:

@@ -10,7 +10,15 @@ import click
 
 from ride_duration.cli.alerts import acknowledge, alerts, describe_undeliverable, silence
 from ride_duration.cli.calibrate import calibrate
-from ride_duration.cli.context import chosen, load_context, load_dataset, read_values, split_params, traceback_option
+from ride_duration.cli.context import (
+    chosen,
+    load_context,
+    load_dataset,
+    read_values,
+    same_choice,
+    split_params,
+    traceback_option,
+)
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.inject import inject
 from ride_duration.cli.level import level
@@ -108,13 +116,13 @@ def status(env: str | None, params: dict[str, Any], exit_code: bool, traceback: 
 def history(env: str | None, params: dict[str, Any], limit: int, as_json: bool, traceback: bool) -> None:
     """List the verdicts that the store keeps, the newest first."""
     with report_errors(traceback):
-        verdicts = load_dataset(load_context(env, params), "conclusion")[:limit]
+        verdicts, same = load_dataset(load_context(env, params), "conclusion")[:limit], same_choice(env, params)
         if as_json:
             click.echo(json.dumps([_to_entry(verdict) for verdict in verdicts], indent=2))
             return
         if not verdicts:
             click.echo("There are no verdicts yet.", err=True)
-            click.echo("Next: `kedro monitor run --window last_28d` with the same --env makes one.", err=True)
+            click.echo(f"Next: `kedro monitor run --window last_28d{same}` makes one.", err=True)
             return
         columns = ("decided", "window", "days", "version", "verdict", "cause", "level", "RMSE / expected")
         rows = [
@@ -126,7 +134,7 @@ def history(env: str | None, params: dict[str, Any], limit: int, as_json: bool, 
             for verdict in verdicts
         ]  # fmt: skip
         print_table(f"Verdicts about {verdicts[0].model}, the newest first", columns, rows)
-        click.echo("Next: `kedro monitor status` with the same --env shows the newest in full.", err=True)
+        click.echo(f"Next: `kedro monitor status{same}` shows the newest in full.", err=True)
 
 
 def _to_entry(verdict: VerdictRow) -> dict[str, Any]:

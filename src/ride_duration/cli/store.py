@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ride_duration.cli.context import chosen
+from ride_duration.cli.context import chosen, same_choice
 from ride_duration.cli.errors import report_errors
 from ride_duration.cli.service import service_settings
 from ride_duration.cli.tables import printable, show_progress
@@ -60,8 +61,9 @@ def store() -> None:
 def prune(keep: str, dry_run: bool, env: str | None, params: dict[str, Any], traceback: bool) -> None:
     """Remove logged answers, reports, monitoring rows and scored months that are older.
 
-    Answers are of the day of their pick-up, scored months of the day on which they were scored. Models, runs, rollouts
-    and decisions stay. Services may go on meanwhile. SQLite uses the room again, and its file does not shrink.
+    Answers are of the day of their pick-up, scored months and their rows of the day on which they were scored. Models,
+    runs, rollouts and decisions stay. Services may go on meanwhile. SQLite uses the room again, and its file does not
+    shrink.
     """
     with report_errors(traceback):
         from ride_duration.store.housekeeping import prune_store
@@ -80,11 +82,15 @@ def prune(keep: str, dry_run: bool, env: str | None, params: dict[str, Any], tra
         files = _find_old_files(folder, settings.folder_path, now - days * 86_400)
         for path in () if dry_run else files:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        removed["scored months and files set aside"] = len(files)
+        if not any(removed.values()):
+            click.echo(f"There is nothing from before {first_kept} ({days} days are kept).")
+            return
         would = "would be " if dry_run else ""
         click.echo(f"Before {first_kept} ({days} days are kept), {would}removed:")
-        _print_numbers(removed | {"scored months and files set aside": len(files)})
+        _print_numbers(removed)
         if dry_run:
-            click.echo("Nothing was removed; leave --dry-run away to do it.")
+            click.echo(f"Nothing was removed; `kedro store prune --keep {keep}{same_choice(env, params)}` does it.")
 
 
 @store.command(epilog=_BACKUP_EXAMPLES)
@@ -104,7 +110,8 @@ def backup(folder: Path, env: str | None, params: dict[str, Any], traceback: boo
         click.echo(
             "registry: " + ("copied" if manifest["registry"] else "not here, or one that others share: not copied")
         )
-        click.echo(f"Backed up into {folder}; `kedro store restore {folder}` puts it back.")
+        again = f"kedro store restore {shlex.quote(str(folder))}{same_choice(env, params)}"
+        click.echo(f"Backed up into {folder}; `{again}` puts it back.")
 
 
 @store.command(epilog=_RESTORE_EXAMPLES)
@@ -123,9 +130,10 @@ def restore(folder: Path, replace: bool, env: str | None, params: dict[str, Any]
         _print_numbers((manifest["tables"] or {}) | {"files of journals": manifest["journals"]})
         for path in aside:
             click.echo(f"set aside: {path}")
+        same = same_choice(env, params)
         click.echo(
-            f"Restored the backup of {manifest['made_at']}; `kedro models list` and `kedro service start` go on from "
-            "there."
+            f"Restored the backup of {manifest['made_at']}; `kedro models list{same}` and "
+            f"`kedro service start{same}` go on from there."
         )
 
 

@@ -90,8 +90,7 @@ class MonitoredStore:
         from ride_duration.store.queries.news import find_news
 
         find_store(self._url)
-        seen, asked_at, _ = load_progress(self.reading, self.model)
-        return find_news(self.reading, self.model, seen, times_known=asked_at is not None)
+        return find_news(self.reading, self.model, load_progress(self.reading, self.model))
 
     def read_rides(self, day: str, rows: int) -> Iterator[LoggedRides]:
         """Yield the logged rides of a day, so many at a time."""
@@ -108,6 +107,14 @@ class MonitoredStore:
 
         with describe_failures(self.reading):
             return find_champions(self.reading, self.model, day)
+
+    def find_newest_champion(self) -> int | None:
+        """Find the version that answered the newest ride as the champion; None where none did."""
+        from ride_duration.store.monitoring import describe_failures
+        from ride_duration.store.queries.logged_rides import find_newest_champion
+
+        with describe_failures(self.reading):
+            return find_newest_champion(self.reading, self.model)
 
     def sample_answers(self, day: str, number: int) -> SampledAnswers:
         """Draw some of the logged answers of a day."""

@@ -52,22 +52,22 @@ class Conclusion(NamedTuple):
 
 
 def keep_increment(store: MonitoredStore, increment: Increment) -> None:
-    """Keep the rows of an increment day by day, and then how far they reach.
+    """Note how far the rows of an increment will reach, and keep them day by day.
 
     Raises:
         RideDurationError: Another run computes the log meanwhile, or the store cannot be written.
     """
     if increment.news is None:
         return
-    from ride_duration.store.monitoring import Evidence, claim_log, move_watermark, replace_days
+    from ride_duration.store.monitoring import Evidence, claim_log, replace_days
 
     run = uuid4().hex
     news = increment.news
-    if news.seen == news.reached and news.asked_at is None:
+    if news.seen == news.reached and news.asked_at is None and not news.days:
         return
-    claim_log(store.engine, store.model, run, news.seen)
+    times = (news.asked_at, news.received_at)
+    claim_log(store.engine, store.model, run, news.seen, news.reached, news.days, increment.at, *times)
     replace_days(store.engine, store.model, Evidence.LOG, increment.days, increment.at, run)
-    move_watermark(store.engine, store.model, run, news.reached, increment.at, news.asked_at, news.received_at)
 
 
 class PredictionLogDataset(StoreDataset, AbstractDataset["NoReturn", MonitoredStore]):
@@ -83,8 +83,8 @@ class PredictionLogDataset(StoreDataset, AbstractDataset["NoReturn", MonitoredSt
 class MonitoringRowsDataset(StoreDataset, AbstractDataset[Increment, MonitoredStore]):
     """The rows of the log's days: an increment when saved, a day at a time; the store when loaded.
 
-    A run that is interrupted leaves each day as it was before or as it is after; the next one computes all days again
-    that have news for this one, since what was read counts as read only once all is computed.
+    A run that is interrupted leaves each day as it was before or as it is after; the next one goes on with those that
+    are left.
     """
 
     def save(self, data: Increment) -> None:
@@ -115,7 +115,7 @@ class DayStatesDataset(StoreDataset, AbstractDataset["dict[str, DayState]", "dic
 class ConclusionDataset(StoreDataset, AbstractDataset[Conclusion, "list[VerdictRow]"]):
     """The verdict of a run, its scores, and the sums of scored months, as rows; loaded: the verdicts.
 
-    Saved in one transaction: a run that is interrupted leaves all of it, or nothing.
+    Saved in one transaction, of two runs one after the other: a run that is interrupted leaves all of it, or nothing.
     """
 
     def save(self, data: Conclusion) -> None:
@@ -126,6 +126,7 @@ class ConclusionDataset(StoreDataset, AbstractDataset[Conclusion, "list[VerdictR
             IncidentDay,
             add_verdict,
             begin_writing,
+            exclude_others,
             replace_days,
             replace_incident_days,
             replace_scores,
@@ -135,6 +136,7 @@ class ConclusionDataset(StoreDataset, AbstractDataset[Conclusion, "list[VerdictR
         engine, model, now = store.engine, store.model, data.verdict.computed_at
         scored_days = tuple(data.scored_days)  # computed before the store is locked
         with begin_writing(engine) as transaction:
+            exclude_others(transaction)
             replace_days(transaction, model, Evidence.SCORED, scored_days, now)
             replace_scores(transaction, model, evidence, data.scores, now)
             if data.incidents is not None:

@@ -28,6 +28,7 @@ class MarginRules:
         window: Margins are those of the rides that became known in so many seconds.
         refresh: They are computed at multiples of so many seconds.
         least_rides: A bucket with fewer takes the margin of all together, and all together with fewer none.
+        pseudo: So many seconds of rides with a margin of 0 are added: margins are shrunk to the package's calibration.
     """
 
     coverage: float
@@ -35,12 +36,15 @@ class MarginRules:
     window: int
     refresh: int
     least_rides: int
+    pseudo: int
 
     def __post_init__(self) -> None:
         if not 0 < self.coverage < 1:
             raise ValueError("the coverage of intervals must lie between 0 and 1")
         if min(self.buckets, self.least_rides) < 1:
             raise ValueError("intervals need a bucket, and margins a ride")
+        if self.pseudo < 0:
+            raise ValueError("the time by which margins are shrunk must not be negative")
         if self.refresh < STEP or self.refresh % STEP or self.window < self.refresh or self.window % self.refresh:
             raise ValueError("margins are refreshed after whole steps, and their window is a multiple of that")
 
@@ -64,15 +68,19 @@ def estimate_margins(counted: tuple[ScoreCounts, ...], rules: MarginRules) -> Ma
     """Return what is taken from lower and added to upper bounds, negative to narrow an interval.
 
     Args:
-        counted: The rides of a window, in parts.
+        counted: The rides of each block of a window in which any became known.
         rules: What margins are computed by.
     """
+    if not counted:
+        return rules.no_margins
     table = np.zeros((MOMENTS, TAILS, rules.buckets, CELLS), dtype=np.int64)
     for part in counted:
         table.reshape(-1)[part.cells] += part.counts
     own, together = (_find_quantile(counts, rules) for counts in (table, table.sum(axis=2, keepdims=True)))
     margins = np.where(np.isnan(own), np.where(np.isnan(together), 0.0, together), own)
-    return tuple(tuple(tuple(buckets) for buckets in tails) for tails in margins.tolist())
+    known = len(counted) * rules.refresh
+    shrunk = margins * known / (known + rules.pseudo)
+    return tuple(tuple(tuple(buckets) for buckets in tails) for tails in shrunk.tolist())
 
 
 def _find_quantile(counts: NDArray[np.int64], rules: MarginRules) -> NDArray[np.float64]:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Minutes of a cell, 3.75 seconds: a power of two, so that cells become minutes exactly.
-CELL = 2.0**-4
+#: Minutes of a cell, about 2 seconds: a power of two, so that cells become minutes exactly.
+CELL = 2.0**-5
 
 #: Further than so many minutes outside, or inside, makes no difference: half of the range of all answers.
 _FURTHEST = 32.0

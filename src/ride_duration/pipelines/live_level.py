@@ -45,11 +45,13 @@ class IntervalLimits(Parameters):
         window_days: They are those of the rides that became known in so many days.
         refresh_hours: They are computed every so many hours.
         least_rides: A bucket with fewer rides takes the margin of all together, and all together with fewer none.
+        pseudo_days: So many days of rides with a margin of 0 are added.
     """
 
     window_days: int = Field(ge=1, le=90)
     refresh_hours: int = Field(ge=1, le=24)
     least_rides: int = Field(ge=20)
+    pseudo_days: int = Field(ge=0, le=365)
 
     def make_rules(self, calibration: Calibration) -> MarginRules:
         """Return the rules for intervals that a package calibrates so."""
@@ -59,6 +61,7 @@ class IntervalLimits(Parameters):
             window=_DAY * self.window_days,
             refresh=_HOUR * self.refresh_hours,
             least_rides=self.least_rides,
+            pseudo=_DAY * self.pseudo_days,
         )
 
 

@@ -25,7 +25,7 @@ from ride_duration.trips.simulation.scenarios import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
     from ride_duration.model_package import ModelPackage
 
@@ -52,7 +52,7 @@ class Injected(NamedTuple):
     removed: int = 0
 
 
-def find_logged_days(engine: Engine, model: str) -> tuple[str, str] | None:
+def find_logged_days(connection: Connection, model: str) -> tuple[str, str] | None:
     """Return the first and the last New York day on which logged rides began; None where there are none."""
     from sqlalchemy import func, select
 
@@ -62,21 +62,21 @@ def find_logged_days(engine: Engine, model: str) -> tuple[str, str] | None:
     question = select(func.min(when), func.max(when)).where(predictions.c.model == model)
     first: Any
     last: Any
-    with engine.connect() as connection:
-        first, last = connection.execute(question).one()
+    first, last = connection.execute(question).one()
     return None if first is None else (str(first.date()), str(last.date()))
 
 
 def inject_fault(
-    engine: Engine, model: str, scenario: Scenario, seed: int, open_package: OpenPackage, note: Callable[[str], None]
-) -> Injected:
-    """Change the rides of a model that began on the days of a scenario, a day in a transaction; others stay.
+    connection: Connection, model: str, scenario: Scenario, seed: int, open_package: OpenPackage,
+    note: Callable[[str], None],
+) -> Injected:  # fmt: skip
+    """Change the rides of a model that began on the days of a scenario, one day after the other; others stay.
 
     Rides that take longer are reported longer, and later by as much; rides that go to a new zone are answered by the
     package that answered them before, and miss by the same part.
 
     Args:
-        engine: Of a copy that is written.
+        connection: To a copy that is written, in a transaction that the caller commits.
         model: Name of the registered model.
         scenario: What happens, from which day on, and how much.
         seed: Of the draws.
@@ -86,13 +86,12 @@ def inject_fault(
     Raises:
         NotFound: A package that must answer is not registered.
     """
-    first, last = find_logged_days(engine, model) or ("2021-01-02", "2021-01-01")
+    first, last = find_logged_days(connection, model) or ("2021-01-02", "2021-01-01")
     total = Injected()
     for day in np.arange(np.datetime64(first), np.datetime64(last) + 1):
         if not scenario.covers(np.array([day]))[0]:
             continue
-        with engine.begin() as connection:
-            done = _DayOfLog(connection, model, day, scenario, seed, open_package).change()
+        done = _DayOfLog(connection, model, day, scenario, seed, open_package).change()
         total = Injected._make(map(sum, zip(total, done, strict=True)))
         note(str(day))
     return total

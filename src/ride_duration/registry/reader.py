@@ -133,6 +133,16 @@ class RegistryReader:
             self._copied.cleanup()
         self._copied = tempfile.TemporaryDirectory(prefix="ride_duration_package_")
         folder = self._copied.name
+        if address.startswith("mlflow-artifacts:") and _is_mlflow_imported():
+            _download_here(address, folder, self._tracking)
+        else:
+            self._download_apart(address, folder)
+        [found] = Path(folder).rglob("MLmodel")
+        return found.parent
+
+    def _download_apart(self, address: str, folder: str) -> None:
+        """Copy files by a process of its own: who answers rides imports no MLflow."""
+        shown = without_passwords(address)
         command = [sys.executable, "-m", "mlflow", "artifacts", "download", "-u", address, "--dst-path", folder]
         own = {**os.environ, "MLFLOW_TRACKING_URI": self._tracking}  # which serves mlflow-artifacts:/...
         try:
@@ -141,8 +151,24 @@ class RegistryReader:
             raise RegistryUnavailable(f"the registry cannot be reached ({shown} took more than {_SECONDS} s)") from None
         if done.returncode:
             raise OSError(f"{shown}: {without_passwords(done.stderr).strip().splitlines()[-1:]}")
-        [found] = Path(folder).rglob("MLmodel")
-        return found.parent
+
+
+def _is_mlflow_imported() -> bool:
+    return "mlflow" in sys.modules
+
+
+def _download_here(address: str, folder: str, tracking: str) -> None:
+    """Copy files of an MLflow server by the MLflow that is imported already, with the limits of its requests.
+
+    A process of its own would import it again, which takes seconds.
+    """
+    from mlflow import MlflowException
+    from mlflow.artifacts import download_artifacts
+
+    try:
+        download_artifacts(artifact_uri=address, dst_path=folder, tracking_uri=tracking)
+    except MlflowException as error:
+        raise OSError(without_passwords(f"{address}: {error.message}")) from error
 
 
 def mark_of(noted: Mapping[str, str], source: str) -> str:

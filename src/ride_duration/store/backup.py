@@ -10,17 +10,18 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ride_duration.clock import ClockKind
 from ride_duration.errors import DecisionRefused
 from ride_duration.store.database import migrate, name_store, open_reading_engine, open_writing_engine
+from ride_duration.store.monitoring import describe_failures
 from ride_duration.store.writer.segment import list_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, Select, Table
 
 #: Rows that are read and written at a time.
 _BATCH = 10_000
@@ -37,8 +38,11 @@ def copy_store(
     *,
     only: Collection[str] | None = None,
     mark: ClockKind | None = None,
+    then: Callable[[Connection], None] | None = None,
 ) -> dict[str, int]:
     """Copy all tables of a store into another one, which is made if it is not there yet.
+
+    Rows are written in one transaction: a copy that is interrupted, by `kill -9` too, leaves no rows.
 
     Args:
         source_url: Of the store that is read.
@@ -47,6 +51,7 @@ def copy_store(
         report: Called after each batch with the table and how many rows of it are copied.
         only: Names of the tables that are copied; default: all.
         mark: Which clock the copy is marked with; default: the same.
+        then: Called with the connection to the copy when all rows are there, in the same transaction.
 
     Returns:
         Rows by table.
@@ -56,7 +61,7 @@ def copy_store(
         DecisionRefused: The other store has rows already; nothing was changed.
         RideDurationError: One of them cannot be reached.
     """
-    from sqlalchemy import func, select, text
+    from sqlalchemy import select, text
 
     from ride_duration.store.schema import load_metadata
 
@@ -64,20 +69,23 @@ def copy_store(
     target = open_writing_engine(target_url, synchronous="FULL")
     copied: dict[str, int] = {}
     try:
-        migrate(target, mark or clock)
-        with target.begin() as writing, source.connect() as reading:
+        with describe_failures(target):
+            migrate(target, mark or clock)
+        with describe_failures(target), target.begin() as writing, source.connect() as reading:
             _take_snapshot(reading)
             if target.dialect.name == "postgresql":
                 writing.execute(text("SET LOCAL statement_timeout = 0"))
             tables = [table for table in load_metadata().sorted_tables if table.name != _OWN]
-            tables = [table for table in tables if only is None or table.name in only]
             for table in tables:
-                if writing.scalar(select(func.count()).select_from(table)):
+                if writing.execute(select(1).select_from(table).limit(1)).first():
                     raise DecisionRefused(
                         f"{target.url.render_as_string()} has rows already (in {table.name}); name an empty store"
                     )
             for table in tables:
-                copied[table.name] = _copy_table(reading, writing, table, report)
+                if only is None or table.name in only:
+                    copied[table.name] = _copy_table(reading, writing, table, report)
+            if then is not None:
+                then(writing)
     finally:
         source.dispose()
         target.dispose()
@@ -152,14 +160,22 @@ def _copy_table(
     columns = [column for column in table.columns if column.name in known]
     question = select(*columns).order_by(*table.primary_key.columns)
     number = 0
-    with closing(reading.execution_options(yield_per=_BATCH).execute(question)) as rows:
-        for batch in rows.mappings().partitions():
-            writing.execute(table.insert(), [dict(row) for row in batch])
-            number += len(batch)
-            if report is not None:
-                report(table.name, number)
+    for batch in _read_batches(reading, question):
+        writing.execute(table.insert(), batch)
+        number += len(batch)
+        if report is not None:
+            report(table.name, number)
     _continue_counting(writing, table)
     return number
+
+
+def _read_batches(reading: Connection, question: Select[Any]) -> Iterator[list[dict[str, Any]]]:
+    with (
+        describe_failures(reading.engine),
+        closing(reading.execution_options(yield_per=_BATCH).execute(question)) as rows,
+    ):
+        for batch in rows.mappings().partitions():
+            yield [dict(row) for row in batch]
 
 
 def _has(reading: Connection, table: Table) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ride_duration.clock import ClockKind
 from ride_duration.errors import ConfigurationError, NotFound, RideDurationError
 from ride_duration.postgresql import timeout_args
+from ride_duration.storage_errors import describe_storage_failure
 from ride_duration.store.clock_mark import check_mark, set_mark
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def open_reading_engine(store_url: str, clock: ClockKind = ClockKind.REAL) -> En
             if columns:
                 check_mark(connection, clock)
     except DatabaseError as error:
+        if "readonly" in str(error.orig):  # SQLite writes beside a log that it reads
+            raise RideDurationError(describe_storage_failure(error, url.render_as_string())) from None
         raise RideDurationError(f"the prediction log {url.render_as_string()} cannot be read: {error.orig}") from None
     if "source" not in {column["name"] for column in columns}:  # the newest
         raise NotFound(

@@ -36,7 +36,8 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
     Decisions, rollouts and open alerts stay.
 
     Answers are of the day of their pick-up. A report goes with the answers about its ride, and if it has none, by the
-    time when it came in.
+    time when it came in. What was computed of scored months, of whatever year, goes by the time when it was computed;
+    a marked day, which training leaves out, by the time when it was marked as well.
 
     Args:
         engine: Of `database.open_writing_engine`.
@@ -53,6 +54,7 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
 
     from ride_duration.store.alert_tables import alert_deliveries, alert_silences, alerts
     from ride_duration.store.level_tables import levels
+    from ride_duration.store.monitoring import Evidence
     from ride_duration.store.schema import load_metadata
     from ride_duration.store.tables import actuals, predictions, rollouts
 
@@ -74,7 +76,12 @@ def prune_store(engine: Engine, first_kept: date, *, dry_run: bool) -> dict[str,
     }
     for name, column in _DAYS.items():
         table = load_metadata().tables[name]
-        removed[name] = _remove(engine, table, None, [table.c[column] < str(first_kept)], dry_run)
+        which = [table.c[column] < str(first_kept)]
+        if "evidence" in table.c:
+            which.append((table.c.evidence != Evidence.SCORED) | (table.c.computed_at < begin))
+        if "since" in table.c:
+            which.append(table.c.since < begin)
+        removed[name] = _remove(engine, table, None, which, dry_run)
     over = select(alerts.c.number).where(alerts.c.resolved_at < begin).scalar_subquery()
     removed["alert_deliveries"] = _remove(engine, alert_deliveries, None, [alert_deliveries.c.alert.in_(over)], dry_run)
     removed["alerts"] = _remove(engine, alerts, None, [alerts.c.resolved_at < begin], dry_run)

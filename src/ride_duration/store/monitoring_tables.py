@@ -82,6 +82,7 @@ monitoring_features = Table(
 
 #: Up to which arrivals the rows above are computed; `run` is the last one that began to. Of the records of the model up
 #: to there, `asked_at` is when the newest prediction was made, and `received_at` when the newest report came in.
+#: `pending` are days (JSON) that are still to be computed: a run that was interrupted left them.
 monitoring_watermarks = Table(
     "monitoring_watermarks",
     metadata,
@@ -92,6 +93,7 @@ monitoring_watermarks = Table(
     Column("run", Text, nullable=False, server_default=""),
     Column("asked_at", Double),
     Column("received_at", Double),
+    Column("pending", Text, nullable=False, server_default="[]"),
 )
 
 #: Every score that was computed: one row a window (first to last day), feature, slice and statistic.

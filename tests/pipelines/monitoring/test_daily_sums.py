@@ -51,6 +51,19 @@ def test_sums_are_those_of_the_trips_of_each_day() -> None:
             assert getattr(days, column) == pytest.approx(expected[column].to_numpy(dtype=float)), column
 
 
+def test_predictions_that_are_not_finite_count_as_missing() -> None:
+    trips = scored_month("2021-03", rides=40)
+    answers = ["predicted_without_distance", "lower_without_distance", "upper_without_distance"]
+    missing = trips.copy()
+    missing.loc[::9, answers] = np.nan
+    for value in (np.inf, -np.inf):
+        infinite = trips.copy()
+        infinite.loc[::9, answers] = value
+        rows, expected = (sum_days(partitions(table), monitoring(window="2021-03")) for table in (infinite, missing))
+        pd.testing.assert_frame_equal(rows, expected)
+        assert np.isfinite(select_days(rows, 1, "at_request_time", "2021-03-01", "2021-03-31").predicted).all()
+
+
 def test_slices_add_up_to_all() -> None:
     rows = sum_days(partitions(scored_month("2021-03", rides=40)), monitoring(window="2021-03"))
     of_moment = rows[rows["moment"] == "with_distance"]

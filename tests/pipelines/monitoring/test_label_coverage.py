@@ -1,11 +1,15 @@
 """Which rides lack a report: named where it is not by chance, on whole days drawn again seldom where it is."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from ride_duration.pipelines.monitoring.label_coverage import (
     Counted,
     compare_coverage,
+    compare_label_coverage,
     count_hours,
     count_slices,
     describe_gaps,
@@ -93,3 +97,24 @@ def test_hours_and_slices_are_counted_by_day() -> None:
     assert found["from Queens"].rides.tolist() == [7, 0]
     assert found["from Queens"].labelled.tolist() == [6, 0]
     assert found["from Bronx"].rides.tolist() == [0, 3]
+
+
+def test_rides_of_zones_without_a_place_lack_no_report() -> None:
+    """They are reported, and out of range: in TLC's files nearly all of zone 264 last for seconds."""
+    days = [f"2021-03-{day:02}" for day in range(1, 15)]
+    labels = [{"day": day, "hours": [[10, 9]] * 24} for day in days]
+    evidence: Any = SimpleNamespace(labels=labels)
+
+    def compare(borough: str) -> str:
+        rows = [
+            (day, name, "champion", "at_request_time", "final", *counted)
+            for day in days
+            for name, counted in (("from Queens", (200.0, 180.0)), (borough, (40.0, 4.0)))
+        ]
+        columns = ["day", "slice", "variant", "moment", "state", "rides", "labelled"]
+        window = monitoring(window="2021-03-01..2021-03-14")
+        figures = compare_label_coverage({"rides": 1}, evidence, pd.DataFrame(rows, columns=columns), window)
+        return str(figures["not_at_random"])
+
+    assert "from Bronx 10%" in compare("from Bronx")
+    assert compare("from Unknown") == compare("from no known zone") == ""

@@ -21,20 +21,21 @@ from sqlalchemy import text
 
 from ride_duration.datasets.monitored_store import MonitoredStore
 from ride_duration.datasets.prediction_log import keep_increment
-from ride_duration.errors import RideDurationError
+from ride_duration.errors import IntegrityError, RideDurationError
 from ride_duration.model_package import ModelPackage
 from ride_duration.pipelines.monitoring.daily_sums import SUMS
 from ride_duration.pipelines.monitoring.logged_days import compute_increment
 from ride_duration.store.database import migrate
 from ride_duration.store.log_records import ActualRecord, PredictionRecord
 from ride_duration.store.monitoring import (
+    DayEvidence,
     Evidence,
     claim_log,
     load_days,
     load_labels,
+    load_progress,
     load_snapshot,
-    load_watermark,
-    move_watermark,
+    replace_days,
 )
 from tests.conftest import Project
 from tests.support.killed_increments import SEED
@@ -90,6 +91,39 @@ def writer(store_url: str) -> Iterator[LogWriter]:
     opened = LogWriter(store_url)
     yield opened
     opened.close()
+
+
+def test_only_the_package_of_the_newest_champion_must_be_whole(
+    store_url: str, writer: LogWriter, packages: Packages
+) -> None:
+    store = open_store(store_url, "swapped")
+    records = [arrival.record for arrival in make_log(store.model, metered=True)]
+    swap = {"model_version": 2}
+    writer.write(
+        [
+            msgspec.structs.replace(one, **swap)
+            if isinstance(one, PredictionRecord) and str(one.pickup_datetime) >= "2021-02-02"
+            else one
+            for one in records
+        ]
+    )
+
+    def open_damaged() -> ModelPackage:
+        raise IntegrityError("model.onnx was changed")
+
+    assert store.find_newest_champion() == 2
+    with pytest.raises(IntegrityError, match=r"model\.onnx was changed"):
+        run_increment(store, {1: packages[1], 2: open_damaged})
+    assert load_progress(store.engine, store.model).watermark == (0, 0)
+    assert not load_days(store.engine, store.model, Evidence.LOG)
+    assert len(run_increment(store, {1: open_damaged, 2: packages[1]})) == 3
+    expected = {
+        (row["version"], row["expected"] is None)
+        for row in load_days(store.engine, store.model, Evidence.LOG)
+        if row["slice"] == "all"
+    }
+    assert expected == {(1, True), (2, False)}
+    store.close()
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -179,6 +213,37 @@ def test_killed_at_any_point_the_rows_are_those_of_an_undisturbed_run(
     assert found.count("killed -9") >= 10, found  # a point may lie behind the last statement of its part
 
 
+def test_a_run_that_was_interrupted_is_gone_on_with(store_url: str, writer: LogWriter, packages: Packages) -> None:
+    """As well where nothing of the log counted as computed, as after the migration of what is out of range."""
+    clean, store = (open_store(store_url, f"{name}-{uuid4().hex}") for name in ("clean", "interrupted"))
+    later = []
+    for one in (clean, store):
+        log = [arrival.record for arrival in make_log(one.model, days=5, metered=True)]
+        later.append([record for record in log if isinstance(record, ActualRecord)][-1])
+        writer.write([record for record in log if record is not later[-1]])
+    increment = compute_increment(store, packages, monitored(window="last_28d"))
+    days = iter(increment.days)
+    with pytest.raises(InterruptedError):
+        keep_increment(store, increment._replace(days=interrupt(days, after=3)))
+    assert load_progress(store.engine, store.model).pending == ("2021-02-04", "2021-02-05")
+    for record in later:
+        writer.write([record])
+    left = run_increment(store, packages)
+    assert set(left) >= {"2021-02-04", "2021-02-05"}
+    assert not {"2021-02-01", "2021-02-02"} & set(left), "computed before, and nothing is new"
+    assert load_progress(store.engine, store.model).pending == run_increment(store, packages) == ()
+    run_increment(clean, packages)
+    assert_same(store, clean)
+    clean.close()
+    store.close()
+
+
+def interrupt(days: Iterator[DayEvidence], after: int) -> Iterator[DayEvidence]:
+    for _ in range(after):
+        yield next(days)
+    raise InterruptedError
+
+
 def test_two_increments_at_once_double_nothing_and_lose_nothing(
     store_url: str, writer: LogWriter, packages: Packages
 ) -> None:
@@ -196,7 +261,7 @@ def test_two_increments_at_once_double_nothing_and_lose_nothing(
     keep_increment(other, second)
     with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
         keep_increment(one, first)  # it has seen less, and is written last
-    assert load_watermark(one.engine, one.model) == second.news.reached
+    assert load_progress(one.engine, one.model).watermark == second.news.reached
     run_increment(clean, packages)
     run_increment(one, packages)
     assert_same(one, clean)
@@ -215,8 +280,8 @@ def test_rows_that_counted_durations_alone_are_computed_again_after_the_update(
     [day] = run_increment(store)
     now = load_labels(store.engine, store.model)[0]["out_of_range"]
     assert run_increment(store) == (), "nothing has come in"
-    read = load_watermark(store.engine, store.model)
-    claim_log(store.engine, store.model, "a run of the former program", read)
+    read = load_progress(store.engine, store.model).watermark
+    claim_log(store.engine, store.model, "a run of the former program", read, read, [], 1.0)
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE monitoring_labels SET out_of_range = 0"))
         for column in (
@@ -230,12 +295,15 @@ def test_rows_that_counted_durations_alone_are_computed_again_after_the_update(
             connection.execute(text(f"ALTER TABLE monitoring_{column}"))  # of 0014 and 0016
         for column in ("duration_raw", "lower_raw", "upper_raw", "level"):
             connection.execute(text(f"ALTER TABLE predictions DROP {column}"))  # of 0015
+        connection.execute(text("ALTER TABLE monitoring_watermarks DROP pending"))  # of 0017
         for table in ("levels", "leases"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
     migrate(store.engine)
     with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
-        move_watermark(store.engine, store.model, "a run of the former program", read, 1.0)
+        replace_days(
+            store.engine, store.model, Evidence.LOG, [DayEvidence(day, [])], 1.0, "a run of the former program"
+        )
     assert run_increment(store) == (day,)
     assert load_labels(store.engine, store.model)[0]["out_of_range"] == now >= 2
     assert run_increment(store) == ()

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from ride_duration.datasets.monitored_store import MonitoredStore
+from ride_duration.errors import IntegrityError
 from ride_duration.model_package import ModelPackage, Rides, SingleRides
 from ride_duration.model_package.package import Answers
 from ride_duration.pipelines.monitoring.alerts import describe_alerts
@@ -159,8 +160,24 @@ def test_what_another_version_answered_is_found_and_what_is_not_registered_is_na
     assert not probed["differing"].any()
     verdict = find_verdict(join_probe(sum_up(store), probed)[0], NO_DRIFT, ASKED)
     drawn = int(probed[probed["version"] == 2]["drawn"].sum())
-    assert f"{drawn} answers of version 2 scored again: it is not registered here any more" in verdict["missing"]
+    missing = f"{drawn} answers of version 2 scored again: its package is damaged, or not registered here"
+    assert missing in verdict["missing"]
     assert [one["version"] for one in verdict["probed"]] == [1, 2]
+
+
+def test_a_damaged_package_of_another_version_is_left_out(
+    store: MonitoredStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = package()
+
+    def open_damaged() -> ModelPackage:
+        raise IntegrityError("model.onnx of version 2 was changed")
+
+    probed = probe_skew(read_logged_evidence(store, ASKED), {1: lambda: served, 2: open_damaged}, ASKED)
+    assert probed[probed["version"] == 1]["probed"].sum() > 0
+    assert probed[probed["version"] == 2]["drawn"].sum() > 0
+    assert not probed[probed["version"] == 2]["probed"].any()
+    assert "version 2 is looked at without its package: model.onnx of version 2 was changed" in caplog.text
 
 
 class Unable(ModelPackage):

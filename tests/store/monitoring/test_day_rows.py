@@ -8,13 +8,13 @@ from ride_duration.store.monitoring import (
     DayEvidence,
     DayState,
     Evidence,
+    Progress,
     Watermark,
     claim_log,
     load_days,
     load_labels,
+    load_progress,
     load_snapshot,
-    load_watermark,
-    move_watermark,
     open_monitoring,
     replace_days,
     set_states,
@@ -74,21 +74,18 @@ def test_states_are_noted(engine: Engine) -> None:
 
 
 def test_a_run_that_was_overtaken_writes_nothing_more(engine: Engine) -> None:
-    assert load_watermark(engine, "green") == Watermark(0, 0)
+    assert load_progress(engine, "green") == Progress(Watermark(0, 0))
     day = DayEvidence("2021-03-01", [row()])
-    claim_log(engine, "green", "first", Watermark(0, 0))
+    days = ["2021-03-01", "2021-03-02"]
+    claim_log(engine, "green", "first", Watermark(0, 0), Watermark(9, 4), days, 1.0, 7.0, 8.0)
     replace_days(engine, "green", Evidence.LOG, [day], 1.0, "first")
-    claim_log(engine, "green", "second", Watermark(0, 0))
-    for write in (
-        lambda: replace_days(engine, "green", Evidence.LOG, [DayEvidence("2021-03-02", [row()])], 2.0, "first"),
-        lambda: move_watermark(engine, "green", "first", Watermark(9, 9), 2.0),
-    ):
-        with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
-            write()
-    replace_days(engine, "green", Evidence.LOG, [day], 3.0, "second")
-    move_watermark(engine, "green", "second", Watermark(10, 5), 3.0)
+    assert load_progress(engine, "green") == Progress(Watermark(9, 4), 7.0, 8.0, ("2021-03-02",))
+    claim_log(engine, "green", "second", Watermark(9, 4), Watermark(10, 5), days, 2.0, 6.0, 9.0)
     with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
-        claim_log(engine, "green", "third", Watermark(0, 0))  # its news are older than the rows
-    assert load_watermark(engine, "green") == Watermark(10, 5)
-    assert load_watermark(engine, "yellow") == Watermark(0, 0)
+        replace_days(engine, "green", Evidence.LOG, [DayEvidence("2021-03-02", [row()])], 2.0, "first")
+    replace_days(engine, "green", Evidence.LOG, [day], 3.0, "second")
+    with pytest.raises(RideDurationError, match="another run of the monitoring has begun"):
+        claim_log(engine, "green", "third", Watermark(9, 4), Watermark(10, 5), [], 3.0)  # its news are older
+    assert load_progress(engine, "green") == Progress(Watermark(10, 5), 7.0, 9.0, ("2021-03-02",))
+    assert load_progress(engine, "yellow") == Progress(Watermark(0, 0))
     assert [day["computed_at"] for day in load_days(engine, "green", Evidence.LOG)] == [3.0]

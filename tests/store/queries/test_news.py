@@ -15,7 +15,9 @@ ROUNDS = (("green", "2021-02-01"), ("green", "2021-03-01"), ("yellow", "2021-04-
 
 def update(store: MonitoredStore) -> tuple[float | None, float | None]:
     keep_increment(store, compute_increment(store, {}, monitored(window="last_28d")))
-    return load_progress(store.engine, store.model)[1:]
+    _, asked_at, received_at, pending = load_progress(store.engine, store.model)
+    assert pending == ()
+    return asked_at, received_at
 
 
 def find_newest(records: list[Record]) -> tuple[float, float]:

@@ -34,6 +34,9 @@ ALL = "all"
 #: How the name of the slice of a borough of pick-ups begins.
 FROM = "from "
 
+#: Slices of pick-ups in zones without a place: the records are out of range, whether they are reported or not.
+UNPLACED = {f"{FROM}Unknown", f"{FROM}no known zone"}
+
 #: What is known of all records of a day, whichever version answered, beside the sums: how many there are, how many
 #: reports repeat another one, how many records are out of range (`trips.ranges`), the longest run of whole hours
 #: without any, how many have no valid actual duration though their time is over, how many reports there are (of scored
@@ -262,7 +265,9 @@ def find_silent_hours(days: Iterable[str], hours: Iterable[Iterable[int]]) -> li
 
 def _sums_of(rides: ir.Table, columns: tuple[str, ...]) -> dict[str, ir.Scalar]:
     numbers = (rides[name].cast("float64") for name in columns)
-    answer, lower, upper, expected = (number.isnan().ifelse(ibis.null("float64"), number) for number in numbers)
+    answer, lower, upper, expected = (
+        (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number) for number in numbers
+    )
     actual = rides["actual_duration"]
     known = actual.between(*DURATION).fill_null(False) & answer.notnull()
     awaited = actual.isnull() & answer.notnull()

@@ -33,6 +33,7 @@ from ride_duration.pipelines.monitoring.limits import DriftLimits
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.logged_features import LEVELS
 from ride_duration.pipelines.monitoring.parameters import Monitored
+from ride_duration.pipelines.monitoring.readable_packages import open_readable
 from ride_duration.pipelines.monitoring.scored_features import count_rides
 from ride_duration.pipelines.monitoring.separation import measure_separation, take_logged_rides
 from ride_duration.stats.drift import (
@@ -101,7 +102,7 @@ def measure_drift(
         incidents or were not recorded as a whole: of a window at least half of the days, and for `CALENDAR` all.
     """
     version = evaluated.version
-    package = registered_packages[version]() if version in registered_packages else None
+    package = open_readable(registered_packages, version, needed=True)
     if package is None or COUNTS not in package.contents:
         return pd.DataFrame(columns=list(_SCORE_COLUMNS))
     reference = read_reference(package)

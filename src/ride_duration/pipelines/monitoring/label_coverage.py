@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ride_duration.pipelines.monitoring.daily_sums import ALL, FROM
+from ride_duration.pipelines.monitoring.daily_sums import ALL, FROM, UNPLACED
 from ride_duration.pipelines.monitoring.limits import LogLimits
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
@@ -62,6 +62,8 @@ def compare_label_coverage(
 ) -> dict[str, Any]:
     """Return the figures of the reports with those of each hour and slice; none where scored months are looked at.
 
+    Pick-ups in zones without a place are out of range, and few of their durations are valid: they are not compared.
+
     Args:
         label_reports: Of `summarise_labels`.
         logged_evidence: Of `read_logged_evidence`.
@@ -77,8 +79,8 @@ def compare_label_coverage(
     known = set(summed_days[summed_days["state"] != DayState.OPEN]["day"].astype(str))
     labels = [row for row in logged_evidence.labels if first <= row["day"] <= last and row["day"] in known]
     hours, slices = count_hours(labels), count_slices(summed_days, first, last)
-    boroughs = {name: counted for name, counted in slices.items() if name.startswith(FROM)}
-    parts = {name: counted for name, counted in slices.items() if name not in boroughs}
+    boroughs = {name: slices[name] for name in slices if name.startswith(FROM) and name not in UNPLACED}
+    parts = {name: slices[name] for name in slices if not name.startswith(FROM)}
     groups = compare_coverage((hours, parts, boroughs), monitoring.log_limits) if labels else []
     return label_reports | {"groups": [one._asdict() for one in groups], "not_at_random": describe_gaps(groups)}
 

@@ -19,6 +19,7 @@ from ride_duration.pipelines.monitoring.evidence import AWAITED
 from ride_duration.pipelines.monitoring.label_delays import LabelCounts, is_labelled
 from ride_duration.pipelines.monitoring.logged_features import FeatureCounts
 from ride_duration.pipelines.monitoring.parameters import Monitored
+from ride_duration.pipelines.monitoring.readable_packages import open_readable
 from ride_duration.store.monitoring import DayEvidence
 from ride_duration.store.queries.logged_rides import VARIANTS, LoggedRides
 from ride_duration.store.variant import Variant
@@ -53,15 +54,23 @@ def compute_increment(
 
     Returns:
         The days, and what they come from; none where scored months are looked at.
+
+    Raises:
+        IntegrityError: The package of the newest champion is damaged. Days are computed without that of another one,
+            as if it were not registered.
     """
     if not monitored.is_of_log:
         return Increment()
     news = prediction_log.find_news()
+    champion = prediction_log.find_newest_champion()
 
     @cache
     def open_package(version: int) -> MonitoredPackage | None:
-        opened = registered_packages[version]() if version in registered_packages else None
+        opened = open_readable(registered_packages, version, needed=version == champion)
         return None if opened is None else MonitoredPackage(opened)
+
+    if champion is not None:
+        open_package(champion)  # before anything is written
 
     def compute() -> Iterator[DayEvidence]:
         for number, day in enumerate(news.days, 1):

@@ -110,4 +110,5 @@ def _make_features(batch: pa.RecordBatch, package: ModelPackage) -> pd.DataFrame
     version = batch["model_version"].cast("int64").to_numpy(zero_copy_only=False)
     table = pd.DataFrame(columns).assign(day=when.astype("datetime64[D]"), version=version)
     answers = dict(zip(ANSWERS, ("predicted_duration", "predicted_without_distance"), strict=True))
-    return table.assign(**{name: known[column] for name, column in answers.items() if column in known})
+    given = {name: known[column] for name, column in answers.items() if column in known}
+    return table.assign(**{name: np.where(np.isfinite(values), values, np.nan) for name, values in given.items()})

@@ -11,13 +11,14 @@ import pandas as pd
 from ride_duration.model_package import ModelPackage, Rides
 from ride_duration.pipelines.monitoring.logged_evidence import LoggedEvidence
 from ride_duration.pipelines.monitoring.parameters import Monitoring
+from ride_duration.pipelines.monitoring.readable_packages import open_readable
 from ride_duration.store.queries.sampled_answers import SampledAnswers
 from ride_duration.trips.features import HALF_ZONE
 from ride_duration.trips.records import DISTANCE, DURATION
 
 #: What is known of the answers of one version about the rides of a day: how many were drawn, how many of them were
-#: scored again (none where the version is not registered any more), how many of those differ, and by how much at most
-#: (minutes).
+#: scored again (none where the package is damaged, or not registered any more), how many of those differ, and by how
+#: much at most (minutes).
 PROBED = ("drawn", "probed", "differing", "largest_difference")
 
 
@@ -47,9 +48,9 @@ def probe_skew(
         together = SampledAnswers._make(np.concatenate(values) for values in zip(*drawn, strict=True))
         for version in np.unique(together.version).tolist():
             chosen = together.version == version
-            open_package = registered_packages.get(version)
+            package = open_readable(registered_packages, version)
             answers = SampledAnswers._make(values[chosen] for values in together)
-            differences = None if open_package is None else compute_differences(answers, open_package())
+            differences = None if package is None else compute_differences(answers, package)
             for number in np.unique(of_day[chosen]).tolist():
                 of_version = of_day[chosen] == number
                 counts = _count(None if differences is None else differences[of_version], monitoring)

@@ -49,6 +49,12 @@ NEXT_OF_SKEW = (
     "log): `kedro models list{env}` and the service's GET /models show versions"
 )
 
+#: How answers are called for people.
+_ANSWERS = {
+    "predicted": "answers with the metered distance",
+    "predicted_without_distance": "answers at request time",
+}
+
 #: What to do about each finding.
 _NEXT = {
     Finding.OK: "nothing to do; look again when the next days are known",
@@ -132,8 +138,8 @@ def evaluate_window(
     elif drift_scores.empty:
         missing.append("drift: the package is not registered here, or has no reference (released by a former version)")
     elif unknown := sorted({*FEATURES, *ANSWERS} - set(drift_scores["feature"]) - set(CALENDAR)):
-        where = "not known of enough logged rides" if monitoring.is_of_log else "not among the scored trips"
-        missing.append(f"drift of {', '.join(unknown)}: {where}")
+        where = "too few of the logged rides have it" if monitoring.is_of_log else "not among the scored trips"
+        missing += [f"drift of {_ANSWERS.get(name, name)}: {where}" for name in unknown]
     if not drift_scores.empty and not set(CALENDAR) & set(drift_scores["feature"]):
         missing.append(f"drift of {', '.join(CALENDAR)}: no week of the last ones without a gap or an incident")
     if not counted.any():
@@ -144,7 +150,8 @@ def evaluate_window(
         )
     probed = describe_probe(daily_sums, monitoring)
     missing += [
-        f"{one['drawn']:,} answers of version {one['version']} scored again: it is not registered here any more"
+        f"{one['drawn']:,} answers of version {one['version']} scored again: its package is damaged, or not registered "
+        "here"
         for one in probed
         if not one["probed"]
     ]

@@ -40,11 +40,11 @@ from ride_duration.store.monitoring.verdict_rows import (
     replace_scores,
 )
 from ride_duration.store.monitoring.watermark import (
+    Progress,
     Watermark,
     claim_log,
+    exclude_others,
     load_progress,
-    load_watermark,
-    move_watermark,
 )
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "Finding",
     "IncidentDay",
     "LogSnapshot",
+    "Progress",
     "VerdictRow",
     "Watermark",
     "add_decision",
@@ -67,6 +68,7 @@ __all__ = [
     "begin_writing",
     "claim_log",
     "describe_failures",
+    "exclude_others",
     "find_newest_day",
     "load_days",
     "load_decisions",
@@ -78,9 +80,7 @@ __all__ = [
     "load_scores",
     "load_snapshot",
     "load_verdicts",
-    "load_watermark",
     "mark_days",
-    "move_watermark",
     "open_monitoring",
     "read_monitoring",
     "replace_days",

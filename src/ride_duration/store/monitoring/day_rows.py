@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ride_duration.store.monitoring.opening import begin_writing, describe_failures
-from ride_duration.store.monitoring.watermark import check_run, exclude_others
+from ride_duration.store.monitoring.watermark import check_run, exclude_others, note_computed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
@@ -101,6 +101,8 @@ def replace_days(
                 connection.execute(table.delete().where(*where))
                 if values:
                     connection.execute(table.insert(), [own | key | {"day": day.day} | row for row in values])
+            if run:
+                note_computed(connection, model, day.day)
 
 
 def load_days(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ride_duration.store.monitoring.day_rows import Evidence, read_days, read_features, read_labels
 from ride_duration.store.monitoring.opening import describe_failures
-from ride_duration.store.monitoring.watermark import Watermark, read_watermark
+from ride_duration.store.monitoring.watermark import Watermark, read_progress
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -51,7 +51,8 @@ def load_snapshot(
     with describe_failures(engine), _begin_snapshot(engine) as connection:
         days = [row for span in spans for row in read_days(connection, model, Evidence.LOG, *span)]
         features = read_features(connection, model, *features_between)
-        return LogSnapshot(days, read_labels(connection, model), features, *read_watermark(connection, model))
+        progress = read_progress(connection, model)
+        return LogSnapshot(days, read_labels(connection, model), features, *progress[:3])
 
 
 @contextmanager

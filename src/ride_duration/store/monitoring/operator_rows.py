@@ -110,11 +110,13 @@ def load_incident_days(engine: Engine, model: str, first: str = "", last: str = 
         return [IncidentDay(**row) for row in connection.execute(question).mappings()]
 
 
-def mark_days(engine: Engine, model: str, first: str, last: str, marks: Sequence[IncidentDay]) -> list[IncidentDay]:
+def mark_days(
+    engine: Engine | Connection, model: str, first: str, last: str, marks: Sequence[IncidentDay]
+) -> list[IncidentDay]:
     """Replace what people have marked from the first to the last day; what the monitoring has found stays.
 
     Args:
-        engine: Of `open_monitoring`.
+        engine: Of `open_monitoring`, or a transaction of `begin_writing`.
         model: Name of the registered model.
         first: First day.
         last: Last day.
@@ -123,13 +125,17 @@ def mark_days(engine: Engine, model: str, first: str, last: str, marks: Sequence
     Returns:
         The marks that held before.
     """
+    from sqlalchemy import select
+
     from ride_duration.store.monitoring_tables import incident_days as table
 
-    before = load_marks(engine, model, first, last)
-    over = table.delete().where(table.c.model == model, table.c.kind == MARKED, table.c.day.between(first, last))
+    own = (table.c.model == model, table.c.kind == MARKED, table.c.day.between(first, last))
+    columns = [table.c[name] for name in IncidentDay.__struct_fields__]
     rows = [{"model": model, **msgspec.structs.asdict(mark)} for mark in marks]
-    with describe_failures(engine), engine.begin() as connection:
-        connection.execute(over)
+    with begin_writing(engine) as connection:
+        known = connection.execute(select(*columns).where(*own).order_by(table.c.day)).mappings()
+        before = [IncidentDay(**row) for row in known]
+        connection.execute(table.delete().where(*own))
         if rows:
             connection.execute(table.insert(), rows)
     return before
@@ -140,12 +146,12 @@ def load_marks(engine: Engine, model: str, first: str = "", last: str = "9999") 
     return [one for one in load_incident_days(engine, model, first, last) if one.kind == MARKED]
 
 
-def add_decision(engine: Engine, model: str, decision: DecisionRow) -> None:
+def add_decision(engine: Engine | Connection, model: str, decision: DecisionRow) -> None:
     """Keep a decision."""
     from ride_duration.store.monitoring_tables import monitoring_decisions as table
 
     values = msgspec.structs.asdict(decision) | {"accepted": json.dumps(decision.accepted)}
-    with describe_failures(engine), engine.begin() as connection:
+    with begin_writing(engine) as connection:
         connection.execute(table.insert().values(model=model, **values))
 
 

@@ -116,6 +116,24 @@ def find_champions(engine: Engine, model: str, day: str) -> list[int]:
         return sorted(connection.scalars(asked))
 
 
+def find_newest_champion(engine: Engine, model: str) -> int | None:
+    """Find the version that answered the newest ride as the champion; None where none did.
+
+    Args:
+        engine: Of `database.open_reading_engine`.
+        model: Name of the registered model.
+    """
+    from sqlalchemy import select
+
+    from ride_duration.store.tables import predictions
+
+    champions = (predictions.c.model == model, predictions.c.variant == Variant.CHAMPION.value)
+    newest = predictions.c.pickup_datetime.desc()
+    asked = select(predictions.c.model_version).where(*champions).order_by(newest).limit(1)
+    with engine.connect() as connection:
+        return connection.scalar(asked)
+
+
 def _is_of_day(model: str, day: str) -> list[ColumnElement[bool]]:
     from datetime import datetime, timedelta
 

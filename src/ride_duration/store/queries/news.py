@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ride_duration.store.monitoring import Watermark, describe_failures
+from ride_duration.store.monitoring import Progress, Watermark, describe_failures
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -29,8 +30,8 @@ class News(NamedTuple):
     received_at: float | None = None
 
 
-def find_news(engine: Engine, model: str, seen: Watermark, *, times_known: bool = True) -> News:
-    """Find the days of rides about which anything has arrived.
+def find_news(engine: Engine, model: str, progress: Progress) -> News:
+    """Find the days of rides about which anything has arrived, and those that are pending.
 
     Whatever the clocks of the services and the order of their journals: records count by their arrival in the database.
     A new answer or report concerns every answer about its ride, whatever day that was for.
@@ -38,8 +39,8 @@ def find_news(engine: Engine, model: str, seen: Watermark, *, times_known: bool 
     Args:
         engine: Of `database.open_reading_engine`.
         model: Name of the registered model.
-        seen: The watermark of the rows. One that lies beyond the log, as after a restored backup, counts as none.
-        times_known: Whether the times of what was seen are kept; else they are found from the beginning.
+        progress: Of the rows. A watermark that lies beyond the log, as after a restored backup, counts as none; times
+            that are not known are found from the beginning.
 
     Raises:
         RideDurationError: The store cannot be read.
@@ -50,6 +51,7 @@ def find_news(engine: Engine, model: str, seen: Watermark, *, times_known: bool 
 
     with describe_failures(engine):
         reached = find_reached(engine)
+        seen = progress.watermark
         began = seen if seen.predictions <= reached.predictions and seen.actuals <= reached.actuals else Watermark()
         day = func.date(predictions.c.pickup_datetime).label("day")
         days = select(day).where(predictions.c.model == model)
@@ -63,9 +65,26 @@ def find_news(engine: Engine, model: str, seen: Watermark, *, times_known: bool 
         else:
             found = days.distinct()
         with engine.connect() as connection:
-            rows = list(connection.execute(found))
-            times = _find_times(connection, model, began if times_known else Watermark(), reached)
-    return News(tuple(sorted(str(row[0]) for row in rows)), seen, reached, *times)
+            fresh = {str(row[0]) for row in connection.execute(found)}
+            fresh |= _find_pending(connection, model, progress.pending)
+            since = Watermark() if progress.asked_at is None else began
+            times = _find_times(connection, model, since, reached)
+    return News(tuple(sorted(fresh)), seen, reached, *times)
+
+
+def _find_pending(connection: Connection, model: str, pending: tuple[str, ...]) -> set[str]:
+    """Return which of the pending days have answers in the log still: rows of days that were pruned stay."""
+    from sqlalchemy import func, select
+
+    from ride_duration.store.tables import predictions
+
+    if not pending:
+        return set()
+    when = predictions.c.pickup_datetime
+    end = datetime.fromisoformat(max(pending)) + timedelta(days=1)
+    within = (predictions.c.model == model, when >= datetime.fromisoformat(min(pending)), when < end)
+    logged: Any = connection.scalars(select(func.date(when)).where(*within).distinct())
+    return {str(day) for day in logged} & set(pending)
 
 
 def _find_times(
