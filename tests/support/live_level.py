@@ -104,6 +104,33 @@ def find_known(rides: Sequence[LoggedRide], version: int) -> EndedRides:
     )
 
 
+class Arrivals:
+    """Brings records into a store in the order in which they arrive.
+
+    Args:
+        url: Of a store with tables.
+        begin: Seconds since 1970-01-01 UTC.
+    """
+
+    def __init__(self, url: str, begin: float) -> None:
+        self._engine = open_writing_engine(url)
+        self._insertion = Insertion(self._engine)
+        self._arrived = begin - 1e9
+
+    def insert(self, to: float, rides: Sequence[LoggedRide]) -> None:
+        """Insert what arrives until then."""
+        arrivals: list[tuple[float, Record]] = []
+        for ride in rides:
+            arrivals += [(ride.answered_at, ride.prediction), (ride.reported_at, ride.report)]
+        new = [record for at, record in sorted(arrivals, key=lambda one: one[0]) if self._arrived < at <= to]
+        self._insertion.insert(new, _refuse)
+        self._arrived = to
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._engine.dispose()
+
+
 class Played:
     """Plays rides into a store, and lets publishers look at it meanwhile.
 
@@ -115,9 +142,8 @@ class Played:
 
     def __init__(self, url: str, model: str, begin: float = MONDAY) -> None:
         self.url, self.model, self.clock = url, model, MovedClock(begin)
-        self._engine = open_writing_engine(url)
-        self._insertion = Insertion(self._engine)
-        self._arrived = begin - 1e9
+        self._arrivals = Arrivals(url, begin)
+        self.close = self._arrivals.close
 
     def open(self, delay_hours: float = 1.0) -> LevelPublisher:
         """Return a publisher: a process of its own, as the store sees it."""
@@ -125,12 +151,8 @@ class Played:
 
     def move(self, to: float, rides: Sequence[LoggedRide]) -> None:
         """Let time pass, and what arrives meanwhile be in the store."""
-        arrivals: list[tuple[float, Record]] = []
-        for ride in rides:
-            arrivals += [(ride.answered_at, ride.prediction), (ride.reported_at, ride.report)]
-        new = [record for at, record in sorted(arrivals, key=lambda one: one[0]) if self._arrived < at <= to]
-        self._insertion.insert(new, _refuse)
-        self._arrived = self.clock.at = to
+        self._arrivals.insert(to, rides)
+        self.clock.at = to
 
     def load(self, version: int = 1) -> list[LevelRow]:
         """Return what is published of a version."""
@@ -138,10 +160,6 @@ class Played:
         rows = [row for row in load_levels(engine, self.model, version) if row is not None]
         engine.dispose()
         return rows
-
-    def close(self) -> None:
-        """Let the connections go."""
-        self._engine.dispose()
 
 
 def to_packages(*versions: int) -> list[tuple[int, ModelPackage]]:

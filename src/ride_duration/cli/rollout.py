@@ -126,9 +126,11 @@ def compare(since: datetime | None, as_json: bool, env: str | None, params: dict
         from ride_duration.rollout.evidence import load_compared
 
         _, step = _evaluate(settings, rollouts, last)
-        report = build_comparison(
-            load_compared(rollouts.engine, last, since.timestamp() if since else last.began_at), step
-        )
+        begin = since.timestamp() if since else last.began_at
+        report = build_comparison(load_compared(rollouts.engine, last, begin), step)
+        shown = build_comparison(load_compared(rollouts.engine, last, begin, shown=True), step)
+        if shown["variants"] != report["variants"]:  # a live level has changed answers
+            report |= {"variants_shown": shown["variants"], "differences_shown": shown["differences"]}
         if last.ended_at is not None:
             report["next"] = f"nothing: the rollout is {last.status} ({last.history[-1].why})"
         if as_json:

@@ -92,6 +92,15 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
         report: Of `build_comparison`.
     """
     title = f"Version {rollout.version} of {rollout.model} against version {rollout.against}, {rollout.status}"
+    _print_variants(title, report["variants"])
+    _print_differences("", report["differences"])
+    if "variants_shown" in report:
+        _print_variants("\nAs clients got them, each multiplied by its live level", report["variants_shown"])
+        _print_differences("", report["differences_shown"])
+    click.echo(f"\nVerdict: {report['verdict']}.\nNext: {report['next']}.")
+
+
+def _print_variants(title: str, variants: list[dict[str, Any]]) -> None:
     names = ("mae", "rmse", "bias", "coverage")
     rows = [
         (
@@ -99,7 +108,7 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
             *(f"{row[name]:,}" for name in ("predicted", "joined", "out_of_range")),
             *(_number(row[name]) for name in names),
         )
-        for row in report["variants"]
+        for row in variants
     ]
     columns = (
         "variant",
@@ -112,6 +121,9 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
         "coverage",
     )
     print_table(title, columns, rows)
+
+
+def _print_differences(title: str, differences: list[dict[str, Any]]) -> None:
     compared = [
         (
             row["measure"],
@@ -120,7 +132,7 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
             _interval(row),
             _p(row["p"]),
         )
-        for row in report["differences"]
+        for row in differences
     ]
     columns_of_differences = (
         "measure",
@@ -131,8 +143,7 @@ def print_comparison(rollout: Rollout, report: dict[str, Any]) -> None:
         "challenger to champion (%, 95 % interval)",
         "p",
     )
-    print_table("", columns_of_differences, compared)
-    click.echo(f"\nVerdict: {report['verdict']}.\nNext: {report['next']}.")
+    print_table(title, columns_of_differences, compared)
 
 
 def _name_out_of_range() -> str:

@@ -104,7 +104,7 @@ def _losses(loss: Loss, days: list[tuple[DayErrors, DayErrors]]) -> DailyLosses:
     return DailyLosses(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
 
 
-def load_compared(engine: Engine, rollout: Rollout, since: float) -> ComparedRides:
+def load_compared(engine: Engine, rollout: Rollout, since: float, *, shown: bool = False) -> ComparedRides:
     """Answers of both versions since a time within the rollout, with the challenger's share at that time.
 
     Instances follow a step within seconds, so that near to one a few answers are given the share of the stage that
@@ -114,6 +114,7 @@ def load_compared(engine: Engine, rollout: Rollout, since: float) -> ComparedRid
         engine: For reading the prediction log.
         rollout: The one that goes on, or one that has ended.
         since: Asked for at this time or later (seconds since 1970-01-01 UTC).
+        shown: Whether answers are compared as clients got them, each by its version's live level; else before it.
     """
     begins = [noted.at for noted in rollout.history]
     shares = np.array([noted.share for noted in rollout.history])
@@ -124,7 +125,9 @@ def load_compared(engine: Engine, rollout: Rollout, since: float) -> ComparedRid
     )
     columns = []
     for variant, version in parts:
-        answers = PredictionFilter(rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at)
+        answers = PredictionFilter(
+            rollout.model, version, variant, max(since, rollout.began_at), rollout.ended_at, shown
+        )
         found = load_outcomes(engine, answers, DURATION)
         share = shares[np.searchsorted(begins, found.asked_at, side="right") - 1]
         variants = np.full(found.asked_at.size, variant)

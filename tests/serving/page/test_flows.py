@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -397,3 +398,29 @@ def test_the_verdict_and_its_days_are_shown_once_there_is_one(open_page: OpenPag
     page = open_page(routes={"monitoring": monitored("insufficient", [None] * 3)})
     expect(page.locator("#levels-text")).to_have_text("No actual durations yet")
     expect(page.locator("#levels")).to_be_hidden()
+
+
+def _fulfill(answer: dict[str, Any], route: Route) -> None:
+    route.fulfill(json=answer)
+
+
+def test_the_panel_says_how_fast_traffic_is(open_page: OpenPage) -> None:
+    live: dict[str, Any] = {"requests_per_second": 0.0, "requests": 0, "errors": 0, "p50_ms": None, "p99_ms": None}
+    live |= {"rides": 0, "rides_per_second": 0.0, "ride_p50_ms": None, "ride_p99_ms": None}
+    live |= {"queue_depth": 0, "model": None, "variants": []}
+    page = open_page(clock=True)
+    expect(page.locator("#live-model")).to_contain_text("Version ")
+    expect(page.locator("#live-level")).to_be_hidden()
+    for factor, frozen, said in (
+        (1.0634, False, "Traffic now: 6 % slower than the model learned"),
+        (0.9, True, "Traffic now: 10 % faster than the model learned (frozen)"),
+        (1.004, False, "Traffic now: as fast as the model learned"),
+    ):
+        level = {"factor": factor, "since": 0.0, "frozen": frozen}
+        page.unroute_all()
+        page.route("**/live", partial(_fulfill, live | {"level": level}))
+        page.clock.fast_forward(3_000)
+        expect(page.locator("#live-level")).to_have_text(said)
+    page.unroute_all()
+    page.clock.fast_forward(3_000)
+    expect(page.locator("#live-level")).to_be_hidden()
