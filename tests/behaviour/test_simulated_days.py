@@ -3,17 +3,22 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Project
 
+#: Days until records begin to come twice.
+ONSET = 8
+
 
 @pytest.fixture(scope="module")
 def played(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.copy_of(finished, tmp_path_factory.mktemp("played") / "project")
-    ended = project.kedro("service", "simulate", "--days", "3", "--rides-per-day", "300")
+    choice = ("--scenario", "doubled_records", f"--params=simulation.scenarios.doubled_records.start={ONSET}")
+    ended = project.kedro("service", "simulate", "--days", "3", "--rides-per-day", "300", *choice)
     assert ended.code == 0, ended.err
     assert "Played 3 days from" in ended.out
     assert "Verdict: insufficient" in ended.out
@@ -51,3 +56,17 @@ def test_the_monitoring_refuses_the_store_of_the_other_clock(played: Project) ->
     assert "has the times of a simulation, and this is the machine's clock" in ended.err
     assert "Traceback" not in ended.err
     assert played.data("simulated/predictions.db").read_bytes() == before
+
+
+def test_a_fault_that_begins_while_days_are_played_is_the_incident_that_it_is(played: Project, tmp_path: Path) -> None:
+    project = Project.copy_of(played, tmp_path / "project")
+    gone_on = project.kedro("service", "simulate", "--no-monitor", "--continue", "--days", str(ONSET + 2))
+    assert gone_on.code == 0, gone_on.err
+    monitored = project.kedro("monitor", "run", "--env", "simulated", "--window", "last_28d")
+    assert monitored.code == 0, monitored.err
+    verdict = json.loads(project.data("simulated/reports/verdict.json").read_text())
+    start = date.fromisoformat(verdict["first"])
+    assert verdict["official"]
+    assert (verdict["verdict"], verdict["cause"]) == ("incident", "data")
+    assert verdict["incidents"] == [str(start + timedelta(days=day)) for day in (ONSET, ONSET + 1)]
+    assert "of the records repeat another one" in verdict["broken"][0]
