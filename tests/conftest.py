@@ -162,16 +162,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{name} is not installed; `make system-deps` installs it on Debian")
 
 
-#: Folders of whole runs: what they cover, the tests of the units cover too.
+#: Of whole runs, coverage is measured of one file for each pipeline: the others repeat what these and the tests of the
+#: units cover, and tracing takes half their time again on Python 3.11.
 WHOLE_RUNS = (REPOSITORY / "tests/behaviour", REPOSITORY / "tests/model")
+MEASURED_RUNS = {f"test_{name}.py" for name in ("run", "release", "batch_scoring", "monitoring", "backtest", "tuning")}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Measure no coverage of whole runs and of property tests, whose time it would double on Python 3.11."""
+    """Measure no coverage of whole runs that repeat others."""
     plugin = item.config.pluginmanager.getplugin("_cov")
     measured = plugin and plugin.cov_controller
-    repeats = item.get_closest_marker("hypothesis") or any(map(item.path.is_relative_to, WHOLE_RUNS))
+    repeats = item.path.name not in MEASURED_RUNS and any(map(item.path.is_relative_to, WHOLE_RUNS))
     if not (measured and repeats):
         return (yield)
     measured.pause()

@@ -1,5 +1,6 @@
 """Levels are published once a quarter of an hour, from whole sums, and a replay of the log gives the very same."""
 
+import json
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -11,7 +12,8 @@ from sqlalchemy import text
 from ride_duration.level import STEP, LevelState, replay, sum_steps
 from ride_duration.live_level import replay_levels
 from ride_duration.store.database import open_reading_engine, open_writing_engine
-from ride_duration.store.monitoring import MARKED, SKEW, IncidentDay, mark_days
+from ride_duration.store.monitoring import DELAY_EDGES, MARKED, SKEW, IncidentDay, mark_days
+from ride_duration.store.monitoring_tables import monitoring_labels
 from ride_duration.trips.clock import find_day
 from tests.support.level import HOUR, MONDAY, select
 from tests.support.live_level import PACKAGES, SETTINGS, Played, find_known, make_rides, to_packages
@@ -183,3 +185,20 @@ def test_a_damaged_row_begins_a_new_line(play: Callable[..., Played], damage: st
     assert row.began_at == played.clock.at
     assert abs(row.factor / sound.factor - 1) < 0.03, "it has learned from the same rides"
     assert LevelState.from_row(row.state).factor == row.factor
+
+
+def test_the_half_life_follows_the_delay_that_the_monitoring_has_found(play: Callable[..., Played]) -> None:
+    played = play(MONDAY + 20 * HOUR)
+    publisher = played.open()
+    assert [row.half_life for row in publisher.publish(to_packages(1)) or []] == [12 * HOUR], "as it is configured"
+    delays = [0] * (len(DELAY_EDGES) + 1)
+    delays[3], delays[int(np.searchsorted(DELAY_EDGES, 24 * HOUR))] = 40, 60
+    row = {"model": played.model, "day": "2021-02-27", "rides": 100, "labelled": 100, "out_of_range": 0, "reports": 100}
+    row |= {"doubled": 0, "corrected": 0, "delays": json.dumps(delays), "hours": "[]", "state": "final"}
+    engine = open_writing_engine(played.url)
+    with engine.begin() as connection:
+        connection.execute(monitoring_labels.insert().values(row | {"computed_at": 1.0}))
+    engine.dispose()
+    played.move(MONDAY + 21 * HOUR, [])
+    assert [row.half_life for row in publisher.publish(to_packages(1)) or []] == [48 * HOUR]
+    check_replay(played, 1)
