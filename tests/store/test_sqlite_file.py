@@ -437,7 +437,7 @@ def test_a_checkpoint_that_a_reader_holds_up_is_not_taken_for_other_content(log:
 
 def test_the_write_ahead_log_is_brought_into_the_file_before_it_grows(log: PredictionLog, database: Path) -> None:
     sizes = []
-    for turn in range(60):
+    for turn in range(40):
         log.append(predictions(1000, f"{turn}-"))
         until(lambda: log.queue_depth == 0)
         sizes.append(database.with_name("predictions.db-wal").stat().st_size)
