@@ -70,7 +70,7 @@ def test_the_live_level_is_the_replayed_one_to_the_last_digit(play: Callable[...
 def test_a_replay_gives_the_factors_that_were_used_whatever_came_late_or_was_killed(
     play: Callable[..., Played], seed: int
 ) -> None:
-    """Records arrive hours late, holders are killed, nobody computes for hours, days are marked and count again."""
+    """Records arrive hours late, holders are killed, no process computes for hours, days are marked and count again."""
     played, rng = play(), np.random.default_rng(seed)
     rides, publisher, at = make_rides(played.model, days=1.5, rides=250, seed=seed, late=0.2), played.open(), MONDAY
     marking = open_writing_engine(played.url)

@@ -36,7 +36,7 @@ def level(once: bool, env: str | None, params: dict[str, Any], traceback: bool) 
     """Compute the live level from the log, and publish it for every instance of the service.
 
     Services with `serving.level: live` do this themselves; one process at a time computes, and another one takes over
-    within half a minute. Here it costs no service any time. Without --once it goes on until Ctrl-C.
+    within about a minute. The first one to start computes. Without --once it goes on until Ctrl-C.
     """
     with report_errors(traceback):
         settings = service_settings(env, params, {"level": "live"})

@@ -47,7 +47,7 @@ def take_lease(engine: Engine, name: str, holder: str, now: float, seconds: floa
 
 
 def renew_lease(connection: Connection, name: str, holder: str, now: float, seconds: float) -> bool:
-    """Renew a lease that has not run out, in the caller's transaction; nobody else takes it before that ends.
+    """Renew a lease that has not run out, in the caller's transaction; no other process takes it before that ends.
 
     Returns:
         Whether the holder still had it.
